@@ -1,0 +1,134 @@
+"""The data sets: what there is, download, verify.
+
+    python experiments/data.py list
+    python experiments/data.py fetch T91 Set5 Set14        # or: fetch all; weights are the authors' released networks
+    python experiments/data.py verify
+
+They lie below --data-root, else $SRCNN_DATA, else ./data. Images total 100 MB or so; nothing is fetched unasked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from srcnn import fetch
+from srcnn.datasets import SETS, data_root
+from srcnn.errors import SRCNNError
+
+
+def _status(name: str, root: Path) -> str:
+    """``absent``, ``verified``, or the first thing that is wrong."""
+    if not _bundled(name) and not fetch.place(name, root).exists():
+        return "absent"
+    wrong = fetch.problems(name, root)
+    return wrong[0] if wrong else "verified"
+
+
+def _bundled(name: str) -> bool:
+    return name in SETS and bool(SETS[name].bundled)
+
+
+def _everything() -> list[str]:
+    return [*SETS, "weights"]
+
+
+def show(root: Path, console: Console) -> int:
+    """Print a table of what there is."""
+    table = Table(title=f"data root: {root}", title_justify="left")
+    table.add_column("name", no_wrap=True)
+    table.add_column("files", justify="right")
+    for title in ("where", "state", "source"):
+        table.add_column(title, overflow="fold")
+    for name in _everything():
+        count = SETS[name].count if name in SETS else len(fetch.WEIGHTS)
+        source = SETS[name].source if name in SETS else "SRCNN_v1.zip"
+        where = "installed" if _bundled(name) else str(fetch.place(name, root).relative_to(root))
+        table.add_row(name, str(count), where, _status(name, root), source)
+    console.print(table)
+    return 0
+
+
+def get(names: list[str], root: Path, mirror: str | None, console: Console) -> int:
+    """Fetch sets one after the other, and print a line for each."""
+    for name in fetch.names() if names == ["all"] else names:
+        with _progress(name, console) as progress:
+            line = fetch.fetch(name, root, base_url=mirror, progress=progress)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def check(names: list[str], root: Path, console: Console) -> int:
+    """Verify sets, a line each: 1 if something is wrong. What is absent is wrong only if it was asked for."""
+    failed = False
+    for name in names or _everything():
+        state = _status(name, root) if name in _everything() else fetch.problems(name, root)[0]
+        failed |= state != "verified" and (state != "absent" or bool(names))
+        console.print(f"{name}: {state.removeprefix(f'{name}: ')}", markup=False, highlight=False, soft_wrap=True)
+    return int(failed)
+
+
+@contextmanager
+def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on a terminal; elsewhere a line for every tenth of the download."""
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(name, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    said = -1
+
+    def say(done: int, total: int | None) -> None:
+        nonlocal said
+        step = 10 * done // total if total else done // 10**7
+        if step != said:
+            said = step
+            share = f"{step * 10} % of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+            console.print(f"{name}: {share}", markup=False, highlight=False, soft_wrap=True)
+
+    yield say
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0], allow_abbrev=False)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--data-root", metavar="DIR", help="where the sets lie (default: $SRCNN_DATA, else ./data)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | verify")
+    commands.add_parser("list", parents=[shared], help="what there is, and whether it is here")
+    getter = commands.add_parser("fetch", parents=[shared], help="download, unpack and verify")
+    getter.add_argument("names", nargs="+", metavar="NAME", help=f"all, or any of {', '.join(fetch.names())}")
+    getter.add_argument("--mirror", metavar="URL", help="a place with the same archives (default: $SRCNN_MIRROR)")
+    checker = commands.add_parser("verify", parents=[shared], help="compare with the registry; exit code 1 if it differs")
+    checker.add_argument("names", nargs="*", metavar="NAME", help="default: everything that is here")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    options = _parser().parse_args(argv)
+    console = Console()
+    root = data_root(options.data_root)
+    try:
+        if options.command == "list":
+            return show(root, console)
+        if options.command == "fetch":
+            return get(options.names, root, options.mirror, console)
+        return check(options.names, root, console)
+    except SRCNNError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what has come is kept, run it again to go on", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

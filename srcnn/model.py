@@ -1,0 +1,117 @@
+"""SRCNN: a chain of convolutions with ReLU between them, of any depth, kernels and widths.
+
+Dong, Loy, He, Tang, "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV 2014, and "Image
+Super-Resolution Using Deep Convolutional Networks", TPAMI 2016. Two ways of upsampling:
+
+* ``bicubic``, the papers': the input is the enlarged image, the output has its size;
+* ``pixel_shuffle``, the seed article's: the input is the small image and the last layer makes scale^2 channels for each
+  plane, which a PixelShuffle (Shi et al., CVPR 2016) interleaves.
+
+Deviation from the papers, on request: with ``residual`` the chain's output is added to the bicubic image.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from srcnn.config import ModelConfig
+
+__all__ = ["SRCNN", "count_macs", "count_parameters"]
+
+
+class SRCNN(nn.Module):
+    """The network of a `ModelConfig`.
+
+    ``forward(x, base)`` takes planes in [0, 1], shape (N, C, H, W):
+
+    * in training mode and ``padding="replicate"`` the convolutions are unpadded, and the output covers the centre:
+      H - border rows (times scale for pixel_shuffle);
+    * in evaluation mode the output covers the whole image, each layer repeating its input's edge pixels;
+    * with ``padding="zeros"`` both modes pad each layer with zeros.
+
+    ``base`` is the bicubic image for ``residual`` networks whose input is the small image; ``x`` serves where it is
+    itself the bicubic image. Its centre is taken to match the output.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
+        widths = (config.channels, *config.filters, last)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(n_in, n_out, kernel)
+            for n_in, n_out, kernel in zip(widths[:-1], widths[1:], config.kernels, strict=True)
+        )
+
+    @property
+    def convolutions(self) -> list[nn.Conv2d]:
+        """The layers, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
+
+    def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        config = self.config
+        unpadded = self.training and config.padding == "replicate"
+        mode = "replicate" if config.padding == "replicate" else "constant"
+        out = x
+        for i, layer in enumerate(self.layers):
+            margin = config.kernels[i] // 2
+            if margin and not unpadded:
+                out = F.pad(out, (margin,) * 4, mode=mode)
+            out = layer(out)
+            if i < config.depth - 1:
+                out = F.relu_(out)
+        if config.upsampling == "pixel_shuffle":
+            out = F.pixel_shuffle(out, config.scale)
+        if config.residual:
+            out = out + _centre(x if base is None else base, out.shape[-2], out.shape[-1])
+        return out
+
+    @torch.no_grad()
+    def initialize(self, kind: str, std: float, generator: torch.Generator) -> None:
+        """Draw the weights; biases become zero.
+
+        Args:
+            kind: ``gaussian``: standard deviation ``std`` everywhere (0.001 in the papers, 0.01 in the article).
+                ``he``: variance 2 / fan-in (He et al., ICCV 2015); the last layer has no ReLU after it, so 1 / fan-in,
+                and a tenth of that deviation in a residual network, which then starts close to the bicubic image.
+            std: standard deviation for ``gaussian``.
+            generator: source of the draws, on the CPU.
+        """
+        for i, layer in enumerate(self.convolutions):
+            deviation = std
+            if kind == "he":
+                fan_in = layer.weight[0].numel()
+                last = i == self.config.depth - 1
+                deviation = math.sqrt((1.0 if last else 2.0) / fan_in)
+                if last and self.config.residual:
+                    deviation *= 0.1
+            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * deviation)
+            if layer.bias is not None:
+                layer.bias.zero_()
+
+
+def _centre(image: Tensor, height: int, width: int) -> Tensor:
+    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+    return image[..., top : top + height, left : left + width]
+
+
+def _layer_sizes(config: ModelConfig) -> list[tuple[int, int]]:
+    """(weights, outputs) of every layer."""
+    last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
+    widths = (config.channels, *config.filters, last)
+    return [(a * b * k * k, b) for a, b, k in zip(widths[:-1], widths[1:], config.kernels, strict=True)]
+
+
+def count_parameters(config: ModelConfig, *, biases: bool = True) -> int:
+    """Trainable numbers of the network. The papers count weights alone (``biases=False``): 8032 for 9-1-5."""
+    return sum(weights + (outputs if biases else 0) for weights, outputs in _layer_sizes(config))
+
+
+def count_macs(config: ModelConfig) -> float:
+    """Multiply-accumulate operations for each pixel of the large image."""
+    per_position = sum(weights for weights, _ in _layer_sizes(config))
+    return per_position / (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)

@@ -1,0 +1,307 @@
+"""Training: `fit` yields one result after every epoch; it prints nothing and knows no tracker and no scheduler.
+
+    for result in fit(config, data, validation=images):
+        print(result.epoch, result.loss, result.val_psnr)
+
+The caller may stop at any epoch, save ``result.state()``, and give it to `fit` again later: the run then goes on as if it
+had never stopped, bit for bit on the same machine.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from srcnn.config import TrainConfig
+from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
+from srcnn.evaluate import Degraded, score
+from srcnn.memory import keep_freed_memory
+from srcnn.model import SRCNN
+from srcnn.patches import PatchSampler, TrainingData
+
+__all__ = ["EpochResult", "TrainState", "bf16_is_fast", "fit", "pick_device", "resolve_precision"]
+
+_CHECK_EVERY = 64  # steps between looks at the loss: a look waits for the device, so not at every step
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """Everything a run needs to go on: tensors by name, and JSON-able numbers."""
+
+    config: TrainConfig
+    tensors: Mapping[str, Tensor]
+    numbers: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One epoch of a run. PSNRs are in dB, means over the validation images; None where there are none."""
+
+    epoch: int  #: from 1
+    epochs: int  #: of the whole run
+    step: int  #: optimiser steps so far
+    pixels: int  #: target pixels so far
+    loss: float  #: mean squared error over the epoch's targets, on planes in [0, 1]
+    learning_rate: float  #: of the epoch's last step
+    seconds: float  #: training so far, without validation
+    val_psnr: float | None
+    val_gain: float | None  #: val_psnr minus that of the bicubic images
+    best_epoch: int  #: epoch of the highest val_psnr so far; the last epoch where there is no validation
+    best_val_psnr: float | None
+    network: SRCNN  #: the live network: copy it before going on if it is to be kept
+    best_weights: Mapping[str, Tensor]  #: state dict of the network at ``best_epoch``
+    state: Callable[[], TrainState]  #: a copy of the run at this point
+
+    @property
+    def done(self) -> bool:
+        """Whether this is the last epoch of the run."""
+        return self.epoch == self.epochs
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto``: the first GPU if there is one, else the CPU; otherwise the device of that name.
+
+    Raises:
+        ConfigError: the device does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, but got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device: no GPU is available here, but got {name!r}")
+    return device
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 natively: AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    return "AVX512" in capabilities and _cpu_flag("_is_avx512_bf16_supported")
+
+
+def _cpu_flag(name: str) -> bool:
+    probe = getattr(torch.cpu, name, None)  # a private name: where torch drops it, fp32 is the safe answer
+    return bool(probe()) if probe is not None else False
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """``auto`` -> bf16 where it is fast, else fp32; other names are kept."""
+    if precision == "auto":
+        return "bf16" if bf16_is_fast(device) else "fp32"
+    return precision
+
+
+def fit(
+    config: TrainConfig,
+    data: TrainingData,
+    *,
+    validation: Sequence[Degraded] = (),
+    state: TrainState | None = None,
+    device: torch.device | None = None,
+) -> Iterator[EpochResult]:
+    """Train a network, yielding after every epoch.
+
+    Args:
+        config: the run, with a budget (``epochs`` or ``pixels``).
+        data: training images, prepared for the configuration's scale, colour and protocol.
+        validation: images that choose the best epoch; never test images.
+        state: where an earlier run of the same configuration stopped.
+        device: where to train; None: the first GPU, else the CPU.
+
+    Raises:
+        ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
+        DataError: an image is smaller than a sub-image.
+        CheckpointError: ``state`` belongs to another configuration.
+        DivergenceError: the loss became NaN or infinite.
+        DeadNetworkError: no gradient reaches the first layer any more.
+    """
+    run = _Run(config, data, validation, device or pick_device(), state)
+    while run.epoch < run.epochs:
+        yield run.train_epoch()
+
+
+class _Run:
+    """A run in progress."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: TrainingData,
+        validation: Sequence[Degraded],
+        device: torch.device,
+        state: TrainState | None,
+    ) -> None:
+        if config.epochs is None and config.pixels is None:
+            raise ConfigError("epochs: a run needs a budget, in epochs or in pixels, but got none")
+        for field in ("scale", "color", "protocol"):
+            wanted, got = getattr(config, field), getattr(data, field)
+            if wanted != got:
+                raise ConfigError(f"{field}: the data was prepared for {got!r}, but the configuration says {wanted!r}")
+        if device.type == "cpu":
+            keep_freed_memory()
+        self.config, self.device, self.validation = config, device, validation
+        self.sampler = PatchSampler(config, data, device)
+        per_epoch = self.sampler.steps_per_epoch
+        if config.epochs is not None:
+            self.steps, self.epochs = config.epochs * per_epoch, config.epochs
+        else:
+            assert config.pixels is not None
+            self.steps = math.ceil(config.pixels / self.sampler.pixels_per_step)
+            self.epochs = max(1, round(self.steps / per_epoch))
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.network = SRCNN(config.architecture)
+        self.network.initialize(config.initialization, config.init_std, self.generator)
+        self.network.to(device, memory_format=torch.channels_last)
+        self.optimizer = _make_optimizer(config, self.network)
+        self.precision = resolve_precision(config.precision, device)
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.best_epoch, self.best_psnr = 0, -math.inf
+        self.best_weights: dict[str, Tensor] = {}
+        if state is not None:
+            self._restore(state)
+        self.bicubic_psnr = float(np.mean([score(None, i, with_ssim=False).psnr for i in validation] or [0.0]))
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        config, progress = self.config, step / self.steps
+        rise = config.warmup * self.steps
+        if step < rise:
+            return config.learning_rate * (step + 1) / (math.floor(rise) + 1)
+        if config.schedule == "constant":
+            return config.learning_rate
+        if config.schedule == "step":
+            drops = sum(progress >= at for at in config.step_at)
+            return config.learning_rate * config.step_factor**drops
+        return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+    def train_epoch(self) -> EpochResult:
+        started = time.perf_counter()
+        end = round(self.steps * (self.epoch + 1) / self.epochs)  # epochs of equal length, whatever the budget
+        count = end - self.step
+        plan = self.sampler.draw(count, self.generator)
+        total = torch.zeros((), device=self.device)
+        self.network.train()
+        for i in range(count):
+            rate = self.rate_at(self.step)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+            total += self._train_step(plan, i)
+            self.step += 1
+            if (i + 1) % _CHECK_EVERY == 0 and not math.isfinite(float(total)):
+                break
+        loss = float(total) / (i + 1)
+        self.seconds += time.perf_counter() - started
+        self.epoch += 1
+        if not math.isfinite(loss):
+            raise DivergenceError(f"loss is {loss} at step {self.step} (epoch {self.epoch}): the learning rate is too high")
+        if self._is_dead():
+            raise DeadNetworkError(
+                f"no gradient reaches the first layer at step {self.step} (epoch {self.epoch}): a layer's units are all off"
+            )
+        return self._result(loss, rate)
+
+    def _train_step(self, plan: Any, i: int) -> Tensor:
+        """One optimiser step; returns the batch's mean squared error, without waiting for the device."""
+        batch = plan.batch(i)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            output = self.network(batch.x, batch.base)
+        mse = F.mse_loss(output.float(), batch.target)
+        loss = mse
+        if self.config.reduction == "euclidean":  # Caffe: half the sum of squares of a sub-image, mean over the batch
+            loss = mse * (0.5 * batch.target[0].numel())
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimizer.step()
+        return mse.detach()
+
+    def _is_dead(self) -> bool:
+        gradient = self.network.convolutions[0].weight.grad
+        return gradient is not None and not bool(gradient.any())
+
+    def _result(self, loss: float, rate: float) -> EpochResult:
+        psnr: float | None = None
+        if self.validation:
+            psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
+        if psnr is None or psnr > self.best_psnr:
+            self.best_epoch, self.best_psnr = self.epoch, -math.inf if psnr is None else psnr
+            self.best_weights = _copy(self.network.state_dict())
+        return EpochResult(
+            epoch=self.epoch,
+            epochs=self.epochs,
+            step=self.step,
+            pixels=self.step * self.sampler.pixels_per_step,
+            loss=loss,
+            learning_rate=rate,
+            seconds=self.seconds,
+            val_psnr=psnr,
+            val_gain=None if psnr is None else psnr - self.bicubic_psnr,
+            best_epoch=self.best_epoch,
+            best_val_psnr=None if psnr is None else self.best_psnr,
+            network=self.network,
+            best_weights=self.best_weights,
+            state=self.state,
+        )
+
+    def state(self) -> TrainState:
+        tensors = {f"network.{k}": v for k, v in _copy(self.network.state_dict()).items()}
+        tensors |= {f"best.{k}": v for k, v in self.best_weights.items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{k}": v.detach().cpu().clone() for k, v in slots.items()}
+        tensors["generator"] = self.generator.get_state()
+        numbers = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "best_epoch": self.best_epoch,
+            "best_psnr": self.best_psnr if math.isfinite(self.best_psnr) else None,
+        }
+        return TrainState(self.config, tensors, numbers)
+
+    def _restore(self, state: TrainState) -> None:
+        if state.config != self.config:
+            changed = [f for f in TrainConfig.model_fields if getattr(state.config, f) != getattr(self.config, f)]
+            raise CheckpointError(f"the state to resume belongs to another configuration: {', '.join(changed)} differ")
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k[len(prefix) :]: v for k, v in state.tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.best_weights = part("best.")
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in part("optimizer.").items():
+            index, slot = name.split(".")
+            slots.setdefault(int(index), {})[slot] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+        self.generator.set_state(state.tensors["generator"])
+        self.epoch, self.step = state.numbers["epoch"], state.numbers["step"]
+        self.seconds, self.best_epoch = state.numbers["seconds"], state.numbers["best_epoch"]
+        best = state.numbers["best_psnr"]
+        self.best_psnr = -math.inf if best is None else best
+
+
+def _make_optimizer(config: TrainConfig, network: SRCNN) -> torch.optim.Optimizer:
+    groups = [
+        {"params": list(layer.parameters()), "factor": factor}
+        for layer, factor in zip(network.convolutions, config.rates, strict=True)
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+
+
+def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in weights.items()}
