@@ -4,7 +4,7 @@
     python experiments/data.py fetch T91 Set5 Set14        # or: fetch all; weights are the authors' released networks
     python experiments/data.py verify
 
-They lie below --data-root, else $SRCNN_DATA, else ./data. Images total 100 MB or so; nothing is fetched unasked.
+They lie below --data-root, else $SRCNN_DATA, else ./data.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
@@ -29,7 +30,8 @@ def _status(name: str, root: Path) -> str:
     if not _bundled(name) and not fetch.place(name, root).exists():
         return "absent"
     wrong = fetch.problems(name, root)
-    return wrong[0] if wrong else "verified"
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return wrong[0] + more if wrong else "verified"
 
 
 def _bundled(name: str) -> bool:
@@ -40,38 +42,59 @@ def _everything() -> list[str]:
     return [*SETS, "weights"]
 
 
+def _line(name: str, state: str) -> str:
+    return f"{name}: {state.removeprefix(f'{name}: ')}"
+
+
+def _print(console: Console, line: str) -> None:
+    """A line as it is: file names are neither markup nor to be wrapped."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def show(root: Path, console: Console) -> int:
     """Print a table of what there is."""
-    table = Table(title=f"data root: {root}", title_justify="left")
+    table = Table(title=escape(f"data root: {root}"), title_justify="left")
     table.add_column("name", no_wrap=True)
     table.add_column("files", justify="right")
     for title in ("where", "state", "source"):
         table.add_column(title, overflow="fold")
+    wrong = []
     for name in _everything():
+        state = _status(name, root)
+        if state not in ("absent", "verified"):
+            wrong.append(_line(name, state))
+            state = "wrong"
         count = SETS[name].count if name in SETS else len(fetch.WEIGHTS)
         source = SETS[name].source if name in SETS else "SRCNN_v1.zip"
         where = "installed" if _bundled(name) else str(fetch.place(name, root).relative_to(root))
-        table.add_row(name, str(count), where, _status(name, root), source)
+        table.add_row(name, str(count), where, state, source)
     console.print(table)
+    for line in wrong:
+        _print(console, line)
     return 0
 
 
 def get(names: list[str], root: Path, mirror: str | None, console: Console) -> int:
     """Fetch sets one after the other, and print a line for each."""
-    for name in fetch.names() if names == ["all"] else names:
+    chosen = fetch.names() if "all" in names else names
+    for name in chosen:
+        fetch.check_name(name)
+    for name in chosen:
         with _progress(name, console) as progress:
             line = fetch.fetch(name, root, base_url=mirror, progress=progress)
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _print(console, line)
     return 0
 
 
 def check(names: list[str], root: Path, console: Console) -> int:
     """Verify sets, a line each: 1 if something is wrong. What is absent is wrong only if it was asked for."""
+    for name in names:
+        fetch.check_name(name)
     failed = False
     for name in names or _everything():
-        state = _status(name, root) if name in _everything() else fetch.problems(name, root)[0]
+        state = _status(name, root)
         failed |= state != "verified" and (state != "absent" or bool(names))
-        console.print(f"{name}: {state.removeprefix(f'{name}: ')}", markup=False, highlight=False, soft_wrap=True)
+        _print(console, _line(name, state))
     return int(failed)
 
 
@@ -92,7 +115,7 @@ def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None
         if step != said:
             said = step
             share = f"{step * 10} % of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
-            console.print(f"{name}: {share}", markup=False, highlight=False, soft_wrap=True)
+            _print(console, f"{name}: {share}")
 
     yield say
 
@@ -106,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     getter = commands.add_parser("fetch", parents=[shared], help="download, unpack and verify")
     getter.add_argument("names", nargs="+", metavar="NAME", help=f"all, or any of {', '.join(fetch.names())}")
     getter.add_argument("--mirror", metavar="URL", help="a place with the same archives (default: $SRCNN_MIRROR)")
-    checker = commands.add_parser("verify", parents=[shared], help="compare with the registry; exit code 1 if it differs")
+    checker = commands.add_parser("verify", parents=[shared], help="compare with the registry; exit code 1 if wrong")
     checker.add_argument("names", nargs="*", metavar="NAME", help="default: everything that is here")
     return parser
 

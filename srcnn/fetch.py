@@ -34,7 +34,7 @@ from srcnn.datasets import SETS, KnownSet, locate, verify
 from srcnn.errors import DataError, unknown_name
 from srcnn.images import SUFFIXES
 
-__all__ = ["ARCHIVES", "WEIGHTS", "fetch", "names", "place", "problems"]
+__all__ = ["ARCHIVES", "WEIGHTS", "check_name", "fetch", "names", "place", "problems"]
 
 Progress = Callable[[int, int | None], None]
 
@@ -72,6 +72,16 @@ class _WrongArchive(DataError):
 def names() -> list[str]:
     """What `fetch` knows: every named set that is not bundled, and ``weights``."""
     return [name for name, known in SETS.items() if not known.bundled] + ["weights"]
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is neither a set nor ``weights``.
+
+    Raises:
+        DataError: with the names there are, nearest first.
+    """
+    if name not in SETS and name != "weights":
+        raise DataError(unknown_name("data set", name, [*SETS, "weights"]))
 
 
 def place(name: str, root: Path) -> Path:
@@ -122,8 +132,7 @@ def fetch(name: str, root: Path, *, base_url: str | None = None, progress: Progr
         DataError: no such name; the network or the server fails; the archive is not the right one; or the destination
             holds something else, which is left alone.
     """
-    if name not in names() and name not in SETS:
-        raise DataError(unknown_name("data set", name, [*names(), *(n for n in SETS if SETS[n].bundled)]))
+    check_name(name)
     if name in SETS and SETS[name].bundled:
         return f"{name}: nothing to fetch, it is part of {SETS[name].source}"
     target = place(name, root)

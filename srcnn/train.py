@@ -281,9 +281,12 @@ class _Run:
 
         self.network.load_state_dict(part("network."))
         self.best_weights = part("best.")
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in part("optimizer.").items():
             index, slot = name.split(".")
+            if value.dim():  # fused optimisers walk memory in order: a moment must lie as its weight does
+                value = torch.empty_like(weights[int(index)], device="cpu").copy_(value)
             slots.setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         self.generator.set_state(state.tensors["generator"])
