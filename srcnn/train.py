@@ -110,6 +110,7 @@ def fit(
     validation: Sequence[Degraded] = (),
     state: TrainState | None = None,
     device: torch.device | None = None,
+    on_step: Callable[[int, int, int], None] | None = None,
 ) -> Iterator[EpochResult]:
     """Train a network, yielding after every epoch.
 
@@ -119,6 +120,7 @@ def fit(
         validation: images that choose the best epoch; never test images.
         state: where an earlier run of the same configuration stopped.
         device: where to train; None: the first GPU, else the CPU.
+        on_step: called with (epoch, step within it, its steps) now and then, for a progress bar.
 
     Raises:
         ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
@@ -129,7 +131,7 @@ def fit(
     """
     run = _Run(config, data, validation, device or pick_device(), state)
     while run.epoch < run.epochs:
-        yield run.train_epoch()
+        yield run.train_epoch(on_step)
 
 
 class _Run:
@@ -159,7 +161,8 @@ class _Run:
         else:
             assert config.pixels is not None
             self.steps = math.ceil(config.pixels / self.sampler.pixels_per_step)
-            self.epochs = max(1, round(self.steps / per_epoch))
+            length = config.epoch_pixels or per_epoch * self.sampler.pixels_per_step
+            self.epochs = min(self.steps, max(1, round(config.pixels / length)))
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = SRCNN(config.architecture)
         self.network.initialize(config.initialization, config.init_std, self.generator)
@@ -186,7 +189,7 @@ class _Run:
             return config.learning_rate * config.step_factor**drops
         return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
 
-    def train_epoch(self) -> EpochResult:
+    def train_epoch(self, on_step: Callable[[int, int, int], None] | None = None) -> EpochResult:
         started = time.perf_counter()
         end = round(self.steps * (self.epoch + 1) / self.epochs)  # epochs of equal length, whatever the budget
         count = end - self.step
@@ -199,6 +202,8 @@ class _Run:
                 group["lr"] = rate * group["factor"]
             total += self._train_step(plan, i)
             self.step += 1
+            if on_step is not None and (i % 8 == 7 or i + 1 == count):
+                on_step(self.epoch + 1, i + 1, count)
             if (i + 1) % _CHECK_EVERY == 0 and not math.isfinite(float(total)):
                 break
         loss = float(total) / (i + 1)

@@ -1,0 +1,210 @@
+"""Search for the best SRCNN: filters, kernels, learning rate and scale.
+
+    python experiments/search.py --trials 50
+    python experiments/search.py --trials 50 --train T91 --test Set5 --scale 3 --budget 40M
+    python experiments/search.py --resume NAME
+
+Every trial trains one configuration, on its own GPU (or CPU core where there is none). Weak ones are stopped early, the
+best of every scale is chosen on validation images, and only then are the test sets measured. Every run is in MLflow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from _command import Parser, add_fields, given_fields, run
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from srcnn.tuning.callback import Event
+from srcnn.tuning.paper import printed
+from srcnn.tuning.search import Plan, Row, SearchResult, plan_search, run_search
+from srcnn.tuning.settings import SearchSettings, default_name, load_settings, parse_budget
+from srcnn.tuning.tracking import ui_command
+
+_SPECIAL = ("scales", "test", "budget")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
+    parser.add_argument("--resume", nargs="?", const="", metavar="NAME", help="go on with a search (default: the last)")
+    parser.add_argument("--scale", metavar="S", help="scales to search, such as 3 or 2,4 (default: the space's)")
+    parser.add_argument("--test", metavar="SETS", help="test sets, joined by commas (default: sample/test)")
+    parser.add_argument("--budget", metavar="PIXELS", help="training pixels of a full trial: 8M, 500k (default: 8M)")
+    add_fields(parser, SearchSettings, skip=_SPECIAL)
+    return parser
+
+
+def _settings(argv: list[str] | None) -> tuple[SearchSettings, bool]:
+    options = _parser().parse_args(argv)
+    fields: dict[str, Any] = given_fields(options, SearchSettings, skip=_SPECIAL)
+    if options.scale is not None:
+        fields["scales"] = tuple(part.strip() for part in options.scale.split(","))
+    if options.test is not None:
+        fields["test"] = tuple(part.strip() for part in options.test.split(","))
+    if options.budget is not None:
+        fields["budget"] = parse_budget(options.budget)
+    if options.resume is not None:
+        storage = str(fields.get("storage", SearchSettings.model_fields["storage"].default))
+        name = options.resume or fields.get("name")
+        return load_settings(name or None, storage, fields), True
+    space = fields.get("space", SearchSettings.model_fields["space"].default)
+    train = fields.get("train", SearchSettings.model_fields["train"].default)
+    return SearchSettings(**{"name": default_name(space, train), **fields}), False
+
+
+def _show_plan(console: Console, plan: Plan) -> None:
+    s = plan.settings
+    table = Table(title=f"search {s.name}", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    varied = ", ".join(f"{n} {_range(p)}" for n, p in plan.space.parameters.items())
+    per_trial = f"{s.budget / 1e6:g} million training pixels; weak trials are stopped at 1/9 and 1/3 of it"
+    for name, value in (
+        ("trials", f"{s.trials}, each {per_trial}"),
+        ("space", f"{plan.space.source}: {varied}"),
+        ("training", f"{plan.training.name}, {len(plan.training)} images (digest {plan.training.digest})"),
+        ("validation", f"{len(plan.validation)} images, held out by image; every choice is made on them"),
+        ("test", ", ".join(f"{t.name} ({len(t)} images)" for t in plan.test) + "; opened when the choice is made"),
+        ("first", f"the paper's 9-1-5 (64-32) at every scale, never stopped: {len(plan.first)} trials"),
+        ("workers", _workers(s)),
+        ("tracking", s.tracking_uri),
+        ("if it stops", f"python experiments/search.py --resume {s.name}{_storage(s)}"),
+    ):
+        table.add_row(name, escape(value))
+    console.print(table)
+    for images in (plan.training, plan.validation, *plan.test):
+        if images.skipped:
+            console.print(f"{images.name}: skipped {len(images.skipped)} unreadable: {', '.join(images.skipped)}")
+
+
+def _range(parameter: Any) -> str:
+    if parameter.type == "categorical":
+        return "{" + " ".join(map(str, parameter.choices)) + "}"
+    return f"[{parameter.low:g}..{parameter.high:g}{' log' if parameter.log else ''}]"
+
+
+def _workers(s: SearchSettings) -> str:
+    gpus = "one GPU a trial, a CPU core where there is none" if s.gpus_per_trial is None else f"{s.gpus_per_trial:g} GPU a trial"
+    place = s.address or f"this machine, {os.cpu_count()} cores"
+    return f"{gpus}; {s.cpus_per_trial} thread(s) each; {place}"
+
+
+def _storage(s: SearchSettings) -> str:
+    default = SearchSettings.model_fields["storage"].default
+    return "" if s.storage == default else f" --storage {s.storage}"
+
+
+class _Monitor:
+    """Progress of a search: a bar on a terminal, and a line for every trial that ends."""
+
+    def __init__(self, console: Console, trials: int) -> None:
+        self._console, self._trials = console, trials
+        self._ended: Counter[str] = Counter()
+        self._running: set[str] = set()
+        self._started = time.monotonic()
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+        )
+        self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self.bar.add_task("starting Ray", total=trials)
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "start":
+            self._running.add(event.trial_id)
+        elif event.kind == "end":
+            self._running.discard(event.trial_id)
+            self._ended[event.outcome] += 1
+            self._line(event)
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._ended.items()))
+        done = sum(self._ended.values())
+        self.bar.update(self._task, completed=done, description=f"{len(self._running)} running; {kinds or 'none ended'}")
+
+    def _line(self, event: Event) -> None:
+        result = event.result
+        if event.outcome == "failed":
+            text = str(result.get("failure", "no reason given"))
+        else:
+            text = f"gain {result['best_val_gain']:+.2f} dB, {result['train_seconds']:.0f} s"
+            if event.outcome == "stopped":
+                text += f", stopped at {result['epoch']}/{result['epochs']}"
+        done, elapsed = sum(self._ended.values()), time.monotonic() - self._started
+        self._console.print(
+            f"{done:3}/{self._trials} {elapsed:5.0f} s  {event.name:38} {event.outcome:9} {text}", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+def _figures(row: Row, sets: list[str]) -> list[str]:
+    return [f"{row.test[s][0]:.2f} / {row.test[s][1]:.4f}" if s in row.test else "" for s in sets]
+
+
+def _show_result(console: Console, plan: Plan, result: SearchResult) -> None:
+    sets = [images.name for images in plan.test]
+    table = Table(title="PSNR in dB / SSIM; chosen by the gain over bicubic on validation images", title_justify="left")
+    for title in ("scale", "configuration", "val gain", *sets):
+        table.add_column(title, justify="left" if title == "configuration" else "right")
+    for scale in result.scales:
+        rows = result.of_scale(scale)
+        plain = [f"{result.bicubic[s, scale][0]:.2f} / {result.bicubic[s, scale][1]:.4f}" for s in sets]
+        table.add_row(f"x{scale}", "bicubic", "0.00", *plain)
+        for row in [row for row in rows if row.reference][:1]:
+            table.add_row("", f"paper's network, same budget: {row.name}", f"{row.val_gain:+.2f}", *_figures(row, sets))
+        known = [printed(s, scale) for s in sets]
+        if any(known):
+            table.add_row("", "the paper prints for 9-1-5 on T91", "", *[f"{k:.2f}" if k else "" for k in known])
+        for place, row in enumerate(rows[:3], start=1):
+            style = "bold green" if place == 1 else None
+            table.add_row("", f"{place}. {row.name}", f"{row.val_gain:+.2f}", *_figures(row, sets), style=style)
+        if not rows:
+            table.add_row("", "no trial finished", "", *["" for _ in sets])
+        table.add_section()
+    console.print(table)
+
+
+def _show_end(console: Console, result: SearchResult) -> None:
+    s = result.settings
+    kinds = ("finished", "stopped", "failed", *["unfinished"] * result.interrupted)
+    counts = ", ".join(f"{result.count(kind)} {kind}" for kind in kinds)
+    console.print(f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s", highlight=False)
+    causes = Counter(row.failure for row in result.rows if row.outcome == "failed")
+    for cause, count in causes.most_common():
+        console.print(f"failed {count} times: {cause}", markup=False, highlight=False)
+    for scale in result.scales:
+        for row in result.of_scale(scale)[:1]:
+            console.print(f"best x{scale}: {row.checkpoint}", markup=False, highlight=False, soft_wrap=True)
+    if result.interrupted:
+        console.print(f"interrupted; to go on: python experiments/search.py --resume {s.name}{_storage(s)}", soft_wrap=True)
+    console.print(f"compare the runs: {ui_command(result.tracking_uri)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _main(argv: list[str] | None) -> int:
+    settings, resume = _settings(argv)
+    console = Console()
+    plan = plan_search(settings)
+    _show_plan(console, plan)
+    monitor = _Monitor(console, settings.trials)
+    with monitor.bar:
+        result = run_search(plan, resume=resume, listener=monitor)
+    if not result.interrupted:
+        _show_result(console, plan, result)
+    _show_end(console, result)
+    return 130 if result.interrupted else 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    return run(lambda: _main(argv), "interrupted; python experiments/search.py --resume goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The platform on top of the library: the only home of Ray, Optuna and MLflow."""

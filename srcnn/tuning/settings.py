@@ -1,0 +1,117 @@
+"""Everything that defines a search, as frozen data: what a person types, and what a resumed search must agree with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from srcnn.config import Strict
+from srcnn.errors import ConfigError, SearchError
+from srcnn.files import atomic_write
+
+__all__ = ["SearchSettings", "default_name", "load_settings", "parse_budget", "save_settings", "saved_searches"]
+
+_FILE = "search.json"
+_BUDGET = re.compile(r"^(\d+(?:\.\d*)?(?:e\d+)?)\s*([kKmMgG]?)$")
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
+
+
+class SearchSettings(Strict):
+    """A search."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the search, for the tables and --resume")
+    trials: int = Field(50, ge=1, description="trials in all, those before a resume included")
+    space: str = Field("search_spaces/default.yaml", description="search space, a YAML file")
+    train: str = Field("sample/train", description="training images: a set's name or a folder; several joined by +")
+    validation: int | None = Field(
+        None, ge=1, description="training images held out to choose by; none: a tenth, at least 2 and at most 12"
+    )
+    test: tuple[str, ...] = Field(("sample/test",), description="sets that are measured once the choice is made")
+    scales: tuple[int, ...] | None = Field(None, description="scales to search; none: the space's")
+    budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
+    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs of one trial; none: 1 if there are any")
+    cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one trial")
+    max_concurrent: int | None = Field(None, ge=1, description="trials at a time; none: as many as fit")
+    seed: int = Field(123, ge=0, lt=2**31, description="seed of the sampler, the split and every run")
+    tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
+    storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the search")
+    address: str | None = Field(None, description="Ray cluster to join; none: this machine alone")
+    data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
+    skip_bad: bool = Field(False, description="leave corrupt image files out instead of refusing them")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for scale in self.scales or ():
+            if not 2 <= scale <= 4:
+                raise ValueError(f"scale: must be 2, 3 or 4, but got {scale}")
+        if self.gpus_per_trial is not None and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+            raise ValueError(f"gpus_per_trial: above 1 it must be a whole number, but got {self.gpus_per_trial}")
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where the search keeps its state."""
+        return Path(self.storage).expanduser().resolve() / self.name
+
+
+def parse_budget(text: str) -> float:
+    """``8M`` -> 8e6 training pixels; also k, G, and plain numbers such as 8e6.
+
+    Raises:
+        ConfigError: the text is no such number.
+    """
+    match = _BUDGET.match(text.strip())
+    if not match or not float(match[1]):
+        raise ConfigError(f"budget: must be a number of training pixels such as 8M, 500k or 8e6, but got {text!r}")
+    return float(match[1]) * _UNITS[match[2].lower()]
+
+
+def default_name(space: str, train: str) -> str:
+    """A name for a search that was given none: space, data and the time."""
+    parts = [Path(space).stem, re.sub(r"[^A-Za-z0-9]+", "-", Path(train).name).strip("-").lower()]
+    return "-".join([*filter(None, parts), datetime.now().strftime("%Y%m%d-%H%M%S")])
+
+
+def save_settings(settings: SearchSettings) -> None:
+    """Write the settings into the search's folder."""
+    with atomic_write(settings.folder / _FILE) as file:
+        file.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def saved_searches(storage: str) -> list[str]:
+    """Names of the searches in a storage folder, the last started first."""
+    files = Path(storage).expanduser().resolve().glob(f"*/{_FILE}")
+    return [file.parent.name for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)]
+
+
+def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) -> SearchSettings:
+    """The settings of a search to resume.
+
+    Args:
+        name: the search; None: the last one.
+        storage: folder of the searches.
+        changes: settings that were given again; they must agree with the saved ones.
+
+    Raises:
+        SearchError: there is no such search.
+        ConfigError: a setting differs from the saved one.
+    """
+    known = saved_searches(storage)
+    if not known or (name is not None and name not in known):
+        there = f"there are: {', '.join(known)}" if known else "there is none yet"
+        raise SearchError(f"resume: no search {name or ''!r} in {storage}; {there}")
+    file = Path(storage).expanduser().resolve() / (name or known[0]) / _FILE
+    saved = SearchSettings.from_json(file.read_text(encoding="utf-8"))
+    asked = saved.replace(**changes)
+    for field in SearchSettings.model_fields:
+        before, now = getattr(saved, field), getattr(asked, field)
+        if before != now:
+            raise ConfigError(
+                f"{field}: a resumed search keeps its settings; {saved.name} has {before!r}, but got {now!r}"
+            )
+    return saved

@@ -1,0 +1,113 @@
+"""One trial: drains `srcnn.train.fit` and reports every epoch to Tune, with a checkpoint.
+
+Tune calls `run_trial` in a worker process that serves many trials in turn, so nothing may be left over from the trial
+before: the seed, the threads and the memory are set or given back here.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+
+from srcnn.checkpoint import load_state, save_network, save_state
+from srcnn.config import TrainConfig
+from srcnn.errors import TrainingError
+from srcnn.evaluate import Degraded
+from srcnn.patches import TrainingData
+from srcnn.train import EpochResult, fit, pick_device
+from srcnn.tuning.objective import FAILED, METRIC, normalized_gain
+
+__all__ = ["NETWORK_FILE", "ScaleData", "run_trial"]
+
+NETWORK_FILE = "network.safetensors"
+_STATE_FILE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class ScaleData:
+    """What trials of one scale train on and are judged by."""
+
+    training: TrainingData
+    validation: tuple[Degraded, ...]
+
+
+def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: int, gpu: bool) -> None:
+    """Train one configuration, reporting to Tune; goes on from the trial's checkpoint if it has one.
+
+    Args:
+        trial: what `StudySearcher.suggest` gave.
+        data: by scale; shared between all trials of a machine, read-only.
+        threads: CPU threads of this trial.
+        gpu: whether Tune gave this trial a GPU (its only visible one); else it runs on the CPU even where there are some.
+    """
+    torch.set_num_threads(threads)
+    config = TrainConfig.from_json(trial["train"])
+    shared = data[config.scale]
+    resumed = tune.get_checkpoint()
+    state, curve = None, []
+    if resumed is not None:
+        with resumed.as_directory() as folder:
+            state = load_state(Path(folder) / _STATE_FILE)
+        curve = list(state.numbers["curve"])
+    device = pick_device("cuda" if gpu else "cpu")
+    epoch, pixels, epochs = len(curve), 0, 0
+    last = time.monotonic()
+    try:
+        for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
+            epoch, pixels, epochs = result.epoch, result.pixels, result.epochs
+            assert result.val_gain is not None and result.best_val_psnr is not None and result.val_psnr is not None
+            gain = result.val_gain
+            if not math.isfinite(gain):
+                raise TrainingError(f"the validation gain is {gain} in epoch {epoch}")
+            curve.append(normalized_gain(gain, config.scale))
+            now = time.monotonic()
+            with tempfile.TemporaryDirectory() as folder:
+                _save(Path(folder), config, result, curve)
+                tune.report(_metrics(result, curve, config.scale, now - last), checkpoint=tune.Checkpoint(folder))
+            last = now
+    except TrainingError as error:
+        # An answer of this configuration, not an accident: running it again would end the same way.
+        report = {METRIC: FAILED, "failure": f"{type(error).__name__}: {error}", "curve": curve}
+        tune.report({**report, "epoch": epoch + 1, "epochs": max(epochs, epoch + 1), "pixels": pixels})
+    finally:
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _metrics(result: EpochResult, curve: list[float], scale: int, seconds: float) -> dict[str, Any]:
+    assert result.val_psnr is not None and result.val_gain is not None and result.best_val_psnr is not None
+    best_gain = result.val_gain + result.best_val_psnr - result.val_psnr
+    return {
+        METRIC: curve[-1],
+        "best_objective": normalized_gain(best_gain, scale),
+        "epoch": result.epoch,
+        "epochs": result.epochs,
+        "pixels": result.pixels,
+        "loss": result.loss,
+        "learning_rate": result.learning_rate,
+        "val_psnr": result.val_psnr,
+        "val_gain": result.val_gain,
+        "best_epoch": result.best_epoch,
+        "best_val_psnr": result.best_val_psnr,
+        "best_val_gain": best_gain,
+        "train_seconds": result.seconds,
+        "epoch_seconds": seconds,
+        "curve": list(curve),
+    }
+
+
+def _save(folder: Path, config: TrainConfig, result: EpochResult, curve: list[float]) -> None:
+    figures = {"val_psnr": result.best_val_psnr, "epoch": result.best_epoch}
+    save_network(folder / NETWORK_FILE, result.best_weights, config, figures)
+    state = result.state()
+    save_state(folder / _STATE_FILE, type(state)(state.config, state.tensors, {**state.numbers, "curve": curve}))
