@@ -45,7 +45,9 @@ def _is_bool(annotation: Any) -> bool:
 
 
 def _none_allowed(annotation: Any) -> bool:
-    return typing.get_origin(annotation) in (types.UnionType, typing.Union) and type(None) in typing.get_args(annotation)
+    return typing.get_origin(annotation) in (types.UnionType, typing.Union) and type(None) in typing.get_args(
+        annotation
+    )
 
 
 def add_fields(

@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 
 import torch
-from _command import Parser, run
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -29,6 +28,8 @@ from srcnn.files import atomic_write
 from srcnn.model import SRCNN
 from srcnn.official import load_official
 from srcnn.train import pick_device
+
+from _command import Parser, run
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +91,9 @@ def _main(argv: list[str] | None) -> int:
         print(f"skipped {len(images.skipped)} unreadable: {', '.join(images.skipped)}")
     if options.json is not None:
         about: dict[str, object] = {"weights": options.weights, "data": images.name, "digest": images.digest}
-        _write(options.json, evaluation, {**about, "scale": scale, "protocol": "srcnn", "skipped": list(images.skipped)})
+        _write(
+            options.json, evaluation, {**about, "scale": scale, "protocol": "srcnn", "skipped": list(images.skipped)}
+        )
     return 0
 
 

@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from typing import Any
 
-from _command import Parser, add_fields, given_fields, run
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -25,9 +24,12 @@ from rich.table import Table
 
 from srcnn.tuning.callback import Event
 from srcnn.tuning.paper import printed
-from srcnn.tuning.search import Plan, Row, SearchResult, plan_search, run_search
+from srcnn.tuning.result import Row, SearchResult
+from srcnn.tuning.search import Plan, plan_search, run_search
 from srcnn.tuning.settings import SearchSettings, default_name, load_settings, parse_budget
 from srcnn.tuning.tracking import ui_command
+
+from _command import Parser, add_fields, given_fields, run
 
 _SPECIAL = ("scales", "test", "budget")
 
@@ -92,7 +94,11 @@ def _range(parameter: Any) -> str:
 
 
 def _workers(s: SearchSettings) -> str:
-    gpus = "one GPU a trial, a CPU core where there is none" if s.gpus_per_trial is None else f"{s.gpus_per_trial:g} GPU a trial"
+    gpus = (
+        "one GPU a trial, a CPU core where there is none"
+        if s.gpus_per_trial is None
+        else f"{s.gpus_per_trial:g} GPU a trial"
+    )
     place = s.address or f"this machine, {os.cpu_count()} cores"
     return f"{gpus}; {s.cpus_per_trial} thread(s) each; {place}"
 
@@ -128,7 +134,9 @@ class _Monitor:
             self._line(event)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._ended.items()))
         done = sum(self._ended.values())
-        self.bar.update(self._task, completed=done, description=f"{len(self._running)} running; {kinds or 'none ended'}")
+        self.bar.update(
+            self._task, completed=done, description=f"{len(self._running)} running; {kinds or 'none ended'}"
+        )
 
     def _line(self, event: Event) -> None:
         result = event.result
@@ -140,7 +148,10 @@ class _Monitor:
                 text += f", stopped at {result['epoch']}/{result['epochs']}"
         done, elapsed = sum(self._ended.values()), time.monotonic() - self._started
         self._console.print(
-            f"{done:3}/{self._trials} {elapsed:5.0f} s  {event.name:38} {event.outcome:9} {text}", markup=False, highlight=False, soft_wrap=True
+            f"{done:3}/{self._trials} {elapsed:5.0f} s  {event.name:38} {event.outcome:9} {text}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -183,7 +194,9 @@ def _show_end(console: Console, result: SearchResult) -> None:
         for row in result.of_scale(scale)[:1]:
             console.print(f"best x{scale}: {row.checkpoint}", markup=False, highlight=False, soft_wrap=True)
     if result.interrupted:
-        console.print(f"interrupted; to go on: python experiments/search.py --resume {s.name}{_storage(s)}", soft_wrap=True)
+        console.print(
+            f"interrupted; to go on: python experiments/search.py --resume {s.name}{_storage(s)}", soft_wrap=True
+        )
     console.print(f"compare the runs: {ui_command(result.tracking_uri)}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -21,7 +21,6 @@ from datetime import datetime
 from pathlib import Path
 
 import torch
-from _command import Parser, add_fields, given_fields, run
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -34,6 +33,8 @@ from srcnn.evaluate import Degraded, evaluate
 from srcnn.model import SRCNN, count_macs, count_parameters
 from srcnn.patches import degrade_for, prepare
 from srcnn.train import EpochResult, fit, pick_device, resolve_precision
+
+from _command import Parser, add_fields, given_fields, run
 
 _EPOCHS = 20  # where neither --epochs nor --pixels nor a preset gives a budget
 #: The seed article's spellings.
@@ -52,7 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train", default="sample/train", metavar="NAME|FOLDER", help="training images")
     parser.add_argument("--test", default="sample/test", metavar="NAME|FOLDER", help="test images")
     parser.add_argument(
-        "--validation", type=int, metavar="N", help="training images held out to choose the best epoch (default: a tenth)"
+        "--validation",
+        type=int,
+        metavar="N",
+        help="training images held out to choose the best epoch (default: a tenth)",
     )
     parser.add_argument("--data-root", metavar="DIR", help="where named sets lie (default: $SRCNN_DATA, else ./data)")
     parser.add_argument("--skip-bad", action="store_true", help="leave corrupt files out and count them")
@@ -80,7 +84,12 @@ def _config(options: argparse.Namespace) -> TrainConfig:
 @contextmanager
 def _bar(console: Console, epochs: int) -> Iterator[Callable[[int, int, int], None]]:
     """A bar for the steps of an epoch; nothing where the output is no terminal."""
-    columns = (TextColumn("epoch {task.fields[epoch]}/" + str(epochs)), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None, epoch=1)
 
@@ -107,7 +116,9 @@ def _degraded(images: ImageSet, config: TrainConfig) -> list[Degraded]:
     return [degrade_for(config.protocol, image, config.scale, config.color, name) for name, image in images.images]
 
 
-def _report(console: Console, network: SRCNN, test: ImageSet, config: TrainConfig, prepared: list[Degraded]) -> dict[str, float]:
+def _report(
+    console: Console, network: SRCNN, test: ImageSet, config: TrainConfig, prepared: list[Degraded]
+) -> dict[str, float]:
     """Print the test figures beside bicubic; return the network's."""
     if config.protocol == "article":
         ours = average_psnr(network, prepared, config.test_batch_size)

@@ -62,14 +62,14 @@ def average_psnr(network: SRCNN | None, images: Sequence[Degraded], batch_size: 
     """
     if not images:
         raise DataError("no image to evaluate")
-    figures = [
-        _batch_psnr(network, images[start : start + batch_size]) for start in range(0, len(images), batch_size)
-    ]
+    figures = [_batch_psnr(network, images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
     return float(np.mean(figures))
 
 
 def _batch_psnr(network: SRCNN | None, batch: Iterable[Degraded]) -> float:
     with torch.inference_mode():
-        errors = [float(np.mean((reconstruct(network, image) - image.target) ** 2, dtype=np.float64)) for image in batch]
+        errors = [
+            float(np.mean((reconstruct(network, image) - image.target) ** 2, dtype=np.float64)) for image in batch
+        ]
     mse = float(np.mean(errors))  # the images of a batch have one size, so their mean is the batch's
     return math.inf if mse == 0 else 10.0 * math.log10(1.0 / mse)

@@ -95,7 +95,9 @@ def load_state(path: Path) -> TrainState:
 def _save(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
     with atomic_write(path) as temporary:
         # safetensors stores plain rows: channels-last weights are laid out anew, their values stay.
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, {"format": _FORMAT, **header})
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, {"format": _FORMAT, **header}
+        )
 
 
 def _load(path: Path, kind: str) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -103,7 +105,9 @@ def _load(path: Path, kind: str) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             if header.get("format") != _FORMAT or header.get("kind") != kind:
-                raise CheckpointError(f"{path}: not a file of {_FORMAT} with a {kind}, but {header.get('format', 'foreign')}")
+                raise CheckpointError(
+                    f"{path}: not a file of {_FORMAT} with a {kind}, but {header.get('format', 'foreign')}"
+                )
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None

@@ -77,7 +77,8 @@ class ModelConfig(Strict):
     filters: Sizes = Field((64, 32), description="filters of each layer but the last: 64-32")
     scale: int = Field(3, ge=2, le=4, description="upscaling factor: 2, 3 or 4")
     upsampling: Literal["bicubic", "pixel_shuffle"] = Field(
-        "bicubic", description="bicubic: the input is enlarged first; pixel_shuffle: the last layer makes scale^2 channels"
+        "bicubic",
+        description="bicubic: the input is enlarged first; pixel_shuffle: the last layer makes scale^2 channels",
     )
     color: Literal["y", "ycbcr", "rgb"] = Field("y", description="planes in and out: y (1 channel), ycbcr or rgb (3)")
     residual: bool = Field(True, description="the network adds to the bicubic image rather than replacing it")
@@ -131,7 +132,8 @@ class TrainConfig(ModelConfig):
         "srcnn", description="how images are degraded and measured: srcnn (the papers') or article (the seed article's)"
     )
     reduction: Literal["mean", "euclidean"] = Field(
-        "mean", description="of the squared errors: mean over pixels, or half their sum per sub-image (Caffe's, the authors')"
+        "mean",
+        description="of the squared errors: mean over pixels, or half their sum per sub-image (Caffe's, the authors')",
     )
     initialization: Literal["he", "gaussian"] = Field(
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"

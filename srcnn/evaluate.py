@@ -118,7 +118,9 @@ def mean_score(scores: Iterable[Score]) -> Score:
     """The mean of the images' figures, as the papers print it."""
     scores = list(scores)
     return Score(
-        "mean", float(np.mean([s.psnr for s in scores])), float(np.mean([s.ssim for s in scores])) if scores else math.nan
+        "mean",
+        float(np.mean([s.psnr for s in scores])),
+        float(np.mean([s.ssim for s in scores])) if scores else math.nan,
     )
 
 

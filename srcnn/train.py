@@ -93,7 +93,7 @@ def bf16_is_fast(device: torch.device) -> bool:
 
 def _cpu_flag(name: str) -> bool:
     probe = getattr(torch.cpu, name, None)  # a private name: where torch drops it, fp32 is the safe answer
-    return bool(probe()) if probe is not None else False
+    return bool(probe is not None and probe())
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
@@ -166,7 +166,7 @@ class _Run:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = SRCNN(config.architecture)
         self.network.initialize(config.initialization, config.init_std, self.generator)
-        self.network.to(device, memory_format=torch.channels_last)
+        self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _make_optimizer(config, self.network)
         self.precision = resolve_precision(config.precision, device)
         self.epoch, self.step, self.seconds = 0, 0, 0.0
@@ -210,7 +210,9 @@ class _Run:
         self.seconds += time.perf_counter() - started
         self.epoch += 1
         if not math.isfinite(loss):
-            raise DivergenceError(f"loss is {loss} at step {self.step} (epoch {self.epoch}): the learning rate is too high")
+            raise DivergenceError(
+                f"loss is {loss} at step {self.step} (epoch {self.epoch}): the learning rate is too high"
+            )
         if self._is_dead():
             raise DeadNetworkError(
                 f"no gradient reaches the first layer at step {self.step} (epoch {self.epoch}): a layer's units are all off"

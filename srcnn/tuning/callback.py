@@ -42,13 +42,15 @@ _listeners: list[Listener] = []
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Call ``listener`` with every event while the block runs."""
-    _listeners.append(listener)
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Call ``listener`` with every event while the block runs; None listens to nothing."""
+    mine = [] if listener is None else [listener]
+    _listeners.extend(mine)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        for one in mine:
+            _listeners.remove(one)
 
 
 def outcome(result: dict[str, Any] | None) -> str:
@@ -83,7 +85,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial begins, or goes on."""
         config = _config(trial)
-        params = {name: value for name, value in trial.config["params"].items()}
+        params = dict(trial.config["params"])
         whole = {k: v for k, v in config if k not in params}
         tags = {**self._tags, "reference": str(trial.config["baseline"])}
         self._tracker.start_trial(
@@ -98,7 +100,9 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         """A report."""
         if result[METRIC] > FAILED:
             metrics = {name: float(result[name]) for name in _LOGGED if name in result}
-            best = {f"best/{name}": float(result[f"best_{name}"]) for name in ("val_psnr", "val_gain", "objective", "epoch")}
+            best = {
+                f"best/{name}": float(result[f"best_{name}"]) for name in ("val_psnr", "val_gain", "objective", "epoch")
+            }
             self._tracker.log_epoch(trial.trial_id, int(result["epoch"]), {**metrics, **best})
         self._tell("report", trial, result, "running")
 
@@ -110,7 +114,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             file = Path(trial.checkpoint.path) / NETWORK_FILE
             if file.is_file():
                 self._tracker.log_file(trial.trial_id, file, "checkpoint")
-        tags = {"outcome": end}
+        tags = {"outcome": end, "trial.device": str(result.get("device", ""))}
         if "failure" in result:
             tags["failure"] = str(result["failure"])
         self._tracker.end_trial(trial.trial_id, "FAILED" if end == "failed" else "FINISHED", tags)

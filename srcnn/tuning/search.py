@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,9 @@ from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet, NamedImage, data_root, load, split
 from srcnn.errors import ConfigError, DataError, SearchError
 from srcnn.evaluate import Evaluation, degrade, evaluate
-from srcnn.patches import PatchSampler, prepare
-from srcnn.train import pick_device
+from srcnn.patches import prepare
 from srcnn.tuning.callback import SearchCallback, error_line, listening, outcome, trial_name
+from srcnn.tuning.result import Row, SearchResult, leaderboard_csv, summary_markdown
 from srcnn.tuning.scheduler import PerScaleASHA
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import SearchSettings, save_settings
@@ -45,7 +45,7 @@ from srcnn.tuning.space import Space, Value, load_space
 from srcnn.tuning.tracking import Tracker, environment_tags
 from srcnn.tuning.trainable import NETWORK_FILE, ScaleData, run_trial
 
-__all__ = ["EPOCHS", "Plan", "Row", "SearchResult", "plan_search", "run_search"]
+__all__ = ["EPOCHS", "Plan", "plan_search", "run_search"]
 
 EPOCHS = 9  #: reports of a full trial; ASHA's rungs, each keeping a third, lie at 1, 3 and 9
 
@@ -68,50 +68,6 @@ class Plan:
         """Fields that every run of the search shares."""
         budget = self.settings.budget
         return {"pixels": budget, "epoch_pixels": budget / EPOCHS, "seed": self.settings.seed}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One trial in the result; PSNRs in dB."""
-
-    trial_id: str
-    name: str
-    config: TrainConfig
-    outcome: str  #: ``finished``, ``stopped`` early, ``failed``, or ``unfinished`` in an interrupted search
-    reference: bool  #: the paper's network, trained with the same budget
-    objective: float
-    val_psnr: float
-    val_gain: float
-    checkpoint: Path | None
-    failure: str = ""
-    test: Mapping[str, tuple[float, float]] = field(default_factory=dict)  #: PSNR and SSIM by set
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search found."""
-
-    settings: SearchSettings
-    rows: tuple[Row, ...]
-    bicubic: Mapping[tuple[str, int], tuple[float, float]]  #: PSNR and SSIM by set and scale
-    interrupted: bool
-    seconds: float
-    run_id: str
-    tracking_uri: str
-
-    def of_scale(self, scale: int) -> list[Row]:
-        """The finished trials of a scale, best on validation first."""
-        rows = [row for row in self.rows if row.config.scale == scale and row.outcome == "finished"]
-        return sorted(rows, key=lambda row: row.objective, reverse=True)
-
-    @property
-    def scales(self) -> list[int]:
-        """The scales that have a trial."""
-        return sorted({row.config.scale for row in self.rows})
-
-    def count(self, kind: str) -> int:
-        """How many trials ended so."""
-        return sum(row.outcome == kind for row in self.rows)
 
 
 def plan_search(settings: SearchSettings) -> Plan:
@@ -163,9 +119,7 @@ def _reference_rows(space: Space) -> tuple[Mapping[str, Value], ...]:
     return tuple(rows)
 
 
-def run_search(
-    plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None
-) -> SearchResult:
+def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None) -> SearchResult:
     """Run a planned search, or go on with it, and measure what it found.
 
     Args:
@@ -192,7 +146,7 @@ def run_search(
     tracker.open_search(settings.name, tags, dict(settings))
     status = "FAILED"
     try:
-        with listening(listener or (lambda event: None)), _Ray(settings):
+        with listening(listener), _Ray(settings):
             with _Interrupt() as interrupt:
                 rows = [_row(trial) for trial in _tune(plan, tracker, tags, resume)]
             interrupted = interrupt.came
@@ -213,6 +167,7 @@ def run_search(
             tracker.parent_id,
             tracker.uri,
         )
+        _record(tracker, plan, result)
         status = "KILLED" if interrupted else "FINISHED"
         return result
     except KeyboardInterrupt:
@@ -237,7 +192,11 @@ def _absolute(uri: str) -> str:
 
 def _artifacts(settings: SearchSettings) -> Path | None:
     uri = settings.tracking_uri
-    return Path(uri.removeprefix("sqlite:///")).expanduser().resolve().parent / "artifacts" if uri.startswith("sqlite:///") else None
+    return (
+        Path(uri.removeprefix("sqlite:///")).expanduser().resolve().parent / "artifacts"
+        if uri.startswith("sqlite:///")
+        else None
+    )
 
 
 class _Ray:
@@ -370,7 +329,20 @@ def _mean(evaluation: Evaluation) -> tuple[float, float]:
     return evaluation.mean.psnr, evaluation.mean.ssim
 
 
-@ray.remote
+def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
+    """The result on the search's own run."""
+    figures = {}
+    for scale in result.scales:
+        for row in result.of_scale(scale)[:1]:
+            figures[f"best/x{scale}/val_gain"] = row.val_gain
+            figures |= {f"best/x{scale}/{name}/psnr": psnr for name, (psnr, _) in row.test.items()}
+    tracker.log_figures(None, figures)
+    tracker.log_text(leaderboard_csv(result), "leaderboard.csv")
+    tracker.log_text(Path(plan.settings.space).read_text(encoding="utf-8"), "space.yaml")
+    tracker.note(summary_markdown(result))
+
+
+@ray.remote  # type: ignore[untyped-decorator]
 def _test(path: str, scale: int, sets: Sequence[tuple[str, tuple[NamedImage, ...]]]) -> dict[str, tuple[float, float]]:
     """Measure one checkpoint on every test set."""
     import torch
@@ -392,9 +364,12 @@ def _measure(plan: Plan, tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         if row.trial_id in pending:
             test: dict[str, tuple[float, float]] = ray.get(pending[row.trial_id])
-            figures = {}
+            figures: dict[str, float] = {}
             for name, (psnr, ssim) in test.items():
-                figures |= {f"test/{name}/x{row.config.scale}/psnr": psnr, f"test/{name}/x{row.config.scale}/ssim": ssim}
+                figures |= {
+                    f"test/{name}/x{row.config.scale}/psnr": psnr,
+                    f"test/{name}/x{row.config.scale}/ssim": ssim,
+                }
             tracker.log_figures(row.trial_id, figures)
             row = replace(row, test=test)
         measured.append(row)

@@ -54,7 +54,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._trials: dict[str, optuna.Trial] = {}
         self._seen: set[str] = set()
-        self._per_scale: Counter[int] = Counter({scale: 0 for scale in space.scales})
+        self._per_scale: Counter[int] = Counter(dict.fromkeys(space.scales, 0))
 
     @property
     def study(self) -> optuna.Study:
@@ -71,7 +71,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             if fixed:
                 self._study.enqueue_trial(fixed)
             trial = self._study.ask()
-            params = self._space.suggest(trial, {})
+            params = self._space.suggest(trial)
             key = repr(sorted(params.items()))
             if key not in self._seen:
                 break

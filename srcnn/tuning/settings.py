@@ -24,7 +24,9 @@ _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 class SearchSettings(Strict):
     """A search."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the search, for the tables and --resume")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the search, for the tables and --resume"
+    )
     trials: int = Field(50, ge=1, description="trials in all, those before a resume included")
     space: str = Field("search_spaces/default.yaml", description="search space, a YAML file")
     train: str = Field("sample/train", description="training images: a set's name or a folder; several joined by +")

@@ -133,11 +133,9 @@ class Space:
         parameters = {**self.parameters, "scale": Categorical(type="categorical", choices=scales)}
         return Space(self.source, parameters, {k: v for k, v in self.constants.items() if k != "scale"})
 
-    def suggest(self, trial: optuna.Trial, fixed: Mapping[str, Value]) -> dict[str, Value]:
-        """A value for every parameter: the fixed ones as they are, the others from the trial's sampler."""
-        return {name: _suggest(trial, name, p) for name, p in self.parameters.items() if name not in fixed} | {
-            name: value for name, value in fixed.items() if name in self.parameters
-        }
+    def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
+        """A value for every parameter, from the trial's sampler."""
+        return {name: _suggest(trial, name, parameter) for name, parameter in self.parameters.items()}
 
     def to_config(self, values: Mapping[str, Value], **overrides: Any) -> TrainConfig:
         """The run that some values describe.
@@ -219,7 +217,9 @@ def load_space(path: Path) -> Space:
 
 def _check_name(path: Path, line: int, name: str) -> None:
     if not _ENTRY.match(name) and name not in TrainConfig.model_fields:
-        raise ConfigError(f"{path}:{line}: {unknown_name('field', name, [*TrainConfig.model_fields, 'n1', 'n2', 'f1'])}")
+        raise ConfigError(
+            f"{path}:{line}: {unknown_name('field', name, [*TrainConfig.model_fields, 'n1', 'n2', 'f1'])}"
+        )
 
 
 def _check_corners(path: Path, space: Space, lines: Mapping[str, int]) -> None:
@@ -229,7 +229,7 @@ def _check_corners(path: Path, space: Space, lines: Mapping[str, int]) -> None:
             space.to_config(corner)
         except ConfigError as error:
             field = str(error).partition(":")[0]
-            near = [name for name in lines if name == field or (m := _ENTRY.match(name)) and _LISTS[m[1]] == field]
+            near = [name for name in lines if name == field or ((m := _ENTRY.match(name)) and _LISTS[m[1]] == field)]
             line = f":{lines[near[0]]}" if near else ""
             raise ConfigError(f"{path}{line}: {error}") from None
 
@@ -255,7 +255,7 @@ class _Reader:
 
     def plain(self, node: yaml.Node) -> Any:
         loader = yaml.SafeLoader("")
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node, deep=True)
 
     def parameter(self, name: str, line: int, node: yaml.Node) -> Float | Integer | Categorical:
         self.mapping(node, name)

@@ -58,7 +58,9 @@ def _commit() -> str:
         here = Path(__file__).parent
 
         def git(*arguments: str) -> str:
-            return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+            return subprocess.run(
+                ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
+            ).stdout.strip()
 
         return git("rev-parse", "HEAD") + ("-modified" if git("status", "--porcelain", "--untracked-files=no") else "")
     return "unknown"
@@ -149,7 +151,7 @@ class Tracker:
     def _last_step(self, run: Run) -> int:
         if "objective" not in run.data.metrics:
             return 0
-        return max(m.step for m in self.client.get_metric_history(run.info.run_id, "objective"))
+        return max(int(m.step) for m in self.client.get_metric_history(run.info.run_id, "objective"))
 
     def start_trial(
         self,
@@ -215,13 +217,15 @@ class Tracker:
         child = self._children.get(trial_id)
         return {} if child is None else dict(self.client.get_run(child.run_id).data.metrics)
 
-    def close_search(self, status: str, note: str | None = None) -> list[str]:
+    def note(self, text: str) -> None:
+        """The Markdown that the search's page shows first."""
+        self.client.set_tag(self.parent_id, "mlflow.note.content", text)
+
+    def close_search(self, status: str) -> list[str]:
         """End the parent run and every child that is still RUNNING (as KILLED); returns the latter's names."""
         left = self._search(f"tags.`{_PARENT}` = '{self.parent_id}' and attributes.status = 'RUNNING'")
         for run in left:
             self.client.set_terminated(run.info.run_id, "KILLED")
-        if note is not None:
-            self.client.set_tag(self.parent_id, "mlflow.note.content", note)
         self.client.set_terminated(self.parent_id, status)
         return [run.info.run_name or run.info.run_id for run in left]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
         trial: what `StudySearcher.suggest` gave.
         data: by scale; shared between all trials of a machine, read-only.
         threads: CPU threads of this trial.
-        gpu: whether Tune gave this trial a GPU (its only visible one); else it runs on the CPU even where there are some.
+        gpu: whether Tune gave this trial a GPU; else it runs on the CPU even where there are some.
     """
     torch.set_num_threads(threads)
     config = TrainConfig.from_json(trial["train"])
@@ -58,21 +59,24 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
         with resumed.as_directory() as folder:
             state = load_state(Path(folder) / _STATE_FILE)
         curve = list(state.numbers["curve"])
-    device = pick_device("cuda" if gpu else "cpu")
+    # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
+    device = pick_device("auto" if gpu else "cpu")
+    place = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if gpu else "cpu"
     epoch, pixels, epochs = len(curve), 0, 0
     last = time.monotonic()
     try:
         for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
             epoch, pixels, epochs = result.epoch, result.pixels, result.epochs
-            assert result.val_gain is not None and result.best_val_psnr is not None and result.val_psnr is not None
             gain = result.val_gain
+            assert gain is not None, "a search always has validation images"
             if not math.isfinite(gain):
                 raise TrainingError(f"the validation gain is {gain} in epoch {epoch}")
             curve.append(normalized_gain(gain, config.scale))
             now = time.monotonic()
             with tempfile.TemporaryDirectory() as folder:
                 _save(Path(folder), config, result, curve)
-                tune.report(_metrics(result, curve, config.scale, now - last), checkpoint=tune.Checkpoint(folder))
+                report = _metrics(result, curve, config.scale, now - last)
+                tune.report({**report, "device": place}, checkpoint=tune.Checkpoint(folder))
             last = now
     except TrainingError as error:
         # An answer of this configuration, not an accident: running it again would end the same way.
@@ -85,7 +89,9 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
 
 
 def _metrics(result: EpochResult, curve: list[float], scale: int, seconds: float) -> dict[str, Any]:
-    assert result.val_psnr is not None and result.val_gain is not None and result.best_val_psnr is not None
+    assert result.val_psnr is not None, "a search always has validation images"
+    assert result.val_gain is not None
+    assert result.best_val_psnr is not None
     best_gain = result.val_gain + result.best_val_psnr - result.val_psnr
     return {
         METRIC: curve[-1],

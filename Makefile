@@ -1,0 +1,34 @@
+# Every target sets up what it needs; a second call finds it done.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TRIALS ?= 50
+
+.PHONY: search test check ui clean
+
+search: $(VENV)/.installed  ## the main job on the bundled sample images
+	$(BIN)/python experiments/search.py --trials $(TRIALS)
+
+test: $(VENV)/.installed-dev  ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev  ## style, types and the directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
+
+clean:  ## the environment and the caches; runs and data stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@

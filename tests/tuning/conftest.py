@@ -1,0 +1,33 @@
+"""Small real photographs for searches that take seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from srcnn.datasets import load
+from srcnn.images import write_image
+
+SPACE = """\
+parameters:
+  n1: {type: categorical, choices: [8, 16]}
+  n2: {type: categorical, choices: [8]}
+  kernels: {type: categorical, choices: [5-1-3, 5-3-3]}
+  learning_rate: {type: float, low: 1.0e-3, high: 4.0e-3, log: true}
+  scale: {type: categorical, choices: [2, 3]}
+constants:
+  patch_size: 24
+  batch_size: 8
+"""
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a space, six training photographs and two test photographs; it becomes the current one."""
+    for kind, count in (("train", 6), ("test", 2)):
+        for name, image in load(f"sample/{kind}").images[:count]:
+            write_image(tmp_path / kind / f"{name}.png", image[100:196, 100:196])
+    (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
