@@ -75,10 +75,13 @@ def _main(argv: list[str] | None) -> int:
         if options.threads < 1:
             raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
         torch.set_num_threads(options.threads)
+    if options.json is not None and (options.json.is_dir() or any(p.is_file() for p in options.json.parents)):
+        raise ConfigError(f"--json: must name a file in a folder, but got {options.json}")
+    device = pick_device(options.device)
     network, scale = _network(options.weights, options.scale)
     images = load(options.data, data_root(options.data_root), skip_bad=options.skip_bad)
     if network is not None:
-        network.to(pick_device(options.device))
+        network.to(device)
     evaluation = evaluate(network, images.images, scale)
     table = Table(title=escape(f"{options.weights} on {images.name}, x{scale}"), title_justify="left")
     table.add_column("image")

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,14 +29,16 @@ from srcnn.article import average_psnr
 from srcnn.checkpoint import load_network, load_state, save_network, save_state
 from srcnn.config import PRESETS, TrainConfig, preset
 from srcnn.datasets import ImageSet, data_root, load, split
-from srcnn.errors import ConfigError
+from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluate import Degraded, evaluate
+from srcnn.files import atomic_write
 from srcnn.model import SRCNN, count_macs, count_parameters
 from srcnn.patches import degrade_for, prepare
 from srcnn.train import EpochResult, fit, pick_device, resolve_precision
 
 from _command import Parser, add_fields, given_fields, run
 
+_NETWORK, _STATE, _RUN = "network.safetensors", "state.safetensors", "run.json"
 _EPOCHS = 20  # where neither --epochs nor --pixels nor a preset gives a budget
 #: The seed article's spellings.
 _ALIASES = {
@@ -50,8 +53,8 @@ _ALIASES = {
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--preset", default="default", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
-    parser.add_argument("--train", default="sample/train", metavar="NAME|FOLDER", help="training images")
-    parser.add_argument("--test", default="sample/test", metavar="NAME|FOLDER", help="test images")
+    parser.add_argument("--train", metavar="NAME|FOLDER", help="training images (default: sample/train)")
+    parser.add_argument("--test", metavar="NAME|FOLDER", help="test images (default: sample/test)")
     parser.add_argument(
         "--validation",
         type=int,
@@ -82,10 +85,10 @@ def _config(options: argparse.Namespace) -> TrainConfig:
 
 
 @contextmanager
-def _bar(console: Console, epochs: int) -> Iterator[Callable[[int, int, int], None]]:
+def _bar(console: Console) -> Iterator[Callable[[int, int, int], None]]:
     """A bar for the steps of an epoch; nothing where the output is no terminal."""
     columns = (
-        TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
+        TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -125,7 +128,7 @@ def _report(
         plain = average_psnr(None, prepared, config.test_batch_size)
         console.print(f"Average PSNR: {ours:.4f} dB on {test.name} (bicubic {plain:.4f} dB), the article's protocol")
         return {"psnr": ours, "bicubic": plain}
-    found, plain_found = (evaluate(n, test.images, config.scale).mean for n in (network, None))
+    found, plain_found = (evaluate(n, test.images, config.scale, color=config.color).mean for n in (network, None))
     console.print(
         f"{test.name} x{config.scale}: PSNR {found.psnr:.2f} dB, SSIM {found.ssim:.4f} "
         f"(bicubic {plain_found.psnr:.2f} dB, {plain_found.ssim:.4f})"
@@ -133,29 +136,73 @@ def _report(
     return {"psnr": found.psnr, "ssim": found.ssim, "bicubic": plain_found.psnr, "bicubic_ssim": plain_found.ssim}
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What a run is besides its configuration; kept in its folder so that --resume needs no flags."""
+
+    train: str
+    test: str
+    validation: int | None
+    digest: str = ""  #: of the training images
+
+    @classmethod
+    def read(cls, folder: Path) -> _Job:
+        try:
+            return cls(**json.loads((folder / _RUN).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise CheckpointError(f"{folder / _RUN}: cannot be read ({error})") from None
+
+
+def _job(options: argparse.Namespace) -> _Job:
+    """The job of the flags, or of the folder to resume, which flags may repeat but not change."""
+    if options.resume is None:
+        return _Job(options.train or "sample/train", options.test or "sample/test", options.validation)
+    job = _Job.read(options.resume)
+    for name in ("train", "test", "validation"):
+        given, kept = getattr(options, name), getattr(job, name)
+        if given not in (None, kept):
+            raise ConfigError(f"--{name}: the run in {options.resume} has {kept}, but got {given}")
+    return job
+
+
+def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
+    folder: Path = options.resume or options.out
+    if folder is None:
+        folder = Path("mlruns/train") / f"{options.preset}-x{config.scale}-{datetime.now():%Y%m%d-%H%M%S}"
+    elif options.resume is None and (folder / _RUN).exists():
+        raise ConfigError(f"--out: {folder} holds a run already; --resume goes on with it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out: {folder} cannot be made ({error.strerror})") from None
+    return folder
+
+
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
-    config = _config(options)
     if options.threads < 1:
         raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
     torch.set_num_threads(options.threads)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
     device = pick_device(options.device)
-    state = None
-    folder = options.resume or options.out
-    if folder is None:
-        folder = Path("mlruns/train") / f"{options.preset}-x{config.scale}-{datetime.now():%Y%m%d-%H%M%S}"
-    if options.resume is not None:
-        state = load_state(options.resume / "state.safetensors")
-        if not given_fields(options, TrainConfig) and options.preset == "default":
-            config = state.config
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    job = _job(options)
+    state = None if options.resume is None else load_state(options.resume / _STATE)
+    if state is not None and options.preset == "default":
+        config = state.config.replace(**given_fields(options, TrainConfig))
+    else:
+        config = _config(options)
     root = data_root(options.data_root)
-    images = load(options.train, root, skip_bad=options.skip_bad)
-    training, validation = _split(images, options.validation, config)
-    test = load(options.test, root, skip_bad=options.skip_bad)
+    images = load(job.train, root, skip_bad=options.skip_bad)
+    if job.digest not in ("", images.digest):
+        raise CheckpointError(f"--train: {job.train} has digest {images.digest}, but the run began on {job.digest}")
+    training, validation = _split(images, job.validation, config)
+    test = load(job.test, root, skip_bad=options.skip_bad)
     test_images = _degraded(test, config) if config.protocol == "article" else []
     data = prepare(training.images, config.scale, color=config.color, protocol=config.protocol)
     held_out = _degraded(validation, config) if validation else []
+    folder = _folder(options, config)
+    with atomic_write(folder / _RUN) as file:
+        file.write_text(json.dumps(asdict(replace(job, digest=images.digest)), indent=2) + "\n", encoding="utf-8")
     console.print(
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
         f"{count_macs(config):.0f} multiply-adds a pixel; {len(training)} images of {images.name}"
@@ -166,10 +213,10 @@ def _main(argv: list[str] | None) -> int:
         console.print(f"skipped, unreadable: {name}")
     started = time.perf_counter()
     result = None
-    with _bar(console, config.epochs or 1) as bar:
+    with _bar(console) as bar:
         for result in fit(config, data, validation=held_out, state=state, device=device, on_step=bar):
-            save_state(folder / "state.safetensors", result.state())
-            save_network(folder / "network.safetensors", result.best_weights, config, {"epoch": result.best_epoch})
+            save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch})
+            save_state(folder / _STATE, result.state())
             console.print(_line(result))
             if config.protocol == "article":
                 # As the article does after every epoch. Nothing is chosen by it: the last epoch is kept, whatever it says.
@@ -177,12 +224,12 @@ def _main(argv: list[str] | None) -> int:
                 console.print(f"  Average PSNR: {psnr:.4f} dB")
     if result is None:
         console.print("the run was complete already")
-    network = load_network(folder / "network.safetensors").to(device)
+    network = load_network(folder / _NETWORK).to(device)
     figures = _report(console, network, test, config, test_images)
-    (folder / "result.json").write_text(
-        json.dumps({"test": test.name, **figures, "seconds": time.perf_counter() - started}, indent=2) + "\n", "utf-8"
-    )
-    console.print(f"network: {folder / 'network.safetensors'}")
+    with atomic_write(folder / "result.json") as file:
+        record = {"test": test.name, **figures, "seconds": time.perf_counter() - started}
+        file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    console.print(f"network: {folder / _NETWORK}")
     return 0
 
 

@@ -40,6 +40,9 @@ def save_network(
         weights: the state dict of an `SRCNN`.
         config: its `ModelConfig`, or the whole `TrainConfig` that made it.
         extra: anything JSON-able to keep beside it, such as figures and the digest of the data.
+
+    Raises:
+        CheckpointError: the file cannot be written.
     """
     header = {"kind": "network", "config": config.model_dump_json(), "extra": json.dumps(extra or {})}
     _save(path, weights, header)
@@ -52,7 +55,7 @@ def load_network(path: Path) -> SRCNN:
         CheckpointError: the file is missing, foreign or damaged, or its weights do not fit its configuration.
     """
     header, tensors = _load(path, "network")
-    fields = json.loads(header["config"])
+    fields = _object(path, header, "config")
     try:
         config = ModelConfig(**{k: v for k, v in fields.items() if k in ModelConfig.model_fields})
         network = SRCNN(config)
@@ -69,11 +72,15 @@ def read_header(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing, foreign or damaged.
     """
     header, _ = _load(path, "network")
-    return {"config": json.loads(header["config"]), "extra": json.loads(header["extra"])}
+    return {name: _object(path, header, name) for name in ("config", "extra")}
 
 
 def save_state(path: Path, state: TrainState) -> None:
-    """Write a run between two epochs."""
+    """Write a run between two epochs.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
     header = {"kind": "state", "config": state.config.model_dump_json(), "numbers": json.dumps(dict(state.numbers))}
     _save(path, state.tensors, header)
 
@@ -86,18 +93,36 @@ def load_state(path: Path) -> TrainState:
     """
     header, tensors = _load(path, "state")
     try:
-        config = TrainConfig.from_json(header["config"])
+        config = TrainConfig(**_object(path, header, "config"))
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return TrainState(config, tensors, json.loads(header["numbers"]))
+    numbers = _object(path, header, "numbers")
+    missing = [n for n in ("epoch", "step", "seconds", "best_epoch", "best_psnr") if n not in numbers]
+    missing += [f"{name}..." for name in ("network.", "generator") if not any(k.startswith(name) for k in tensors)]
+    if missing:
+        raise CheckpointError(f"{path}: damaged, lacks {', '.join(missing)}")
+    return TrainState(config, tensors, numbers)
+
+
+def _object(path: Path, header: Mapping[str, str], name: str) -> dict[str, Any]:
+    """A JSON object of the header."""
+    try:
+        value = json.loads(header[name])
+    except (KeyError, ValueError):
+        value = None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: damaged, its header lacks {name}")
+    return value
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
-    with atomic_write(path) as temporary:
-        # safetensors stores plain rows: channels-last weights are laid out anew, their values stay.
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, {"format": _FORMAT, **header}
-        )
+    # safetensors stores plain rows: channels-last weights are laid out anew, their values stay.
+    rows = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        with atomic_write(path) as temporary:
+            save_file(rows, temporary, {"format": _FORMAT, **header})
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be written ({error})") from None
 
 
 def _load(path: Path, kind: str) -> tuple[dict[str, str], dict[str, Tensor]]:

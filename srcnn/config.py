@@ -139,9 +139,11 @@ class TrainConfig(ModelConfig):
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"
     )
     init_std: float = Field(0.001, gt=0, description="standard deviation of the gaussian initialization")
-    optimizer: Literal["adam", "sgd"] = Field("adam", description="adam, or sgd with momentum")
+    optimizer: Literal["muon", "adam", "sgd"] = Field(
+        "muon", description="muon (the last layer and biases by adam), adam, or sgd with momentum"
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
+    learning_rate: float = Field(5e-4, gt=0, description="peak learning rate; of adam's steps where muon is chosen")
     layer_rates: Numbers = Field(
         (), description="learning-rate factor per layer, aligned to the last: 0.1 alone slows the last layer to a tenth"
     )
@@ -150,9 +152,9 @@ class TrainConfig(ModelConfig):
     step_at: Numbers = Field((0.5, 0.75), description="shares of the run after which the step schedule drops the rate")
     step_factor: float = Field(0.1, gt=0, lt=1, description="factor of each drop of the step schedule")
     clip: float | None = Field(None, gt=0, description="largest gradient norm; none: no clipping")
-    batch_size: int = Field(16, ge=1, description="sub-images in a step")
+    batch_size: int = Field(8, ge=1, description="sub-images in a step")
     test_batch_size: int = Field(8, ge=1, description="images that the article protocol pools into one PSNR")
-    patch_size: int = Field(48, ge=1, description="side of a sub-image, in pixels of the large image")
+    patch_size: int = Field(60, ge=1, description="side of a sub-image, in pixels of the large image")
     stride: int | None = Field(None, ge=1, description="grid of the sub-images, as in the papers; none: random places")
     augment: bool = Field(True, description="turn and mirror sub-images: the 8 symmetries of the square")
     epochs: int | None = Field(None, ge=1, description="budget in epochs")
@@ -177,28 +179,36 @@ class TrainConfig(ModelConfig):
             )
         if any(not 0 < at < 1 for at in self.step_at):
             raise ValueError(f"step_at: every share must lie between 0 and 1, but got {self.step_at}")
-        if self.protocol == "srcnn":
-            self._check_patch()
+        if self.protocol == "article" and self.color != "y":
+            raise ValueError(f"color: the article's protocol knows y alone, but got {self.color!r}")
+        self._check_patch()
         return self
 
     def _check_patch(self) -> None:
-        size, unit = self.patch_size, self.scale if self.upsampling == "pixel_shuffle" else 1
+        size, unit = self.side, self.scale if self.upsampling == "pixel_shuffle" else 1
+        if size == 0:
+            raise ValueError(
+                f"patch_size: must hold a pixel of the small image, {self.scale}, but got {self.patch_size}"
+            )
         if size % unit:
             raise ValueError(f"patch_size: must divide by scale {self.scale} for pixel_shuffle, but got {size}")
         if self.padding == "replicate" and size // unit <= self.border:
             raise ValueError(
                 f"patch_size: kernels {format_sizes(self.kernels)} without padding need more than "
-                f"{self.border * unit} pixels, but got {size}"
+                f"{self.border * unit} pixels, but got {self.patch_size}"
             )
+
+    @property
+    def side(self) -> int:
+        """Side of a sub-image in pixels of the large image; the article cuts its square to a multiple of the scale."""
+        return self.patch_size - (self.patch_size % self.scale if self.protocol == "article" else 0)
 
     @property
     def output_size(self) -> int:
         """Side of the target of one sub-image, in pixels: what remains after the unpadded convolutions."""
         if self.padding == "zeros":
-            return self.patch_size
-        if self.upsampling == "pixel_shuffle":
-            return self.patch_size - self.border * self.scale
-        return self.patch_size - self.border
+            return self.side
+        return self.side - self.border * (self.scale if self.upsampling == "pixel_shuffle" else 1)
 
     @property
     def rates(self) -> tuple[float, ...]:

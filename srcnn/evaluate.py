@@ -23,7 +23,7 @@ from srcnn.metrics import psnr, quantize, shave, ssim
 from srcnn.model import SRCNN
 from srcnn.resize import imresize
 
-__all__ = ["Degraded", "Evaluation", "Score", "degrade", "evaluate", "mean_score", "planes", "reconstruct"]
+__all__ = ["Degraded", "Evaluation", "Score", "degrade", "evaluate", "mean_score", "planes", "reconstruct", "score"]
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,15 @@ def evaluate(
     images: Iterable[tuple[str, NDArray[np.uint8]]],
     scale: int,
     *,
+    color: str = "y",
     with_ssim: bool = True,
 ) -> Evaluation:
-    """Measure a network, or plain bicubic (None), on uint8 images given as (name, image) pairs.
+    """Measure a network on its planes, or plain bicubic (None) on those of ``color``; uint8 (name, image) pairs.
 
     Raises:
         DataError: there is no image, or one is too small for the protocol at this scale.
     """
-    color = "y" if network is None else network.config.color
+    color = color if network is None else network.config.color
 
     def prepared() -> Iterator[Degraded]:
         for name, image in images:

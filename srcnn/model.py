@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from srcnn.chain import chain
 from srcnn.config import ModelConfig
 
 __all__ = ["SRCNN", "count_macs", "count_parameters"]
@@ -35,6 +36,8 @@ class SRCNN(nn.Module):
 
     ``base`` is the bicubic image for ``residual`` networks whose input is the small image; ``x`` serves where it is
     itself the bicubic image. Its centre is taken to match the output.
+
+    A new network is initialized as by ``initialize("he", ...)`` with seed 0.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -42,10 +45,12 @@ class SRCNN(nn.Module):
         self.config = config
         last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
         widths = (config.channels, *config.filters, last)
+        # skip_init: torch would draw from its global generator, which is the caller's.
         self.layers = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, kernel)
+            nn.utils.skip_init(nn.Conv2d, n_in, n_out, kernel)  # type: ignore[no-untyped-call]
             for n_in, n_out, kernel in zip(widths[:-1], widths[1:], config.kernels, strict=True)
         )
+        self.initialize("he", 0.0, torch.Generator().manual_seed(0))
 
     @property
     def convolutions(self) -> list[nn.Conv2d]:
@@ -53,6 +58,19 @@ class SRCNN(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
 
     def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        out = self._train_chain(x) if self.training and x.device.type == "cpu" else self._layer_by_layer(x)
+        config = self.config
+        if config.upsampling == "pixel_shuffle":
+            out = F.pixel_shuffle(out, config.scale)
+        if config.residual:
+            out = out + _centre(x if base is None else base, out.shape[-2], out.shape[-1])
+        return out
+
+    def _train_chain(self, x: Tensor) -> Tensor:
+        weights, biases = zip(*((layer.weight, layer.bias) for layer in self.convolutions), strict=True)
+        return chain(x, weights, biases, pad=self.config.padding == "zeros")
+
+    def _layer_by_layer(self, x: Tensor) -> Tensor:
         config = self.config
         unpadded = self.training and config.padding == "replicate"
         mode = "replicate" if config.padding == "replicate" else "constant"
@@ -64,10 +82,6 @@ class SRCNN(nn.Module):
             out = layer(out)
             if i < config.depth - 1:
                 out = F.relu_(out)
-        if config.upsampling == "pixel_shuffle":
-            out = F.pixel_shuffle(out, config.scale)
-        if config.residual:
-            out = out + _centre(x if base is None else base, out.shape[-2], out.shape[-1])
         return out
 
     @torch.no_grad()

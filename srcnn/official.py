@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from srcnn.config import ModelConfig
-from srcnn.errors import CheckpointError
+from srcnn.errors import CheckpointError, ConfigError
 from srcnn.model import SRCNN
 
 __all__ = ["load_official"]
@@ -44,19 +44,22 @@ def load_official(path: Path, scale: int) -> SRCNN:
         CheckpointError: the file is missing, is no MATLAB 5 file, or lacks a field.
     """
     from scipy.io import loadmat  # only this function reads MATLAB files
-    from scipy.io.matlab import MatReadError
 
     try:
         fields = loadmat(str(path))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
-    except (MatReadError, NotImplementedError, ValueError, TypeError, OSError, EOFError) as error:
+    except Exception as error:  # scipy's reader lets anything out: zlib.error, IndexError, MatReadError, ...
         raise CheckpointError(f"{path}: not a MATLAB 5 file ({error})") from None
     names = [f"{kind}_conv{i}" for i in (1, 2, 3) for kind in ("weights", "biases")]
     missing = [name for name in names if name not in fields]
     if missing:
         raise CheckpointError(f"{path}: not a file of SRCNN weights, lacks {', '.join(missing)}")
-    first, second, third = (np.asarray(fields[f"weights_conv{i}"], dtype=np.float32) for i in (1, 2, 3))
+    try:
+        first, second, third = (np.asarray(fields[f"weights_conv{i}"], dtype=np.float32) for i in (1, 2, 3))
+        offsets = [np.asarray(fields[f"biases_conv{i}"], dtype=np.float32).reshape(-1) for i in (1, 2, 3)]
+    except (ValueError, TypeError):
+        raise CheckpointError(f"{path}: weights and biases must be numbers") from None
     if second.ndim == 2:  # MATLAB drops a trailing axis of one; a middle axis of one survives
         second = second[:, :, None]
     if first.ndim != 2 or second.ndim != 3 or third.ndim != 2:
@@ -67,7 +70,10 @@ def load_official(path: Path, scale: int) -> SRCNN:
     f1 = _side(first.shape[0], path, "weights_conv1")
     f2 = _side(second.shape[1], path, "weights_conv2")
     f3 = _side(third.shape[1], path, "weights_conv3")
-    model = SRCNN(ModelConfig(kernels=(f1, f2, f3), filters=(n1, n2), scale=scale, residual=False))
+    try:
+        model = SRCNN(ModelConfig(kernels=(f1, f2, f3), filters=(n1, n2), scale=scale, residual=False))
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     weights = [
         _square(first, f1).transpose(2, 0, 1)[:, None],  # (f1*f1, n1) -> (n1, 1, f1, f1)
         _square(second.transpose(1, 0, 2), f2).transpose(3, 2, 0, 1),  # (n1, f2*f2, n2) -> (n2, n1, f2, f2)
@@ -77,7 +83,7 @@ def load_official(path: Path, scale: int) -> SRCNN:
         for i, (layer, weight) in enumerate(zip(model.convolutions, weights, strict=True), start=1):
             layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
             assert layer.bias is not None
-            bias = np.asarray(fields[f"biases_conv{i}"], dtype=np.float32).reshape(-1)
+            bias = offsets[i - 1]
             if bias.shape != layer.bias.shape:
                 raise CheckpointError(f"{path}: biases_conv{i}: {bias.size} values for {layer.bias.numel()} filters")
             layer.bias.copy_(torch.from_numpy(bias))

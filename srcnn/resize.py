@@ -82,16 +82,16 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
 
     Args:
         image: (height, width) or (height, width, channels), real, any range.
-        scale: factor, positive. ``Fraction(1, 3)`` and ``1 / 3`` give the same image.
+        scale: factor from 0.001 to 1000. ``Fraction(1, 3)`` and ``1 / 3`` give the same image.
 
     Returns:
         float64, (ceil(height * scale), ceil(width * scale)) and the same channels; not rounded, not clipped.
 
     Raises:
-        ConfigError: the scale is not positive, or the image is empty or not 2-D or 3-D.
+        ConfigError: the scale is out of range, or the image is empty or not 2-D or 3-D.
     """
-    if not scale > 0:
-        raise ConfigError(f"scale: must be positive, but got {scale}")
+    if not 1e-3 <= scale <= 1e3:
+        raise ConfigError(f"scale: must lie between 0.001 and 1000, but got {scale}")
     if image.ndim not in (2, 3) or image.size == 0:
         raise ConfigError(f"image: must be 2-D or 3-D and not empty, but got shape {image.shape}")
     # A float such as 1/3 is not exact: 9 * (1/3) may come out above 3 and its ceil as 4. The nearest small fraction is.

@@ -46,15 +46,15 @@ def imfilter(image: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray
 def srcnn_by_loops(image: NDArray[np.float64], f: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """The three layers of the authors' SRCNN.m."""
     n1, n2 = f["weights_conv1"].shape[1], f["weights_conv3"].shape[0]
-    first = [
-        np.maximum(imfilter(image, f["weights_conv1"][:, i]) + f["biases_conv1"][i, 0], 0) for i in range(n1)
-    ]
+    first = [np.maximum(imfilter(image, f["weights_conv1"][:, i]) + f["biases_conv1"][i, 0], 0) for i in range(n1)]
     second = []
     for i in range(n2):
         total = sum((imfilter(first[j], f["weights_conv2"][j, :, i]) for j in range(n1)), np.zeros_like(image))
         second.append(np.maximum(total + f["biases_conv2"][i, 0], 0))
-    third = sum((imfilter(second[i], f["weights_conv3"][i]) for i in range(n2)), np.zeros_like(image))
-    return third + f["biases_conv3"][0, 0]
+    out = np.full_like(image, f["biases_conv3"][0, 0])
+    for i in range(n2):
+        out += imfilter(second[i], f["weights_conv3"][i])
+    return out
 
 
 def write(path: Path, content: dict[str, Any]) -> Path:
@@ -84,7 +84,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_official(tmp_path / "x3.mat", 3)
 
 
-@pytest.mark.parametrize("content", [b"", b"text, not MATLAB\n" * 20, bytes(range(256)) * 4, b"MATLAB 7.3 MAT-file" + b" " * 500])
+@pytest.mark.parametrize(
+    "content", [b"", b"text, not MATLAB\n" * 20, bytes(range(256)) * 4, b"MATLAB 7.3 MAT-file" + b" " * 500]
+)
 def test_what_is_no_mat_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x3.mat"
     path.write_bytes(content)
@@ -100,6 +102,17 @@ def test_a_file_that_breaks_off_is_named(tmp_path: Path, share: float, compresse
     savemat(path, fields(), do_compression=compressed)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(CheckpointError, match=r"x3\.mat: "):
+        load_official(path, 3)
+
+
+@pytest.mark.parametrize("place", [200, 400, 700])
+def test_a_damaged_compressed_file_is_named(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "x3.mat"
+    savemat(path, fields(), do_compression=True)
+    damaged = bytearray(path.read_bytes())
+    damaged[place] ^= 0xFF
+    path.write_bytes(damaged)
     with pytest.raises(CheckpointError, match=r"x3\.mat: "):
         load_official(path, 3)
 

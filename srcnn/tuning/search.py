@@ -49,7 +49,7 @@ __all__ = ["EPOCHS", "Plan", "plan_search", "run_search"]
 
 EPOCHS = 9  #: reports of a full trial; ASHA's rungs, each keeping a third, lie at 1, 3 and 9
 
-_REFERENCE: Mapping[str, Value] = {"n1": 64, "n2": 32, "kernels": "9-1-5", "learning_rate": 2e-3}
+_REFERENCE: Mapping[str, Value] = {"n1": 64, "n2": 32, "kernels": "9-1-5", "learning_rate": 5e-4}
 
 
 @dataclass(frozen=True)

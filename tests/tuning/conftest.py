@@ -14,7 +14,7 @@ parameters:
   n1: {type: categorical, choices: [8, 16]}
   n2: {type: categorical, choices: [8]}
   kernels: {type: categorical, choices: [5-1-3, 5-3-3]}
-  learning_rate: {type: float, low: 1.0e-3, high: 4.0e-3, log: true}
+  learning_rate: {type: float, low: 2.0e-4, high: 8.0e-4, log: true}
   scale: {type: categorical, choices: [2, 3]}
 constants:
   patch_size: 24

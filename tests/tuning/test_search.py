@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -29,7 +30,8 @@ COMMAND = Path(__file__).parents[2] / "experiments" / "search.py"
 
 
 def settings(name: str, **fields: object) -> SearchSettings:
-    given = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",), "validation": 2, "budget": 150e3}
+    given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",)}
+    given |= {"validation": 2, "budget": 150e3}
     return SearchSettings(**{**given, **fields})
 
 
@@ -190,7 +192,7 @@ def test_bad_input_is_refused_before_anything_starts(
 )
 def test_a_setting_that_breaks_a_rule_is_named(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=field.removesuffix("s")):
-        settings(**{"name": "x", field: value})
+        SearchSettings(**{"name": "x", field: value})
 
 
 @pytest.mark.parametrize(("text", "pixels"), [("8M", 8e6), ("500k", 5e5), ("1.5m", 1.5e6), ("2e6", 2e6), ("1G", 1e9)])

@@ -1,0 +1,153 @@
+"""A chain of convolutions with ReLU between them, forward and backward in one step of autograd: for training on a CPU.
+
+The numbers are those of ``F.conv2d`` and ``F.relu``; the time is not. Left to autograd, more than half of a 9-1-5
+network's step goes to three things that this module avoids:
+
+* a convolution with one to four outputs, the last of these networks, has no fast routine: it runs at a tenth of the
+  core's rate. Here it is one matrix product, which multiplies every pixel with the weights of all taps, and a sum of the
+  resulting planes, each shifted by its tap (`_few_outputs`);
+* such a layer also hands back gradients in another memory layout, which slows every layer before it. Here pixels stay
+  rows of a matrix (channels last) from end to end;
+* autograd may not overwrite what it does not own. Here ReLU's backward writes in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["chain"]
+
+_FEW = 4  # outputs up to which the shifted planes win; from about 9 on the ordinary convolution does
+
+
+def chain(x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], *, pad: bool) -> Tensor:
+    """``x`` (N, C, H, W) through every layer; ``pad`` surrounds each layer's input with zeros to keep its size.
+
+    Under autocast the layers multiply in autocast's type. Gradients reach the weights and biases, not ``x``.
+    """
+    output: Tensor = _Chain.apply(x, pad, *weights, *biases)  # type: ignore[no-untyped-call]
+    return output
+
+
+class _Chain(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, pad: bool, *parameters: Tensor) -> Tensor:
+        kind = x.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+        depth = len(parameters) // 2
+        margins = [w.shape[-1] // 2 if pad else 0 for w in parameters[:depth]]
+        weights = [_rows(w.to(dtype)) for w in parameters[:depth]]
+        biases = [b.to(dtype) for b in parameters[depth:]]
+        inputs = [_rows(x.to(dtype))]
+        with torch.autocast(kind, enabled=False):
+            for w, b, margin in zip(weights[:-1], biases[:-1], margins[:-1], strict=True):
+                inputs.append(F.conv2d(inputs[-1], w, b, padding=margin).relu_())
+            if len(weights[-1]) <= _FEW:
+                out = _few_outputs(inputs[-1], weights[-1], margins[-1])
+                out += parameters[-1].view(-1, 1, 1)
+            else:
+                out = F.conv2d(inputs[-1], weights[-1], biases[-1], padding=margins[-1])
+        ctx.save_for_backward(*inputs, *weights)
+        ctx.margins, ctx.dtype = margins, parameters[0].dtype
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        depth = len(ctx.margins)
+        inputs, weights = ctx.saved_tensors[:depth], ctx.saved_tensors[depth:]
+        to_weights: list[Tensor] = [gradients[0]] * depth
+        to_biases: list[Tensor] = [gradients[0]] * depth
+        last = depth - 1
+        dtype = inputs[0].dtype
+        gradient = gradients[0].to(dtype)
+        with torch.autocast(gradient.device.type, enabled=False):
+            for i in range(last, -1, -1):
+                x, w, margin = inputs[i], weights[i], ctx.margins[i]
+                if i == last and len(w) <= _FEW:
+                    to_biases[i] = gradients[0].sum((0, 2, 3))
+                    gradient, to_weights[i] = _few_outputs_backward(gradient, x, w, margin)
+                else:
+                    gradient, to_weights[i], to_biases[i] = _layer_backward(_rows(gradient), x, w, margin, i > 0)
+                if i > 0:
+                    torch.ops.aten.threshold_backward.grad_input(gradient, x, 0, grad_input=gradient)
+        return None, None, *(g.to(ctx.dtype) for g in (*to_weights, *to_biases))
+
+
+def _layer_backward(gradient: Tensor, x: Tensor, w: Tensor, margin: int, inward: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients to input (if ``inward``), weight and bias."""
+    by_product = w.shape[-1] == 1  # oneDNN's weight gradient of a 1x1 convolution takes half as long again
+    wanted = [inward, not by_product, not by_product]
+    to_x, to_weight, to_bias = torch.ops.aten.convolution_backward.default(
+        gradient, x, w, [len(w)], [1, 1], [margin, margin], [1, 1], False, [0, 0], 1, wanted
+    )
+    if by_product:
+        matrix = gradient.permute(0, 2, 3, 1).reshape(-1, len(w))
+        to_weight = torch.mm(matrix.t(), x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])).view_as(w)
+        to_bias = matrix.sum(0)
+    return to_x, to_weight, to_bias
+
+
+def _rows(images: Tensor) -> Tensor:
+    """Channels last in memory, with the strides that say so.
+
+    With one channel, or one row, both layouts look alike to torch and it would choose the slow one.
+    """
+    _, c, h, w = images.shape
+    images = images.contiguous(memory_format=torch.channels_last)
+    return images.as_strided(images.shape, (h * w * c, 1, w * c, c))
+
+
+def _few_outputs(x: Tensor, weight: Tensor, margin: int) -> Tensor:
+    """The convolution of ``x`` with few outputs, without bias: a matrix product and a sum of shifted planes.
+
+    Of bfloat16 planes the sum is float32.
+
+    Pixels count on through rows and images, so that a shift down and right is one offset. Where it leads past the end of
+    a row lies what an unpadded convolution leaves out.
+    """
+    if margin:
+        x = _rows(F.pad(x, (margin,) * 4))
+    n, channels, height, width = x.shape
+    outputs, kernel = len(weight), weight.shape[-1]
+    taps = weight.permute(0, 2, 3, 1).reshape(-1, channels)
+    planes = torch.mm(taps, x.permute(0, 2, 3, 1).reshape(-1, channels).t())  # (outputs * taps, pixels)
+    pixels = planes.shape[1]
+    covered = pixels - (kernel - 1) * (width + 1)
+    size = (outputs, kernel, kernel, covered)
+    shifted = planes.as_strided(size, (kernel * kernel * pixels, kernel * pixels + width, pixels + 1, 1))
+    if shifted.dtype.itemsize > 2:  # torch's sum over leading dimensions is fast for bfloat16 and slow here
+        out = shifted[:, 0, 0].clone()
+        for tap in range(1, kernel * kernel):
+            out += shifted[:, tap // kernel, tap % kernel]
+    else:
+        out = shifted.sum((1, 2), dtype=torch.float32)
+    size = (n, outputs, height - kernel + 1, width - kernel + 1)
+    return out.as_strided(size, (height * width, covered, width, 1))
+
+
+def _few_outputs_backward(gradient: Tensor, x: Tensor, weight: Tensor, margin: int) -> tuple[Tensor, Tensor]:
+    """Gradients of `_few_outputs` to its input and to its weight."""
+    if margin:
+        x = _rows(F.pad(x, (margin,) * 4))
+    n, channels, height, width = x.shape
+    outputs, kernel = len(weight), weight.shape[-1]
+    # The gradient of tap (i, j) at (row, column) is that of the output at (row - i, column - j): an offset backwards,
+    # or forwards for the taps in reverse order, into the gradient laid out like the input.
+    most = (kernel - 1) * (width + 1)
+    pixels = n * height * width
+    laid = gradient.new_zeros(outputs, most + pixels)
+    inner = laid[:, most:].view(outputs, n, height, width)[..., : gradient.shape[-2], : gradient.shape[-1]]
+    inner.copy_(gradient.transpose(0, 1))
+    planes = laid.as_strided((outputs, kernel, kernel, pixels), (most + pixels, width, 1, 1)).reshape(-1, pixels)
+    taps = weight.flip(2, 3).permute(0, 2, 3, 1).reshape(-1, channels)
+    to_weight = torch.mm(planes, x.permute(0, 2, 3, 1).reshape(-1, channels))
+    to_weight = to_weight.view(outputs, kernel, kernel, channels).permute(0, 3, 1, 2).flip(2, 3)
+    to_x = torch.mm(planes.t(), taps).view(n, height, width, channels).permute(0, 3, 1, 2)
+    if margin:
+        to_x = _rows(to_x[..., margin:-margin, margin:-margin])
+    return to_x, to_weight
