@@ -75,7 +75,7 @@ def parse_budget(text: str) -> float:
 
 def default_name(space: str, train: str) -> str:
     """A name for a search that was given none: space, data and the time."""
-    parts = [Path(space).stem, re.sub(r"[^A-Za-z0-9]+", "-", Path(train).name).strip("-").lower()]
+    parts = [Path(space).stem, re.sub(r"[^A-Za-z0-9]+", "-", train).strip("-").lower()[-24:].strip("-")]
     return "-".join([*filter(None, parts), datetime.now().strftime("%Y%m%d-%H%M%S")])
 
 

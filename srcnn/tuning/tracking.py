@@ -6,6 +6,7 @@ epoch and is written once. Every report is one batch. Nothing stays RUNNING when
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -41,6 +42,9 @@ def environment_tags() -> dict[str, str]:
     tags["version.python"] = ".".join(map(str, sys.version_info[:3]))
     tags["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     tags["mlflow.source.git.commit"] = _commit()
+    tags["mlflow.source.name"] = Path(sys.argv[0]).name or "python"
+    with suppress(Exception):  # a container may run as a user without a name
+        tags["mlflow.user"] = getpass.getuser()
     return tags
 
 
@@ -117,7 +121,10 @@ class Tracker:
             experiment = self.client.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
                 location = None if self._artifacts is None else self._artifacts.resolve().as_uri()
-                self._experiment_id = self.client.create_experiment(EXPERIMENT, artifact_location=location)
+                # The tag makes the UI show training runs rather than traces of language models.
+                self._experiment_id = self.client.create_experiment(
+                    EXPERIMENT, artifact_location=location, tags={"mlflow.experimentKind": "custom_model_development"}
+                )
             else:
                 self._experiment_id = experiment.experiment_id
         except (MlflowException, OSError) as error:
