@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from srcnn.article import average_psnr
+from srcnn.cache import prepare_cached
 from srcnn.checkpoint import load_network, load_state, save_network, save_state
 from srcnn.config import PRESETS, TrainConfig, preset
 from srcnn.datasets import ImageSet, data_root, load, split
@@ -33,7 +34,7 @@ from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluate import Degraded, evaluate
 from srcnn.files import atomic_write
 from srcnn.model import SRCNN, count_macs, count_parameters
-from srcnn.patches import degrade_for, prepare
+from srcnn.patches import degrade_for
 from srcnn.train import EpochResult, fit, pick_device, resolve_precision
 
 from _command import Parser, add_fields, given_fields, run
@@ -198,7 +199,7 @@ def _main(argv: list[str] | None) -> int:
     training, validation = _split(images, job.validation, config)
     test = load(job.test, root, skip_bad=options.skip_bad)
     test_images = _degraded(test, config) if config.protocol == "article" else []
-    data = prepare(training.images, config.scale, color=config.color, protocol=config.protocol)
+    data = prepare_cached(training, config.scale, color=config.color, protocol=config.protocol)
     held_out = _degraded(validation, config) if validation else []
     folder = _folder(options, config)
     with atomic_write(folder / _RUN) as file:

@@ -5,7 +5,7 @@ network's step goes to three things that this module avoids:
 
 * a convolution with one to four outputs, the last of these networks, has no fast routine: it runs at a tenth of the
   core's rate. Here it is one matrix product, which multiplies every pixel with the weights of all taps, and a sum of the
-  resulting planes, each shifted by its tap (`_few_outputs`);
+  resulting planes, each shifted by its tap (`few_outputs`);
 * such a layer also hands back gradients in another memory layout, which slows every layer before it. Here pixels stay
   rows of a matrix (channels last) from end to end;
 * autograd may not overwrite what it does not own. Here ReLU's backward writes in place.
@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["chain"]
+__all__ = ["FEW", "chain", "few_outputs", "rows"]
 
-_FEW = 4  # outputs up to which the shifted planes win; from about 9 on the ordinary convolution does
+FEW = 4  # outputs up to which the shifted planes win; from about 9 on the ordinary convolution does
 
 
 def chain(x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], *, pad: bool) -> Tensor:
@@ -41,14 +41,14 @@ class _Chain(torch.autograd.Function):
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         depth = len(parameters) // 2
         margins = [w.shape[-1] // 2 if pad else 0 for w in parameters[:depth]]
-        weights = [_rows(w.to(dtype)) for w in parameters[:depth]]
+        weights = [rows(w.to(dtype)) for w in parameters[:depth]]
         biases = [b.to(dtype) for b in parameters[depth:]]
-        inputs = [_rows(x.to(dtype))]
+        inputs = [rows(x.to(dtype))]
         with torch.autocast(kind, enabled=False):
             for w, b, margin in zip(weights[:-1], biases[:-1], margins[:-1], strict=True):
                 inputs.append(F.conv2d(inputs[-1], w, b, padding=margin).relu_())
-            if len(weights[-1]) <= _FEW:
-                out = _few_outputs(inputs[-1], weights[-1], margins[-1])
+            if len(weights[-1]) <= FEW:
+                out = few_outputs(inputs[-1], weights[-1], margins[-1])
                 out += parameters[-1].view(-1, 1, 1)
             else:
                 out = F.conv2d(inputs[-1], weights[-1], biases[-1], padding=margins[-1])
@@ -68,11 +68,11 @@ class _Chain(torch.autograd.Function):
         with torch.autocast(gradient.device.type, enabled=False):
             for i in range(last, -1, -1):
                 x, w, margin = inputs[i], weights[i], ctx.margins[i]
-                if i == last and len(w) <= _FEW:
+                if i == last and len(w) <= FEW:
                     to_biases[i] = gradients[0].sum((0, 2, 3))
                     gradient, to_weights[i] = _few_outputs_backward(gradient, x, w, margin)
                 else:
-                    gradient, to_weights[i], to_biases[i] = _layer_backward(_rows(gradient), x, w, margin, i > 0)
+                    gradient, to_weights[i], to_biases[i] = _layer_backward(rows(gradient), x, w, margin, i > 0)
                 if i > 0:
                     torch.ops.aten.threshold_backward.grad_input(gradient, x, 0, grad_input=gradient)
         return None, None, *(g.to(ctx.dtype) for g in (*to_weights, *to_biases))
@@ -92,7 +92,7 @@ def _layer_backward(gradient: Tensor, x: Tensor, w: Tensor, margin: int, inward:
     return to_x, to_weight, to_bias
 
 
-def _rows(images: Tensor) -> Tensor:
+def rows(images: Tensor) -> Tensor:
     """Channels last in memory, with the strides that say so.
 
     With one channel, or one row, both layouts look alike to torch and it would choose the slow one.
@@ -102,7 +102,7 @@ def _rows(images: Tensor) -> Tensor:
     return images.as_strided(images.shape, (h * w * c, 1, w * c, c))
 
 
-def _few_outputs(x: Tensor, weight: Tensor, margin: int) -> Tensor:
+def few_outputs(x: Tensor, weight: Tensor, margin: int) -> Tensor:
     """The convolution of ``x`` with few outputs, without bias: a matrix product and a sum of shifted planes.
 
     Of bfloat16 planes the sum is float32.
@@ -111,7 +111,7 @@ def _few_outputs(x: Tensor, weight: Tensor, margin: int) -> Tensor:
     a row lies what an unpadded convolution leaves out.
     """
     if margin:
-        x = _rows(F.pad(x, (margin,) * 4))
+        x = rows(F.pad(x, (margin,) * 4))
     n, channels, height, width = x.shape
     outputs, kernel = len(weight), weight.shape[-1]
     taps = weight.permute(0, 2, 3, 1).reshape(-1, channels)
@@ -131,9 +131,9 @@ def _few_outputs(x: Tensor, weight: Tensor, margin: int) -> Tensor:
 
 
 def _few_outputs_backward(gradient: Tensor, x: Tensor, weight: Tensor, margin: int) -> tuple[Tensor, Tensor]:
-    """Gradients of `_few_outputs` to its input and to its weight."""
+    """Gradients of `few_outputs` to its input and to its weight."""
     if margin:
-        x = _rows(F.pad(x, (margin,) * 4))
+        x = rows(F.pad(x, (margin,) * 4))
     n, channels, height, width = x.shape
     outputs, kernel = len(weight), weight.shape[-1]
     # The gradient of tap (i, j) at (row, column) is that of the output at (row - i, column - j): an offset backwards,
@@ -149,5 +149,5 @@ def _few_outputs_backward(gradient: Tensor, x: Tensor, weight: Tensor, margin: i
     to_weight = to_weight.view(outputs, kernel, kernel, channels).permute(0, 3, 1, 2).flip(2, 3)
     to_x = torch.mm(planes.t(), taps).view(n, height, width, channels).permute(0, 3, 1, 2)
     if margin:
-        to_x = _rows(to_x[..., margin:-margin, margin:-margin])
+        to_x = rows(to_x[..., margin:-margin, margin:-margin])
     return to_x, to_weight

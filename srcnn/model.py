@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from srcnn.chain import chain
+from srcnn.chain import FEW, chain, few_outputs, rows
 from srcnn.config import ModelConfig
 
 __all__ = ["SRCNN", "count_macs", "count_parameters"]
@@ -75,14 +75,28 @@ class SRCNN(nn.Module):
         unpadded = self.training and config.padding == "replicate"
         mode = "replicate" if config.padding == "replicate" else "constant"
         out = x
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self.convolutions):
             margin = config.kernels[i] // 2
             if margin and not unpadded:
                 out = F.pad(out, (margin,) * 4, mode=mode)
-            out = layer(out)
-            if i < config.depth - 1:
+            last = i == config.depth - 1
+            out = self._evaluate_last(out) if last and not self.training else layer(out)
+            if not last:
                 out = F.relu_(out)
         return out
+
+    def _evaluate_last(self, x: Tensor) -> Tensor:
+        """The last layer on padded input, also under autocast in the weights' own precision.
+
+        Its output is the image: eight bits of mantissa would round a residual a little and a whole image a lot.
+        """
+        layer = self.convolutions[-1]
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(layer.weight.dtype)
+            if x.device.type != "cpu" or layer.out_channels > FEW or layer.bias is None:
+                out: Tensor = layer(x)
+                return out
+            return few_outputs(rows(x), rows(layer.weight), 0) + layer.bias.view(-1, 1, 1)
 
     @torch.no_grad()
     def initialize(self, kind: str, std: float, generator: torch.Generator) -> None:

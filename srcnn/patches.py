@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ class PatchSampler:
                     f"patch_size: an image must not be smaller than a sub-image of {self._side} pixels, but {name} has "
                     f"{width}x{height}"
                 )
-        self._sizes = torch.from_numpy(data.sizes)
+        self._sizes = _tensor(data.sizes, torch.device("cpu"))
         self._starts = torch.cat([torch.zeros(1, dtype=torch.int64), self._sizes.prod(dim=1).cumsum(0)[:-1]])
         self._small = _tensor(data.small, device) if self._unit > 1 else None
         self._bicubic = _tensor(data.bicubic, device) if self._unit == 1 or config.residual else None
@@ -217,7 +218,7 @@ class Plan:
         )
 
 
-def _tensor(array: NDArray[np.float32] | NDArray[np.uint8], device: torch.device) -> Tensor:
+def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:
     with warnings.catch_warnings():
         # Arrays that several processes share arrive read-only; nothing here writes to them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -247,7 +247,11 @@ class _Run:
     def _result(self, loss: float, rate: float) -> EpochResult:
         psnr: float | None = None
         if self.validation:
-            psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
+            # bf16 halves the time. Where the network adds to a float32 image the PSNR moves by 0.001 dB; where it makes
+            # the whole image, by 0.01 dB, which is too much.
+            fast = self.precision == "bf16" and self.config.residual
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+                psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
         if psnr is None or psnr > self.best_psnr:
             self.best_epoch, self.best_psnr = self.epoch, -math.inf if psnr is None else psnr
             self.best_weights = _copy(self.network.state_dict())

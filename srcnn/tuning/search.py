@@ -30,12 +30,12 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 
+from srcnn.cache import prepare_cached
 from srcnn.checkpoint import load_network
 from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet, NamedImage, data_root, load, split
 from srcnn.errors import ConfigError, DataError, SearchError
 from srcnn.evaluate import Evaluation, degrade, evaluate
-from srcnn.patches import prepare
 from srcnn.tuning.callback import SearchCallback, error_line, listening, outcome, trial_name
 from srcnn.tuning.result import Row, SearchResult, leaderboard_csv, summary_markdown
 from srcnn.tuning.scheduler import PerScaleASHA
@@ -299,7 +299,7 @@ def _short_name(trial: Any) -> str:
 
 def _scale_data(plan: Plan, scale: int) -> ScaleData:
     validation = tuple(degrade(image, scale, name=name) for name, image in plan.validation.images)
-    return ScaleData(prepare(plan.training.images, scale), validation)
+    return ScaleData(prepare_cached(plan.training, scale), validation)
 
 
 def _row(trial: Trial) -> Row:

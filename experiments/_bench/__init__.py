@@ -1,0 +1,1 @@
+"""The sections of ``experiments/bench.py``, a module each, and what they share: `record`, `machine`, `worker`, `plain`."""

@@ -1,0 +1,301 @@
+"""Section ``quality``: how soon a network is how good, at x3, trained on T91 (82 images; 9 validate), read off on Set5.
+
+A cosine schedule makes a run's middle worse than a shorter run's end, so the time to a PSNR is measured on whole runs: of
+a ladder of pixel budgets, the shortest whose run ends at or above it. Nothing is chosen by Set5; it is read once a run.
+
+Seconds are core-seconds of this process (on a GPU: seconds) in training alone; those of the nine looks at the validation
+images, as in a search, stand beside them. The process is warm, and the images are prepared.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from _bench.machine import clock, images, pinned
+from _bench.record import Bench, summary
+from _bench.worker import FILTERS, SCALE, Worker, held_out
+from srcnn.config import TrainConfig
+from srcnn.datasets import ImageSet, data_root
+from srcnn.errors import TrainingError
+from srcnn.evaluate import Degraded, degrade, score
+from srcnn.model import SRCNN
+from srcnn.patches import TrainingData, prepare
+from srcnn.train import fit, pick_device, resolve_precision
+
+__all__ = ["Job", "Runs", "climb", "run_quality"]
+
+_EPOCHS = 9  # a search's
+_SEED = 123
+_BUDGETS = tuple(n * 1e6 for n in (0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
+_GOALS: Mapping[str, tuple[float, ...]] = {"9-1-5": (31.3, 32.0, 32.39), "9-5-5": (31.3, 32.0, 32.39, 32.75)}
+_LONGEST = {"9-1-5": 128e6, "9-5-5": 64e6}
+_FINAL = 8e6  # target pixels of the runs that show the spread over seeds
+_PLAIN_GOAL, _PLAIN_LIMIT, _PLAIN_SLICE = 31.3, 240.0, 4.0
+_PLAIN_KERNELS = "9-1-5"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run, by what it is named in the file."""
+
+    kernels: str
+    pixels: float
+    seed: int
+    precision: str = "auto"
+
+    @property
+    def name(self) -> str:
+        """``9-1-5 8M seed 123 auto``."""
+        return f"{self.kernels} {self.pixels / 1e6:g}M seed {self.seed} {self.precision}"
+
+    @property
+    def config(self) -> TrainConfig:
+        """The default settings, but for what the job says."""
+        fields: dict[str, Any] = {"kernels": self.kernels, "filters": FILTERS, "scale": SCALE, "seed": self.seed}
+        fields |= {"pixels": self.pixels, "epoch_pixels": self.pixels / _EPOCHS, "precision": self.precision}
+        return TrainConfig(**fields)
+
+
+Outcome = dict[str, Any]
+
+
+class Runs:
+    """Runs by name: each is made once, and kept at once."""
+
+    def __init__(self, make: Callable[[Job], Outcome], kept: dict[str, Outcome], keep: Callable[[], None]) -> None:
+        self.kept, self._make, self._keep = kept, make, keep
+
+    def __call__(self, job: Job) -> Outcome:
+        if job.name not in self.kept:
+            self.kept[job.name] = self._make(job)
+            self._keep()
+        return self.kept[job.name]
+
+
+def climb(
+    runs: Callable[[Job], Outcome], kernels: str, seed: int, goals: Sequence[float], budgets: Iterable[float]
+) -> dict[float, Outcome]:
+    """Train with ever larger budgets; for each goal the first run that ends at or above it, until all are reached."""
+    reached: dict[float, Outcome] = {}
+    for pixels in budgets:
+        outcome = runs(Job(kernels, pixels, seed))
+        for goal in goals:
+            if goal not in reached and outcome.get("test_psnr", 0.0) >= goal:
+                reached[goal] = outcome
+        if len(reached) == len(goals):
+            break
+    return reached
+
+
+class _Trainer:
+    """Makes a run: trains, and measures itself."""
+
+    def __init__(self, data: TrainingData, validation: list[Degraded], test: list[Degraded], device: str) -> None:
+        self._data, self._validation, self._test, self._device = data, validation, test, device
+
+    def __call__(self, job: Job) -> Outcome:
+        training = validation = 0.0
+        wall = time.perf_counter()
+        outcome: Outcome = {"kernels": job.kernels, "pixels": job.pixels, "seed": job.seed}
+        outcome["precision"] = resolve_precision(job.precision, pick_device(self._device))
+        epochs, result, psnr = fit(job.config, self._data, device=pick_device(self._device)), None, 0.0
+        while True:
+            started = clock(self._device)
+            try:
+                found = next(epochs, None)
+            except TrainingError as error:
+                return outcome | {"failure": f"{type(error).__name__}: {error}"}
+            training += clock(self._device) - started
+            if found is None:
+                break
+            result = found
+            started = clock(self._device)
+            psnr = _mean(result.network, self._validation)
+            validation += clock(self._device) - started
+        assert result is not None, "a run has an epoch"
+        return outcome | {
+            "steps": result.step,
+            "train_seconds": training,
+            "validation_seconds": validation,
+            "wall_seconds": time.perf_counter() - wall,
+            "val_psnr": psnr,
+            "test_psnr": _mean(result.network, self._test),
+        }
+
+
+def _mean(network: SRCNN | None, degraded: Sequence[Degraded]) -> float:
+    return statistics.fmean(score(network, image, with_ssim=False).psnr for image in degraded)
+
+
+class _PlainRace:
+    """The plain loop on its way to its goal, a slice at a time between our runs, so that both see the same machine."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self.curve: list[tuple[float, float]] = []  #: seconds, PSNR
+        self.pixels = 0
+
+    @property
+    def done(self) -> bool:
+        """At the goal, or out of time."""
+        return bool(self.curve) and (self.curve[-1][1] >= _PLAIN_GOAL or self.curve[-1][0] >= _PLAIN_LIMIT)
+
+    def slice(self) -> None:
+        """Train a little further and look."""
+        if not self.done:
+            answer = self._worker.ask(do="run", seconds=_PLAIN_SLICE)
+            before = self.curve[-1][0] if self.curve else 0.0
+            self.pixels += answer["pixels"]
+            self.curve.append((before + answer["seconds"], self._worker.ask(do="psnr")["psnr"]))
+
+
+def run_quality(bench: Bench) -> None:
+    """Measure and print."""
+    root = data_root(bench.data_root)
+    training, validation = held_out(images("T91", root, "sample/train"))
+    test = images("Set5", root, "sample/test")
+    data = prepare(training.images, SCALE)
+    held, tested = ([degrade(image, SCALE, name=name) for name, image in s.images] for s in (validation, test))
+    before = bench.record.get("quality")
+    unfinished = isinstance(before, dict) and not before["complete"] and before["training"] == training.name
+    result: dict[str, Any] = before if unfinished else {"complete": False, "runs": {}}
+    result |= {"training": training.name, "images": [len(training), len(validation)], "test": test.name}
+    if result["runs"]:
+        bench.say(f"going on: {len(result['runs'])} runs are in the file")
+    trainer = _Trainer(data, held, tested, bench.device)
+    with pinned(bench.core):
+        result["bicubic"] = {"val_psnr": _mean(None, held), "test_psnr": _mean(None, tested)}
+        trainer(Job("9-1-5", 1e5, 1))  # so that no run pays for what torch sets up once
+        _measure(bench, result, trainer)
+    result["complete"] = True
+    bench.record.put("quality", result)
+    _show(bench, result, training, validation)
+
+
+def _measure(bench: Bench, result: dict[str, Any], trainer: _Trainer) -> None:
+    wanted = not bench.quick and _PLAIN_KERNELS in bench.kernels and "plain" not in result
+    place = (bench.device, bench.core, bench.data_root)
+    with Worker("plain", _PLAIN_KERNELS, *place, validate=True) if wanted else nullcontext() as worker:
+        race = None if worker is None else _PlainRace(worker)
+
+        def make(job: Job) -> Outcome:
+            outcome = trainer(job)
+            told = outcome.get("failure") or f"{outcome['test_psnr']:.2f} dB, {outcome['train_seconds']:.1f} s"
+            bench.say(f"{job.name}: {told}")
+            if race is not None:
+                race.slice()
+            return outcome
+
+        runs = Runs(make, result["runs"], lambda: bench.record.put("quality", result))
+        seeds = [_SEED + i for i in range(bench.seeds)]
+        result["goals"] = [
+            _goals(runs, kernels, seeds[:1] if bench.quick else seeds[:3])
+            for kernels in bench.kernels
+            if kernels in _GOALS
+        ]
+        result["seeds"] = [_spread([runs(Job(k, _FINAL, s)) for s in seeds]) for k in bench.kernels]
+        compared = [k for k in ("9-1-5", "9-5-5")[: 1 if bench.quick else 2] if k in bench.kernels]
+        result["precision"] = [_precision(runs, kernels, seeds) for kernels in compared]
+        while race is not None and not race.done:
+            race.slice()
+            bench.say(f"plain loop: {race.curve[-1][1]:.2f} dB after {race.curve[-1][0]:.0f} s")
+        if race is not None:
+            result["plain"] = {"kernels": _PLAIN_KERNELS, "goal": _PLAIN_GOAL, "pixels": race.pixels}
+            result["plain"] |= {"curve": race.curve, "reached": race.curve[-1][1] >= _PLAIN_GOAL}
+
+
+def _goals(runs: Runs, kernels: str, seeds: Sequence[int]) -> dict[str, Any]:
+    goals = _GOALS[kernels]
+    budgets = [pixels for pixels in _BUDGETS if pixels <= _LONGEST[kernels]]
+    climbs = [climb(runs, kernels, seed, goals, budgets) for seed in seeds]
+    rows = []
+    for goal in goals:
+        reached = [one[goal] for one in climbs if goal in one]
+        row: dict[str, Any] = {"psnr": goal, "tried": len(seeds), "pixels": summary([o["pixels"] for o in reached])}
+        for name in ("train_seconds", "validation_seconds", "wall_seconds"):
+            row[name] = summary([o[name] for o in reached])
+        rows.append(row)
+    return {"kernels": kernels, "longest": budgets[-1], "goals": rows}
+
+
+def _spread(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    alive = [o for o in outcomes if "failure" not in o]
+    row: dict[str, Any] = {"kernels": outcomes[0]["kernels"], "pixels": _FINAL, "failed": len(outcomes) - len(alive)}
+    for name in ("test_psnr", "val_psnr", "train_seconds", "validation_seconds"):
+        values = [o[name] for o in alive]
+        row[name] = summary(values)
+        if values:
+            row[name]["mean"] = statistics.fmean(values)
+            row[name]["deviation"] = statistics.stdev(values) if len(values) > 1 else 0.0
+    return row
+
+
+def _precision(runs: Runs, kernels: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """bf16 minus fp32 at equal steps, seed by seed."""
+    pairs = [[runs(Job(kernels, _FINAL, seed, p)) for p in ("bf16", "fp32")] for seed in seeds]
+    row: dict[str, Any] = {"kernels": kernels, "pixels": _FINAL}
+    for name in ("test_psnr", "val_psnr"):
+        values = [low[name] - high[name] for low, high in pairs if name in low and name in high]
+        row[name] = summary(values) | {"mean": statistics.fmean(values) if values else None}
+    return row
+
+
+def _show(bench: Bench, result: dict[str, Any], training: ImageSet, validation: ImageSet) -> None:
+    unit = "core-seconds" if bench.device == "cpu" else "seconds"
+    rows = []
+    plain = result.get("plain")
+    for one in result["goals"]:
+        for goal in one["goals"]:
+            cells = [one["kernels"], f"{goal['psnr']:.2f}"]
+            if goal["pixels"]["n"] < goal["tried"]:
+                cells += [f"not with {one['longest'] / 1e6:g}M in {goal['tried'] - goal['pixels']['n']}", "", "", ""]
+            else:
+                seconds = goal["train_seconds"]
+                cells += [f"{goal['pixels']['median'] / 1e6:g}M", _range(seconds, 1)]
+                cells.append(f"{goal['validation_seconds']['median']:.1f}")
+                cells.append(_against(plain, one["kernels"], goal["psnr"], seconds["median"]))
+            rows.append(cells)
+    heads = ["kernels", f"{result['test']} dB", "budget, pixels", unit, "+ validation", "plain loop"]
+    notes = [
+        "the shortest budget of a ladder whose whole run ends at or above the PSNR; median [smallest..largest] of "
+        f"{max((g['tried'] for o in result['goals'] for g in o['goals']), default=0)} seed(s); "
+        "steps of the ladder are a third to a half",
+        f"trained on {training.name} ({len(training)} images), {len(validation)} more validate, nine times a run; "
+        f"bicubic: {result['bicubic']['test_psnr']:.2f} dB",
+    ]
+    bench.table(f"time to a PSNR on {result['test']} at x{SCALE}", heads, rows, notes)
+    rows = []
+    for one in result["seeds"]:
+        cells = [one["kernels"], f"{one['test_psnr']['n']} of {one['test_psnr']['n'] + one['failed']}"]
+        for name in ("test_psnr", "val_psnr"):
+            found = one[name]
+            cells.append(f"{found['mean']:.3f} ± {found['deviation']:.3f} {_range(found, 2)}" if found["n"] else "")
+        rows.append([*cells, _range(one["train_seconds"], 1)])
+    heads = ["kernels", "lived", f"{result['test']} dB: mean ± deviation, median", "validation dB", unit]
+    bench.table(f"seeds, default settings, {_FINAL / 1e6:g} million pixels", heads, rows, [])
+    rows = [
+        [one["kernels"], *(f"{one[n]['mean']:+.4f} {_range(one[n], 4)}" for n in ("test_psnr", "val_psnr"))]
+        for one in result["precision"]
+        if one["test_psnr"]["n"]
+    ]
+    heads = ["kernels", f"{result['test']} dB: mean, median", "validation dB"]
+    bench.table(f"bf16 minus fp32 at equal steps, {_FINAL / 1e6:g} million pixels", heads, rows, [])
+
+
+def _against(plain: Mapping[str, Any] | None, kernels: str, goal: float, seconds: float) -> str:
+    """The plain loop's time to the same, and its multiple of ours."""
+    if plain is None or (kernels, goal) != (plain["kernels"], plain["goal"]):
+        return ""
+    took = plain["curve"][-1][0]
+    return f"{'' if plain['reached'] else 'more than '}{took:.0f} s, {took / seconds:.0f}x"
+
+
+def _range(found: Mapping[str, float], digits: int) -> str:
+    if not found["n"]:
+        return ""
+    return f"{found['median']:.{digits}f} [{found['min']:.{digits}f}..{found['max']:.{digits}f}]"

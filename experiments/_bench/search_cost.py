@@ -1,0 +1,239 @@
+"""Section ``platform``: what a search costs beyond its trials, tracking included. Its files go to a temporary folder.
+
+* Many trivial trials: the time from the first trial's start to the last one's end, less the trials' own compute shared
+  among the slots, for each trial. Their compute is the wall time inside `srcnn.train.fit`, training and looks at the
+  validation images, measured in the trials.
+* Trials of about ten seconds, none stopped early: that same compute over the slots' time from first start to last end.
+* ``experiments/search.py`` from the command to its first training step, with a warm cache: to its first report, less the
+  training that this reports. The first epoch's validation is still in it: an upper bound.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from _bench.machine import ROOT, child_environment, images, pinned
+from _bench.record import Bench, summary
+from srcnn.config import TrainConfig
+from srcnn.datasets import ImageSet, data_root, split
+from srcnn.evaluate import degrade
+from srcnn.patches import prepare
+from srcnn.train import EpochResult, fit, pick_device
+
+if TYPE_CHECKING:
+    from srcnn.tuning.callback import Event
+
+__all__ = ["run_platform", "timed_trial"]
+
+_SPACES = ROOT / "search_spaces"
+_TRIVIAL = 2e5  # target pixels: ten steps, nine reports
+_NOTES = "SRCNN_BENCH_NOTES"  # in the environment of trials: the file for their times
+_TEN = """\
+parameters:
+  learning_rate: {type: float, low: 4.0e-4, high: 6.0e-4, log: true}
+constants:
+  kernels: 9-1-5
+  filters: 64-32
+  scale: 3
+"""
+
+
+class _Watch:
+    """Remembers when trials start and end, and how long they trained."""
+
+    def __init__(self) -> None:
+        self.starts: dict[str, float] = {}
+        self.ends: dict[str, float] = {}
+        self.training = 0.0  #: seconds, as the trials report it
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "start":
+            self.starts.setdefault(event.trial_id, time.perf_counter())
+        elif event.kind == "end":
+            self.ends[event.trial_id] = time.perf_counter()
+            self.training += float(event.result.get("train_seconds", 0.0))
+
+    @property
+    def span(self) -> float:
+        """Seconds from first start to last end."""
+        return max(self.ends.values()) - min(self.starts.values())
+
+
+def timed_trial(trial: Mapping[str, Any], **parameters: Any) -> None:
+    """`srcnn.tuning.trainable.run_trial`, noting in a file how long each step of ``fit`` takes: the trial's compute."""
+    from srcnn.tuning.trainable import run_trial
+
+    with mock.patch("srcnn.tuning.trainable.fit", _timed_fit):
+        run_trial(trial, **parameters)
+
+
+def _timed_fit(*arguments: Any, **options: Any) -> Iterator[EpochResult]:
+    epochs = fit(*arguments, **options)
+    while True:
+        started = time.perf_counter()
+        result = next(epochs, None)
+        with Path(os.environ[_NOTES]).open("a", encoding="ascii") as file:  # short lines: safe with several writers
+            file.write(f"{time.perf_counter() - started:.6f}\n")
+        if result is None:
+            return
+        yield result
+
+
+@contextmanager
+def _noting(file: Path) -> Iterator[None]:
+    """Trials of searches in the block are `timed_trial`; their processes find this module."""
+    with (
+        mock.patch.dict(os.environ, {**child_environment(), _NOTES: str(file)}),
+        mock.patch("srcnn.tuning.search.run_trial", timed_trial),
+    ):
+        file.touch()
+        yield
+
+
+@contextmanager
+def _no_early_stops() -> Iterator[None]:
+    """Searches without successive halving, which would leave few trials their ten seconds."""
+    from ray.tune.schedulers import FIFOScheduler
+
+    with mock.patch("srcnn.tuning.search.PerScaleASHA", return_value=FIFOScheduler()):
+        yield
+
+
+def _search(bench: Bench, folder: Path, name: str, **fields: Any) -> dict[str, Any]:
+    """Run a search on two slots, and account for its slots' time."""
+    from srcnn.tuning.search import plan_search, run_search
+    from srcnn.tuning.settings import SearchSettings
+
+    place = {"storage": str(folder / "ray"), "tracking_uri": f"sqlite:///{folder}/mlflow.db"}
+    settings = SearchSettings(name=name, gpus_per_trial=0, data_root=bench.data_root, **{**place, **fields})
+    slots = min(settings.max_concurrent or os.cpu_count() or 1, os.cpu_count() or 1)
+    started = time.perf_counter()
+    plan, watch = plan_search(settings), _Watch()
+    notes = folder / f"{name}.seconds"
+    with _noting(notes):
+        result = run_search(plan, listener=watch)
+    whole = time.perf_counter() - started
+    compute = sum(map(float, notes.read_text(encoding="ascii").split()))
+    lengths = [watch.ends[trial] - watch.starts[trial] for trial in watch.ends]
+    return {
+        "trials": len(lengths),
+        "failed": result.count("failed"),
+        "stopped": result.count("stopped"),
+        "slots": slots,
+        "data": plan.training.name,
+        "span_seconds": watch.span,
+        "whole_command_seconds": whole,
+        "to_first_start_seconds": min(watch.starts.values()) - started,
+        "compute_seconds": compute,
+        "train_seconds": watch.training,
+        "trial_seconds": summary(lengths),
+        "compute_per_trial": compute / len(lengths),
+        "beyond_compute_per_trial": (watch.span - compute / slots) / len(lengths),
+        "beyond_compute_slot_seconds_per_trial": (watch.span * slots - compute) / len(lengths),
+        "whole_command_beyond_compute_per_trial": (whole - compute / slots) / len(lengths),
+        "occupied": sum(lengths) / (slots * watch.span),
+        "busy": compute / (slots * watch.span),
+    }
+
+
+def _budget(training: ImageSet, validation: ImageSet, seconds: float) -> float:
+    """Target pixels with which the long trials take about ``seconds`` here, looks at validation images included."""
+    data = prepare(training.images, 3)
+    held = [degrade(image, 3, name=name) for name, image in validation.images]
+    with pinned(None):
+        config = TrainConfig(kernels="9-1-5", filters=(64, 32), pixels=3e6, epoch_pixels=1e6)
+        started, times = time.perf_counter(), []
+        for result in fit(config, data, validation=held, device=pick_device("cpu")):
+            times.append((time.perf_counter() - started, result.seconds, result.pixels))
+    (wall, trained, pixels), (last_wall, last_trained, last_pixels) = times[0], times[-1]
+    look = (last_wall - wall - (last_trained - trained)) / (len(times) - 1)
+    return (last_pixels - pixels) / (last_trained - trained) * max(seconds / 4, seconds - 9 * look)
+
+
+def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str) -> dict[str, float]:
+    from mlflow.tracking import MlflowClient
+
+    uri = f"sqlite:///{folder}/first-{name}.db"
+    command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--name", name, "--trials", "1"]
+    command += ["--train", train, "--test", test, "--budget", "500k", "--storage", str(folder / "ray")]
+    command += ["--tracking-uri", uri, "--space", str(_SPACES / "default.yaml"), "--gpus-per-trial", "0"]
+    command += ["--data-root", bench.data_root] if bench.data_root else []
+    started = time.time()
+    subprocess.run(command, env=child_environment(), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    ended = time.time()
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("srcnn")
+    assert experiment is not None, "the search made it"
+    reports = []
+    for run in client.search_runs([experiment.experiment_id]):
+        reports += [m for m in client.get_metric_history(run.info.run_id, "train_seconds") if m.step == 1]
+    first = min(reports, key=lambda metric: float(metric.timestamp))
+    return {"first_step": first.timestamp / 1e3 - first.value - started, "whole": ended - started}
+
+
+def run_platform(bench: Bench) -> None:
+    """Measure and print."""
+    root = data_root(bench.data_root)
+    training = images("T91", root, "sample/train")
+    test = images("Set5", root, "sample/test").name
+    common: dict[str, Any] = {"train": training.name, "test": (test,), "max_concurrent": min(2, os.cpu_count() or 1)}
+    result: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="srcnn-bench-") as name:
+        folder = Path(name)
+        commands = []
+        for i in range(3 if bench.quick else 4):
+            found = _to_first_step(bench, folder, f"first{i}", training.name, test)
+            bench.say(f"command to first training step: {found['first_step']:.1f} s")
+            commands.append(found)
+        warm = commands[1:]  # the first one filled the caches
+        result["first_step"] = summary([c["first_step"] for c in warm])
+        result["first_step_cold"] = commands[0]["first_step"]
+        result["command_of_one_trial"] = summary([c["whole"] for c in warm])
+        bench.record.put("platform", result)
+        default = str(_SPACES / "default.yaml")
+        trials = 12 if bench.quick else 50
+        result["trivial"] = _search(bench, folder, "trivial", trials=trials, budget=_TRIVIAL, space=default, **common)
+        bench.say(f"{trials} trivial trials done")
+        bench.record.put("platform", result)
+        (folder / "ten.yaml").write_text(_TEN, encoding="utf-8")
+        count = min(12, max(2, round(len(training) / 10)))
+        budget = _budget(*split(training, count, 123), 4 if bench.quick else 10)
+        with _no_early_stops():
+            result["ten_seconds"] = _search(
+                bench, folder, "ten", trials=8, budget=budget, space=str(folder / "ten.yaml"), **common
+            )
+        bench.record.put("platform", result)
+    _show(bench, result)
+
+
+def _show(bench: Bench, result: dict[str, Any]) -> None:
+    trivial, ten, first = result["trivial"], result["ten_seconds"], result["first_step"]
+    beyond = f"{trivial['trials']} trivial trials, beyond their compute: s a trial"
+    took = f"{first['median']:.1f} [{first['min']:.1f}..{first['max']:.1f}]"
+    rows = [
+        [beyond, f"{trivial['beyond_compute_per_trial']:.3f}"],
+        ["  slot-seconds a trial", f"{trivial['beyond_compute_slot_seconds_per_trial']:.3f}"],
+        ["  with start, test sets and end of the search", f"{trivial['whole_command_beyond_compute_per_trial']:.3f}"],
+        ["  their compute: slot-seconds a trial", f"{trivial['compute_per_trial']:.3f}"],
+        [
+            f"{ten['trials']} trials of {ten['trial_seconds']['median']:.1f} s: slots busy, %",
+            f"{100 * ten['busy']:.1f}",
+        ],
+        ["  slots taken by a trial, %", f"{100 * ten['occupied']:.1f}"],
+        [f"command to first training step, s (n {first['n']})", took],
+        ["  the first time, caches perhaps cold, s", f"{result['first_step_cold']:.1f}"],
+    ]
+    notes = [
+        f"{trivial['slots']} slots of one core, data {trivial['data']}, SQLite tracking; one search each, so no spread",
+        "compute: wall time inside fit (training and validation), measured in the trials; the rest is the platform",
+    ]
+    bench.table("platform", ["measured", ""], rows, notes)

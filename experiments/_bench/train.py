@@ -1,0 +1,139 @@
+"""Section ``train``: target pixels a second of `srcnn.train.fit` against the plain loop, and the share of the peak.
+
+The share counts the operations of the convolutions that a step computes (forward, to the weights, and to the inputs but
+for the first layer's), at every position that it computes, over the rate of a large matrix product in the same
+precision, measured before and after; the higher of the two counts. On a CPU the clock is the core's time in the process,
+so that other users of a shared core do not count; on a GPU it is the wall's.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+
+from _bench.machine import images
+from _bench.plain import BATCH, SIDE
+from _bench.record import Bench, summary
+from _bench.worker import FILTERS, Worker, ours_config
+from srcnn.config import TrainConfig
+from srcnn.datasets import data_root
+from srcnn.train import resolve_precision
+
+__all__ = ["PACKED", "plain_config", "run_train", "step_flops"]
+
+PACKED = 4
+
+
+def step_flops(config: TrainConfig) -> int:
+    """Floating-point operations of the convolutions in one training step; an addition and a multiplication are two."""
+    side, total = config.side, 0
+    widths = (config.channels, *config.filters, config.channels)
+    for i, kernel in enumerate(config.kernels):
+        side -= 0 if config.padding == "zeros" else kernel - 1
+        forward = 2 * side**2 * kernel**2 * widths[i] * widths[i + 1]
+        total += forward * (2 if i == 0 else 3)
+    return total * config.batch_size
+
+
+def plain_config(kernels: str) -> TrainConfig:
+    """The plain loop's sizes, to count its operations."""
+    sizes: dict[str, Any] = {"kernels": kernels, "filters": FILTERS, "patch_size": SIDE, "batch_size": BATCH}
+    return TrainConfig(**sizes, padding="zeros", pixels=1)
+
+
+def _flops_per_pixel(config: TrainConfig) -> float:
+    return step_flops(config) / (config.batch_size * config.output_size**2)
+
+
+def run_train(bench: Bench) -> None:
+    """Measure and print; a row for each choice of kernels."""
+    rounds, seconds = (3, 0.3) if bench.quick else (7, 2.0)
+    data = images("T91", data_root(bench.data_root), "sample/train").name
+    precision = resolve_precision("auto", torch.device(bench.device))
+    rows = []
+    for kernels in bench.kernels:
+        row = _measure(bench, kernels, rounds, seconds, precision)
+        if bench.device == "cuda":
+            row["packed"] = _packed(bench, kernels, rounds, seconds)
+        rows.append({**row, "data": data})
+        bench.record.put("train", rows)
+        bench.say(f"{kernels}: {row['ours']:.2f} Mpixel/s, {row['ratio']:.1f} times the plain loop")
+    _show(bench, rows)
+
+
+def _measure(bench: Bench, kernels: str, rounds: int, seconds: float, precision: str) -> dict[str, Any]:
+    place = (bench.device, bench.core, bench.data_root)
+    per_pixel = _flops_per_pixel(ours_config(kernels, 1e6))
+    ours, plain, peaks, shares = [], [], [], []
+    with Worker("ours", kernels, *place) as a, Worker("plain", kernels, *place) as b:
+        b.ask(do="run", seconds=0.5)
+        for _ in range(rounds):
+            before = a.ask(do="peak")["flops"]
+            ours.append(_rate(a.ask(do="run", seconds=seconds)))
+            peaks.append(max(before, a.ask(do="peak")["flops"]))
+            plain.append(_rate(b.ask(do="run", seconds=seconds)))
+            shares.append(ours[-1] * 1e6 * per_pixel / peaks[-1])
+    ratios = [x / y for x, y in zip(ours, plain, strict=True)]
+    row: dict[str, Any] = {"kernels": kernels, "n": rounds}
+    for name, values in (("ours", ours), ("plain", plain), ("ratio", ratios), ("peak_share", shares)):
+        row[name] = statistics.median(values)
+        row[f"{name}_spread"] = [min(values), max(values)]
+    plain_per_pixel = _flops_per_pixel(plain_config(kernels))
+    return row | {
+        "gflops": row["ours"] * per_pixel / 1e3,
+        "plain_gflops": row["plain"] * plain_per_pixel / 1e3,
+        "peak_gflops": statistics.median(peaks) / 1e9,
+        "flops_per_pixel": per_pixel,
+        "plain_flops_per_pixel": plain_per_pixel,
+        "precision": precision,
+        "seconds_per_sample": seconds,
+    }
+
+
+def _rate(answer: dict[str, Any]) -> float:
+    """Mpixel/s."""
+    return float(answer["pixels"] / answer["seconds"] / 1e6)
+
+
+def _packed(bench: Bench, kernels: str, rounds: int, seconds: float) -> dict[str, Any]:
+    """Four trials at a time on one GPU: their rates together."""
+    totals = []
+    with ExitStack() as stack:
+        # Not pinned: each packed trial has a core of its own to launch from.
+        made = [Worker("ours", kernels, bench.device, None, bench.data_root) for _ in range(PACKED)]
+        workers = [stack.enter_context(worker) for worker in made]
+        for _ in range(rounds):
+            for worker in workers:
+                worker.send(do="run", seconds=max(seconds, 1.0))
+            totals.append(sum(_rate(worker.receive()) for worker in workers))
+            time.sleep(0.05)
+    tflops = statistics.median(totals) * _flops_per_pixel(ours_config(kernels, 1e6)) / 1e6
+    return {"trials": PACKED, "mpixels": summary(totals), "tflops": tflops}
+
+
+def _show(bench: Bench, rows: list[dict[str, Any]]) -> None:
+    def cell(row: dict[str, Any], name: str, digits: int, unit: float = 1.0) -> str:
+        low, high = row[f"{name}_spread"]
+        return f"{row[name] * unit:.{digits}f} [{low * unit:.{digits}f}..{high * unit:.{digits}f}]"
+
+    heads = ["kernels", "ours Mpixel/s", "plain Mpixel/s", "ratio", "ours GFLOP/s", "peak GFLOP/s", "share of peak, %"]
+    if bench.device == "cuda":
+        heads.append(f"{PACKED} packed Mpixel/s (TFLOP/s)")
+    table = []
+    for row in rows:
+        cells = [row["kernels"], cell(row, "ours", 2), cell(row, "plain", 3), cell(row, "ratio", 1)]
+        cells += [f"{row['gflops']:.0f}", f"{row['peak_gflops']:.0f}", cell(row, "peak_share", 0, 100)]
+        if "packed" in row:
+            cells.append(f"{row['packed']['mpixels']['median']:.1f} ({row['packed']['tflops']:.1f})")
+        table.append(cells)
+    first = rows[0]
+    where = "one GPU" if bench.device == "cuda" else "one core, one thread, core-seconds"
+    notes = [
+        f"{where}; medians of {first['n']} samples of {first['seconds_per_sample']:g} s, interleaved; [smallest..largest]",
+        f"data {first['data']}, x3, filters 64-32; ours and the matrix product in {first['precision']}, plain in fp32",
+    ]
+    bench.table("training, target pixels a second", heads, table, notes)
