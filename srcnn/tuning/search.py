@@ -143,12 +143,15 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         "data.digest": plan.training.digest,
         "data.validation": ", ".join(name for name, _ in plan.validation.images),
     }
-    tracker.open_search(settings.name, tags, dict(settings))
     status = "FAILED"
     try:
-        with listening(listener), _Ray(settings):
+        with listening(listener), _Ray(settings) as cluster:
+            # While Ray comes up, the store opens and the images are prepared.
+            tracker.open_search(settings.name, tags, dict(settings))
+            data = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
+            cluster.wait()
             with _Interrupt() as interrupt:
-                rows = [_row(trial) for trial in _tune(plan, tracker, tags, resume)]
+                rows = [_row(trial) for trial in _tune(plan, data, tracker, tags, resume)]
             interrupted = interrupt.came
             tracker.refresh()  # a restored callback wrote with a tracker of its own
             if not interrupted:
@@ -174,7 +177,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         status = "KILLED"
         raise
     finally:
-        tracker.close_search(status)
+        if tracker.parent_id:
+            tracker.close_search(status)
 
 
 def _be_quiet() -> None:
@@ -200,26 +204,52 @@ def _artifacts(settings: SearchSettings) -> Path | None:
 
 
 class _Ray:
-    """Ray for the time of a search; one that runs already is used and left running."""
+    """Ray for the time of a search, started beside the caller; one that runs already is used and left running."""
 
     def __init__(self, settings: SearchSettings) -> None:
         self._address, self._mine = settings.address, not ray.is_initialized()
+        self._error: Exception | None = None
+        self._up, self._down = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Ray:
         if self._mine:
-            try:
-                ray.init(
-                    address=self._address,
-                    include_dashboard=None if self._address else False,
-                    log_to_driver=False,
-                    logging_level="ERROR",
-                )
-            except ConnectionError as error:
-                raise SearchError(f"address: no Ray cluster at {self._address}: {error}") from None
+            self._thread.start()
+        return self
+
+    def _run(self) -> None:
+        # Linux kills Ray's processes when the thread that started them ends, so this one stays.
+        try:
+            ray.init(
+                address=self._address,
+                include_dashboard=None if self._address else False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+        except Exception as error:  # told to the caller's thread
+            self._error = error
+        self._up.set()
+        self._down.wait()
+
+    def wait(self) -> None:
+        """Until Ray is up.
+
+        Raises:
+            SearchError: there is no cluster at the address.
+        """
+        if self._mine:
+            self._up.wait()
+        if isinstance(self._error, ConnectionError | ValueError):
+            raise SearchError(f"address: no Ray cluster at {self._address}: {self._error}") from None
+        if self._error is not None:
+            raise self._error
 
     def __exit__(self, *exception: object) -> None:
         if self._mine:
+            self._up.wait()
             ray.shutdown()
+            self._down.set()
+            self._thread.join()
 
 
 class _Interrupt:
@@ -248,12 +278,13 @@ class _Interrupt:
         signal.raise_signal(signal.SIGUSR1)
 
 
-def _tune(plan: Plan, tracker: Tracker, tags: dict[str, str], resume: bool) -> list[Trial]:
+def _tune(
+    plan: Plan, data: Mapping[int, ScaleData], tracker: Tracker, tags: dict[str, str], resume: bool
+) -> list[Trial]:
     settings = plan.settings
     gpus = settings.gpus_per_trial
     if gpus is None:
         gpus = 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
-    data = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, data=data, threads=settings.cpus_per_trial, gpu=gpus > 0),
         {"cpu": settings.cpus_per_trial, "gpu": gpus},
