@@ -39,16 +39,16 @@ def read_memory(pid: int) -> tuple[int, int] | None:
 
 
 def kind_of(pid: int, driver: int) -> str:
-    """``driver``, ``trial``, ``idle`` (a worker of Ray without a trial) or ``ray`` (its own processes)."""
+    """``driver``, ``trial`` (a worker that runs trials), ``idle`` (one without), or ``ray`` (its own processes)."""
     if pid == driver:
         return "driver"
     try:
         title = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return "ray"
-    if not title.startswith("ray::"):
-        return "ray"
-    return "idle" if title.startswith("ray::IDLE") else "trial"
+    if title.startswith("ray::ImplicitFunc"):  # what Tune calls a function that it trains with
+        return "trial"
+    return "idle" if title.startswith(("ray::IDLE", "ray::_test")) else "ray"
 
 
 def _descendants(root: int) -> list[int]:
@@ -88,7 +88,8 @@ def _watch(process: subprocess.Popen[bytes]) -> dict[str, Any]:
             peaks[kind] = max(peaks[kind], value)
         samples += 1
         time.sleep(_EVERY)
-    return {"peak_pss_mb": dict(peaks), "workers": list(workers.values()), "samples": samples}
+    largest = sorted(workers.values(), key=lambda worker: -worker["uss"])
+    return {"peak_pss_mb": dict(peaks), "workers": largest, "samples": samples}
 
 
 def _measure(bench: Bench, folder: Path, slots: int, train: str, test: str) -> dict[str, Any]:
@@ -128,6 +129,7 @@ def run_memory(bench: Bench) -> None:
         "searches": searches,
         "second_trial_adds_mb": two["trial"] - one["trial"],
         "second_slot_adds_to_total_mb": two["total"] - one["total"],
+        "workers_alone_hold_mb": [worker["uss"] for worker in searches[1]["workers"]],
         "total_mb": two["total"],
     }
     bench.record.put("memory", result)
@@ -145,10 +147,10 @@ def run_memory(bench: Bench) -> None:
             f"{ordered[i]['pss']:.0f} / {ordered[i]['uss']:.0f}" if i < len(ordered) else ""
             for ordered in (search["workers"] for search in searches)
         ]
-        rows.append([f"worker {i + 1}: PSS / USS", *cells])
-    rows.append(["the second trial adds", "", f"{result['second_trial_adds_mb']:.0f}"])
+        rows.append([f"trial worker {i + 1}: PSS / USS", *cells])
+    rows.append(["the second adds to all trial workers' PSS", "", f"{result['second_trial_adds_mb']:.0f}"])
     notes = [
         f"peaks in MB (10^6), PSS unless said; a search over {train}, every scale of the default space, on this machine",
-        f"peaks of one row may fall at different times; every {_EVERY:g} s a look, {searches[1]['samples']} looks",
+        f"peaks of different rows may fall at different times; every {_EVERY:g} s a look, {searches[1]['samples']} looks",
     ]
     bench.table("memory of a search", ["", "one slot", "two slots"], rows, notes)

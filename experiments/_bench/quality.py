@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from _bench.machine import clock, images, pinned
+from _bench.quality_table import show
 from _bench.record import Bench, summary
 from _bench.worker import FILTERS, SCALE, Worker, held_out
 from srcnn.config import TrainConfig
-from srcnn.datasets import ImageSet, data_root
+from srcnn.datasets import data_root
 from srcnn.errors import TrainingError
 from srcnn.evaluate import Degraded, degrade, score
 from srcnn.model import SRCNN
@@ -32,6 +33,7 @@ __all__ = ["Job", "Runs", "climb", "run_quality"]
 _EPOCHS = 9  # a search's
 _SEED = 123
 _BUDGETS = tuple(n * 1e6 for n in (0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
+_QUICK_BUDGETS = tuple(n * 1e6 for n in (0.5, 1, 2, 4, 8, 16, 32, 64, 128))
 _GOALS: Mapping[str, tuple[float, ...]] = {"9-1-5": (31.3, 32.0, 32.39), "9-5-5": (31.3, 32.0, 32.39, 32.75)}
 _LONGEST = {"9-1-5": 128e6, "9-5-5": 64e6}
 _FINAL = 8e6  # target pixels of the runs that show the spread over seeds
@@ -165,6 +167,7 @@ def run_quality(bench: Bench) -> None:
     unfinished = isinstance(before, dict) and not before["complete"] and before["training"] == training.name
     result: dict[str, Any] = before if unfinished else {"complete": False, "runs": {}}
     result |= {"training": training.name, "images": [len(training), len(validation)], "test": test.name}
+    result |= {"scale": SCALE, "final_pixels": _FINAL}
     if result["runs"]:
         bench.say(f"going on: {len(result['runs'])} runs are in the file")
     trainer = _Trainer(data, held, tested, bench.device)
@@ -174,7 +177,7 @@ def run_quality(bench: Bench) -> None:
         _measure(bench, result, trainer)
     result["complete"] = True
     bench.record.put("quality", result)
-    _show(bench, result, training, validation)
+    show(bench, result)
 
 
 def _measure(bench: Bench, result: dict[str, Any], trainer: _Trainer) -> None:
@@ -194,13 +197,15 @@ def _measure(bench: Bench, result: dict[str, Any], trainer: _Trainer) -> None:
         runs = Runs(make, result["runs"], lambda: bench.record.put("quality", result))
         seeds = [_SEED + i for i in range(bench.seeds)]
         result["goals"] = [
-            _goals(runs, kernels, seeds[:1] if bench.quick else seeds[:3])
+            _goals(runs, kernels, *((seeds[:1], _QUICK_BUDGETS) if bench.quick else (seeds[:3], _BUDGETS)))
             for kernels in bench.kernels
             if kernels in _GOALS
         ]
         result["seeds"] = [_spread([runs(Job(k, _FINAL, s)) for s in seeds]) for k in bench.kernels]
         compared = [k for k in ("9-1-5", "9-5-5")[: 1 if bench.quick else 2] if k in bench.kernels]
-        result["precision"] = [_precision(runs, kernels, seeds) for kernels in compared]
+        result["precision"] = [
+            _precision(runs, kernels, seeds, bench.record.environment["bf16"]) for kernels in compared
+        ]
         while race is not None and not race.done:
             race.slice()
             bench.say(f"plain loop: {race.curve[-1][1]:.2f} dB after {race.curve[-1][0]:.0f} s")
@@ -209,9 +214,9 @@ def _measure(bench: Bench, result: dict[str, Any], trainer: _Trainer) -> None:
             result["plain"] |= {"curve": race.curve, "reached": race.curve[-1][1] >= _PLAIN_GOAL}
 
 
-def _goals(runs: Runs, kernels: str, seeds: Sequence[int]) -> dict[str, Any]:
+def _goals(runs: Runs, kernels: str, seeds: Sequence[int], ladder: Sequence[float]) -> dict[str, Any]:
     goals = _GOALS[kernels]
-    budgets = [pixels for pixels in _BUDGETS if pixels <= _LONGEST[kernels]]
+    budgets = [pixels for pixels in ladder if pixels <= _LONGEST[kernels]]
     climbs = [climb(runs, kernels, seed, goals, budgets) for seed in seeds]
     rows = []
     for goal in goals:
@@ -220,7 +225,7 @@ def _goals(runs: Runs, kernels: str, seeds: Sequence[int]) -> dict[str, Any]:
         for name in ("train_seconds", "validation_seconds", "wall_seconds"):
             row[name] = summary([o[name] for o in reached])
         rows.append(row)
-    return {"kernels": kernels, "longest": budgets[-1], "goals": rows}
+    return {"kernels": kernels, "ladder": budgets, "longest": budgets[-1], "goals": rows}
 
 
 def _spread(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -235,67 +240,12 @@ def _spread(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return row
 
 
-def _precision(runs: Runs, kernels: str, seeds: Sequence[int]) -> dict[str, Any]:
+def _precision(runs: Runs, kernels: str, seeds: Sequence[int], bf16: bool) -> dict[str, Any]:
     """bf16 minus fp32 at equal steps, seed by seed."""
-    pairs = [[runs(Job(kernels, _FINAL, seed, p)) for p in ("bf16", "fp32")] for seed in seeds]
+    low = "auto" if bf16 else "bf16"  # the same run
+    pairs = [[runs(Job(kernels, _FINAL, seed, p)) for p in (low, "fp32")] for seed in seeds]
     row: dict[str, Any] = {"kernels": kernels, "pixels": _FINAL}
     for name in ("test_psnr", "val_psnr"):
-        values = [low[name] - high[name] for low, high in pairs if name in low and name in high]
+        values = [a[name] - b[name] for a, b in pairs if name in a and name in b]
         row[name] = summary(values) | {"mean": statistics.fmean(values) if values else None}
     return row
-
-
-def _show(bench: Bench, result: dict[str, Any], training: ImageSet, validation: ImageSet) -> None:
-    unit = "core-seconds" if bench.device == "cpu" else "seconds"
-    rows = []
-    plain = result.get("plain")
-    for one in result["goals"]:
-        for goal in one["goals"]:
-            cells = [one["kernels"], f"{goal['psnr']:.2f}"]
-            if goal["pixels"]["n"] < goal["tried"]:
-                cells += [f"not with {one['longest'] / 1e6:g}M in {goal['tried'] - goal['pixels']['n']}", "", "", ""]
-            else:
-                seconds = goal["train_seconds"]
-                cells += [f"{goal['pixels']['median'] / 1e6:g}M", _range(seconds, 1)]
-                cells.append(f"{goal['validation_seconds']['median']:.1f}")
-                cells.append(_against(plain, one["kernels"], goal["psnr"], seconds["median"]))
-            rows.append(cells)
-    heads = ["kernels", f"{result['test']} dB", "budget, pixels", unit, "+ validation", "plain loop"]
-    notes = [
-        "the shortest budget of a ladder whose whole run ends at or above the PSNR; median [smallest..largest] of "
-        f"{max((g['tried'] for o in result['goals'] for g in o['goals']), default=0)} seed(s); "
-        "steps of the ladder are a third to a half",
-        f"trained on {training.name} ({len(training)} images), {len(validation)} more validate, nine times a run; "
-        f"bicubic: {result['bicubic']['test_psnr']:.2f} dB",
-    ]
-    bench.table(f"time to a PSNR on {result['test']} at x{SCALE}", heads, rows, notes)
-    rows = []
-    for one in result["seeds"]:
-        cells = [one["kernels"], f"{one['test_psnr']['n']} of {one['test_psnr']['n'] + one['failed']}"]
-        for name in ("test_psnr", "val_psnr"):
-            found = one[name]
-            cells.append(f"{found['mean']:.3f} ± {found['deviation']:.3f} {_range(found, 2)}" if found["n"] else "")
-        rows.append([*cells, _range(one["train_seconds"], 1)])
-    heads = ["kernels", "lived", f"{result['test']} dB: mean ± deviation, median", "validation dB", unit]
-    bench.table(f"seeds, default settings, {_FINAL / 1e6:g} million pixels", heads, rows, [])
-    rows = [
-        [one["kernels"], *(f"{one[n]['mean']:+.4f} {_range(one[n], 4)}" for n in ("test_psnr", "val_psnr"))]
-        for one in result["precision"]
-        if one["test_psnr"]["n"]
-    ]
-    heads = ["kernels", f"{result['test']} dB: mean, median", "validation dB"]
-    bench.table(f"bf16 minus fp32 at equal steps, {_FINAL / 1e6:g} million pixels", heads, rows, [])
-
-
-def _against(plain: Mapping[str, Any] | None, kernels: str, goal: float, seconds: float) -> str:
-    """The plain loop's time to the same, and its multiple of ours."""
-    if plain is None or (kernels, goal) != (plain["kernels"], plain["goal"]):
-        return ""
-    took = plain["curve"][-1][0]
-    return f"{'' if plain['reached'] else 'more than '}{took:.0f} s, {took / seconds:.0f}x"
-
-
-def _range(found: Mapping[str, float], digits: int) -> str:
-    if not found["n"]:
-        return ""
-    return f"{found['median']:.{digits}f} [{found['min']:.{digits}f}..{found['max']:.{digits}f}]"

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -108,16 +109,21 @@ class Tracker:
 
     @property
     def client(self) -> MlflowClient:
-        """The store's client."""
+        """The store's client; the first use makes a local store."""
         if self._client is None:
-            self._client = MlflowClient(self.uri)
+            if self.uri.startswith("sqlite:///"):
+                database = Path(self.uri.removeprefix("sqlite:///"))
+                database.parent.mkdir(parents=True, exist_ok=True)
+                # The first client makes the tables, and two that make them at once both fail.
+                with FileLock(f"{database}.lock"):
+                    self._client = MlflowClient(self.uri)
+            else:
+                self._client = MlflowClient(self.uri)
         return self._client
 
     def open_search(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> bool:
         """Find or make the parent run of a search and learn its children; True if it was there before."""
         try:
-            if self.uri.startswith("sqlite:///"):
-                Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             experiment = self.client.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
                 location = None if self._artifacts is None else self._artifacts.resolve().as_uri()

@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from ray import tune
 
 from srcnn.checkpoint import load_state, save_network, save_state
 from srcnn.config import TrainConfig
-from srcnn.errors import TrainingError
+from srcnn.errors import CheckpointError, TrainingError
 from srcnn.evaluate import Degraded
 from srcnn.patches import TrainingData
-from srcnn.train import EpochResult, fit, pick_device
+from srcnn.train import EpochResult, TrainState, fit, pick_device
 from srcnn.tuning.objective import FAILED, METRIC, normalized_gain
 
 __all__ = ["NETWORK_FILE", "ScaleData", "run_trial"]
@@ -54,11 +55,8 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
     config = TrainConfig.from_json(trial["train"])
     shared = data[config.scale]
     resumed = tune.get_checkpoint()
-    state, curve = None, []
-    if resumed is not None:
-        with resumed.as_directory() as folder:
-            state = load_state(Path(folder) / _STATE_FILE)
-        curve = list(state.numbers["curve"])
+    state = None if resumed is None else _last_state(resumed)
+    curve = [] if state is None else list(state.numbers["curve"])
     # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
     device = pick_device("auto" if gpu else "cpu")
     place = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if gpu else "cpu"
@@ -86,6 +84,20 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _last_state(checkpoint: tune.Checkpoint) -> TrainState | None:
+    """The state to go on from; None starts the trial over, which gives the same figures again.
+
+    A kill may fall between Tune's removal of a checkpoint and the snapshot that forgets it, or into the copying of a new
+    one. Then another of the trial's checkpoints serves, the newest that is whole.
+    """
+    with suppress(CheckpointError, OSError), checkpoint.as_directory() as folder:
+        return load_state(Path(folder) / _STATE_FILE)
+    for folder in sorted(Path(checkpoint.path).parent.glob("checkpoint_*"), reverse=True):
+        with suppress(CheckpointError):
+            return load_state(Path(folder) / _STATE_FILE)
+    return None
 
 
 def _metrics(result: EpochResult, curve: list[float], scale: int, seconds: float) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import csv
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -107,14 +109,13 @@ def wait_until(process: subprocess.Popen[str], ready: Callable[[], bool]) -> Non
     raise AssertionError("the search did not get there in time")
 
 
-def reports(search: str) -> int:
-    """Reports in the store so far."""
-    if not Path("mlruns/mlflow.db").exists():
-        return 0
+def reports() -> int:
+    """Reports in the store so far; read with SQLite, since a client would try to make the store that the search makes."""
     try:
-        client = store()
-        return sum(len(steps(client, child)) for child in runs(client, search)[1])
-    except Exception:  # the driver is still making the database
+        with closing(sqlite3.connect(f"file:{Path.cwd()}/mlruns/mlflow.db?mode=ro", uri=True)) as database:
+            (count,) = database.execute("select count(*) from metrics where key = 'objective'").fetchone()
+            return int(count)
+    except sqlite3.OperationalError:
         return 0
 
 
@@ -132,7 +133,7 @@ def test_interrupted_then_killed_a_search_goes_on_and_loses_nothing(workplace: P
     (workplace / "mlruns").mkdir()
     arguments = ["--name", "hard", "--space", "space.yaml", "--train", "train", "--test", "test"]
     first = start(*arguments, "--validation", "2", "--trials", "6", "--budget", "1500k")
-    wait_until(first, lambda: reports("hard") >= 3)
+    wait_until(first, lambda: reports() >= 3)
     os.kill(first.pid, signal.SIGINT)
     output, _ = first.communicate(timeout=60)
     assert first.returncode == 130, output
@@ -142,9 +143,9 @@ def test_interrupted_then_killed_a_search_goes_on_and_loses_nothing(workplace: P
     assert parent.info.status == "KILLED"
     assert all(child.info.status in ("KILLED", "FINISHED") for child in children)
 
-    before = reports("hard")
+    before = reports()
     second = start("--resume", "hard")
-    wait_until(second, lambda: reports("hard") >= before + 4)
+    wait_until(second, lambda: reports() >= before + 4)
     os.kill(second.pid, signal.SIGKILL)
     second.communicate(timeout=60)
     finished = {c.info.run_id for c in runs(client, "hard")[1] if c.info.status == "FINISHED"}
@@ -156,7 +157,7 @@ def test_interrupted_then_killed_a_search_goes_on_and_loses_nothing(workplace: P
     assert parent.info.status == "FINISHED"
     assert len(children) == 6
     assert len({child.data.tags["srcnn.trial"] for child in children}) == 6
-    assert {child.info.status for child in children} == {"FINISHED"}
+    assert [child.data.tags for child in children if child.info.status != "FINISHED"] == []
     assert finished <= {child.info.run_id for child in children}
     for child in children:
         last = EPOCHS if child.data.tags["outcome"] == "finished" else max(steps(client, child))
