@@ -22,7 +22,8 @@ from rich.table import Table
 
 from srcnn import fetch
 from srcnn.datasets import SETS, data_root
-from srcnn.errors import SRCNNError
+
+from _command import Parser, run
 
 
 def _status(name: str, root: Path) -> str:
@@ -121,7 +122,7 @@ def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0], allow_abbrev=False)
+    parser = Parser(description=__doc__)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--data-root", metavar="DIR", help="where the sets lie (default: $SRCNN_DATA, else ./data)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | verify")
@@ -134,23 +135,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     console = Console()
     root = data_root(options.data_root)
-    try:
-        if options.command == "list":
-            return show(root, console)
-        if options.command == "fetch":
-            return get(options.names, root, options.mirror, console)
-        return check(options.names, root, console)
-    except SRCNNError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; what has come is kept, run it again to go on", file=sys.stderr)
-        return 130
+    if options.command == "list":
+        return show(root, console)
+    if options.command == "fetch":
+        return get(options.names, root, options.mirror, console)
+    return check(options.names, root, console)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    return run(lambda: _main(argv), "interrupted; what has come is kept, run it again to go on")
 
 
 if __name__ == "__main__":

@@ -6,26 +6,12 @@ winners are fixed, and only then are the test sets opened, to measure what was c
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-# Read by Ray at its import: this package draws its own progress and writes its own logs.
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # _Interrupt below
-os.environ.setdefault("MLFLOW_ENABLE_ASYNC_LOGGING", "false")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
-import optuna
 import ray
 from ray import tune
 from ray.tune.experiment import Trial
@@ -37,6 +23,7 @@ from srcnn.datasets import ImageSet, NamedImage, data_root, load, split
 from srcnn.errors import ConfigError, DataError, SearchError
 from srcnn.evaluate import Evaluation, degrade, evaluate
 from srcnn.tuning.callback import SearchCallback, error_line, listening, outcome, trial_name
+from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
 from srcnn.tuning.result import Row, SearchResult, leaderboard_csv, summary_markdown
 from srcnn.tuning.scheduler import PerScaleASHA
 from srcnn.tuning.searcher import StudySearcher
@@ -133,7 +120,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     settings, started = plan.settings, time.perf_counter()
     if not resume and settings.folder.exists():
         raise SearchError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
-    _be_quiet()
+    be_quiet()
     tracker = Tracker(_absolute(settings.tracking_uri), _artifacts(settings))
     save_settings(settings)
     tags = {
@@ -145,12 +132,12 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     }
     status = "FAILED"
     try:
-        with listening(listener), _Ray(settings) as cluster:
+        with listening(listener), Cluster(settings.address) as cluster:
             # While Ray comes up, the store opens and the images are prepared.
             tracker.open_search(settings.name, tags, dict(settings))
             data = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
-            with _Interrupt() as interrupt:
+            with Interrupt() as interrupt:
                 rows = [_row(trial) for trial in _tune(plan, data, tracker, tags, resume)]
             interrupted = interrupt.came
             tracker.refresh()  # a restored callback wrote with a tracker of its own
@@ -181,13 +168,6 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             tracker.close_search(status)
 
 
-def _be_quiet() -> None:
-    for name in ("ray.tune", "ray", "alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
 def _absolute(uri: str) -> str:
     """Trials and later commands run elsewhere: a relative SQLite path becomes absolute."""
     prefix = "sqlite:///"
@@ -201,81 +181,6 @@ def _artifacts(settings: SearchSettings) -> Path | None:
         if uri.startswith("sqlite:///")
         else None
     )
-
-
-class _Ray:
-    """Ray for the time of a search, started beside the caller; one that runs already is used and left running."""
-
-    def __init__(self, settings: SearchSettings) -> None:
-        self._address, self._mine = settings.address, not ray.is_initialized()
-        self._error: Exception | None = None
-        self._up, self._down = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> _Ray:
-        if self._mine:
-            self._thread.start()
-        return self
-
-    def _run(self) -> None:
-        # Linux kills Ray's processes when the thread that started them ends, so this one stays.
-        try:
-            ray.init(
-                address=self._address,
-                include_dashboard=None if self._address else False,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
-        except Exception as error:  # told to the caller's thread
-            self._error = error
-        self._up.set()
-        self._down.wait()
-
-    def wait(self) -> None:
-        """Until Ray is up.
-
-        Raises:
-            SearchError: there is no cluster at the address.
-        """
-        if self._mine:
-            self._up.wait()
-        if isinstance(self._error, ConnectionError | ValueError):
-            raise SearchError(f"address: no Ray cluster at {self._address}: {self._error}") from None
-        if self._error is not None:
-            raise self._error
-
-    def __exit__(self, *exception: object) -> None:
-        if self._mine:
-            self._up.wait()
-            ray.shutdown()
-            self._down.set()
-            self._thread.join()
-
-
-class _Interrupt:
-    """Ctrl-C or a TERM signal ends the trials in good order; a second one ends at once.
-
-    Tune stops in good order at SIGUSR1 as well as at SIGINT, but does not tell its caller which it was: this remembers.
-    """
-
-    def __init__(self) -> None:
-        self.came = False
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> _Interrupt:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: object) -> None:
-        if self.came:
-            raise KeyboardInterrupt
-        self.came = True
-        signal.raise_signal(signal.SIGUSR1)
 
 
 def _tune(
