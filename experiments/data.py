@@ -123,7 +123,7 @@ def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument("--data-root", metavar="DIR", help="where the sets lie (default: $SRCNN_DATA, else ./data)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | verify")
     commands.add_parser("list", parents=[shared], help="what there is, and whether it is here")
