@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TRIALS ?= 50
 
-.PHONY: search test check ui clean
+.PHONY: search test check bench ui clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
@@ -17,6 +17,9 @@ check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed  ## every section of the benchmark, half an hour and more; one of them: see experiments/bench.py
+	$(BIN)/python experiments/bench.py all --json experiments/results/bench.json
 
 ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db

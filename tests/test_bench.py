@@ -113,11 +113,11 @@ def test_a_ladder_takes_the_first_budget_that_reaches_a_goal(module: Any) -> Non
 def test_a_stopped_quality_section_goes_on_only_where_it_was_measured(module: Any, tmp_path: Path) -> None:
     record = module("_bench.record").Record
     file = tmp_path / "quality.json"
-    here = {"device": "cpu", "commit": "1", "date": "a", "load": 1.0}
+    here = {"device": "cpu", "commit": "1", "sources": "x", "date": "a", "load": 1.0}
     record(file, here).put("quality", {"complete": False})
     record(file, here).put("train", [1])
-    assert record(file, {**here, "date": "b", "load": 2.0}).get("quality") == {"complete": False}
-    assert record(file, {**here, "commit": "2"}).get("quality") is None
+    assert record(file, {**here, "date": "b", "load": 2.0, "commit": "2"}).get("quality") == {"complete": False}
+    assert record(file, {**here, "sources": "y"}).get("quality") is None
     assert json.loads(file.read_text(encoding="utf-8"))["train"] == [1]
     (tmp_path / "other.json").write_text("[]", encoding="utf-8")
     with pytest.raises(ConfigError, match="holds no results"):

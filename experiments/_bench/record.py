@@ -18,7 +18,7 @@ from srcnn.files import atomic_write
 
 __all__ = ["Bench", "Record", "summary"]
 
-_MOMENT = ("date", "load")  #: what differs between two commands on one machine
+_MOMENT = ("date", "load", "commit")  #: what may differ between two commands that measure the same
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
