@@ -190,6 +190,10 @@ def _tune(
     gpus = settings.gpus_per_trial
     if gpus is None:
         gpus = 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
+    there = ray.cluster_resources()
+    for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", settings.cpus_per_trial)):
+        if wanted > there.get(kind, 0):  # Tune would wait for ever
+            raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, data=data, threads=settings.cpus_per_trial, gpu=gpus > 0),
         {"cpu": settings.cpus_per_trial, "gpu": gpus},

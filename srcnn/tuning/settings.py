@@ -80,9 +80,16 @@ def default_name(space: str, train: str) -> str:
 
 
 def save_settings(settings: SearchSettings) -> None:
-    """Write the settings into the search's folder."""
-    with atomic_write(settings.folder / _FILE) as file:
-        file.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    """Write the settings into the search's folder.
+
+    Raises:
+        SearchError: the folder cannot be written.
+    """
+    try:
+        with atomic_write(settings.folder / _FILE) as file:
+            file.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SearchError(f"storage: {settings.folder} cannot be written ({error.strerror})") from None
 
 
 def saved_searches(storage: str) -> list[str]:

@@ -187,6 +187,14 @@ def test_bad_input_is_refused_before_anything_starts(
     assert not (workplace / "mlruns").exists()
 
 
+def test_what_the_machine_cannot_give_is_refused(workplace: Path) -> None:
+    with pytest.raises(SearchError, match="gpus_per_trial: must not exceed what Ray has, 0, but got 1"):
+        run_search(plan_search(settings("gpu", trials=1, gpus_per_trial=1)))
+    (workplace / "file").write_text("", encoding="utf-8")
+    with pytest.raises(SearchError, match=r"storage: .*file/x cannot be written"):
+        run_search(plan_search(settings("x", trials=1, storage="file")))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("trials", 0), ("scales", (5,)), ("budget", 0), ("gpus_per_trial", 1.5), ("cpus_per_trial", 0), ("name", "a/b")],
