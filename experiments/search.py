@@ -74,7 +74,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
         ("space", f"{plan.space.source}: {varied}"),
         ("training", f"{plan.training.name}, {len(plan.training)} images (digest {plan.training.digest})"),
         ("validation", f"{len(plan.validation)} images, held out by image; every choice is made on them"),
-        ("test", ", ".join(f"{t.name} ({len(t)} images)" for t in plan.test) + "; opened when the choice is made"),
+        ("test", ", ".join(f"{t.name} ({len(t)} images)" for t in plan.test) + "; measured when the choice is made"),
         ("first", f"the paper's 9-1-5 (64-32) at every scale, never stopped: {len(plan.first)} trials"),
         ("workers", _workers(s)),
         ("tracking", s.tracking_uri),

@@ -147,6 +147,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             (images.name, scale): _mean(evaluate(None, images.images, scale))
             for images in plan.test
             for scale in plan.space.scales
+            if not interrupted  # no choice is made yet, so no test image is measured
         }
         result = SearchResult(
             settings,

@@ -225,11 +225,6 @@ class Tracker:
             self.client.log_batch(child.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
         self.client.set_terminated(child.run_id, status)
 
-    def figures(self, trial_id: str) -> dict[str, float]:
-        """The last value of every metric of a trial's run."""
-        child = self._children.get(trial_id)
-        return {} if child is None else dict(self.client.get_run(child.run_id).data.metrics)
-
     def note(self, text: str) -> None:
         """The Markdown that the search's page shows first."""
         self.client.set_tag(self.parent_id, "mlflow.note.content", text)
