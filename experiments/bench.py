@@ -31,8 +31,8 @@ from _bench.train import run_train
 from rich.console import Console
 
 from srcnn.config import ModelConfig
+from srcnn.device import pick_device
 from srcnn.errors import ConfigError, unknown_name
-from srcnn.train import pick_device
 
 from _command import Parser, run
 

@@ -22,12 +22,12 @@ from rich.table import Table
 
 from srcnn.checkpoint import load_network
 from srcnn.datasets import data_root, load
+from srcnn.device import pick_device
 from srcnn.errors import ConfigError
 from srcnn.evaluate import Evaluation, evaluate
 from srcnn.files import atomic_write
 from srcnn.model import SRCNN
 from srcnn.official import load_official
-from srcnn.train import pick_device
 
 from _command import Parser, run
 

@@ -30,12 +30,13 @@ from srcnn.cache import prepare_cached
 from srcnn.checkpoint import load_network, load_state, save_network, save_state
 from srcnn.config import PRESETS, TrainConfig, preset
 from srcnn.datasets import ImageSet, data_root, load, split
+from srcnn.device import pick_device, resolve_precision
 from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluate import Degraded, evaluate
 from srcnn.files import atomic_write
 from srcnn.model import SRCNN, count_macs, count_parameters
 from srcnn.patches import degrade_for
-from srcnn.train import EpochResult, fit, pick_device, resolve_precision
+from srcnn.train import EpochResult, fit
 
 from _command import Parser, add_fields, given_fields, run
 

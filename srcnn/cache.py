@@ -66,7 +66,8 @@ def prepare_cached(
 
 def _read(entry: Path, scale: int, color: str, protocol: str) -> TrainingData:
     names = tuple(json.loads((entry / "names.json").read_text(encoding="utf-8")))
-    arrays = {name: np.load(entry / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+    # Plain arrays over the maps: pickle copies the bytes of a subclass such as memmap, and sends an array's own as they lie.
+    arrays = {name: np.asarray(np.load(entry / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
     return TrainingData(scale, color, protocol, names, **arrays)
 
 

@@ -166,6 +166,9 @@ class TrainConfig(ModelConfig):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="arithmetic of the convolutions in training; auto: bf16 where the processor has it"
     )
+    deterministic: bool = Field(
+        False, description="a GPU gives the same bits every time, at some cost in speed; a CPU always does"
+    )
 
     @model_validator(mode="after")
     def _check_training(self) -> Self:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from srcnn.color import luma, rgb_to_ycbcr
+from srcnn.device import arithmetic
 from srcnn.errors import DataError
 from srcnn.images import modcrop
 from srcnn.metrics import psnr, quantize, shave, ssim
@@ -93,13 +94,18 @@ def reconstruct(network: SRCNN | None, image: Degraded) -> NDArray[np.float32]:
     was_training = network.training
     network.eval()
     try:
-        if network.config.upsampling == "bicubic":
-            out = network(_tensor(image.bicubic, device))
-        else:
-            base = _tensor(image.bicubic, device) if network.config.residual else None
-            out = network(_tensor(image.small, device), base)
+        with arithmetic():
+            return _run(network, image, device)
     finally:
         network.train(was_training)
+
+
+def _run(network: SRCNN, image: Degraded, device: torch.device) -> NDArray[np.float32]:
+    if network.config.upsampling == "bicubic":
+        out = network(_tensor(image.bicubic, device))
+    else:
+        base = _tensor(image.bicubic, device) if network.config.residual else None
+        out = network(_tensor(image.small, device), base)
     result: NDArray[np.float32] = out[0].float().cpu().numpy().transpose(1, 2, 0)
     return result
 

@@ -21,6 +21,8 @@ from torch.nn import functional as F
 from srcnn.chain import FEW, chain, few_outputs, rows
 from srcnn.config import ModelConfig
 
+_STRIP = {"cpu": 1 << 16, "cuda": 1 << 21}  # pixels; on a CPU the layers of a strip stay in its caches: twice as fast
+
 __all__ = ["SRCNN", "count_macs", "count_parameters"]
 
 
@@ -58,7 +60,10 @@ class SRCNN(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
 
     def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
-        out = self._train_chain(x) if self.training and x.device.type == "cpu" else self._layer_by_layer(x)
+        if not self.training:
+            out = self._by_strips(x)
+        else:
+            out = self._train_chain(x) if x.device.type == "cpu" else self._layer_by_layer(x)
         config = self.config
         if config.upsampling == "pixel_shuffle":
             out = F.pixel_shuffle(out, config.scale)
@@ -70,7 +75,21 @@ class SRCNN(nn.Module):
         weights, biases = zip(*((layer.weight, layer.bias) for layer in self.convolutions), strict=True)
         return chain(x, weights, biases, pad=self.config.padding == "zeros")
 
-    def _layer_by_layer(self, x: Tensor) -> Tensor:
+    def _by_strips(self, x: Tensor) -> Tensor:
+        """The output in strips of rows: of the whole image, a wide network's layers may take gigabytes."""
+        height, width = x.shape[-2:]
+        margin = sum(kernel // 2 for kernel in self.config.kernels)
+        step = max(4 * margin, _STRIP.get(x.device.type, 1 << 21) // width)
+        strips = []
+        for start in range(0, height, step):
+            top, bottom = max(0, start - margin), min(height, start + step + margin)
+            strip = self._layer_by_layer(x[..., top:bottom, :], cut=(top > 0, bottom < height))
+            first = start if top == 0 else 0  # at the image's own edge the layers pad and no row is lost
+            strips.append(strip[..., first : first + min(step, height - start), :])
+        return strips[0] if len(strips) == 1 else torch.cat(strips, dim=-2)
+
+    def _layer_by_layer(self, x: Tensor, cut: tuple[bool, bool] = (False, False)) -> Tensor:
+        """``cut``: whether the image goes on above and below ``x``; there the layers take rows away instead of padding."""
         config = self.config
         unpadded = self.training and config.padding == "replicate"
         mode = "replicate" if config.padding == "replicate" else "constant"
@@ -78,7 +97,8 @@ class SRCNN(nn.Module):
         for i, layer in enumerate(self.convolutions):
             margin = config.kernels[i] // 2
             if margin and not unpadded:
-                out = F.pad(out, (margin,) * 4, mode=mode)
+                above, below = (0 if at else margin for at in cut)
+                out = F.pad(out, (margin, margin, above, below), mode=mode)
             last = i == config.depth - 1
             out = self._evaluate_last(out) if last and not self.training else layer(out)
             if not last:

@@ -33,7 +33,8 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float) -> None:
-        super().__init__(groups, {"lr": lr, "matrix": False})
+        # "fused" tells torch's loading of a state that Adam's step counts lie where the weights lie.
+        super().__init__(groups, {"lr": lr, "matrix": False, "fused": True})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -43,7 +44,7 @@ class Muon(torch.optim.Optimizer):
             if group["matrix"]:
                 for parameter in parameters:
                     direction = _matrix_direction(parameter.grad, self.state[parameter])
-                    parameter.sub_(direction, alpha=_SPECTRAL * group["lr"])
+                    parameter.sub_(direction.mul_(_SPECTRAL * group["lr"]))  # a number, or a tensor on a GPU
             elif parameters:
                 _adam_step(parameters, [self.state[p] for p in parameters], group["lr"])
 
@@ -77,7 +78,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     return gathered @ matrix
 
 
-def _adam_step(parameters: list[Tensor], states: list[dict[str, Tensor]], rate: float) -> None:
+def _adam_step(parameters: list[Tensor], states: list[dict[str, Tensor]], rate: float | Tensor) -> None:
     for parameter, state in zip(parameters, states, strict=True):
         if not state:
             state["step"] = torch.zeros((), device=parameter.device)

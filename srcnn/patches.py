@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -177,21 +178,29 @@ class PatchSampler:
 
 
 class _Windows:
-    """Squares of one side within a flat plane, for many batches: starts and strides (steps, batch)."""
+    """Squares of one side within a flat plane, for many batches: a table of starts and strides (3, steps, batch)."""
 
     def __init__(self, start: Tensor, width: Tensor, symmetry: Tensor, side: int, device: torch.device) -> None:
         self._rows = torch.arange(side, device=device)
         flip_rows, flip_columns, swap = symmetry & 1, symmetry >> 1 & 1, symmetry >> 2 & 1
         down, right = width * (1 - 2 * flip_rows), 1 - 2 * flip_columns
         first = start + flip_rows * (side - 1) * width + flip_columns * (side - 1)
-        self._first = first.to(device)[..., None, None]
-        self._down = torch.where(swap == 1, right, down).to(device)[..., None, None]
-        self._right = torch.where(swap == 1, down, right).to(device)[..., None, None]
+        swapped = torch.where(swap == 1, right, down), torch.where(swap == 1, down, right)
+        self.table = torch.stack([first, *swapped]).to(device)
 
-    def read(self, step: int, planes: Tensor) -> Tensor:
-        """(channels, pixels) -> (batch, channels, side, side), channels last in memory."""
+    def with_table(self, table: Tensor) -> _Windows:
+        """The same squares' size, another table."""
+        other = copy(self)
+        other.table = table
+        return other
+
+    def read(self, step: int | Tensor, planes: Tensor) -> Tensor:
+        """(channels, pixels) -> (batch, channels, side, side), channels last in memory. ``step``: see `Plan.batch`."""
         rows = self._rows
-        index = (self._first[step] + rows[:, None] * self._down[step] + rows * self._right[step]).view(-1)
+        # A tensor as an ordinary index would be read by the CPU, which waits for the device.
+        line = self.table[:, step] if isinstance(step, int) else self.table.index_select(1, step).squeeze(1)
+        first, down, right = line[..., None, None]
+        index = (first + rows[:, None] * down + rows * right).view(-1)
         # Channels last. With one plane both layouts look alike to torch, and only these strides make it choose the
         # channels-last convolutions: several times faster on a CPU.
         values = [plane.index_select(0, index) for plane in planes]
@@ -209,13 +218,26 @@ class Plan:
     base: Tensor | None
     target: Tensor
 
-    def batch(self, step: int) -> Batch:
-        """The batch of one step."""
+    def batch(self, step: int | Tensor) -> Batch:
+        """The batch of one step: a number, or a tensor of one number that stays on the device."""
         return Batch(
             x=self.inputs.read(step, self.source),
             target=self.targets.read(step, self.target).float().mul_(1.0 / 255.0),
             base=None if self.base is None else self.targets.read(step, self.base),
         )
+
+    def room_for(self, steps: int) -> Plan:
+        """A plan of the same kind with room for that many steps, to be filled."""
+
+        def room(windows: _Windows) -> _Windows:
+            return windows.with_table(windows.table.new_zeros(3, steps, windows.table.shape[2]))
+
+        return replace(self, inputs=room(self.inputs), targets=room(self.targets))
+
+    def fill(self, plan: Plan) -> None:
+        """Take over another plan's batches, in place."""
+        for mine, other in ((self.inputs, plan.inputs), (self.targets, plan.targets)):
+            mine.table[:, : other.table.shape[1]].copy_(other.table)
 
 
 def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:

@@ -21,14 +21,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from srcnn.config import TrainConfig
+from srcnn.device import arithmetic, pick_device, resolve_precision
 from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
 from srcnn.evaluate import Degraded, score
 from srcnn.memory import keep_freed_memory
 from srcnn.model import SRCNN
 from srcnn.muon import Muon
-from srcnn.patches import PatchSampler, TrainingData
+from srcnn.patches import Batch, PatchSampler, TrainingData
+from srcnn.recorded import RecordedStep
 
-__all__ = ["EpochResult", "TrainState", "bf16_is_fast", "fit", "pick_device", "resolve_precision"]
+__all__ = ["EpochResult", "TrainState", "fit"]
 
 _CHECK_EVERY = 64  # steps between looks at the loss: a look waits for the device, so not at every step
 
@@ -67,45 +69,6 @@ class EpochResult:
         return self.epoch == self.epochs
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """``auto``: the first GPU if there is one, else the CPU; otherwise the device of that name.
-
-    Raises:
-        ConfigError: the device does not exist here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, but got {name!r}") from None
-    if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, but got {name!r}")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device: no GPU is available here, but got {name!r}")
-    return device
-
-
-def bf16_is_fast(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 natively: AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    return "AVX512" in capabilities and _cpu_flag("_is_avx512_bf16_supported")
-
-
-def _cpu_flag(name: str) -> bool:
-    probe = getattr(torch.cpu, name, None)  # a private name: where torch drops it, fp32 is the safe answer
-    return bool(probe is not None and probe())
-
-
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """``auto`` -> bf16 where it is fast, else fp32; other names are kept."""
-    if precision == "auto":
-        return "bf16" if bf16_is_fast(device) else "fp32"
-    return precision
-
-
 def fit(
     config: TrainConfig,
     data: TrainingData,
@@ -114,6 +77,7 @@ def fit(
     state: TrainState | None = None,
     device: torch.device | None = None,
     on_step: Callable[[int, int, int], None] | None = None,
+    recorded: bool | None = None,
 ) -> Iterator[EpochResult]:
     """Train a network, yielding after every epoch.
 
@@ -124,6 +88,7 @@ def fit(
         state: where an earlier run of the same configuration stopped.
         device: where to train; None: the first GPU, else the CPU.
         on_step: called with (epoch, step within it, its steps) now and then, for a progress bar.
+        recorded: whether steps run as a `RecordedStep`; None: on a GPU.
 
     Raises:
         ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
@@ -132,7 +97,7 @@ def fit(
         DivergenceError: the loss became NaN or infinite.
         DeadNetworkError: no gradient reaches the first layer any more.
     """
-    run = _Run(config, data, validation, device or pick_device(), state)
+    run = _Run(config, data, validation, device or pick_device(), state, recorded)
     while run.epoch < run.epochs:
         yield run.train_epoch(on_step)
 
@@ -147,6 +112,7 @@ class _Run:
         validation: Sequence[Degraded],
         device: torch.device,
         state: TrainState | None,
+        recorded: bool | None,
     ) -> None:
         if config.epochs is None and config.pixels is None:
             raise ConfigError("epochs: a run needs a budget, in epochs or in pixels, but got none")
@@ -171,6 +137,11 @@ class _Run:
         self.network.initialize(config.initialization, config.init_std, self.generator)
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _make_optimizer(config, self.network)
+        self.recorded: RecordedStep | None = None
+        if device.type == "cuda" if recorded is None else recorded:
+            for group in self.optimizer.param_groups:
+                group["lr"] = torch.zeros((), device=device)
+            self.recorded = RecordedStep(self._step_at, math.ceil(self.steps / self.epochs), device)
         self.precision = resolve_precision(config.precision, device)
         self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.best_epoch, self.best_psnr = 0, -math.inf
@@ -197,18 +168,22 @@ class _Run:
         end = round(self.steps * (self.epoch + 1) / self.epochs)  # epochs of equal length, whatever the budget
         count = end - self.step
         plan = self.sampler.draw(count, self.generator)
-        total = torch.zeros((), device=self.device)
+        rates = [self.rate_at(step) for step in range(self.step, end)]
         self.network.train()
-        for i in range(count):
-            rate = self.rate_at(self.step)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate * group["factor"]
-            total += self._train_step(plan, i)
-            self.step += 1
-            if on_step is not None and (i % 8 == 7 or i + 1 == count):
-                on_step(self.epoch + 1, i + 1, count)
-            if (i + 1) % _CHECK_EVERY == 0 and not math.isfinite(float(total)):
-                break
+        with arithmetic(search=True, deterministic=self.config.deterministic):
+            total = torch.zeros((), device=self.device) if self.recorded is None else self.recorded.load(plan, rates)
+            for i, rate in enumerate(rates):
+                if self.recorded is None:
+                    for group in self.optimizer.param_groups:
+                        group["lr"] = rate * group["factor"]
+                    total += self._train_step(plan.batch(i))
+                else:
+                    self.recorded()
+                self.step += 1
+                if on_step is not None and (i % 8 == 7 or i + 1 == count):
+                    on_step(self.epoch + 1, i + 1, count)
+                if (i + 1) % _CHECK_EVERY == 0 and not math.isfinite(float(total)):
+                    break
         loss = float(total) / (i + 1)
         self.seconds += time.perf_counter() - started
         self.epoch += 1
@@ -222,9 +197,14 @@ class _Run:
             )
         return self._result(loss, rate)
 
-    def _train_step(self, plan: Any, i: int) -> Tensor:
+    def _step_at(self, batch: Batch, rate: Tensor) -> Tensor:
+        """`_train_step` at a rate that lies on the device."""
+        for group in self.optimizer.param_groups:
+            torch.mul(rate, group["factor"], out=group["lr"])
+        return self._train_step(batch)
+
+    def _train_step(self, batch: Batch) -> Tensor:
         """One optimiser step; returns the batch's mean squared error, without waiting for the device."""
-        batch = plan.batch(i)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             output = self.network(batch.x, batch.base)
         mse = F.mse_loss(output.float(), batch.target)
@@ -323,7 +303,8 @@ def _make_optimizer(config: TrainConfig, network: SRCNN) -> torch.optim.Optimize
         return Muon(groups, lr=config.learning_rate)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
-    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+    on_gpu = network.convolutions[0].weight.is_cuda
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True, capturable=on_gpu)
 
 
 def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

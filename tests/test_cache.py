@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from srcnn.cache import cache_folder, prepare_cached
 from srcnn.datasets import ImageSet, load
@@ -28,6 +31,11 @@ def equal(a: TrainingData, b: TrainingData) -> bool:
     return arrays and (a.scale, a.color, a.protocol, a.names) == (b.scale, b.color, b.protocol, b.names)
 
 
+def mapped(array: NDArray[Any]) -> bool:
+    """Whether the array lies in a file: a plain array over a memory map, so that pickle sends it without a copy."""
+    return type(array) is np.ndarray and isinstance(array.base, np.memmap)
+
+
 def entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
@@ -38,8 +46,17 @@ def test_the_second_time_is_the_first(folder: Path) -> None:
     assert equal(prepare_cached(images, 3), expected)
     assert len(entries(folder)) == 1
     again = prepare_cached(images, 3)
-    assert isinstance(again.bicubic, np.memmap)
+    assert mapped(again.bicubic)
     assert equal(again, expected)
+
+
+def test_a_pickle_with_buffers_of_its_own_copies_no_plane() -> None:
+    """What Ray puts into its object store: workers then share the pages."""
+    prepare_cached(photos(), 3)
+    buffers: list[pickle.PickleBuffer] = []
+    stream = pickle.dumps(prepare_cached(photos(), 3), protocol=5, buffer_callback=buffers.append)
+    assert len(stream) < 2000
+    assert len(buffers) == 4
 
 
 def test_other_pixels_scales_and_colours_are_other_entries(folder: Path) -> None:
@@ -56,7 +73,7 @@ def test_a_damaged_entry_is_made_again(folder: Path) -> None:
     (entry,) = entries(folder)
     (entry / "target.npy").write_bytes(b"half")
     assert equal(prepare_cached(images, 3), prepare(images.images, 3))
-    assert isinstance(prepare_cached(images, 3).target, np.memmap)
+    assert mapped(prepare_cached(images, 3).target)
 
 
 def test_the_least_recently_used_goes_first(folder: Path) -> None:
@@ -65,8 +82,8 @@ def test_the_least_recently_used_goes_first(folder: Path) -> None:
     size = max(sum(f.stat().st_size for f in e.iterdir()) for e in entries(folder))
     prepare_cached(photos(), 2)  # used again: scale 3 is now the oldest
     prepare_cached(photos(), 2, color="ycbcr", limit=5 * size)
-    assert isinstance(prepare_cached(photos(), 2).target, np.memmap)
-    assert not isinstance(prepare_cached(photos(), 3).target, np.memmap)
+    assert mapped(prepare_cached(photos(), 2).target)
+    assert not mapped(prepare_cached(photos(), 3).target)
 
 
 def test_a_folder_that_cannot_be_written_caches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from srcnn import model
 from srcnn.config import ModelConfig
 from srcnn.model import SRCNN, count_macs, count_parameters
 
@@ -143,6 +144,26 @@ def test_a_residual_network_with_a_silent_last_layer_is_the_bicubic(upsampling: 
     torch.testing.assert_close(built.eval()(x, given), base, rtol=0, atol=0)
     m = 3 * factor
     torch.testing.assert_close(built.train()(x, given), base[..., m:-m, m:-m], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("upsampling", "padding"), list(product(("bicubic", "pixel_shuffle"), ("replicate", "zeros"))))
+@pytest.mark.parametrize(("kernels", "filters"), SIZES)
+def test_strips_join_to_the_whole_image(
+    kernels: tuple[int, ...],
+    filters: tuple[int, ...],
+    upsampling: str,
+    padding: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built = network(kernels=kernels, filters=filters, upsampling=upsampling, padding=padding, residual=True).eval()
+    factor = 3 if upsampling == "pixel_shuffle" else 1
+    for height in (1, 37, 64, 91):
+        x, base = planes(2, 1, height, 13), planes(2, 1, height * factor, 13 * factor)
+        with monkeypatch.context() as patch:
+            patch.setitem(model._STRIP, "cpu", 10**9)
+            whole = built(x, base)
+            patch.setitem(model._STRIP, "cpu", 1)
+            torch.testing.assert_close(built(x, base), whole, rtol=0, atol=1e-6)
 
 
 def test_the_input_is_left_as_it_was() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from srcnn.datasets import ImageSet, load, locate
-from srcnn.train import bf16_is_fast, pick_device
+from srcnn.device import bf16_is_fast, pick_device
 
 __all__ = ["child_environment", "clock", "environment", "images", "peak", "pinned", "quiet_core"]
 

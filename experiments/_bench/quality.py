@@ -22,11 +22,12 @@ from _bench.record import Bench, summary
 from _bench.worker import FILTERS, SCALE, Worker, held_out
 from srcnn.config import TrainConfig
 from srcnn.datasets import data_root
+from srcnn.device import pick_device, resolve_precision
 from srcnn.errors import TrainingError
 from srcnn.evaluate import Degraded, degrade, score
 from srcnn.model import SRCNN
 from srcnn.patches import TrainingData, prepare
-from srcnn.train import fit, pick_device, resolve_precision
+from srcnn.train import fit
 
 __all__ = ["Job", "Runs", "climb", "run_quality"]
 

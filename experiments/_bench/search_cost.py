@@ -25,9 +25,10 @@ from _bench.machine import ROOT, child_environment, images, pinned
 from _bench.record import Bench, summary
 from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet, data_root, split
+from srcnn.device import pick_device
 from srcnn.evaluate import degrade
 from srcnn.patches import prepare
-from srcnn.train import EpochResult, fit, pick_device
+from srcnn.train import EpochResult, fit
 
 if TYPE_CHECKING:
     from srcnn.tuning.callback import Event
@@ -162,7 +163,9 @@ def _budget(training: ImageSet, validation: ImageSet, seconds: float) -> float:
 def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str) -> dict[str, float]:
     from mlflow.tracking import MlflowClient
 
-    uri = f"sqlite:///{folder}/first-{name}.db"
+    uri = (
+        f"sqlite:///{folder}/first.db"  # one store for all: the first command makes its tables, as it fills the caches
+    )
     command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--name", name, "--trials", "1"]
     command += ["--train", train, "--test", test, "--budget", "500k", "--storage", str(folder / "ray")]
     command += ["--tracking-uri", uri, "--space", str(_SPACES / "default.yaml"), "--gpus-per-trial", "0"]

@@ -21,7 +21,7 @@ from _bench.record import Bench, summary
 from _bench.worker import FILTERS, Worker, ours_config
 from srcnn.config import TrainConfig
 from srcnn.datasets import data_root
-from srcnn.train import resolve_precision
+from srcnn.device import resolve_precision
 
 __all__ = ["PACKED", "plain_config", "run_train", "step_flops"]
 

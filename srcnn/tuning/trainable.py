@@ -22,10 +22,11 @@ from ray import tune
 
 from srcnn.checkpoint import load_state, save_network, save_state
 from srcnn.config import TrainConfig
+from srcnn.device import pick_device
 from srcnn.errors import CheckpointError, TrainingError
 from srcnn.evaluate import Degraded
 from srcnn.patches import TrainingData
-from srcnn.train import EpochResult, TrainState, fit, pick_device
+from srcnn.train import EpochResult, TrainState, fit
 from srcnn.tuning.objective import FAILED, METRIC, normalized_gain
 
 __all__ = ["NETWORK_FILE", "ScaleData", "run_trial"]

@@ -1,0 +1,47 @@
+"""Tests of `srcnn.device`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from srcnn.device import arithmetic, bf16_is_fast, pick_device, resolve_precision
+from srcnn.errors import ConfigError
+
+CPU = torch.device("cpu")
+
+
+def test_devices() -> None:
+    assert pick_device("cpu") == CPU
+    assert pick_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ConfigError, match="device: must be auto, cpu, cuda or cuda:N, but got 'gpu'"):
+        pick_device("gpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match="device: no GPU is available here, but got 'cuda:0'"):
+        pick_device("cuda:0")
+
+
+def test_precision() -> None:
+    assert resolve_precision("fp32", CPU) == "fp32"
+    assert resolve_precision("bf16", CPU) == "bf16"
+    assert resolve_precision("auto", CPU) == ("bf16" if bf16_is_fast(CPU) else "fp32")
+
+
+def flags() -> tuple[bool, bool, bool, bool]:
+    cudnn = torch.backends.cudnn
+    return cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic
+
+
+def test_float32_means_float32_within_the_block_and_the_callers_settings_hold_after_it() -> None:
+    before = flags()
+    with arithmetic():
+        assert flags() == (False, False, False, False)
+        with arithmetic(search=True):
+            assert flags() == (False, False, True, False)
+        with pytest.raises(ZeroDivisionError), arithmetic(search=True, deterministic=True):
+            assert flags() == (False, False, False, True)
+            _ = 1 / 0
+    assert flags() == before
