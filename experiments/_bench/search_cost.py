@@ -178,7 +178,8 @@ def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str)
     assert experiment is not None, "the search made it"
     reports = []
     for run in client.search_runs([experiment.experiment_id]):
-        reports += [m for m in client.get_metric_history(run.info.run_id, "train_seconds") if m.step == 1]
+        if run.info.start_time >= 1e3 * started:  # of this search, not of those before it
+            reports += [m for m in client.get_metric_history(run.info.run_id, "train_seconds") if m.step == 1]
     first = min(reports, key=lambda metric: float(metric.timestamp))
     return {"first_step": first.timestamp / 1e3 - first.value - started, "whole": ended - started}
 

@@ -1,0 +1,159 @@
+"""Reading a search space from its YAML file, with the line of every mistake. The format: `srcnn.tuning.space`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from srcnn.config import TrainConfig
+from srcnn.errors import ConfigError, unknown_name
+from srcnn.tuning.space import Constraints, Parameter, Space, contains, describe, field_of, is_entry
+
+__all__ = ["load_space"]
+
+_SECTIONS = ("parameters", "constants", "constraints")
+_PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Annotated[Parameter, Field(discriminator="type")])
+
+
+def load_space(path: Path) -> Space:
+    """Read and check a search space.
+
+    Raises:
+        ConfigError: the file is missing or is no YAML, a name is unknown, or a rule is broken; with file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not a text file") from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: is no YAML: {error.problem}") from None
+    reader = _Reader(path)
+    parts = reader.mapping(root, "the file")
+    for name, (line, _) in parts.items():
+        if name not in _SECTIONS:
+            raise ConfigError(f"{path}:{line}: {unknown_name('section', name, _SECTIONS)}")
+    if "parameters" not in parts:
+        raise ConfigError(f"{path}:1: parameters: a space needs this section, but the file has {sorted(parts)}")
+    entries = reader.mapping(parts["parameters"][1], "parameters")
+    parameters = {name: reader.parameter(name, line, node) for name, (line, node) in entries.items()}
+    fixed = reader.mapping(parts["constants"][1], "constants") if "constants" in parts else {}
+    for name, (line, _) in {**fixed, **entries}.items():
+        _check_name(path, line, name)
+        if name in fixed and name in entries:
+            raise ConfigError(f"{path}:{line}: {name}: is both a parameter and a constant")
+    _check_conditions(path, parameters, {name: line for name, (line, _) in entries.items()})
+    constraints = reader.constraints(parts["constraints"][1]) if "constraints" in parts else Constraints()
+    space = Space(str(path), parameters, {name: reader.plain(node) for name, (_, node) in fixed.items()}, constraints)
+    _check_corners(path, space, {name: line for name, (line, _) in {**fixed, **entries}.items()})
+    _check_constraints(space)
+    return space
+
+
+def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:
+    earlier: list[str] = []
+    for name, parameter in parameters.items():
+        for other, allowed in parameter.when.items():
+            if other not in earlier:
+                raise ConfigError(
+                    f"{path}:{lines[name]}: {name}.when: must name parameters that stand before it, but got {other!r}"
+                )
+            for value in allowed:
+                if not contains(parameters[other], value):
+                    described = describe(parameters[other])
+                    raise ConfigError(
+                        f"{path}:{lines[name]}: {name}.when.{other}: must be {described}, but got {value!r}"
+                    )
+        earlier.append(name)
+
+
+def _check_constraints(space: Space) -> None:
+    """Some configuration must be allowed: a search would look for one in vain."""
+    source, broken = random.Random(0), ""
+    for _ in range(500):
+        try:
+            broken = space.constraints.broken_by(space.to_config(space.draw(source)))
+        except ConfigError:
+            continue
+        if not broken:
+            return
+    if broken:
+        raise ConfigError(f"{space.source}: constraints: no configuration of 500 drawn keeps them; {broken}")
+
+
+def _check_name(path: Path, line: int, name: str) -> None:
+    if not is_entry(name) and name not in TrainConfig.model_fields and name != "depth":
+        known = [*TrainConfig.model_fields, "n1", "n2", "f1", "f_last", "depth"]
+        raise ConfigError(f"{path}:{line}: {unknown_name('field', name, known)}")
+
+
+def _check_corners(path: Path, space: Space, lines: Mapping[str, int]) -> None:
+    """Every end of every parameter must make a valid configuration, so that no trial dies of its own space."""
+    for corner in space.corners():
+        try:
+            space.to_config(corner)
+        except ConfigError as error:
+            field = str(error).partition(":")[0]
+            near = [name for name in lines if name == field] or [name for name in lines if field_of(name) == field]
+            line = f":{lines[near[0]]}" if near else ""
+            raise ConfigError(f"{path}{line}: {error}") from None
+
+
+class _Reader:
+    """YAML nodes, which know their lines, as Python values."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def mapping(self, node: yaml.Node | None, what: str) -> dict[str, tuple[int, yaml.Node]]:
+        """Name -> (line, node); a name that stands twice is refused, where YAML would keep the last."""
+        line = node.start_mark.line + 1 if node is not None else 1
+        if not isinstance(node, yaml.MappingNode):
+            raise ConfigError(f"{self.path}:{line}: {what} must be a mapping of names to values")
+        entries: dict[str, tuple[int, yaml.Node]] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name in entries:
+                raise ConfigError(f"{self.path}:{key.start_mark.line + 1}: {name}: stands twice in {what}")
+            entries[name] = (key.start_mark.line + 1, value)
+        return entries
+
+    def plain(self, node: yaml.Node) -> Any:
+        loader = yaml.SafeLoader("")
+        return loader.construct_object(node, deep=True)
+
+    def constraints(self, node: yaml.Node) -> Constraints:
+        entries = self.mapping(node, "constraints")
+        for name, (line, value) in entries.items():
+            if name not in Constraints.model_fields:
+                raise ConfigError(
+                    f"{self.path}:{line}: {unknown_name('constraint', name, list(Constraints.model_fields))}"
+                )
+            given = self.plain(value)
+            if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+                raise ConfigError(f"{self.path}:{line}: {name}: must be a number above 0, but got {given!r}")
+        return Constraints(**{name: self.plain(value) for name, (_, value) in entries.items()})
+
+    def parameter(self, name: str, line: int, node: yaml.Node) -> Parameter:
+        self.mapping(node, name)
+        try:
+            return _PARAMETER.validate_python(self.plain(node))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            inner = [str(part) for part in first["loc"] if part not in ("float", "int", "categorical")]
+            kinds = {"union_tag_not_found": "type: must be float, int or categorical, but is missing"}
+            text = kinds.get(first["type"], first["msg"].removeprefix("Value error, "))
+            if first["type"] == "extra_forbidden":
+                text = "is no field of this type"
+            where = ".".join([name, *inner])
+            got = "" if "but got" in text or "but is" in text else f", but got {first['input']!r}"
+            raise ConfigError(f"{self.path}:{line}: {where}: {text}{got}") from None
