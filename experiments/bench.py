@@ -21,6 +21,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from rich.console import Console
+
+from srcnn.config import ModelConfig
+from srcnn.device import pick_device
+from srcnn.errors import ConfigError, unknown_name
+
 from _bench.inference import run_inference
 from _bench.machine import child_environment, environment, quiet_core
 from _bench.memory import run_memory
@@ -28,12 +34,6 @@ from _bench.quality import run_quality
 from _bench.record import Bench, Record
 from _bench.search_cost import run_platform
 from _bench.train import run_train
-from rich.console import Console
-
-from srcnn.config import ModelConfig
-from srcnn.device import pick_device
-from srcnn.errors import ConfigError, unknown_name
-
 from _command import Parser, run
 
 _SECTIONS: Mapping[str, Callable[[Bench], None]] = {

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from _bench.machine import clock, pinned
-from _bench.record import Bench, summary
 from srcnn.config import ModelConfig
 from srcnn.evaluate import degrade, reconstruct, score
 from srcnn.model import SRCNN
 from srcnn.resize import imresize
+
+from _bench.machine import clock, pinned
+from _bench.record import Bench, summary
 
 __all__ = ["run_inference"]
 

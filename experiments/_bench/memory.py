@@ -16,10 +16,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from _bench.machine import ROOT, child_environment, images
-from _bench.record import Bench
 from srcnn.datasets import data_root
 from srcnn.errors import ConfigError
+
+from _bench.machine import ROOT, child_environment, images
+from _bench.record import Bench
 
 __all__ = ["kind_of", "read_memory", "run_memory"]
 

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from _bench.machine import clock
 from srcnn.evaluate import Degraded
 from srcnn.metrics import psnr, quantize, shave
 from srcnn.patches import TrainingData
+
+from _bench.machine import clock
 
 __all__ = ["BATCH", "SIDE", "PlainLoop"]
 

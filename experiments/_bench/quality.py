@@ -16,10 +16,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from _bench.machine import clock, images, pinned
-from _bench.quality_table import show
-from _bench.record import Bench, summary
-from _bench.worker import FILTERS, SCALE, Worker, held_out
 from srcnn.config import TrainConfig
 from srcnn.datasets import data_root
 from srcnn.device import pick_device, resolve_precision
@@ -28,6 +24,11 @@ from srcnn.evaluate import Degraded, degrade, score
 from srcnn.model import SRCNN
 from srcnn.patches import TrainingData, prepare
 from srcnn.train import fit
+
+from _bench.machine import clock, images, pinned
+from _bench.quality_table import show
+from _bench.record import Bench, summary
+from _bench.worker import FILTERS, SCALE, Worker, held_out
 
 __all__ = ["Job", "Runs", "climb", "run_quality"]
 

@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from _bench.machine import ROOT, child_environment, images, pinned
-from _bench.record import Bench, summary
 from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet, data_root, split
 from srcnn.device import pick_device
 from srcnn.evaluate import degrade
 from srcnn.patches import prepare
 from srcnn.train import EpochResult, fit
+
+from _bench.machine import ROOT, child_environment, images, pinned
+from _bench.record import Bench, summary
 
 if TYPE_CHECKING:
     from srcnn.tuning.callback import Event
@@ -100,22 +101,15 @@ def _noting(file: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _no_early_stops() -> Iterator[None]:
-    """Searches without successive halving, which would leave few trials their ten seconds."""
-    from ray.tune.schedulers import FIFOScheduler
-
-    with mock.patch("srcnn.tuning.search.PerScaleASHA", return_value=FIFOScheduler()):
-        yield
-
-
 def _search(bench: Bench, folder: Path, name: str, **fields: Any) -> dict[str, Any]:
     """Run a search on two slots, and account for its slots' time."""
     from srcnn.tuning.search import plan_search, run_search
     from srcnn.tuning.settings import SearchSettings
 
     place = {"storage": str(folder / "ray"), "tracking_uri": f"sqlite:///{folder}/mlflow.db"}
-    settings = SearchSettings(name=name, gpus_per_trial=0, data_root=bench.data_root, **{**place, **fields})
+    settings = SearchSettings(
+        name=name, gpus_per_trial=0, confirm=False, data_root=bench.data_root, **{**place, **fields}
+    )
     slots = min(settings.max_concurrent or os.cpu_count() or 1, os.cpu_count() or 1)
     started = time.perf_counter()
     plan, watch = plan_search(settings), _Watch()
@@ -211,10 +205,10 @@ def run_platform(bench: Bench) -> None:
         (folder / "ten.yaml").write_text(_TEN, encoding="utf-8")
         count = min(12, max(2, round(len(training) / 10)))
         budget = _budget(*split(training, count, 123), 4 if bench.quick else 10)
-        with _no_early_stops():
-            result["ten_seconds"] = _search(
-                bench, folder, "ten", trials=8, budget=budget, space=str(folder / "ten.yaml"), **common
-            )
+        # No successive halving, which would leave few trials their ten seconds.
+        result["ten_seconds"] = _search(
+            bench, folder, "ten", trials=8, budget=budget, space=str(folder / "ten.yaml"), scheduler="none", **common
+        )
         bench.record.put("platform", result)
     _show(bench, result)
 

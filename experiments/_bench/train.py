@@ -15,13 +15,14 @@ from typing import Any
 
 import torch
 
+from srcnn.config import TrainConfig
+from srcnn.datasets import data_root
+from srcnn.device import resolve_precision
+
 from _bench.machine import images
 from _bench.plain import BATCH, SIDE
 from _bench.record import Bench, summary
 from _bench.worker import FILTERS, Worker, ours_config
-from srcnn.config import TrainConfig
-from srcnn.datasets import data_root
-from srcnn.device import resolve_precision
 
 __all__ = ["PACKED", "plain_config", "run_train", "step_flops"]
 

@@ -21,14 +21,15 @@ from typing import Any
 
 import torch
 
-from _bench.machine import child_environment, clock, images, peak, pinned
-from _bench.plain import PlainLoop
 from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet, data_root, split
 from srcnn.device import pick_device, resolve_precision
 from srcnn.evaluate import degrade
 from srcnn.patches import TrainingData, prepare
 from srcnn.train import EpochResult, fit
+
+from _bench.machine import child_environment, clock, images, peak, pinned
+from _bench.plain import PlainLoop
 
 __all__ = ["FILTERS", "SCALE", "SPLIT_SEED", "Worker", "held_out", "ours_config"]
 

@@ -1,4 +1,4 @@
-"""The number that a search maximises, and the one that lets scales share a study.
+"""The numbers that a search optimises, and the one that lets scales share a study.
 
 A higher scale is harder: its PSNR is always lower. The objective is therefore the gain over bicubic on the validation
 images, divided by what the paper's 9-1-5 gains over bicubic on Set5 at that scale (ECCV 2014, table 1: 36.34 - 33.66,
@@ -7,13 +7,35 @@ images, divided by what the paper's 9-1-5 gains over bicubic on Set5 at that sca
 
 from __future__ import annotations
 
-__all__ = ["FAILED", "METRIC", "PAPER_GAIN", "normalized_gain"]
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["FAILED", "METRIC", "OBJECTIVES", "PAPER_GAIN", "Objective", "normalized_gain"]
 
 #: Name of the metric that Tune, Optuna and MLflow share.
 METRIC = "objective"
 
 #: Gain of the paper's 9-1-5 over bicubic on Set5, in dB, by scale.
 PAPER_GAIN = {2: 2.68, 3: 2.00, 4: 1.67}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Something to optimise."""
+
+    metric: str  #: its name in a trial's report
+    direction: Literal["maximize", "minimize"]
+    title: str  #: with its unit
+
+
+#: By the names that ``--objectives`` takes.
+OBJECTIVES: Mapping[str, Objective] = {
+    "gain": Objective("best_objective", "maximize", "gain over bicubic, as a share of the paper's"),
+    "macs": Objective("macs", "minimize", "multiply-accumulates a pixel"),
+    "parameters": Objective("parameters", "minimize", "parameters"),
+    "latency": Objective("latency_ms", "minimize", "ms for an image of 512x512 pixels on the trial's device"),
+}
 
 #: What a diverged or dead trial reports: finite, since schedulers and stores choke on NaN, and below any real figure.
 FAILED = -1000.0

@@ -1,9 +1,8 @@
-"""Early stopping that compares like with like.
+"""Early stopping, each scale by itself, so that a network at x4 is never measured against one at x2.
 
-Successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020) stops a trial that is
-worse than the others at the same resource. Here the others are those of the same scale, the resource is training pixels
-(an epoch of a search is a fixed share of the pixel budget), reference rows are never stopped, and a restored search
-starts with what its trials had reported, where Tune's own ASHA forgets.
+The resource is the epoch, and every trial's epochs have the same number of training pixels: a wide network and a narrow
+one that are stopped at the same rung had the same data. Reference rows are never stopped, and a restored search starts with
+what its trials had reported, where Tune's own schedulers forget.
 """
 
 from __future__ import annotations
@@ -12,36 +11,32 @@ from collections.abc import Iterable
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
 from srcnn.tuning.objective import FAILED, METRIC
 
-__all__ = ["PerScaleASHA"]
+__all__ = ["REDUCTION", "SCHEDULERS", "PerScale"]
+
+REDUCTION = 3  #: one in so many trials goes on at each rung
+
+#: The choices: asynchronous successive halving; the same in three brackets, of which the later ones stop later or never
+#: (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020); the median rule (Golovin et al., "Google
+#: Vizier", KDD 2017); every trial to its end.
+SCHEDULERS = ("asha", "hyperband", "median", "none")
 
 
-class PerScaleASHA(FIFOScheduler):  # type: ignore[misc]
-    """One ASHA for each scale.
+class PerScale(FIFOScheduler):  # type: ignore[misc]
+    """One scheduler for each scale.
 
     Args:
+        kind: one of `SCHEDULERS`.
         scales: the scales of the search.
         epochs: reports of a full run.
-        grace: epochs before a trial may be stopped.
-        reduction: one in ``reduction`` trials goes on at each rung.
     """
 
-    def __init__(self, scales: Iterable[int], epochs: int, grace: int = 1, reduction: float = 3) -> None:
+    def __init__(self, kind: str, scales: Iterable[int], epochs: int) -> None:
         super().__init__()
-        self._asha = {
-            scale: ASHAScheduler(
-                time_attr="epoch",
-                metric=METRIC,
-                mode="max",
-                max_t=epochs,
-                grace_period=min(grace, epochs),
-                reduction_factor=reduction,
-            )
-            for scale in scales
-        }
+        self._schedulers = {scale: _make(kind, epochs) for scale in scales}
 
     @property
     def metric(self) -> str:
@@ -52,8 +47,8 @@ class PerScaleASHA(FIFOScheduler):  # type: ignore[misc]
         """Tune's offer of a metric: declined, there is one."""
         return not metric and not mode
 
-    def _of(self, trial: Trial) -> ASHAScheduler:
-        return self._asha[trial.config["scale"]]
+    def _of(self, trial: Trial) -> FIFOScheduler:
+        return self._schedulers[trial.config["scale"]]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """A new trial, or one of a restored search, whose curve is then recorded again."""
@@ -66,7 +61,7 @@ class PerScaleASHA(FIFOScheduler):  # type: ignore[misc]
         """Stop or go on. A failed trial ends and leaves no figure behind for others to be measured against."""
         if result[METRIC] <= FAILED:
             return str(TrialScheduler.STOP)
-        decision: str = self._of(trial).on_trial_result(tune_controller, trial, result)
+        decision = str(self._of(trial).on_trial_result(tune_controller, trial, result))
         if trial.config["baseline"] and result["epoch"] < result["epochs"]:
             return str(TrialScheduler.CONTINUE)
         return decision
@@ -79,3 +74,21 @@ class PerScaleASHA(FIFOScheduler):  # type: ignore[misc]
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A trial that ended before it ran."""
         self._of(trial).on_trial_remove(tune_controller, trial)
+
+
+def _make(kind: str, epochs: int) -> FIFOScheduler:
+    if kind == "none":
+        return FIFOScheduler()
+    if kind == "median":
+        return MedianStoppingRule(
+            time_attr="epoch", metric=METRIC, mode="max", grace_period=min(2, epochs), min_samples_required=3
+        )
+    return ASHAScheduler(
+        time_attr="epoch",
+        metric=METRIC,
+        mode="max",
+        max_t=epochs,
+        grace_period=1,
+        reduction_factor=REDUCTION,
+        brackets=3 if kind == "hyperband" else 1,
+    )

@@ -24,19 +24,19 @@ from srcnn.errors import ConfigError, DataError, SearchError
 from srcnn.evaluate import Evaluation, degrade, evaluate
 from srcnn.tuning.callback import SearchCallback, error_line, listening, outcome, trial_name
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
+from srcnn.tuning.enqueue import enqueued
 from srcnn.tuning.result import Row, SearchResult, leaderboard_csv, summary_markdown
-from srcnn.tuning.scheduler import PerScaleASHA
+from srcnn.tuning.scheduler import PerScale
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import SearchSettings, save_settings
-from srcnn.tuning.space import Space, Value, load_space
+from srcnn.tuning.space import Space, Value
+from srcnn.tuning.space_file import load_space
 from srcnn.tuning.tracking import Tracker, environment_tags
 from srcnn.tuning.trainable import NETWORK_FILE, ScaleData, run_trial
 
 __all__ = ["EPOCHS", "Plan", "plan_search", "run_search"]
 
 EPOCHS = 9  #: reports of a full trial; ASHA's rungs, each keeping a third, lie at 1, 3 and 9
-
-_REFERENCE: Mapping[str, Value] = {"n1": 64, "n2": 32, "kernels": "9-1-5", "learning_rate": 5e-4}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Plan:
     training: ImageSet
     validation: ImageSet
     test: tuple[ImageSet, ...]
-    first: tuple[Mapping[str, Value], ...]  #: the paper's network at every scale, where the space holds it
+    first: tuple[Mapping[str, Value], ...]  #: what runs before anything is sampled
+    baselines: int  #: how many of these are the paper's network, one for each scale, which no scheduler stops
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -71,7 +72,8 @@ def plan_search(settings: SearchSettings) -> Plan:
     count = settings.validation or min(12, max(2, round(len(images) / 10)))
     training, validation = split(images, count, settings.seed)
     test = tuple(load(name, root, skip_bad=settings.skip_bad) for name in settings.test)
-    plan = Plan(settings, space, training, validation, test, _reference_rows(space))
+    first, baselines = enqueued(space, settings.enqueue)
+    plan = Plan(settings, space, training, validation, test, first, baselines)
     shapes = {name: image.shape[:2] for name, image in training.images}
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)
@@ -85,25 +87,6 @@ def plan_search(settings: SearchSettings) -> Plan:
                     f"{training.name} has {width}x{height}"
                 )
     return plan
-
-
-def _reference_rows(space: Space) -> tuple[Mapping[str, Value], ...]:
-    """The paper's network at each scale, if the space can express it."""
-    values = {name: value for name, value in _REFERENCE.items() if name in space.parameters}
-    try:
-        for name, value in values.items():
-            parameter = space.parameters[name]
-            if not parameter.distribution._contains(parameter.distribution.to_internal_repr(value)):
-                return ()
-        scales = space.scales if "scale" in space.parameters else (None,)
-        rows: list[dict[str, Value]] = [values | ({} if scale is None else {"scale": scale}) for scale in scales]
-        for row in rows:
-            config = space.to_config({**space.corners()[0], **row})
-            if config.name != "9-1-5 (64-32)":
-                return ()
-    except (ConfigError, ValueError):
-        return ()
-    return tuple(rows)
 
 
 def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None) -> SearchResult:
@@ -211,8 +194,16 @@ def _tune(
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=StudySearcher(plan.space, settings.seed, plan.overrides, plan.first, len(plan.first)),
-                scheduler=PerScaleASHA(plan.space.scales, EPOCHS),
+                search_alg=StudySearcher(
+                    plan.space,
+                    settings.seed,
+                    plan.overrides,
+                    plan.first,
+                    plan.baselines,
+                    settings.sampler,
+                    settings.objectives,
+                ),
+                scheduler=PerScale(settings.stopping, plan.space.scales, EPOCHS),
                 num_samples=settings.trials,
                 max_concurrent_trials=settings.max_concurrent,
                 reuse_actors=True,

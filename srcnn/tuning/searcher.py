@@ -4,38 +4,52 @@ Tune's own OptunaSearch tells a trial that was stopped early as COMPLETE with th
 the sampler that good configurations are bad. Here a stopped trial is PRUNED with its whole curve, a failed one FAIL, and
 only a finished one COMPLETE. The study lives in memory and travels with Tune's snapshots: a store of its own would run
 ahead of them, and a restored search would then contradict it.
+
+A configuration that ran already, or that breaks a constraint, is told FAIL with a word why (user attribute ``skipped``) and
+another one is asked for.
 """
 
 from __future__ import annotations
 
 import pickle
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from srcnn.tuning.objective import FAILED, METRIC
+from srcnn.config import TrainConfig
+from srcnn.errors import ConfigError
+from srcnn.tuning.objective import FAILED, METRIC, OBJECTIVES
 from srcnn.tuning.space import Space, Value
 
-__all__ = ["StudySearcher"]
+__all__ = ["SAMPLERS", "StudySearcher"]
 
-_TRIES = 50  # draws before a space counts as used up
+#: The choices: tree-structured Parzen estimator, random, Gaussian process, CMA-ES (numbers; categories at random), and every
+#: combination of a grid.
+SAMPLERS = ("tpe", "random", "gp", "cmaes", "grid")
+
+_TRIES = 30  # of the sampler, before configurations are drawn at random
+_DRAWS = 2000  # at random, before a space counts as used up
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
-    """Suggests configurations from a `Space`, spread evenly over its scales.
+    """Suggests configurations from a `Space`, spread evenly over its scales; none twice.
 
     Args:
         space: what to vary.
         seed: seed of the sampler.
         overrides: fields that every run of the search shares, such as its budget.
         first: parameter values (possibly of some parameters only) to run before anything is sampled. The ones under
-            ``baseline`` are marked as such.
+            ``baselines`` are marked as such.
         baselines: how many of ``first`` are the reference rows, which no scheduler may stop.
+        sampler: one of `SAMPLERS`.
+        objectives: names out of `OBJECTIVES`; with several the study knows no curves, which Optuna keeps for one alone.
     """
 
     def __init__(
@@ -45,13 +59,23 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         overrides: Mapping[str, Any],
         first: Sequence[Mapping[str, Value]] = (),
         baselines: int = 0,
+        sampler: str = "tpe",
+        objectives: Sequence[str] = ("gain",),
     ) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._space, self._overrides = space, dict(overrides)
         self._first = [dict(values) for values in first]
-        self._baselines = baselines
-        sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._baselines, self._objectives = baselines, tuple(objectives)
+        self._source = random.Random(seed)
+        self._last = False  # whether the study is over once the first configurations are
+        if sampler == "grid":
+            rows = space.grid()
+            self._source.shuffle(rows)  # a search that is stopped half-way has then seen every part of the grid
+            self._first += rows
+            self._last = True
+        self._study = optuna.create_study(
+            directions=[OBJECTIVES[name].direction for name in objectives], sampler=_make_sampler(sampler, seed, space)
+        )
         self._trials: dict[str, optuna.Trial] = {}
         self._seen: set[str] = set()
         self._per_scale: Counter[int] = Counter(dict.fromkeys(space.scales, 0))
@@ -63,33 +87,71 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune's call for a configuration: the searched ``params``, the run as JSON and whether it is a reference row."""
-        baseline = self._baselines > 0
-        for _ in range(_TRIES):
-            fixed: dict[str, Value] = self._first.pop(0) if self._first else {}
-            if "scale" in self._space.parameters and "scale" not in fixed:
-                fixed["scale"] = min(self._per_scale, key=lambda s: (self._per_scale[s], s))
-            if fixed:
-                self._study.enqueue_trial(fixed)
-            trial = self._study.ask()
-            params = self._space.suggest(trial)
-            key = repr(sorted(params.items()))
-            if key not in self._seen:
-                break
-            trial.set_user_attr("duplicate", True)
-            self._study.tell(trial, state=TrialState.FAIL)
-        else:
+        found = self._next()
+        if found is None:
             return str(Searcher.FINISHED)
-        self._baselines -= baseline
-        self._seen.add(key)
-        config = self._space.to_config(params, **self._overrides)
+        trial, params, config, baseline = found
+        self._seen.add(config.model_dump_json())
         self._per_scale[config.scale] += 1
         trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trial
         return {"params": params, "train": config.model_dump_json(), "scale": config.scale, "baseline": baseline}
 
+    def _next(self) -> tuple[optuna.Trial, dict[str, Value], TrainConfig, bool] | None:
+        while self._first:
+            baseline, fixed = self._baselines > 0, self._first.pop(0)
+            self._baselines -= baseline
+            found = self._ask(fixed)
+            if found is not None:
+                return *found, baseline
+        if self._last:
+            return None
+        for _ in range(_TRIES):
+            found = self._ask({})
+            if found is not None:
+                return *found, False
+        # The sampler insists on what it knows: the best of a small space has run. What is left is drawn at random.
+        for _ in range(_DRAWS):
+            params = self._space.draw(self._source, self._next_scale({}))
+            if not self._refused(params):
+                found = self._ask(params)
+                if found is not None:
+                    return *found, False
+        return None
+
+    def _next_scale(self, fixed: Mapping[str, Value]) -> dict[str, Value]:
+        """The values with the scale that had the fewest trials, unless they name one."""
+        if "scale" not in self._space.parameters or "scale" in fixed:
+            return dict(fixed)
+        return {**fixed, "scale": min(self._per_scale, key=lambda s: (self._per_scale[s], s))}
+
+    def _ask(self, fixed: Mapping[str, Value]) -> tuple[optuna.Trial, dict[str, Value], TrainConfig] | None:
+        """One question to the sampler; None if its answer cannot be run."""
+        fixed = self._next_scale(fixed)
+        if fixed:
+            self._study.enqueue_trial(dict(fixed))
+        trial = self._study.ask()
+        params = self._space.suggest(trial)
+        refused = self._refused(params)
+        if refused:
+            trial.set_user_attr("skipped", refused)
+            self._study.tell(trial, state=TrialState.FAIL)
+            return None
+        return trial, params, self._space.to_config(params, **self._overrides)
+
+    def _refused(self, params: Mapping[str, Value]) -> str:
+        """Why values cannot be run; empty if they can."""
+        try:
+            config = self._space.to_config(params, **self._overrides)
+        except ConfigError as error:
+            return str(error)
+        if config.model_dump_json() in self._seen:
+            return "ran already"
+        return self._space.constraints.broken_by(config)
+
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A report on the way: one more point of the trial's curve."""
-        if result.get(METRIC, FAILED) > FAILED:
+        if len(self._objectives) == 1 and result.get(METRIC, FAILED) > FAILED:
             self._trials[trial_id].report(float(result[METRIC]), int(result["epoch"]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -100,16 +162,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if error or result is None or result.get(METRIC, FAILED) <= FAILED:
             self._study.tell(trial, state=TrialState.FAIL)
             return
-        # Tune does not pass on the report at which it stops a trial, and a resumed trial may have run on unseen: the
-        # report itself carries the whole curve. Optuna keeps the first value of a step and warns about a second.
-        told = self._study.trials[trial.number].intermediate_values
-        for epoch, value in enumerate(result["curve"], start=1):
-            if epoch not in told:
-                trial.report(float(value), epoch)
+        if len(self._objectives) == 1:
+            # Tune does not pass on the report at which it stops a trial, and a resumed trial may have run on unseen: the
+            # report itself carries the whole curve. Optuna keeps the first value of a step and warns about a second.
+            told = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
+            for epoch, value in enumerate(result["curve"], start=1):
+                if epoch not in told:
+                    trial.report(float(value), epoch)
         if result["epoch"] < result["epochs"]:
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
-            self._study.tell(trial, float(result["best_objective"]))
+            self._study.tell(trial, [float(result[OBJECTIVES[name].metric]) for name in self._objectives])
 
     def save(self, checkpoint_path: str) -> None:
         """Write everything to a file of Tune's snapshot."""
@@ -118,3 +181,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def restore(self, checkpoint_path: str) -> None:
         """Read what `save` wrote."""
         self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
+
+
+def _make_sampler(kind: str, seed: int, space: Space) -> BaseSampler:
+    if kind == "tpe":
+        return TPESampler(seed=seed, multivariate=True, group=space.conditional, constant_liar=True)
+    if kind == "gp":
+        return GPSampler(seed=seed)
+    if kind == "cmaes":
+        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    return RandomSampler(seed=seed)

@@ -11,13 +11,25 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from srcnn.config import Strict
-from srcnn.errors import ConfigError, SearchError
+from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.files import atomic_write
+from srcnn.tuning.objective import OBJECTIVES
+from srcnn.tuning.scheduler import SCHEDULERS
+from srcnn.tuning.searcher import SAMPLERS
 
-__all__ = ["SearchSettings", "default_name", "load_settings", "parse_budget", "save_settings", "saved_searches"]
+__all__ = [
+    "SearchSettings",
+    "default_name",
+    "load_settings",
+    "parse_budget",
+    "parse_duration",
+    "save_settings",
+    "saved_searches",
+]
 
 _FILE = "search.json"
 _BUDGET = re.compile(r"^(\d+(?:\.\d*)?(?:e\d+)?)\s*([kKmMgG]?)$")
+_DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
@@ -36,6 +48,24 @@ class SearchSettings(Strict):
     test: tuple[str, ...] = Field(("sample/test",), description="sets that are measured once the choice is made")
     scales: tuple[int, ...] | None = Field(None, description="scales to search; none: the space's")
     budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
+    sampler: str = Field("tpe", description=f"what suggests configurations: {', '.join(SAMPLERS)}")
+    scheduler: str | None = Field(
+        None,
+        description=f"what stops weak trials: {', '.join(SCHEDULERS)}; none given: asha, for several objectives none",
+    )
+    objectives: tuple[str, ...] = Field(
+        ("gain",), description=f"what to optimise, several for a Pareto front: {', '.join(OBJECTIVES)}"
+    )
+    enqueue: tuple[str, ...] | None = Field(
+        None,
+        description="configurations to run first: paper, seed, or a YAML file with a list of parameter values; none "
+        "given: the paper's and the article's, where the space holds them",
+    )
+    confirm: bool = Field(True, description="train the best again with new seeds before the choice")
+    best: int = Field(3, ge=1, description="configurations of each scale to confirm")
+    confirm_seeds: int = Field(3, ge=2, description="new seeds for each of them")
+    confirm_budget: float | None = Field(None, gt=0, description="their training pixels; none: those of a trial")
+    time_budget: float | None = Field(None, gt=0, description="seconds after which no trial goes on, such as 2h or 30m")
     gpus_per_trial: float | None = Field(None, ge=0, description="GPUs of one trial; none: 1 if there are any")
     cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one trial")
     max_concurrent: int | None = Field(None, ge=1, description="trials at a time; none: as many as fit")
@@ -51,9 +81,36 @@ class SearchSettings(Strict):
         for scale in self.scales or ():
             if not 2 <= scale <= 4:
                 raise ValueError(f"scale: must be 2, 3 or 4, but got {scale}")
+        for field, known in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS)):
+            value = getattr(self, field)
+            if value is not None and value not in known:
+                raise ValueError(unknown_name(field, value, known))
+        self._check_objectives()
         if self.gpus_per_trial is not None and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
             raise ValueError(f"gpus_per_trial: above 1 it must be a whole number, but got {self.gpus_per_trial}")
         return self
+
+    def _check_objectives(self) -> None:
+        for name in self.objectives:
+            if name not in OBJECTIVES:
+                raise ValueError(unknown_name("objective", name, list(OBJECTIVES)))
+        if self.objectives[:1] != ("gain",) or len(set(self.objectives)) != len(self.objectives):
+            raise ValueError(
+                f"objectives: must begin with gain and name each once, but got {','.join(self.objectives)}"
+            )
+        if len(self.objectives) > 1:
+            if self.stopping != "none":
+                raise ValueError(
+                    f"scheduler: must be none with several objectives, since a small network with a small gain may lie on "
+                    f"the front, but got {self.scheduler!r}"
+                )
+            if self.sampler == "cmaes":
+                raise ValueError("sampler: cmaes knows one objective alone; take tpe, gp, random or grid")
+
+    @property
+    def stopping(self) -> str:
+        """The scheduler that holds."""
+        return self.scheduler or ("asha" if len(self.objectives) == 1 else "none")
 
     @property
     def folder(self) -> Path:
@@ -71,6 +128,20 @@ def parse_budget(text: str) -> float:
     if not match or not float(match[1]):
         raise ConfigError(f"budget: must be a number of training pixels such as 8M, 500k or 8e6, but got {text!r}")
     return float(match[1]) * _UNITS[match[2].lower()]
+
+
+def parse_duration(text: str) -> float:
+    """``2h``, ``30m``, ``1h30m`` or ``90s`` in seconds; a plain number counts seconds.
+
+    Raises:
+        ConfigError: the text is no such time.
+    """
+    match = _DURATION.match(text.strip())
+    parts = [float(part or 0) for part in match.groups()] if match else [0.0]
+    seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    if not seconds:
+        raise ConfigError(f"time_budget: must be a time such as 2h, 30m, 1h30m or 90s, but got {text!r}")
+    return seconds
 
 
 def default_name(space: str, train: str) -> str:

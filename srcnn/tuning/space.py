@@ -1,52 +1,81 @@
 """Search spaces: a YAML file becomes a validated `Space` that suggests configurations.
 
-A file has two parts::
+A file has up to three parts::
 
     parameters:                 # what the search varies
+      depth: {type: categorical, choices: [3, 4]}
       n1: {type: categorical, choices: [32, 64, 128]}
+      n3: {type: categorical, choices: [16, 32], when: {depth: 4}}
       learning_rate: {type: float, low: 2.0e-4, high: 1.0e-2, log: true}
     constants:                  # what it holds fixed
       optimizer: adam
+    constraints:                # what it rejects before any training
+      max_parameters: 60000
 
 A name is a field of `TrainConfig`, or the papers' name for one entry of a list: ``n1`` is the number of filters of the first
-layer, ``f2`` the kernel size of the second. Errors name the file, the line, the field, the rule and the value.
+layer, ``f2`` the kernel size of the second, ``f_last`` that of the last. With ``depth`` the lists have that many layers, and
+entries beyond are left out. ``when`` names parameters that stand earlier in the file and the value, or values, at which this
+one exists. Errors name the file, the line, the field, the rule and the value.
 """
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import optuna
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from srcnn.config import TrainConfig
 from srcnn.errors import ConfigError, unknown_name
+from srcnn.model import count_macs, count_parameters
 
-__all__ = ["Categorical", "Float", "Integer", "Parameter", "Space", "Value", "load_space"]
+__all__ = [
+    "Categorical",
+    "Constraints",
+    "Float",
+    "Integer",
+    "Parameter",
+    "Space",
+    "Value",
+    "contains",
+    "describe",
+    "field_of",
+    "is_entry",
+]
 
 Value = bool | int | float | str | None
 
-_ENTRY = re.compile(r"^([nf])([1-9]\d*)$")
+_ENTRY = re.compile(r"^(?:([nf])([1-9]\d*)|(f)_(last))$")
 _LISTS = {"n": "filters", "f": "kernels"}
+_MOST = 100_000  # configurations of a grid
 
 
 class _Parameter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    when: Mapping[str, tuple[Value, ...]] = Field(default_factory=dict)
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _one_value_is_a_list_of_one(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            raise ValueError(f"must map a parameter to its value or values, but got {given!r}")
+        return {str(name): tuple(v) if isinstance(v, list) else (v,) for name, v in given.items()}
+
 
 class Float(_Parameter):
-    """A real number in [low, high], drawn evenly or evenly in its logarithm."""
+    """A real number in [low, high], drawn evenly or evenly in its logarithm; in a grid, ``points`` values."""
 
     type: Literal["float"]
     low: float
     high: float
     log: bool = False
+    points: int = Field(5, ge=2)
 
     @model_validator(mode="after")
     def _check(self) -> Float:
@@ -105,17 +134,34 @@ def _check_range(low: float, high: float, log: bool) -> None:
         raise ValueError(f"low: must be positive where log is true, but got {low}")
 
 
-Parameter = Annotated[Float | Integer | Categorical, Field(discriminator="type")]
-_PARAMETER: TypeAdapter[Float | Integer | Categorical] = TypeAdapter(Parameter)
+Parameter = Float | Integer | Categorical
+
+
+class Constraints(BaseModel):
+    """Bounds on the network, checked before it is trained; None: no bound."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    max_parameters: float | None = Field(None, gt=0)  #: weights and biases
+    max_macs: float | None = Field(None, gt=0)  #: multiply-accumulate operations for a pixel of the large image
+
+    def broken_by(self, config: TrainConfig) -> str:
+        """The bound that a configuration breaks, as a line; empty if it keeps them all."""
+        for name, count in (("max_parameters", count_parameters), ("max_macs", count_macs)):
+            most, found = getattr(self, name), count(config)
+            if most is not None and found > most:
+                return f"{name}: must not exceed {most:g}, but {config.name} has {found:g}"
+        return ""
 
 
 @dataclass(frozen=True)
 class Space:
-    """What a search varies and what it holds fixed."""
+    """What a search varies, what it holds fixed and what it rejects."""
 
     source: str
-    parameters: Mapping[str, Float | Integer | Categorical]
+    parameters: Mapping[str, Parameter]
     constants: Mapping[str, Any]
+    constraints: Constraints = field(default_factory=Constraints)
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -128,14 +174,53 @@ class Space:
         assert isinstance(parameter, Integer)
         return tuple(range(parameter.low, parameter.high + 1, parameter.step))
 
+    @property
+    def conditional(self) -> bool:
+        """Whether some parameters exist only at some values of others."""
+        return any(parameter.when for parameter in self.parameters.values())
+
     def restrict_scales(self, scales: tuple[int, ...]) -> Space:
         """The same space over some of its scales, or over one that it did not name."""
         parameters = {**self.parameters, "scale": Categorical(type="categorical", choices=scales)}
-        return Space(self.source, parameters, {k: v for k, v in self.constants.items() if k != "scale"})
+        return replace(self, parameters=parameters, constants={k: v for k, v in self.constants.items() if k != "scale"})
+
+    def exists(self, name: str, values: Mapping[str, Value]) -> bool:
+        """Whether a parameter exists beside the values of the parameters before it."""
+        return all(values.get(other) in allowed for other, allowed in self.parameters[name].when.items())
+
+    def _walk(self, choose: Callable[[str, Parameter], Value]) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        for name, parameter in self.parameters.items():
+            if self.exists(name, values):
+                values[name] = choose(name, parameter)
+        return values
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
-        """A value for every parameter, from the trial's sampler."""
-        return {name: _suggest(trial, name, parameter) for name, parameter in self.parameters.items()}
+        """A value for every parameter that exists, from the trial's sampler."""
+        return self._walk(lambda name, parameter: _suggest(trial, name, parameter))
+
+    def draw(self, source: random.Random, fixed: Mapping[str, Value] | None = None) -> dict[str, Value]:
+        """Values drawn at random, but for the ones that are fixed."""
+        given = fixed or {}
+        return self._walk(lambda name, parameter: given[name] if name in given else _draw(source, parameter))
+
+    def grid(self) -> list[dict[str, Value]]:
+        """Every combination of values, those of a real number being its ``points``.
+
+        Raises:
+            ConfigError: there are more than a hundred thousand.
+        """
+        rows: list[dict[str, Value]] = [{}]
+        for name, parameter in self.parameters.items():
+            found = [
+                {**row, name: value} if self.exists(name, row) else row
+                for row in rows
+                for value in (_points(parameter) if self.exists(name, row) else (None,))
+            ]
+            rows = found
+            if len(rows) > _MOST:
+                raise ConfigError(f"{self.source}: a grid must have at most {_MOST} configurations, but has more")
+        return rows
 
     def to_config(self, values: Mapping[str, Value], **overrides: Any) -> TrainConfig:
         """The run that some values describe.
@@ -145,17 +230,113 @@ class Space:
         """
         return TrainConfig(**_fields({**self.constants, **values}), **overrides)
 
+    def values_of(self, config: TrainConfig, fields: Iterable[str]) -> dict[str, Value] | None:
+        """The values by which the space describes a configuration, as far as ``fields`` of it go.
+
+        None: the space cannot describe it. Parameters of other fields are left to the sampler.
+        """
+        wanted = set(fields)
+        values: dict[str, Value] = {}
+        for name, parameter in self.parameters.items():
+            if not self.exists(name, values):
+                continue
+            entry = _entry_of(name, config)
+            if field_of(name) in wanted and entry is not None:
+                if not contains(parameter, entry):
+                    return None
+                values[name] = entry
+        full = self.draw(random.Random(0), values)
+        try:
+            made = self.to_config(full)
+        except ConfigError:
+            return None
+        return values if all(getattr(made, f) == getattr(config, f) for f in wanted if f != "learning_rate") else None
+
+    def check(self, values: Mapping[str, Value]) -> str:
+        """What is wrong with values that somebody wrote, some parameters perhaps missing; empty if nothing is."""
+        for name, value in values.items():
+            if name not in self.parameters:
+                return unknown_name("parameter", name, list(self.parameters))
+            if not contains(self.parameters[name], value):
+                return f"{name}: must be {describe(self.parameters[name])}, but got {value!r}"
+        full = self.draw(random.Random(0), values)
+        for name in values:
+            if name not in full:
+                return f"{name}: exists only when {_condition(self.parameters[name].when)}"
+        try:
+            config = self.to_config(full)
+        except ConfigError as error:
+            return str(error)
+        return self.constraints.broken_by(config) if len(values) == len(full) else ""
+
     def corners(self) -> list[dict[str, Value]]:
         """Configurations that reach every end of every parameter, one parameter at a time, for checks beforehand."""
-        first = {name: _ends(p)[0] for name, p in self.parameters.items()}
-        return [first] + [{**first, name: end} for name, p in self.parameters.items() for end in _ends(p)[1:]]
+
+        def corner(forced: Mapping[str, Value]) -> dict[str, Value]:
+            return self._walk(lambda name, parameter: forced.get(name, _ends(parameter)[0]))
+
+        reached = [corner({})]
+        for name, parameter in self.parameters.items():
+            needs = self._needs(name)
+            ends = _ends(parameter) if parameter.when else _ends(parameter)[1:]
+            reached += [corner({**needs, name: end}) for end in ends]
+        return reached
+
+    def _needs(self, name: str) -> dict[str, Value]:
+        """Values of other parameters at which one exists."""
+        needs: dict[str, Value] = {}
+        for other, allowed in self.parameters[name].when.items():
+            needs |= {**self._needs(other), other: allowed[0]}
+        return needs
 
 
-def _ends(parameter: Float | Integer | Categorical) -> tuple[Value, ...]:
+def _ends(parameter: Parameter) -> tuple[Value, ...]:
     return parameter.choices if isinstance(parameter, Categorical) else (parameter.low, parameter.high)
 
 
-def _suggest(trial: optuna.Trial, name: str, parameter: Float | Integer | Categorical) -> Value:
+def _points(parameter: Parameter) -> tuple[Value, ...]:
+    if isinstance(parameter, Categorical):
+        return parameter.choices
+    if isinstance(parameter, Integer):
+        return tuple(range(parameter.low, parameter.high + 1, parameter.step))
+    low, high, shares = parameter.low, parameter.high, [i / (parameter.points - 1) for i in range(parameter.points)]
+    if parameter.log:
+        return tuple(min(high, low * (high / low) ** share) for share in shares)
+    return tuple(low + (high - low) * share for share in shares)
+
+
+def _draw(source: random.Random, parameter: Parameter) -> Value:
+    if isinstance(parameter, Categorical):
+        return source.choice(parameter.choices)
+    low, high = parameter.low, parameter.high
+    if isinstance(parameter, Integer) and not parameter.log:
+        return source.randrange(parameter.low, parameter.high + 1, parameter.step)
+    value = low * (high / low) ** source.random() if parameter.log else source.uniform(low, high)
+    return round(value) if isinstance(parameter, Integer) else min(value, high)
+
+
+def contains(parameter: Parameter, value: Value) -> bool:
+    """Whether a parameter may have a value."""
+    if isinstance(parameter, Categorical):
+        return any(value == choice and type(value) is type(choice) for choice in parameter.choices)
+    if isinstance(value, bool) or not isinstance(value, int if isinstance(parameter, Integer) else int | float):
+        return False
+    return bool(parameter.distribution._contains(value))
+
+
+def describe(parameter: Parameter) -> str:
+    """The values that a parameter may have, in words."""
+    if isinstance(parameter, Categorical):
+        return "one of " + ", ".join(map(str, parameter.choices))
+    step = f" in steps of {parameter.step}" if isinstance(parameter, Integer) and parameter.step > 1 else ""
+    return f"from {parameter.low:g} to {parameter.high:g}{step}"
+
+
+def _condition(when: Mapping[str, tuple[Value, ...]]) -> str:
+    return " and ".join(f"{name} is {' or '.join(map(str, allowed))}" for name, allowed in when.items())
+
+
+def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
     if isinstance(parameter, Float):
         return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
     if isinstance(parameter, Integer):
@@ -163,111 +344,62 @@ def _suggest(trial: optuna.Trial, name: str, parameter: Float | Integer | Catego
     return trial.suggest_categorical(name, parameter.choices)
 
 
+def is_entry(name: str) -> bool:
+    """Whether a name is the papers' for one entry of a list: n1, f2, f_last."""
+    return _ENTRY.match(name) is not None
+
+
+def _position(name: str) -> tuple[str, int] | None:
+    """``n2`` -> ("filters", 1); the last entry is -1; None for a field's own name."""
+    match = _ENTRY.match(name)
+    if match is None:
+        return None
+    return _LISTS[match[1] or match[3]], -1 if match[4] else int(match[2]) - 1
+
+
+def field_of(name: str) -> str:
+    """The field that a parameter is a part of."""
+    place = _position(name)
+    return "kernels" if name == "depth" else name if place is None else place[0]
+
+
+def _entry_of(name: str, config: TrainConfig) -> Value:
+    """The value of a parameter in a configuration; None if it has no such entry."""
+    if name == "depth":
+        return config.depth
+    place = _position(name)
+    if place is None:
+        value = getattr(config, name)
+        return "-".join(map(str, value)) if isinstance(value, tuple) else value
+    sizes = getattr(config, place[0])
+    return int(sizes[place[1]]) if place[1] < len(sizes) else None
+
+
 def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by parameter name -> fields of `TrainConfig`: ``n1`` and ``n2`` become entries of ``filters``."""
-    fields = {name: value for name, value in values.items() if not _ENTRY.match(name)}
-    for letter, field in _LISTS.items():
-        entries = {int(m[2]): v for name, v in values.items() if (m := _ENTRY.match(name)) and m[1] == letter}
-        if not entries:
+    fields = {name: value for name, value in values.items() if _position(name) is None and name != "depth"}
+    depth = values.get("depth")
+    for letter, name in _LISTS.items():
+        entries = {place[1]: v for n, v in values.items() if (place := _position(n)) and place[0] == name}
+        if not entries and depth is None:
             continue
-        default = TrainConfig.model_fields[field].default
-        given = TrainConfig(**{field: fields[field]}).model_dump()[field] if field in fields else default
-        sizes = list(given) + [None] * (max(entries) - len(given))
+        default = TrainConfig.model_fields[name].default
+        given = TrainConfig(**{name: fields[name]}).model_dump()[name] if name in fields else default
+        last = entries.pop(-1, given[-1] if letter == "f" else None)
+        if depth is None:
+            length = max([len(given), *(i + 1 for i in entries)])
+        else:
+            length = int(depth) if letter == "f" else int(depth) - 1
+        # The list's own last kernel stays the last one, however many layers come before it.
+        sizes = list(given[:-1] if letter == "f" and length != len(given) else given)[:length]
+        sizes += [None] * (length - len(sizes))
         for position, value in entries.items():
-            sizes[position - 1] = value
-        fields[field] = tuple(sizes)
+            if position < length:
+                sizes[position] = value
+        if letter == "f" and length - 1 not in entries:
+            sizes[-1] = last
+        if depth is not None and None in sizes:
+            missing = f"{letter}{sizes.index(None) + 1}"
+            raise ConfigError(f"{missing}: must be given where depth is {depth}, as a parameter or a constant")
+        fields[name] = tuple(sizes)
     return fields
-
-
-def load_space(path: Path) -> Space:
-    """Read and check a search space.
-
-    Raises:
-        ConfigError: the file is missing or is no YAML, a name is unknown, or a rule is broken; with file and line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not a text file") from None
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: is no YAML: {error.problem}") from None
-    reader = _Reader(path)
-    parts = reader.mapping(root, "the file")
-    for name, (line, _) in parts.items():
-        if name not in ("parameters", "constants"):
-            raise ConfigError(f"{path}:{line}: {unknown_name('section', name, ('parameters', 'constants'))}")
-    if "parameters" not in parts:
-        raise ConfigError(f"{path}:1: parameters: a space needs this section, but the file has {sorted(parts)}")
-    entries = reader.mapping(parts["parameters"][1], "parameters")
-    parameters = {name: reader.parameter(name, line, node) for name, (line, node) in entries.items()}
-    fixed = reader.mapping(parts["constants"][1], "constants") if "constants" in parts else {}
-    for name, (line, _) in {**fixed, **entries}.items():
-        _check_name(path, line, name)
-        if name in fixed and name in entries:
-            raise ConfigError(f"{path}:{line}: {name}: is both a parameter and a constant")
-    space = Space(str(path), parameters, {name: reader.plain(node) for name, (_, node) in fixed.items()})
-    _check_corners(path, space, {name: line for name, (line, _) in {**fixed, **entries}.items()})
-    return space
-
-
-def _check_name(path: Path, line: int, name: str) -> None:
-    if not _ENTRY.match(name) and name not in TrainConfig.model_fields:
-        raise ConfigError(
-            f"{path}:{line}: {unknown_name('field', name, [*TrainConfig.model_fields, 'n1', 'n2', 'f1'])}"
-        )
-
-
-def _check_corners(path: Path, space: Space, lines: Mapping[str, int]) -> None:
-    """Every end of every parameter must make a valid configuration, so that no trial dies of its own space."""
-    for corner in space.corners():
-        try:
-            space.to_config(corner)
-        except ConfigError as error:
-            field = str(error).partition(":")[0]
-            near = [name for name in lines if name == field or ((m := _ENTRY.match(name)) and _LISTS[m[1]] == field)]
-            line = f":{lines[near[0]]}" if near else ""
-            raise ConfigError(f"{path}{line}: {error}") from None
-
-
-class _Reader:
-    """YAML nodes, which know their lines, as Python values."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def mapping(self, node: yaml.Node | None, what: str) -> dict[str, tuple[int, yaml.Node]]:
-        """Name -> (line, node); a name that stands twice is refused, where YAML would keep the last."""
-        line = node.start_mark.line + 1 if node is not None else 1
-        if not isinstance(node, yaml.MappingNode):
-            raise ConfigError(f"{self.path}:{line}: {what} must be a mapping of names to values")
-        entries: dict[str, tuple[int, yaml.Node]] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in entries:
-                raise ConfigError(f"{self.path}:{key.start_mark.line + 1}: {name}: stands twice in {what}")
-            entries[name] = (key.start_mark.line + 1, value)
-        return entries
-
-    def plain(self, node: yaml.Node) -> Any:
-        loader = yaml.SafeLoader("")
-        return loader.construct_object(node, deep=True)
-
-    def parameter(self, name: str, line: int, node: yaml.Node) -> Float | Integer | Categorical:
-        self.mapping(node, name)
-        try:
-            return _PARAMETER.validate_python(self.plain(node))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            inner = [str(part) for part in first["loc"] if part not in ("float", "int", "categorical")]
-            kinds = {"union_tag_not_found": "type: must be float, int or categorical, but is missing"}
-            text = kinds.get(first["type"], first["msg"].removeprefix("Value error, "))
-            if first["type"] == "extra_forbidden":
-                text = "is no field of this type"
-            where = ".".join([name, *inner])
-            got = "" if "but got" in text or "but is" in text else f", but got {first['input']!r}"
-            raise ConfigError(f"{self.path}:{line}: {where}: {text}{got}") from None

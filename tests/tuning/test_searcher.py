@@ -13,7 +13,8 @@ from ray.tune.search import Searcher
 
 from srcnn.tuning.objective import FAILED
 from srcnn.tuning.searcher import StudySearcher
-from srcnn.tuning.space import Space, load_space
+from srcnn.tuning.space import Space
+from srcnn.tuning.space_file import load_space
 
 DEFAULT = Path(__file__).parents[2] / "search_spaces" / "default.yaml"
 

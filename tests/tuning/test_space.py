@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from srcnn.errors import ConfigError
-from srcnn.tuning.space import load_space
+from srcnn.tuning.space_file import load_space
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").rglob("*.yaml"))
 

@@ -1,0 +1,97 @@
+"""What a search runs before it samples: the paper's network, the article's, or a person's own list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from srcnn.config import TrainConfig, preset
+from srcnn.errors import ConfigError
+from srcnn.tuning.space import Space, Value
+
+__all__ = ["enqueued", "from_file"]
+
+#: What makes a network the paper's or the article's; the rest of a recipe is the space's, since all must train alike.
+_NETWORK = ("kernels", "filters", "upsampling", "color")
+_KNOWN: Mapping[str, TrainConfig] = {
+    "paper": TrainConfig(),  # 9-1-5, 64-32, bicubic input
+    "seed": TrainConfig(**preset("seed")),
+}
+_RATE = TrainConfig.model_fields["learning_rate"].default
+
+
+def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping[str, Value], ...], int]:
+    """Parameter values to run first, and how many of them are reference rows: the paper's network, once for each scale.
+
+    Args:
+        space: the search space.
+        sources: ``paper``, ``seed``, or paths of YAML files; None: the paper and the article, as far as the space holds
+            their networks.
+
+    Raises:
+        ConfigError: a configuration lies outside the space; with its place.
+    """
+    rows: list[Mapping[str, Value]] = []
+    baselines = 0
+    for source in ("paper", "seed") if sources is None else sources:
+        if source not in _KNOWN:
+            rows += from_file(Path(source), space)
+            continue
+        found = _network_rows(space, _KNOWN[source])
+        if sources is not None and not found:
+            raise ConfigError(f"enqueue: {space.source} cannot describe the network of {source!r}, {_describe(source)}")
+        if source == "paper":
+            rows[:0], baselines = found, len(found)
+        else:
+            rows += [row for row in found if row not in rows]
+    return tuple(rows), baselines
+
+
+def _describe(source: str) -> str:
+    config = _KNOWN[source]
+    kind = "small input and pixel shuffle" if config.upsampling == "pixel_shuffle" else "bicubic input"
+    return f"{config.name}, {kind}"
+
+
+def _network_rows(space: Space, network: TrainConfig) -> list[dict[str, Value]]:
+    """A network at every scale of the space; nothing if the space cannot describe it."""
+    rows = []
+    for scale in space.scales:
+        fields: dict[str, Any] = {name: getattr(network, name) for name in _NETWORK}
+        config = TrainConfig(**fields, scale=scale, learning_rate=_RATE)
+        values = space.values_of(config, (*_NETWORK, "scale"))
+        if values is None:
+            return []
+        # Our default rate where the space allows it, else whatever the sampler says.
+        rows.append(space.values_of(config, (*_NETWORK, "scale", "learning_rate")) or values)
+    return rows
+
+
+def from_file(path: Path, space: Space) -> list[dict[str, Value]]:
+    """A YAML file with a list of mappings from parameters to values; parameters that it leaves out are sampled.
+
+    Raises:
+        ConfigError: the file is no such list, or an entry lies outside the space; with its line.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"enqueue: {path} cannot be read ({error.strerror}); or paper, or seed") from None
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise ConfigError(f"enqueue: {path} is no YAML") from None
+    if not isinstance(root, yaml.SequenceNode) or not root.value:
+        raise ConfigError(f"{path}:1: must be a list of mappings, such as '- {{n1: 64, learning_rate: 5.0e-4}}'")
+    rows: list[dict[str, Value]] = []
+    for node in root.value:
+        line = node.start_mark.line + 1
+        values = yaml.SafeLoader("").construct_object(node, deep=True)
+        if not isinstance(values, dict) or not values:
+            raise ConfigError(f"{path}:{line}: must be a mapping of parameters to values, but got {values!r}")
+        wrong = space.check(values)
+        if wrong:
+            raise ConfigError(f"{path}:{line}: {wrong}")
+        rows.append(values)
+    return rows
