@@ -1,0 +1,79 @@
+"""Train every configuration of a grid and keep the curves, for experiments/replay.py to search in.
+
+    python experiments/record.py
+    python experiments/record.py --space my.yaml --train photos --budget 1M --seeds 1 --out my.csv.gz
+
+Killed at any point, the same command goes on where it stopped. One core, one run at a time. Images of the training set
+are held out to measure on, as a search holds them out; no test image is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from srcnn.datasets import data_root, load
+from srcnn.errors import ConfigError
+from srcnn.tuning.record import Recording, record
+from srcnn.tuning.search import EPOCHS
+from srcnn.tuning.settings import parse_budget
+from srcnn.tuning.space_file import load_space
+
+from _command import Parser, run
+
+_OUT = Path("experiments/results/grid-x3.csv.gz")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
+    parser.add_argument("--space", type=Path, default=Path("search_spaces/replay.yaml"), help="grid, a YAML file")
+    parser.add_argument("--train", default="T91", help="training images: a set's name or a folder (default: T91)")
+    parser.add_argument("--validation", type=int, default=9, help="of them, held out to measure on (default: 9)")
+    parser.add_argument("--split-seed", type=int, default=123, help="seed by which these are drawn (default: 123)")
+    parser.add_argument("--budget", default="2M", help="training pixels of a run (default: 2M)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each configuration (default: 3)")
+    parser.add_argument("--out", type=Path, default=_OUT, help=f"the table, .csv or .csv.gz (default: {_OUT})")
+    parser.add_argument("--data-root", metavar="DIR", help="where named sets lie (default: $SRCNN_DATA, else ./data)")
+    return parser
+
+
+def _main(argv: list[str] | None) -> int:
+    options = _parser().parse_args(argv)
+    if options.seeds < 1:
+        raise ConfigError(f"--seeds: must be at least 1, but got {options.seeds}")
+    if options.out.exists():
+        raise ConfigError(f"--out: must be a new file, but {options.out} is there")
+    recording = Recording(
+        space=load_space(options.space),
+        images=load(options.train, data_root(options.data_root)),
+        validation=options.validation,
+        split_seed=options.split_seed,
+        budget=parse_budget(options.budget),
+        epochs=EPOCHS,
+        seeds=tuple(range(1, options.seeds + 1)),
+    )
+    started = time.monotonic()
+
+    def say(number: int, count: int, name: str, objective: float) -> None:
+        print(
+            f"{time.monotonic() - started:6.0f} s  {number}/{count}  {name}: {objective:.3f} of the paper's gain",
+            flush=True,
+        )
+
+    table = record(recording, options.out, say)
+    print(
+        f"{options.out}: {len(table.params)} configurations, {options.seeds} seeds each, {table.seconds:.0f} core-seconds; "
+        f"best {table.quality.max():.3f} dB over bicubic"
+    )
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    return run(lambda: _main(argv), "interrupted; the same command goes on where this one stopped")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
