@@ -10,7 +10,8 @@ import yaml
 
 from srcnn.config import TrainConfig, preset
 from srcnn.errors import ConfigError
-from srcnn.tuning.space import Space, Value
+from srcnn.tuning.space import Space, Value, field_of
+from srcnn.tuning.space_file import compose, plain
 
 __all__ = ["enqueued", "from_file"]
 
@@ -20,7 +21,6 @@ _KNOWN: Mapping[str, TrainConfig] = {
     "paper": TrainConfig(),  # 9-1-5, 64-32, bicubic input
     "seed": TrainConfig(**preset("seed")),
 }
-_RATE = TrainConfig.model_fields["learning_rate"].default
 
 
 def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping[str, Value], ...], int]:
@@ -41,8 +41,14 @@ def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping
             rows += from_file(Path(source), space)
             continue
         found = _network_rows(space, _KNOWN[source])
-        if sources is not None and not found:
-            raise ConfigError(f"enqueue: {space.source} cannot describe the network of {source!r}, {_describe(source)}")
+        wrong = next(filter(None, map(space.check, found)), "")  # its constraints
+        if sources is not None and (wrong or not found):
+            why = f"; {wrong}" if wrong else ""
+            raise ConfigError(
+                f"enqueue: {space.source} does not hold the network of {source!r}, {_describe(source)}{why}"
+            )
+        if wrong:
+            continue
         if source == "paper":
             rows[:0], baselines = found, len(found)
         else:
@@ -57,16 +63,24 @@ def _describe(source: str) -> str:
 
 
 def _network_rows(space: Space, network: TrainConfig) -> list[dict[str, Value]]:
-    """A network at every scale of the space; nothing if the space cannot describe it."""
+    """A network at every scale of the space; nothing if the space cannot describe it.
+
+    Where the space varies the recipe, our defaults hold as far as it has them: a row to measure others against must not
+    train with whatever a sampler draws first.
+    """
     rows = []
     for scale in space.scales:
         fields: dict[str, Any] = {name: getattr(network, name) for name in _NETWORK}
-        config = TrainConfig(**fields, scale=scale, learning_rate=_RATE)
-        values = space.values_of(config, (*_NETWORK, "scale"))
+        config = TrainConfig(**fields, scale=scale)
+        known = [*_NETWORK, "scale"]
+        values = space.values_of(config, known)
         if values is None:
             return []
-        # Our default rate where the space allows it, else whatever the sampler says.
-        rows.append(space.values_of(config, (*_NETWORK, "scale", "learning_rate")) or values)
+        for name in map(field_of, space.parameters):
+            better = None if name in known else space.values_of(config, (*known, name))
+            if better is not None:
+                known, values = [*known, name], better
+        rows.append(values)
     return rows
 
 
@@ -77,18 +91,17 @@ def from_file(path: Path, space: Space) -> list[dict[str, Value]]:
         ConfigError: the file is no such list, or an entry lies outside the space; with its line.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError(f"enqueue: {path} cannot be read ({error.strerror}); or paper, or seed") from None
-    except (UnicodeDecodeError, yaml.YAMLError):
-        raise ConfigError(f"enqueue: {path} is no YAML") from None
+        root = compose(path)
+    except ConfigError as error:
+        known = "" if path.exists() else f"; or {', or '.join(_KNOWN)}"
+        raise ConfigError(f"enqueue: {error}{known}") from None
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise ConfigError(f"{path}:1: must be a list of mappings, such as '- {{n1: 64, learning_rate: 5.0e-4}}'")
     rows: list[dict[str, Value]] = []
     for node in root.value:
         line = node.start_mark.line + 1
-        values = yaml.SafeLoader("").construct_object(node, deep=True)
-        if not isinstance(values, dict) or not values:
+        values = plain(path, node)
+        if not isinstance(values, dict) or not values or not all(isinstance(name, str) for name in values):
             raise ConfigError(f"{path}:{line}: must be a mapping of parameters to values, but got {values!r}")
         wrong = space.check(values)
         if wrong:

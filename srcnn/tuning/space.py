@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -53,6 +53,7 @@ Value = bool | int | float | str | None
 _ENTRY = re.compile(r"^(?:([nf])([1-9]\d*)|(f)_(last))$")
 _LISTS = {"n": "filters", "f": "kernels"}
 _MOST = 100_000  # configurations of a grid
+_COMPLETIONS = 200  # draws of what a person left out, before it counts as impossible
 
 
 class _Parameter(BaseModel):
@@ -186,7 +187,7 @@ class Space:
 
     def exists(self, name: str, values: Mapping[str, Value]) -> bool:
         """Whether a parameter exists beside the values of the parameters before it."""
-        return all(values.get(other) in allowed for other, allowed in self.parameters[name].when.items())
+        return all(o in values and values[o] in allowed for o, allowed in self.parameters[name].when.items())
 
     def _walk(self, choose: Callable[[str, Parameter], Value]) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -228,7 +229,7 @@ class Space:
         Raises:
             ConfigError: the values and constants break a rule together.
         """
-        return TrainConfig(**_fields({**self.constants, **values}), **overrides)
+        return TrainConfig(**{**_fields({**self.constants, **values}), **overrides})
 
     def values_of(self, config: TrainConfig, fields: Iterable[str]) -> dict[str, Value] | None:
         """The values by which the space describes a configuration, as far as ``fields`` of it go.
@@ -245,12 +246,11 @@ class Space:
                 if not contains(parameter, entry):
                     return None
                 values[name] = entry
-        full = self.draw(random.Random(0), values)
-        try:
-            made = self.to_config(full)
-        except ConfigError:
-            return None
-        return values if all(getattr(made, f) == getattr(config, f) for f in wanted if f != "learning_rate") else None
+        compared = wanted - {"learning_rate"}
+        for made in self._completions(values):
+            if isinstance(made, TrainConfig) and all(getattr(made, f) == getattr(config, f) for f in compared):
+                return values
+        return None
 
     def check(self, values: Mapping[str, Value]) -> str:
         """What is wrong with values that somebody wrote, some parameters perhaps missing; empty if nothing is."""
@@ -259,15 +259,29 @@ class Space:
                 return unknown_name("parameter", name, list(self.parameters))
             if not contains(self.parameters[name], value):
                 return f"{name}: must be {describe(self.parameters[name])}, but got {value!r}"
-        full = self.draw(random.Random(0), values)
-        for name in values:
-            if name not in full:
-                return f"{name}: exists only when {_condition(self.parameters[name].when)}"
-        try:
-            config = self.to_config(full)
-        except ConfigError as error:
-            return str(error)
-        return self.constraints.broken_by(config) if len(values) == len(full) else ""
+        for name in values:  # the sampler would pass over a value whose condition it happens not to meet
+            if not self.exists(name, values):
+                return (
+                    f"{name}: exists only when {_condition(self.parameters[name].when)}, which must be given beside it"
+                )
+        wrong = ""
+        for made in self._completions(values):
+            wrong = self.constraints.broken_by(made) if isinstance(made, TrainConfig) else made
+            if not wrong:
+                return ""
+        return wrong
+
+    def _completions(self, values: Mapping[str, Value]) -> Iterator[TrainConfig | str]:
+        """Some runs that have the given values, or why those with the values drawn beside them cannot be."""
+        source = random.Random(0)
+        for _ in range(_COMPLETIONS):
+            full = self.draw(source, values)
+            try:
+                yield self.to_config(full)
+            except ConfigError as error:
+                yield str(error)
+            if len(full) == len(values):  # nothing was drawn
+                return
 
     def corners(self) -> list[dict[str, Value]]:
         """Configurations that reach every end of every parameter, one parameter at a time, for checks beforehand."""
@@ -379,27 +393,30 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by parameter name -> fields of `TrainConfig`: ``n1`` and ``n2`` become entries of ``filters``."""
     fields = {name: value for name, value in values.items() if _position(name) is None and name != "depth"}
     depth = values.get("depth")
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 2):
+        raise ConfigError(f"depth: must be a whole number from 2, but got {depth!r}")
     for letter, name in _LISTS.items():
         entries = {place[1]: v for n, v in values.items() if (place := _position(n)) and place[0] == name}
         if not entries and depth is None:
             continue
         default = TrainConfig.model_fields[name].default
         given = TrainConfig(**{name: fields[name]}).model_dump()[name] if name in fields else default
+        named_last = -1 in entries  # f_last decides over the f_i of the same place
         last = entries.pop(-1, given[-1] if letter == "f" else None)
-        if depth is None:
-            length = max([len(given), *(i + 1 for i in entries)])
-        else:
-            length = int(depth) if letter == "f" else int(depth) - 1
+        length = max([len(given), *(i + 1 for i in entries)])
+        if depth is not None:
+            length = depth if letter == "f" else depth - 1
         # The list's own last kernel stays the last one, however many layers come before it.
         sizes = list(given[:-1] if letter == "f" and length != len(given) else given)[:length]
         sizes += [None] * (length - len(sizes))
         for position, value in entries.items():
             if position < length:
                 sizes[position] = value
-        if letter == "f" and length - 1 not in entries:
+        if letter == "f" and (named_last or length - 1 not in entries):
             sizes[-1] = last
-        if depth is not None and None in sizes:
+        if None in sizes:
             missing = f"{letter}{sizes.index(None) + 1}"
-            raise ConfigError(f"{missing}: must be given where depth is {depth}, as a parameter or a constant")
+            layers = f"depth is {depth}" if depth is not None else f"{name} has {length} entries"
+            raise ConfigError(f"{missing}: must be given where {layers}, as a parameter or a constant")
         fields[name] = tuple(sizes)
     return fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,10 @@ from srcnn.config import TrainConfig
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space import Constraints, Parameter, Space, contains, describe, field_of, is_entry
 
-__all__ = ["load_space"]
+__all__ = ["compose", "load_space", "plain"]
 
 _SECTIONS = ("parameters", "constants", "constraints")
+_OF_THE_SEARCH = ("seed", "pixels", "epoch_pixels", "epochs")  # one value for all of its runs
 _PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Annotated[Parameter, Field(discriminator="type")])
 
 
@@ -26,19 +28,8 @@ def load_space(path: Path) -> Space:
     Raises:
         ConfigError: the file is missing or is no YAML, a name is unknown, or a rule is broken; with file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not a text file") from None
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: is no YAML: {error.problem}") from None
     reader = _Reader(path)
-    parts = reader.mapping(root, "the file")
+    parts = reader.mapping(compose(path), "the file")
     for name, (line, _) in parts.items():
         if name not in _SECTIONS:
             raise ConfigError(f"{path}:{line}: {unknown_name('section', name, _SECTIONS)}")
@@ -49,14 +40,55 @@ def load_space(path: Path) -> Space:
     fixed = reader.mapping(parts["constants"][1], "constants") if "constants" in parts else {}
     for name, (line, _) in {**fixed, **entries}.items():
         _check_name(path, line, name)
+        if name in _OF_THE_SEARCH:
+            raise ConfigError(
+                f"{path}:{line}: {name}: is the search's own, the same for every run; see --seed, --budget"
+            )
         if name in fixed and name in entries:
             raise ConfigError(f"{path}:{line}: {name}: is both a parameter and a constant")
-    _check_conditions(path, parameters, {name: line for name, (line, _) in entries.items()})
+    lines = {name: line for name, (line, _) in {**fixed, **entries}.items()}
+    _check_conditions(path, parameters, lines)
+    _check_scale(path, parameters, lines)
     constraints = reader.constraints(parts["constraints"][1]) if "constraints" in parts else Constraints()
-    space = Space(str(path), parameters, {name: reader.plain(node) for name, (_, node) in fixed.items()}, constraints)
-    _check_corners(path, space, {name: line for name, (line, _) in {**fixed, **entries}.items()})
-    _check_constraints(space)
+    space = Space(str(path), parameters, {name: plain(path, node) for name, (_, node) in fixed.items()}, constraints)
+    _check_corners(path, space, lines)
+    if "constraints" in parts:
+        _check_constraints(space, parts["constraints"][0])
     return space
+
+
+def compose(path: Path) -> yaml.Node | None:
+    """A YAML file as nodes, which know their lines.
+
+    Raises:
+        ConfigError: the file is missing or is no YAML; with file and line.
+    """
+    try:
+        return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not a text file") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: is no YAML: {error.problem}") from None
+    except yaml.YAMLError:  # a control character, of which the reader knows no line
+        raise ConfigError(f"{path}: is no YAML") from None
+
+
+def plain(path: Path, node: yaml.Node) -> Any:
+    """A node as Python values.
+
+    Raises:
+        ConfigError: it is no plain YAML; with file and line.
+    """
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except yaml.MarkedYAMLError as error:  # a tag such as !!python/name
+        line = error.problem_mark.line + 1 if error.problem_mark else node.start_mark.line + 1
+        raise ConfigError(f"{path}:{line}: is no plain YAML: {error.problem}") from None
+    except ValueError as error:  # what looks like a date and is none
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is no value: {error}") from None
 
 
 def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:
@@ -76,7 +108,18 @@ def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Ma
         earlier.append(name)
 
 
-def _check_constraints(space: Space) -> None:
+def _check_scale(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:
+    """A search is laid out by its scales: every run has one, out of a list."""
+    scale = parameters.get("scale")
+    if scale is None:
+        return
+    if scale.type == "float":
+        raise ConfigError(f"{path}:{lines['scale']}: scale.type: must be categorical or int, but got 'float'")
+    if scale.when:
+        raise ConfigError(f"{path}:{lines['scale']}: scale.when: every run has a scale, but got {dict(scale.when)}")
+
+
+def _check_constraints(space: Space, line: int) -> None:
     """Some configuration must be allowed: a search would look for one in vain."""
     source, broken = random.Random(0), ""
     for _ in range(500):
@@ -87,7 +130,7 @@ def _check_constraints(space: Space) -> None:
         if not broken:
             return
     if broken:
-        raise ConfigError(f"{space.source}: constraints: no configuration of 500 drawn keeps them; {broken}")
+        raise ConfigError(f"{space.source}:{line}: constraints: no configuration of 500 drawn keeps them; {broken}")
 
 
 def _check_name(path: Path, line: int, name: str) -> None:
@@ -102,8 +145,12 @@ def _check_corners(path: Path, space: Space, lines: Mapping[str, int]) -> None:
         try:
             space.to_config(corner)
         except ConfigError as error:
-            field = str(error).partition(":")[0]
+            field = re.split(r"[:.]", str(error), maxsplit=1)[0]
             near = [name for name in lines if name == field] or [name for name in lines if field_of(name) == field]
+            if not near and is_entry(field):  # one that is missing: where its list gets its length
+                near = [
+                    name for name in ("depth", *lines) if name in lines and field_of(name) in ("filters", "kernels")
+                ]
             line = f":{lines[near[0]]}" if near else ""
             raise ConfigError(f"{path}{line}: {error}") from None
 
@@ -127,10 +174,6 @@ class _Reader:
             entries[name] = (key.start_mark.line + 1, value)
         return entries
 
-    def plain(self, node: yaml.Node) -> Any:
-        loader = yaml.SafeLoader("")
-        return loader.construct_object(node, deep=True)
-
     def constraints(self, node: yaml.Node) -> Constraints:
         entries = self.mapping(node, "constraints")
         for name, (line, value) in entries.items():
@@ -138,15 +181,15 @@ class _Reader:
                 raise ConfigError(
                     f"{self.path}:{line}: {unknown_name('constraint', name, list(Constraints.model_fields))}"
                 )
-            given = self.plain(value)
+            given = plain(self.path, value)
             if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
                 raise ConfigError(f"{self.path}:{line}: {name}: must be a number above 0, but got {given!r}")
-        return Constraints(**{name: self.plain(value) for name, (_, value) in entries.items()})
+        return Constraints(**{name: plain(self.path, value) for name, (_, value) in entries.items()})
 
     def parameter(self, name: str, line: int, node: yaml.Node) -> Parameter:
         self.mapping(node, name)
         try:
-            return _PARAMETER.validate_python(self.plain(node))
+            return _PARAMETER.validate_python(plain(self.path, node))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             inner = [str(part) for part in first["loc"] if part not in ("float", "int", "categorical")]
@@ -154,6 +197,8 @@ class _Reader:
             text = kinds.get(first["type"], first["msg"].removeprefix("Value error, "))
             if first["type"] == "extra_forbidden":
                 text = "is no field of this type"
+            if len(inner) > 2 and inner[0] in ("choices", "when"):  # pydantic tells of one of the kinds a value may be
+                inner, text = inner[:-1], "must be a number, a word, true, false or null"
             where = ".".join([name, *inner])
             got = "" if "but got" in text or "but is" in text else f", but got {first['input']!r}"
             raise ConfigError(f"{self.path}:{line}: {where}: {text}{got}") from None
