@@ -23,15 +23,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from srcnn.tuning.callback import Event
+from srcnn.tuning.confirm import Confirmed
+from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.paper import printed
-from srcnn.tuning.result import Row, SearchResult
+from srcnn.tuning.pareto import front
+from srcnn.tuning.result import Row, SearchResult, verdicts
 from srcnn.tuning.search import Plan, plan_search, run_search
-from srcnn.tuning.settings import SearchSettings, default_name, load_settings, parse_budget
+from srcnn.tuning.settings import SearchSettings, default_name, load_settings, parse_budget, parse_duration
 from srcnn.tuning.tracking import ui_command
 
 from _command import Parser, add_fields, given_fields, run
 
-_SPECIAL = ("scales", "test", "budget")
+_SPECIAL = ("scales", "test", "budget", "confirm_budget", "time_budget", "objectives", "enqueue")
+_LISTS = ("test", "objectives", "enqueue")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", metavar="S", help="scales to search, such as 3 or 2,4 (default: the space's)")
     parser.add_argument("--test", metavar="SETS", help="test sets, joined by commas (default: sample/test)")
     parser.add_argument("--budget", metavar="PIXELS", help="training pixels of a full trial: 8M, 500k (default: 8M)")
+    parser.add_argument(
+        "--confirm-budget", metavar="PIXELS", help="training pixels of a confirmation (default: as above)"
+    )
+    parser.add_argument("--time-budget", metavar="TIME", help="end after about this time, such as 2h or 45m, confirmed")
+    parser.add_argument("--objectives", metavar="NAMES", help="what to optimise, such as gain,macs (default: gain)")
+    parser.add_argument("--enqueue", metavar="WHAT", help="run first: paper, seed or a YAML file, joined by commas")
     add_fields(parser, SearchSettings, skip=_SPECIAL)
     return parser
 
@@ -49,14 +59,18 @@ def _settings(argv: list[str] | None) -> tuple[SearchSettings, bool]:
     fields: dict[str, Any] = given_fields(options, SearchSettings, skip=_SPECIAL)
     if options.scale is not None:
         fields["scales"] = tuple(part.strip() for part in options.scale.split(","))
-    if options.test is not None:
-        fields["test"] = tuple(part.strip() for part in options.test.split(","))
-    if options.budget is not None:
-        fields["budget"] = parse_budget(options.budget)
+    for name in _LISTS:
+        if getattr(options, name) is not None:
+            fields[name] = tuple(part.strip() for part in getattr(options, name).split(","))
+    for name in ("budget", "confirm_budget"):
+        if getattr(options, name) is not None:
+            fields[name] = parse_budget(getattr(options, name), name)
+    if options.time_budget is not None:
+        fields["time_budget"] = parse_duration(options.time_budget)
     if options.resume is not None:
         storage = str(fields.get("storage", SearchSettings.model_fields["storage"].default))
-        name = options.resume or fields.get("name")
-        return load_settings(name or None, storage, fields), True
+        resumed = options.resume or fields.get("name")
+        return load_settings(resumed or None, storage, fields), True
     space = fields.get("space", SearchSettings.model_fields["space"].default)
     train = fields.get("train", SearchSettings.model_fields["train"].default)
     return SearchSettings(**{"name": default_name(space, train), **fields}), False
@@ -68,14 +82,15 @@ def _show_plan(console: Console, plan: Plan) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     varied = ", ".join(f"{n} {_range(p)}" for n, p in plan.space.parameters.items())
-    per_trial = f"{s.budget / 1e6:g} million training pixels; weak trials are stopped at 1/9 and 1/3 of it"
     for name, value in (
-        ("trials", f"{s.trials}, each {per_trial}"),
+        ("trials", f"{s.trials}, each {s.budget / 1e6:g} million training pixels; {_STOPPING[s.stopping]}"),
+        ("sampler", f"{s.sampler}; optimises {', '.join(OBJECTIVES[name].title for name in s.objectives)}"),
+        ("confirmation", _confirmation(s)),
         ("space", f"{plan.space.source}: {varied}"),
         ("training", f"{plan.training.name}, {len(plan.training)} images (digest {plan.training.digest})"),
         ("validation", f"{len(plan.validation)} images, held out by image; every choice is made on them"),
         ("test", ", ".join(f"{t.name} ({len(t)} images)" for t in plan.test) + "; measured when the choice is made"),
-        ("first", f"the paper's 9-1-5 (64-32) at every scale, never stopped: {len(plan.first)} trials"),
+        ("first", _first(plan)),
         ("workers", _workers(s)),
         ("tracking", s.tracking_uri),
         ("if it stops", f"python experiments/search.py --resume {s.name}{_storage(s)}"),
@@ -87,10 +102,37 @@ def _show_plan(console: Console, plan: Plan) -> None:
             console.print(f"{images.name}: skipped {len(images.skipped)} unreadable: {', '.join(images.skipped)}")
 
 
+_STOPPING = {
+    "asha": "weak trials are stopped at 1/9 and 1/3 of it",
+    "hyperband": "weak trials are stopped at 1/9 and 1/3 of it, a part of them later or never",
+    "median": "trials below the median of the others are stopped",
+    "none": "none is stopped early",
+}
+
+
+def _confirmation(s: SearchSettings) -> str:
+    if not s.confirm:
+        return "none: the best single trial is the winner"
+    pixels = (s.confirm_budget or s.budget) / 1e6
+    return (
+        f"the best {s.best} of each scale and the paper's network, {s.confirm_seeds} new seeds each, {pixels:g} million "
+        "pixels; the highest mean wins"
+    )
+
+
+def _first(plan: Plan) -> str:
+    others = len(plan.first) - plan.baselines
+    parts = [f"the paper's 9-1-5 (64-32) at every scale, never stopped: {plan.baselines}"] if plan.baselines else []
+    parts += [f"other given configurations: {others}"] if others else []
+    return "; ".join(parts) or "nothing: the space does not hold the paper's network"
+
+
 def _range(parameter: Any) -> str:
     if parameter.type == "categorical":
-        return "{" + " ".join(map(str, parameter.choices)) + "}"
-    return f"[{parameter.low:g}..{parameter.high:g}{' log' if parameter.log else ''}]"
+        text = "{" + " ".join(map(str, parameter.choices)) + "}"
+    else:
+        text = f"[{parameter.low:g}..{parameter.high:g}{' log' if parameter.log else ''}]"
+    return f"({text})" if parameter.when else text
 
 
 def _workers(s: SearchSettings) -> str:
@@ -159,26 +201,56 @@ def _figures(row: Row, sets: list[str]) -> list[str]:
     return [f"{row.test[s][0]:.2f} / {row.test[s][1]:.4f}" if s in row.test else "" for s in sets]
 
 
+def _confirmed(one: Confirmed, sets: list[str]) -> list[str]:
+    return [str(one.gain), *(f"{one.test_psnr(name)} / {one.ssim[name]:.4f}" for name in sets)]
+
+
 def _show_result(console: Console, plan: Plan, result: SearchResult) -> None:
     sets = [images.name for images in plan.test]
-    table = Table(title="PSNR in dB / SSIM; chosen by the gain over bicubic on validation images", title_justify="left")
-    for title in ("scale", "configuration", "val gain", *sets):
-        table.add_column(title, justify="left" if title == "configuration" else "right")
+    title = "PSNR in dB / SSIM; chosen by the gain over bicubic on validation images"
+    if result.choices:
+        title += "; means of new seeds [95 %: gain over seeds and images, PSNR over seeds]"
+    table = Table(title=title, title_justify="left")
+    for head in ("scale", "configuration", "val gain", *sets):
+        table.add_column(head, justify="left" if head == "configuration" else "right")
+    choices = {choice.scale: choice for choice in result.choices}
     for scale in result.scales:
-        rows = result.of_scale(scale)
+        rows, choice = result.of_scale(scale), choices.get(scale)
         plain = [f"{result.bicubic[s, scale][0]:.2f} / {result.bicubic[s, scale][1]:.4f}" for s in sets]
         table.add_row(f"x{scale}", "bicubic", "0.00", *plain)
-        for row in [row for row in rows if row.reference][:1]:
-            table.add_row("", f"paper's network, same budget: {row.name}", f"{row.val_gain:+.2f}", *_figures(row, sets))
         known = [printed(s, scale) for s in sets]
         if any(known):
             table.add_row("", "the paper prints for 9-1-5 on T91", "", *[f"{k:.2f}" if k else "" for k in known])
-        for place, row in enumerate(rows[:3], start=1):
-            style = "bold green" if place == 1 else None
-            table.add_row("", f"{place}. {row.name}", f"{row.val_gain:+.2f}", *_figures(row, sets), style=style)
-        if not rows:
+        if choice is not None:
+            for place, one in enumerate(choice.ranked, start=1):
+                name = f"{place}. {one.name}" + (" (the paper's network)" if one.reference else "")
+                table.add_row("", name, *_confirmed(one, sets), style="bold green" if place == 1 else None)
+        elif not rows:
             table.add_row("", "no trial finished", "", *["" for _ in sets])
+        else:
+            for row in [row for row in rows if row.reference][:1]:
+                name = f"paper's network, same budget: {row.name}"
+                table.add_row("", name, f"{row.val_gain:+.2f}", *_figures(row, sets))
+            for place, row in enumerate(rows[:3], start=1):
+                style = "bold green" if place == 1 else None
+                table.add_row("", f"{place}. {row.name}", f"{row.val_gain:+.2f}", *_figures(row, sets), style=style)
         table.add_section()
+    console.print(table)
+    for choice in result.choices:
+        for line in verdicts(choice, sets):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if len(plan.settings.objectives) > 1:
+        _show_front(console, result)
+
+
+def _show_front(console: Console, result: SearchResult) -> None:
+    objectives = result.settings.objectives
+    table = Table(title="Pareto front: no other trial of the scale is as good in everything", title_justify="left")
+    for head in ("scale", "configuration", "val gain", *objectives[1:]):
+        table.add_column(head, justify="left" if head == "configuration" else "right")
+    for row in front(result.rows, objectives):
+        figures = [f"{row.values[name]:.4g}" for name in objectives[1:]]
+        table.add_row(f"x{row.config.scale}", row.name, f"{row.val_gain:+.2f}", *figures)
     console.print(table)
 
 
@@ -190,9 +262,12 @@ def _show_end(console: Console, result: SearchResult) -> None:
     causes = Counter(row.failure for row in result.rows if row.outcome == "failed")
     for cause, count in causes.most_common():
         console.print(f"failed {count} times: {cause}", markup=False, highlight=False)
+    best = {choice.scale: choice.champion.best for choice in result.choices}
     for scale in result.scales:
-        for row in result.of_scale(scale)[:1]:
+        for row in [best[scale]] if scale in best else result.of_scale(scale)[:1]:
             console.print(f"best x{scale}: {row.checkpoint}", markup=False, highlight=False, soft_wrap=True)
+    for sentence in result.champions:
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     if result.interrupted:
         console.print(
             f"interrupted; to go on: python experiments/search.py --resume {s.name}{_storage(s)}", soft_wrap=True

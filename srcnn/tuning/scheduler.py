@@ -13,6 +13,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
+from srcnn.tuning.deadline import note_full_trial, time_is_up
 from srcnn.tuning.objective import FAILED, METRIC
 
 __all__ = ["REDUCTION", "SCHEDULERS", "PerScale"]
@@ -61,6 +62,8 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         """Stop or go on. A failed trial ends and leaves no figure behind for others to be measured against."""
         if result[METRIC] <= FAILED:
             return str(TrialScheduler.STOP)
+        if time_is_up():
+            return str(TrialScheduler.STOP)
         decision = str(self._of(trial).on_trial_result(tune_controller, trial, result))
         if trial.config["baseline"] and result["epoch"] < result["epochs"]:
             return str(TrialScheduler.CONTINUE)
@@ -69,6 +72,8 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """The end of a trial."""
         if result.get(METRIC, FAILED) > FAILED:
+            if result["epoch"] >= result["epochs"] and "time_total_s" in result:
+                note_full_trial(trial.config["scale"], float(result["time_total_s"]))
             self._of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:

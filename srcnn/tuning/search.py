@@ -1,92 +1,40 @@
 """A search from its settings to its result: `run_search`.
 
-The order keeps test sets out of every choice: images are split, trials run and are judged on validation images, the
-winners are fixed, and only then are the test sets opened, to measure what was chosen and what was not alike.
+The order keeps test sets out of every choice: images are split, trials run and are judged on validation images, the best are
+confirmed and the winners fixed, and only then are the test sets opened, to measure what was chosen.
 """
 
 from __future__ import annotations
 
+import signal
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray import tune
-from ray.tune.experiment import Trial
-
 from srcnn.cache import prepare_cached
-from srcnn.checkpoint import load_network
-from srcnn.config import TrainConfig
-from srcnn.datasets import ImageSet, NamedImage, data_root, load, split
-from srcnn.errors import ConfigError, DataError, SearchError
-from srcnn.evaluate import Evaluation, degrade, evaluate
-from srcnn.tuning.callback import SearchCallback, error_line, listening, outcome, trial_name
+from srcnn.errors import SearchError
+from srcnn.evaluate import degrade, evaluate
+from srcnn.tuning.callback import Event, listening
+from srcnn.tuning.champion import promote
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
-from srcnn.tuning.enqueue import enqueued
-from srcnn.tuning.result import Row, SearchResult, leaderboard_csv, summary_markdown
-from srcnn.tuning.scheduler import PerScale
+from srcnn.tuning.confirm import Choice, choose, confirmation, confirmations, with_test
+from srcnn.tuning.deadline import Deadline, time_budget
+from srcnn.tuning.measure import Scores, measure
+from srcnn.tuning.pareto import draw_front, front, front_csv
+from srcnn.tuning.plan import EPOCHS, Plan, plan_search
+from srcnn.tuning.result import Row, SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import SearchSettings, save_settings
-from srcnn.tuning.space import Space, Value
-from srcnn.tuning.space_file import load_space
+from srcnn.tuning.stage import Stage, run_stage, slots
 from srcnn.tuning.tracking import Tracker, environment_tags
-from srcnn.tuning.trainable import NETWORK_FILE, ScaleData, run_trial
+from srcnn.tuning.trainable import ScaleData
 
-__all__ = ["EPOCHS", "Plan", "plan_search", "run_search"]
+__all__ = ["EPOCHS", "FAILURES", "Plan", "plan_search", "run_search"]
 
-EPOCHS = 9  #: reports of a full trial; ASHA's rungs, each keeping a third, lie at 1, 3 and 9
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A search that passed every check and is ready to start."""
-
-    settings: SearchSettings
-    space: Space
-    training: ImageSet
-    validation: ImageSet
-    test: tuple[ImageSet, ...]
-    first: tuple[Mapping[str, Value], ...]  #: what runs before anything is sampled
-    baselines: int  #: how many of these are the paper's network, one for each scale, which no scheduler stops
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """Fields that every run of the search shares."""
-        budget = self.settings.budget
-        return {"pixels": budget, "epoch_pixels": budget / EPOCHS, "seed": self.settings.seed}
-
-
-def plan_search(settings: SearchSettings) -> Plan:
-    """Load and check everything a search needs, before anything is started or written.
-
-    Raises:
-        SRCNNError: the space, the data or their combination breaks a rule.
-    """
-    space = load_space(Path(settings.space))
-    if settings.scales is not None:
-        space = space.restrict_scales(settings.scales)
-    root = data_root(settings.data_root)
-    images = load(settings.train, root, skip_bad=settings.skip_bad)
-    count = settings.validation or min(12, max(2, round(len(images) / 10)))
-    training, validation = split(images, count, settings.seed)
-    test = tuple(load(name, root, skip_bad=settings.skip_bad) for name in settings.test)
-    first, baselines = enqueued(space, settings.enqueue)
-    plan = Plan(settings, space, training, validation, test, first, baselines)
-    shapes = {name: image.shape[:2] for name, image in training.images}
-    for corner in space.corners():
-        config = space.to_config(corner, **plan.overrides)
-        if config.protocol != "srcnn":
-            raise ConfigError(f"protocol: a search measures by the papers' protocol, but got {config.protocol!r}")
-        for name, (height, width) in shapes.items():
-            side = min(height, width) // config.scale * config.scale
-            if side < config.patch_size:
-                raise DataError(
-                    f"patch_size: a training image must hold a sub-image of {config.patch_size} pixels, but {name} of "
-                    f"{training.name} has {width}x{height}"
-                )
-    return plan
+FAILURES = 10  #: so many failures in a row with one cause end a search
 
 
 def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None) -> SearchResult:
@@ -98,7 +46,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         listener: called with every `srcnn.tuning.callback.Event`, on this thread.
 
     Raises:
-        SearchError: a search of that name exists and ``resume`` is off, or a store cannot be used.
+        SearchError: a search of that name exists and ``resume`` is off, a store cannot be used, or trial after trial failed
+            of one cause.
     """
     settings, started = plan.settings, time.perf_counter()
     if not resume and settings.folder.exists():
@@ -120,29 +69,22 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             tracker.open_search(settings.name, tags, dict(settings))
             data = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
-            with Interrupt() as interrupt:
-                rows = [_row(trial) for trial in _tune(plan, data, tracker, tags, resume)]
-            interrupted = interrupt.came
-            tracker.refresh()  # a restored callback wrote with a tracker of its own
-            if not interrupted:
-                rows = _measure(plan, tracker, rows)
-        bicubic = {
-            (images.name, scale): _mean(evaluate(None, images.images, scale))
-            for images in plan.test
-            for scale in plan.space.scales
-            if not interrupted  # no choice is made yet, so no test image is measured
-        }
+            found = _run_stages(plan, data, tracker, tags, resume)
+            if not found.interrupted:
+                found = _measure(plan, tracker, found)
         result = SearchResult(
             settings,
-            tuple(rows),
-            bicubic,
-            interrupted,
+            tuple(found.rows),
+            {} if found.interrupted else _bicubic(plan),  # no choice is made yet, so no test image is measured
+            found.interrupted,
             time.perf_counter() - started,
             tracker.parent_id,
             tracker.uri,
+            tuple(found.choices),
+            tuple(found.champions),
         )
         _record(tracker, plan, result)
-        status = "KILLED" if interrupted else "FINISHED"
+        status = "KILLED" if found.interrupted else "FINISHED"
         return result
     except KeyboardInterrupt:
         status = "KILLED"
@@ -167,98 +109,106 @@ def _artifacts(settings: SearchSettings) -> Path | None:
     )
 
 
-def _tune(
-    plan: Plan, data: Mapping[int, ScaleData], tracker: Tracker, tags: dict[str, str], resume: bool
-) -> list[Trial]:
-    settings = plan.settings
-    gpus = settings.gpus_per_trial
-    if gpus is None:
-        gpus = 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
-    there = ray.cluster_resources()
-    for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", settings.cpus_per_trial)):
-        if wanted > there.get(kind, 0):  # Tune would wait for ever
-            raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
-    trainable = tune.with_resources(
-        tune.with_parameters(run_trial, data=data, threads=settings.cpus_per_trial, gpu=gpus > 0),
-        {"cpu": settings.cpus_per_trial, "gpu": gpus},
-    )
-    path = str(settings.folder)
-    if resume and tune.Tuner.can_restore(path):
-        tuner = tune.Tuner.restore(path, trainable, resume_unfinished=True)
-    else:
-        dataset = {
-            "name": plan.training.name,
-            "digest": plan.training.digest,
-            "images": str(len(plan.training)),
-        }
-        tuner = tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=StudySearcher(
-                    plan.space,
-                    settings.seed,
-                    plan.overrides,
-                    plan.first,
-                    plan.baselines,
-                    settings.sampler,
-                    settings.objectives,
-                ),
-                scheduler=PerScale(settings.stopping, plan.space.scales, EPOCHS),
-                num_samples=settings.trials,
-                max_concurrent_trials=settings.max_concurrent,
-                reuse_actors=True,
-                trial_name_creator=_short_name,
-                trial_dirname_creator=_short_name,
-            ),
-            run_config=tune.RunConfig(
-                name=settings.name,
-                storage_path=str(settings.folder.parent),
-                callbacks=[SearchCallback(tracker, tags, dataset)],
-                # num_to_keep also makes Tune write its own state at every checkpoint, so that a kill loses nothing.
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-                failure_config=tune.FailureConfig(max_failures=2),
-                verbose=0,
-            ),
-        )
-    # Tune's public results lack the configuration of a trial that never reported; its trials have it.
-    return list(tuner.fit()._experiment_analysis.trials)
-
-
-def _short_name(trial: Any) -> str:
-    """Tune's own names spell out the whole configuration, which overflows a path."""
-    return str(trial.trial_id)
-
-
 def _scale_data(plan: Plan, scale: int) -> ScaleData:
     validation = tuple(degrade(image, scale, name=name) for name, image in plan.validation.images)
     return ScaleData(prepare_cached(plan.training, scale), validation)
 
 
-def _row(trial: Trial) -> Row:
-    metrics = trial.last_result or {}
-    config = TrainConfig.from_json(trial.config["train"])
-    if trial.status == Trial.ERROR:
-        end, failure = "failed", error_line(trial)
-    else:
-        end = outcome(metrics) if metrics.get("done") else "unfinished"
-        failure = str(metrics.get("failure", ""))
-    nan = float("nan")
-    return Row(
-        trial_id=trial.trial_id,
-        name=trial_name(config),
-        config=config,
-        outcome=end,
-        reference=bool(trial.config["baseline"]),
-        objective=float(metrics.get("best_objective", nan)),
-        val_psnr=float(metrics.get("best_val_psnr", nan)),
-        val_gain=float(metrics.get("best_val_gain", nan)),
-        checkpoint=None if trial.checkpoint is None else Path(trial.checkpoint.path) / NETWORK_FILE,
-        failure=failure,
+def _bicubic(plan: Plan) -> dict[tuple[str, int], tuple[float, float]]:
+    return {
+        (images.name, scale): mean(evaluate(None, images.images, scale).images)
+        for images in plan.test
+        for scale in plan.space.scales
+    }
+
+
+@dataclass(frozen=True)
+class _Found:
+    rows: Sequence[Row]
+    interrupted: bool
+    choices: Sequence[Choice] = ()
+    champions: Sequence[str] = ()
+
+
+class _SameFailure:
+    """Ends a search in which trial after trial fails of one cause: the next fifty would as well."""
+
+    def __init__(self) -> None:
+        self.cause, self._count = "", 0
+
+    @property
+    def over(self) -> bool:
+        return self._count >= FAILURES
+
+    def __call__(self, event: Event) -> None:
+        if event.kind != "end" or self.over:
+            return
+        cause = str(event.result.get("failure", "")) if event.outcome == "failed" else ""
+        kind = cause.partition(":")[0]  # what follows names steps and figures, which differ from trial to trial
+        same = bool(cause) and kind == self.cause.partition(":")[0]
+        self._count, self.cause = (self._count + 1 if same else bool(cause)), cause
+        if self.over:
+            signal.raise_signal(signal.SIGUSR1)  # Tune ends in good order
+
+
+def _run_stages(
+    plan: Plan, data: Mapping[int, ScaleData], tracker: Tracker, tags: dict[str, str], resume: bool
+) -> _Found:
+    settings, failures = plan.settings, _SameFailure()
+    deadline = None
+    if settings.time_budget is not None:
+        deadline = Deadline(settings.time_budget, confirmations(plan) if settings.confirm else {}, slots(plan))
+    searcher = StudySearcher(
+        plan.space,
+        settings.seed,
+        plan.overrides,
+        plan.first,
+        plan.baselines,
+        settings.sampler,
+        settings.objectives,
     )
+    search = Stage("search", settings.folder, settings.trials, searcher, settings.stopping)
+    choices: list[Choice] = []
+    with Interrupt() as interrupt, listening(failures):
+        with time_budget(deadline):
+            rows = run_stage(plan, search, data, tracker, tags, resume=resume)
+        if failures.over:
+            raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
+        again = confirmation(plan, rows) if settings.confirm and not interrupt.came else None
+        if again is not None:
+            confirmed = run_stage(plan, again, data, tracker, tags, resume=resume)
+            if not interrupt.came:
+                choices = choose(plan, confirmed)
+        interrupted = interrupt.came
+    tracker.refresh()  # a restored callback wrote with a tracker of its own
+    return _Found(rows, interrupted, choices)
 
 
-def _mean(evaluation: Evaluation) -> tuple[float, float]:
-    return evaluation.mean.psnr, evaluation.mean.ssim
+def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
+    """The test figures: of what was confirmed, or without a confirmation of every trial that left a network."""
+    if found.choices:
+        choices, scores = with_test(found.choices, plan.test)
+        for trial_id, by_set in scores.items():
+            scale = next(c.scale for c in choices for one in c.ranked for r in one.rows if r.trial_id == trial_id)
+            tracker.log_figures(trial_id, _figures(by_set, scale))
+        return replace(found, choices=choices, champions=[promote(plan, tracker, choice) for choice in choices])
+    left = [row for row in found.rows if row.checkpoint is not None and row.outcome in ("finished", "stopped")]
+    scores = measure({row.trial_id: (row.checkpoint, row.config.scale) for row in left if row.checkpoint}, plan.test)
+    rows = []
+    for row in found.rows:
+        if row.trial_id in scores:
+            tracker.log_figures(row.trial_id, _figures(scores[row.trial_id], row.config.scale))
+            row = replace(row, test={name: mean(images) for name, images in scores[row.trial_id].items()})
+        rows.append(row)
+    return replace(found, rows=rows)
+
+
+def _figures(scores: Scores, scale: int) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for name, images in scores.items():
+        psnr, ssim = mean(images)
+        figures |= {f"test/{name}/x{scale}/psnr": psnr, f"test/{name}/x{scale}/ssim": ssim}
+    return figures
 
 
 def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
@@ -268,41 +218,20 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
         for row in result.of_scale(scale)[:1]:
             figures[f"best/x{scale}/val_gain"] = row.val_gain
             figures |= {f"best/x{scale}/{name}/psnr": psnr for name, (psnr, _) in row.test.items()}
+    for choice in result.choices:
+        gain, at = choice.champion.gain, f"champion/x{choice.scale}"
+        figures |= {f"{at}/val_gain": gain.mean, f"{at}/val_gain_low": gain.low, f"{at}/val_gain_high": gain.high}
+        figures |= {f"{at}/{name}/psnr": choice.champion.test_psnr(name).mean for name in choice.champion.psnr}
     tracker.log_figures(None, figures)
     tracker.log_text(leaderboard_csv(result), "leaderboard.csv")
     tracker.log_text(Path(plan.settings.space).read_text(encoding="utf-8"), "space.yaml")
+    if result.choices:
+        tracker.log_text(choices_csv(result), "confirmed.csv")
+    objectives = plan.settings.objectives
+    if len(objectives) > 1 and any(row.outcome == "finished" for row in result.rows):
+        tracker.log_text(front_csv(front(result.rows, objectives), objectives), "pareto.csv")
+        with tempfile.TemporaryDirectory() as folder:
+            picture = Path(folder) / "pareto.png"
+            draw_front(result.rows, objectives, picture)
+            tracker.log_file(None, picture)
     tracker.note(summary_markdown(result))
-
-
-@ray.remote  # type: ignore[untyped-decorator]
-def _test(path: str, scale: int, sets: Sequence[tuple[str, tuple[NamedImage, ...]]]) -> dict[str, tuple[float, float]]:
-    """Measure one checkpoint on every test set."""
-    import torch
-
-    torch.set_num_threads(1)
-    network = load_network(Path(path))
-    return {name: _mean(evaluate(network, images, scale)) for name, images in sets}
-
-
-def _measure(plan: Plan, tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
-    """Test figures of every trial that left a network; the choice between them is made on validation."""
-    sets = ray.put([(images.name, images.images) for images in plan.test])
-    pending = {
-        row.trial_id: _test.options(num_cpus=1).remote(str(row.checkpoint), row.config.scale, sets)
-        for row in rows
-        if row.checkpoint is not None and row.outcome in ("finished", "stopped")
-    }
-    measured = []
-    for row in rows:
-        if row.trial_id in pending:
-            test: dict[str, tuple[float, float]] = ray.get(pending[row.trial_id])
-            figures: dict[str, float] = {}
-            for name, (psnr, ssim) in test.items():
-                figures |= {
-                    f"test/{name}/x{row.config.scale}/psnr": psnr,
-                    f"test/{name}/x{row.config.scale}/ssim": ssim,
-                }
-            tracker.log_figures(row.trial_id, figures)
-            row = replace(row, test=test)
-        measured.append(row)
-    return measured

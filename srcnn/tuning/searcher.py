@@ -25,6 +25,7 @@ from ray.tune.search import Searcher
 
 from srcnn.config import TrainConfig
 from srcnn.errors import ConfigError
+from srcnn.tuning.deadline import time_is_up
 from srcnn.tuning.objective import FAILED, METRIC, OBJECTIVES
 from srcnn.tuning.space import Space, Value
 
@@ -87,7 +88,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune's call for a configuration: the searched ``params``, the run as JSON and whether it is a reference row."""
-        found = self._next()
+        found = None if time_is_up() else self._next()
         if found is None:
             return str(Searcher.FINISHED)
         trial, params, config, baseline = found

@@ -118,7 +118,7 @@ class SearchSettings(Strict):
         return Path(self.storage).expanduser().resolve() / self.name
 
 
-def parse_budget(text: str) -> float:
+def parse_budget(text: str, name: str = "budget") -> float:
     """``8M`` -> 8e6 training pixels; also k, G, and plain numbers such as 8e6.
 
     Raises:
@@ -126,7 +126,7 @@ def parse_budget(text: str) -> float:
     """
     match = _BUDGET.match(text.strip())
     if not match or not float(match[1]):
-        raise ConfigError(f"budget: must be a number of training pixels such as 8M, 500k or 8e6, but got {text!r}")
+        raise ConfigError(f"{name}: must be a number of training pixels such as 8M, 500k or 8e6, but got {text!r}")
     return float(match[1]) * _UNITS[match[2].lower()]
 
 

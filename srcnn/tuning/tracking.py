@@ -192,6 +192,10 @@ class Tracker:
         )
         self.client.log_inputs(run.info.run_id, [DatasetInput(entity)])
 
+    def run_of(self, trial_id: str) -> str:
+        """The id of a trial's run."""
+        return self._children[trial_id].run_id
+
     def log_epoch(self, trial_id: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """One batch for one report; a step that is written already is left alone."""
         child = self._children[trial_id]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Mapping
@@ -25,11 +26,12 @@ from srcnn.config import TrainConfig
 from srcnn.device import pick_device
 from srcnn.errors import CheckpointError, TrainingError
 from srcnn.evaluate import Degraded
+from srcnn.model import SRCNN, count_macs, count_parameters
 from srcnn.patches import TrainingData
 from srcnn.train import EpochResult, TrainState, fit
 from srcnn.tuning.objective import FAILED, METRIC, normalized_gain
 
-__all__ = ["NETWORK_FILE", "ScaleData", "run_trial"]
+__all__ = ["NETWORK_FILE", "ScaleData", "latency_ms", "run_trial"]
 
 NETWORK_FILE = "network.safetensors"
 _STATE_FILE = "state.safetensors"
@@ -43,7 +45,9 @@ class ScaleData:
     validation: tuple[Degraded, ...]
 
 
-def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: int, gpu: bool) -> None:
+def run_trial(
+    trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: int, gpu: bool, latency: bool = False
+) -> None:
     """Train one configuration, reporting to Tune; goes on from the trial's checkpoint if it has one.
 
     Args:
@@ -51,6 +55,7 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
         data: by scale; shared between all trials of a machine, read-only.
         threads: CPU threads of this trial.
         gpu: whether Tune gave this trial a GPU; else it runs on the CPU even where there are some.
+        latency: whether to report how long the network takes for an image.
     """
     torch.set_num_threads(threads)
     config = TrainConfig.from_json(trial["train"])
@@ -63,6 +68,9 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
     place = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if gpu else "cpu"
     epoch, pixels, epochs = len(curve), 0, 0
     last = time.monotonic()
+    size = {"macs": count_macs(config), "parameters": count_parameters(config)}
+    if latency:
+        size["latency_ms"] = latency_ms(config, device)
     try:
         for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
             epoch, pixels, epochs = result.epoch, result.pixels, result.epochs
@@ -75,7 +83,7 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
             with tempfile.TemporaryDirectory() as folder:
                 _save(Path(folder), config, result, curve)
                 report = _metrics(result, curve, config.scale, now - last)
-                tune.report({**report, "device": place}, checkpoint=tune.Checkpoint(folder))
+                tune.report({**report, **size, "device": place}, checkpoint=tune.Checkpoint(folder))
             last = now
     except TrainingError as error:
         # An answer of this configuration, not an accident: running it again would end the same way.
@@ -85,6 +93,23 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: 
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def latency_ms(config: TrainConfig, device: torch.device) -> float:
+    """Milliseconds for one image whose large side is 512x512 pixels, the median of seven, after two to warm up."""
+    network = SRCNN(config.architecture).to(device).eval()
+    side = 512 // config.scale if config.upsampling == "pixel_shuffle" else 512
+    x = torch.zeros(1, config.channels, side, side, device=device)
+    base = torch.zeros(1, config.channels, side * config.scale, side * config.scale, device=device)
+    times = []
+    with torch.inference_mode():
+        for _ in range(9):
+            started = time.perf_counter()
+            network(x, base if config.upsampling == "pixel_shuffle" else None)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            times.append(1e3 * (time.perf_counter() - started))
+    return statistics.median(times[2:])
 
 
 def _last_state(checkpoint: tune.Checkpoint) -> TrainState | None:

@@ -1,0 +1,143 @@
+"""One run of Ray Tune within a search: the search itself, or the confirmation of what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
+
+from srcnn.config import TrainConfig
+from srcnn.errors import SearchError
+from srcnn.tuning.callback import SearchCallback, error_line, outcome, trial_name
+from srcnn.tuning.objective import OBJECTIVES
+from srcnn.tuning.plan import EPOCHS, Plan
+from srcnn.tuning.result import Row
+from srcnn.tuning.scheduler import PerScale
+from srcnn.tuning.tracking import Tracker
+from srcnn.tuning.trainable import NETWORK_FILE, ScaleData, run_trial
+
+__all__ = ["Stage", "run_stage", "slots"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What to run."""
+
+    name: str  #: ``search`` or ``confirm``, a tag of its runs
+    folder: Path  #: of Tune's state
+    trials: int
+    searcher: Searcher
+    stopping: str  #: the scheduler's name
+
+
+def _gpus(plan: Plan) -> float:
+    if plan.settings.gpus_per_trial is not None:
+        return plan.settings.gpus_per_trial
+    return 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
+
+
+def slots(plan: Plan) -> int:
+    """Trials that run at a time on the cluster that is up."""
+    there, gpus = ray.cluster_resources(), _gpus(plan)
+    fit = int(there.get("CPU", 1) // plan.settings.cpus_per_trial)
+    if gpus:
+        fit = min(fit, int(there.get("GPU", 0) / gpus))
+    return max(1, min(fit, plan.settings.max_concurrent or fit))
+
+
+def run_stage(
+    plan: Plan,
+    stage: Stage,
+    data: Mapping[int, ScaleData],
+    tracker: Tracker,
+    tags: dict[str, str],
+    *,
+    resume: bool,
+) -> list[Row]:
+    """Run the trials of a stage, or go on with them.
+
+    Raises:
+        SearchError: a trial asks for more than the cluster has.
+    """
+    settings, gpus, there = plan.settings, _gpus(plan), ray.cluster_resources()
+    for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", settings.cpus_per_trial)):
+        if wanted > there.get(kind, 0):  # Tune would wait for ever
+            raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
+    trainable = tune.with_resources(
+        tune.with_parameters(
+            run_trial,
+            data=data,
+            threads=settings.cpus_per_trial,
+            gpu=gpus > 0,
+            latency="latency" in settings.objectives,
+        ),
+        {"cpu": settings.cpus_per_trial, "gpu": gpus},
+    )
+    path = str(stage.folder)
+    if resume and tune.Tuner.can_restore(path):
+        tuner = tune.Tuner.restore(path, trainable, resume_unfinished=True)
+    else:
+        dataset = {
+            "name": plan.training.name,
+            "digest": plan.training.digest,
+            "images": str(len(plan.training)),
+        }
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=stage.searcher,
+                scheduler=PerScale(stage.stopping, plan.space.scales, EPOCHS),
+                num_samples=stage.trials,
+                max_concurrent_trials=settings.max_concurrent,
+                reuse_actors=True,
+                trial_name_creator=_short_name,
+                trial_dirname_creator=_short_name,
+            ),
+            run_config=tune.RunConfig(
+                name=stage.folder.name,
+                storage_path=str(stage.folder.parent),
+                callbacks=[SearchCallback(tracker, {**tags, "stage": stage.name}, dataset)],
+                # num_to_keep also makes Tune write its own state at every checkpoint, so that a kill loses nothing.
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+                failure_config=tune.FailureConfig(max_failures=2),
+                verbose=0,
+            ),
+        )
+    # Tune's public results lack the configuration of a trial that never reported; its trials have it.
+    return [_row(trial) for trial in tuner.fit()._experiment_analysis.trials]
+
+
+def _short_name(trial: Any) -> str:
+    """Tune's own names spell out the whole configuration, which overflows a path."""
+    return str(trial.trial_id)
+
+
+def _row(trial: Trial) -> Row:
+    metrics = trial.last_result or {}
+    config = TrainConfig.from_json(trial.config["train"])
+    if trial.status == Trial.ERROR:
+        end, failure = "failed", error_line(trial)
+    else:
+        end = outcome(metrics) if metrics.get("done") else "unfinished"
+        failure = str(metrics.get("failure", ""))
+    nan = float("nan")
+    return Row(
+        trial_id=trial.trial_id,
+        name=trial_name(config),
+        config=config,
+        outcome=end,
+        reference=bool(trial.config["baseline"]),
+        objective=float(metrics.get("best_objective", nan)),
+        val_psnr=float(metrics.get("best_val_psnr", nan)),
+        val_gain=float(metrics.get("best_val_gain", nan)),
+        checkpoint=None if trial.checkpoint is None else Path(trial.checkpoint.path) / NETWORK_FILE,
+        failure=failure,
+        params=dict(trial.config["params"]),
+        values={name: float(metrics[o.metric]) for name, o in OBJECTIVES.items() if o.metric in metrics},
+    )
