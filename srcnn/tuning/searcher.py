@@ -24,12 +24,12 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from srcnn.config import TrainConfig
-from srcnn.errors import ConfigError
+from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.deadline import time_is_up
 from srcnn.tuning.objective import FAILED, METRIC, OBJECTIVES
 from srcnn.tuning.space import Space, Value
 
-__all__ = ["SAMPLERS", "StudySearcher"]
+__all__ = ["SAMPLERS", "StudySearcher", "load_study"]
 
 #: The choices: tree-structured Parzen estimator, random, Gaussian process, CMA-ES (numbers; categories at random), and every
 #: combination of a grid.
@@ -182,6 +182,19 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def restore(self, checkpoint_path: str) -> None:
         """Read what `save` wrote."""
         self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
+
+
+def load_study(folder: Path) -> optuna.Study:
+    """The study of a search, from the snapshot in its folder. The file is a pickle: read only what you wrote.
+
+    Raises:
+        SearchError: there is no snapshot.
+    """
+    files = sorted(folder.glob("searcher-state-*.pkl"), key=lambda file: file.stat().st_mtime)
+    if not files:
+        raise SearchError(f"{folder}: has no state of a search")
+    study: optuna.Study = pickle.loads(files[-1].read_bytes())["_study"]
+    return study
 
 
 def _make_sampler(kind: str, seed: int, space: Space) -> BaseSampler:

@@ -124,7 +124,9 @@ def _row(trial: Trial) -> Row:
     if trial.status == Trial.ERROR:
         end, failure = "failed", error_line(trial)
     else:
-        end = outcome(metrics) if metrics.get("done") else "unfinished"
+        end = outcome(metrics)
+        if end != "finished" and not metrics.get("done"):  # Tune forgets "done" of a trial that ended by itself
+            end = "unfinished"
         failure = str(metrics.get("failure", ""))
     nan = float("nan")
     return Row(

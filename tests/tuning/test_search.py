@@ -33,7 +33,7 @@ COMMAND = Path(__file__).parents[2] / "experiments" / "search.py"
 
 def settings(name: str, **fields: object) -> SearchSettings:
     given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",)}
-    given |= {"validation": 2, "budget": 150e3}
+    given |= {"validation": 2, "budget": 150e3, "confirm": False}
     return SearchSettings(**{**given, **fields})
 
 
@@ -132,7 +132,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def test_interrupted_then_killed_a_search_goes_on_and_loses_nothing(workplace: Path) -> None:
     (workplace / "mlruns").mkdir()
     arguments = ["--name", "hard", "--space", "space.yaml", "--train", "train", "--test", "test"]
-    first = start(*arguments, "--validation", "2", "--trials", "6", "--budget", "1500k")
+    first = start(*arguments, "--validation", "2", "--trials", "6", "--budget", "1500k", "--no-confirm")
     wait_until(first, lambda: reports() >= 3)
     os.kill(first.pid, signal.SIGINT)
     output, _ = first.communicate(timeout=60)

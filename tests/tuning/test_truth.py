@@ -1,0 +1,184 @@
+"""What a search tells Optuna, MLflow and its user is what Tune saw: real searches on one Ray, a real store."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from optuna.trial import TrialState
+from ray.tune import ExperimentAnalysis
+
+from srcnn.checkpoint import load_network
+from srcnn.errors import ConfigError, SearchError
+from srcnn.tuning.plan import EPOCHS, plan_search
+from srcnn.tuning.search import FAILURES, run_search
+from srcnn.tuning.searcher import load_study
+from srcnn.tuning.settings import SearchSettings, parse_duration
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_ray() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def settings(name: str, **fields: object) -> SearchSettings:
+    given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",)}
+    given |= {"validation": 2, "budget": 150e3, "confirm": False, "gpus_per_trial": 0}
+    return SearchSettings(**{**given, **fields})
+
+
+def children(search: str) -> tuple[MlflowClient, Run, list[Run]]:
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("srcnn")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    (parent,) = [r for r in found if r.data.tags["srcnn.trial"] == "parent" and r.data.tags["srcnn.search"] == search]
+    return client, parent, [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+
+
+def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path) -> None:
+    result = run_search(plan_search(settings("truth", trials=16, scales=(3,))))
+    assert result.count("stopped") >= 3
+    assert result.count("finished") >= 2
+    folder = workplace / "mlruns" / "ray" / "truth"
+    told = {t.user_attrs["trial_id"]: t for t in load_study(folder).trials if "trial_id" in t.user_attrs}
+    seen = {trial.trial_id: trial for trial in ExperimentAnalysis(str(folder)).trials}
+    client, _, runs = children("truth")
+    logged = {run.data.tags["srcnn.trial"]: run for run in runs}
+    assert told.keys() == seen.keys() == logged.keys()
+    for trial_id, trial in seen.items():
+        last, ours = trial.last_result, told[trial_id]
+        assert ours.intermediate_values == dict(enumerate(last["curve"], start=1))
+        assert ours.params == trial.config["params"]
+        if last["epoch"] == EPOCHS:
+            assert ours.state == TrialState.COMPLETE
+            assert ours.value == max(last["curve"])
+        else:
+            assert ours.state == TrialState.PRUNED
+            assert last["epoch"] in (1, 3)
+        steps = client.get_metric_history(logged[trial_id].info.run_id, "objective")
+        assert [metric.value for metric in sorted(steps, key=lambda m: m.step)] == pytest.approx(last["curve"])
+    assert all(t.state.is_finished() for t in load_study(folder).trials)
+    # No configuration ran twice.
+    assert len({str(sorted(t.params.items())) for t in told.values()}) == len(told)
+
+
+def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) -> None:
+    plan = plan_search(settings("first", trials=5, scales=(3,), confirm=True, best=2, confirm_seeds=2))
+    result = run_search(plan)
+    (choice,) = result.choices
+    assert len(choice.ranked) == 2
+    means = [one.gains.mean() for one in choice.ranked]
+    assert means == sorted(means, reverse=True)
+    seeds = {row.config.seed for one in choice.ranked for row in one.rows}
+    assert seeds == {plan.settings.seed + 1, plan.settings.seed + 2}
+    assert choice.champion.gains.shape == (2, 2)
+    client, parent, runs = children("first")
+    confirmed = [run for run in runs if run.data.tags["stage"] == "confirm"]
+    assert len(confirmed) == 4
+    assert all(run.info.status == "FINISHED" for run in runs)
+    for run in runs:  # what was not confirmed never saw a test image
+        assert ("test/test/x3/psnr" in run.data.metrics) == (run in confirmed)
+    board = Path(client.download_artifacts(parent.info.run_id, "confirmed.csv")).read_text(encoding="utf-8")
+    assert len(list(csv.DictReader(io.StringIO(board)))) == 4
+    version = client.get_model_version_by_alias("srcnn-x3", "champion")
+    assert version.run_id in {run.info.run_id for run in confirmed}
+    file = client.download_artifacts(version.run_id, "checkpoint/network.safetensors")
+    assert load_network(Path(file)).config.kernels == choice.champion.rows[0].config.kernels
+    assert result.champions == ("srcnn-x3@champion is version 1, the first",)
+
+    again = run_search(plan, resume=True)
+    assert [one.name for one in again.choices[0].ranked] == [one.name for one in choice.ranked]
+    assert len(children("first")[2]) == len(runs)
+    assert again.champions == ("srcnn-x3@champion is version 1, this search's",)
+
+    # The same search under another name finds the same networks: no better, so the title stays where it is.
+    second = run_search(plan_search(settings("second", trials=5, scales=(3,), confirm=True, best=2, confirm_seeds=2)))
+    assert "stays version 1" in second.champions[0]
+    assert client.get_model_version_by_alias("srcnn-x3", "champion").version in (1, "1")
+
+    # A holder that a long training beats loses it.
+    longer = settings("third", trials=2, scales=(3,), confirm=True, best=1, confirm_seeds=2, confirm_budget=3e6)
+    third = run_search(plan_search(longer))
+    assert "dB over version 1" in third.champions[0]
+    assert client.get_model_version_by_alias("srcnn-x3", "champion").version in (3, "3")
+
+
+def test_several_objectives_give_a_front(workplace: Path) -> None:
+    result = run_search(plan_search(settings("front", trials=6, scales=(2,), objectives=("gain", "macs", "latency"))))
+    assert result.count("finished") == 6
+    assert all(row.values["latency"] > 0 for row in result.rows)
+    client, parent, _ = children("front")
+    board = Path(client.download_artifacts(parent.info.run_id, "pareto.csv")).read_text(encoding="utf-8")
+    lines = list(csv.DictReader(io.StringIO(board)))
+    assert 1 <= len(lines) <= 6
+    assert max(float(line["gain"]) for line in lines) == pytest.approx(
+        max(row.values["gain"] for row in result.rows), rel=1e-5
+    )
+    assert Path(client.download_artifacts(parent.info.run_id, "pareto.png")).stat().st_size > 1000
+    study = load_study(workplace / "mlruns" / "ray" / "front")
+    assert [t.state for t in study.trials if "trial_id" in t.user_attrs] == [TrialState.COMPLETE] * 6
+
+
+def test_a_time_budget_ends_a_search_in_good_order(workplace: Path) -> None:
+    result = run_search(plan_search(settings("timed", trials=500, budget=2e6, time_budget=6.0)))
+    assert 1 <= len(result.rows) < 100
+    assert not result.interrupted
+    assert {row.outcome for row in result.rows} <= {"finished", "stopped"}
+    _, parent, runs = children("timed")
+    assert {run.info.status for run in [parent, *runs]} == {"FINISHED"}
+    assert all(t.state.is_finished() for t in load_study(workplace / "mlruns" / "ray" / "timed").trials)
+
+
+def test_ten_failures_of_one_cause_end_a_search(workplace: Path) -> None:
+    text = (workplace / "space.yaml").read_text(encoding="utf-8")
+    (workplace / "space.yaml").write_text(
+        text.replace("low: 2.0e-4, high: 8.0e-4", "low: 1.0e+20, high: 1.0e+30") + "  optimizer: sgd\n", encoding="utf-8"
+    )
+    with pytest.raises(SearchError, match=f"{FAILURES} trials in a row failed of one cause.*DivergenceError"):
+        run_search(plan_search(settings("hopeless", trials=60)))
+    _, parent, runs = children("hopeless")
+    assert FAILURES <= len(runs) <= FAILURES + 4
+    assert parent.info.status == "FAILED"
+    assert all(run.info.status in ("FAILED", "KILLED") for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"sampler": "tpa"}, ("sampler", "tpa", "tpe")),
+        ({"scheduler": "ahsa"}, ("scheduler", "ahsa", "asha")),
+        ({"objectives": ("gain", "mcas")}, ("objective", "mcas", "macs")),
+        ({"objectives": ("macs",)}, ("objectives", "gain", "macs")),
+        ({"objectives": ("gain", "macs"), "scheduler": "asha"}, ("scheduler", "none", "asha")),
+        ({"objectives": ("gain", "macs"), "sampler": "cmaes"}, ("sampler", "cmaes")),
+        ({"confirm_seeds": 1}, ("confirm_seeds", "2")),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(fields: dict[str, object], words: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings("x", **fields)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("30m", 1800), ("1h30m", 5400), ("90s", 90), ("45", 45), ("1.5h", 5400)]
+)
+def test_times_are_read(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "2 hours", "0m", "-1h"])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="time_budget"):
+        parse_duration(text)
