@@ -154,7 +154,7 @@ class _Monitor:
     """Progress of a search: a bar on a terminal, and a line for every trial that ends."""
 
     def __init__(self, console: Console, trials: int) -> None:
-        self._console, self._trials = console, trials
+        self._console, self._stage = console, "search"
         self._ended: Counter[str] = Counter()
         self._running: set[str] = set()
         self._started = time.monotonic()
@@ -168,6 +168,9 @@ class _Monitor:
         self._task = self.bar.add_task("starting Ray", total=trials)
 
     def __call__(self, event: Event) -> None:
+        if event.stage != self._stage:
+            self._stage, self._ended, self._running = event.stage, Counter(), set()
+            self._console.print("the best again, from new seeds:", highlight=False)
         if event.kind == "start":
             self._running.add(event.trial_id)
         elif event.kind == "end":
@@ -176,9 +179,8 @@ class _Monitor:
             self._line(event)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._ended.items()))
         done = sum(self._ended.values())
-        self.bar.update(
-            self._task, completed=done, description=f"{len(self._running)} running; {kinds or 'none ended'}"
-        )
+        text = f"{event.stage}: {len(self._running)} running; {kinds or 'none ended'}"
+        self.bar.update(self._task, completed=done, total=event.trials, description=text)
 
     def _line(self, event: Event) -> None:
         result = event.result
@@ -190,7 +192,7 @@ class _Monitor:
                 text += f", stopped at {result['epoch']}/{result['epochs']}"
         done, elapsed = sum(self._ended.values()), time.monotonic() - self._started
         self._console.print(
-            f"{done:3}/{self._trials} {elapsed:5.0f} s  {event.name:38} {event.outcome:9} {text}",
+            f"{done:3}/{event.trials} {elapsed:5.0f} s  {event.name:38} {event.outcome:9} {text}",
             markup=False,
             highlight=False,
             soft_wrap=True,

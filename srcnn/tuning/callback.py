@@ -35,6 +35,8 @@ class Event:
     config: TrainConfig
     result: dict[str, Any]  #: its last report; empty at the start
     outcome: str  #: ``running``, ``finished``, ``stopped`` or ``failed``
+    stage: str  #: ``search`` or ``confirm``
+    trials: int  #: that the stage will have at most
 
 
 Listener = Callable[[Event], None]
@@ -72,10 +74,15 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         tracker: with its search open.
         tags: of every trial's run.
         dataset: name, digest and number of the training images.
+        stage: ``search`` or ``confirm``.
+        trials: of the stage.
     """
 
-    def __init__(self, tracker: Tracker, tags: dict[str, str], dataset: dict[str, str]) -> None:
-        self._tracker, self._tags, self._dataset = tracker, tags, dataset
+    def __init__(
+        self, tracker: Tracker, tags: dict[str, str], dataset: dict[str, str], stage: str, trials: int
+    ) -> None:
+        self._tracker, self._tags, self._dataset = tracker, {**tags, "stage": stage}, dataset
+        self._stage, self._trials = stage, trials
         self._ended: set[str] = set()
 
     def setup(self, stop: Any = None, num_samples: Any = None, total_num_samples: Any = None, **info: Any) -> None:
@@ -89,7 +96,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         whole = {k: v for k, v in config if k not in params}
         tags = {**self._tags, "reference": str(trial.config["baseline"])}
         self._tracker.start_trial(
-            trial.trial_id, trial_name(config), {**params, **flat_params(whole.items())}, tags, self._dataset
+            trial.trial_id, self._name(config), {**params, **flat_params(whole.items())}, tags, self._dataset
         )
         self._ended.discard(trial.trial_id)
         self._tell("start", trial, {}, "running")
@@ -126,6 +133,10 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         self._tracker.end_trial(trial.trial_id, "FAILED", {"outcome": "failed", "failure": failure})
         self._end(trial, {**(trial.last_result or {}), "failure": failure}, "failed")
 
+    def _name(self, config: TrainConfig) -> str:
+        name = trial_name(config)
+        return f"{name} seed {config.seed}" if self._stage == "confirm" else name
+
     def _end(self, trial: Trial, result: dict[str, Any], end: str) -> None:
         if trial.trial_id not in self._ended:
             self._ended.add(trial.trial_id)
@@ -133,7 +144,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def _tell(self, kind: str, trial: Trial, result: dict[str, Any], end: str) -> None:
         config = _config(trial)
-        event = Event(kind, trial.trial_id, trial_name(config), config, dict(result), end)
+        event = Event(kind, trial.trial_id, self._name(config), config, dict(result), end, self._stage, self._trials)
         for listener in list(_listeners):
             listener(event)
 

@@ -102,7 +102,7 @@ def run_stage(
             run_config=tune.RunConfig(
                 name=stage.folder.name,
                 storage_path=str(stage.folder.parent),
-                callbacks=[SearchCallback(tracker, {**tags, "stage": stage.name}, dataset)],
+                callbacks=[SearchCallback(tracker, tags, dataset, stage.name, stage.trials)],
                 # num_to_keep also makes Tune write its own state at every checkpoint, so that a kill loses nothing.
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
                 failure_config=tune.FailureConfig(max_failures=2),
