@@ -16,8 +16,8 @@ from pathlib import Path
 
 from srcnn.datasets import data_root, load
 from srcnn.errors import ConfigError
+from srcnn.tuning.plan import EPOCHS
 from srcnn.tuning.record import Recording, record
-from srcnn.tuning.search import EPOCHS
 from srcnn.tuning.settings import parse_budget
 from srcnn.tuning.space_file import load_space
 

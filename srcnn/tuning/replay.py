@@ -1,0 +1,259 @@
+"""Searches over recorded curves, on a virtual clock: what a sampler and a scheduler would have cost.
+
+A replay asks the real searcher for configurations and shows the real scheduler every report, in the order and with the
+words of Tune's own loop; only the training is read from a table. A worker is busy for as long as the recorded epochs took,
+and asks again when its trial ends; the time to ask is not counted. A trial is given one of its configuration's recorded
+runs at random, so a repetition meets the same noise as a search would.
+
+A repetition ends when some trial has run to its end whose configuration, by the mean of all its recorded runs, is within
+``until`` dB of the best one of the table; or when it has cost as much as the whole grid once (and as a hundred full trials,
+where the table is smaller); or when nothing is left to try.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import optuna
+from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from srcnn.errors import ConfigError, unknown_name
+from srcnn.tuning.curves import Curve, CurveTable
+from srcnn.tuning.nearest import Nearest
+from srcnn.tuning.objective import METRIC
+from srcnn.tuning.scheduler import SCHEDULERS, PerScale
+from srcnn.tuning.searcher import SAMPLERS, StudySearcher
+from srcnn.tuning.settings import SearchSettings
+from srcnn.tuning.space import Value
+
+__all__ = ["METHODS", "Method", "Step", "Trace", "parse_method", "replay"]
+
+_TRIALS = 100  # full trials that a repetition may cost however small the table is
+
+
+@dataclass(frozen=True)
+class Method:
+    """What suggests configurations and what stops trials. The sampler ``stock`` is Tune's own pair, as it comes."""
+
+    name: str
+    sampler: str
+    scheduler: str
+
+
+#: By name: this project's defaults, Tune's own OptunaSearch and ASHAScheduler, and the plain ways to compare with.
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        Method("ours", SearchSettings.model_fields["sampler"].default, "asha"),
+        Method("stock", "stock", "asha"),
+        Method("tpe", "tpe", "none"),
+        Method("random+asha", "random", "asha"),
+        Method("random", "random", "none"),
+    )
+}
+
+
+def parse_method(text: str) -> Method:
+    """A method by its name in `METHODS`, or as SAMPLER+SCHEDULER.
+
+    Raises:
+        ConfigError: there is no such method, sampler or scheduler.
+    """
+    if text in METHODS:
+        return METHODS[text]
+    sampler, plus, scheduler = text.partition("+")
+    if not plus:
+        raise ConfigError(f"{unknown_name('method', text, METHODS)}; or SAMPLER+SCHEDULER, such as gp+median")
+    for kind, name, known in (("sampler", sampler, SAMPLERS), ("scheduler", scheduler, SCHEDULERS)):
+        if name not in known:
+            raise ConfigError(unknown_name(kind, name, known))
+    return Method(text, sampler, scheduler)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A moment at which the best configuration that ran to its end became a better one."""
+
+    compute: float  #: core-seconds of all workers so far
+    pixels: float  #: target pixels so far
+    clock: float  #: seconds since the start
+    regret: float  #: dB by which the best so far is below the best of the table
+
+
+@dataclass
+class Trace:
+    """One repetition."""
+
+    steps: list[Step] = field(default_factory=list)  #: regret falls from one to the next
+    compute: float = 0.0  #: core-seconds in all
+    trials: int = 0
+    finished: int = 0  #: trials that ran to their end
+    nearest: int = 0  #: suggestions that the table does not hold, and that its nearest configuration stood for
+
+    def first(self, tolerance: float) -> Step | None:
+        """The moment at which a configuration within ``tolerance`` dB of the best was reached; None: never."""
+        return next((step for step in self.steps if step.regret <= tolerance), None)
+
+
+class _Scheduler(Protocol):
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None: ...
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str: ...
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None: ...
+
+
+@dataclass(eq=False)
+class _Trial:
+    """What schedulers read of Tune's `Trial`, and the run that stands for it."""
+
+    trial_id: str
+    config: dict[str, Any]
+    row: int
+    curve: Curve
+    started: float  #: of the epoch in progress, on the clock
+    epoch: int = 0  #: reported so far
+    last_result: dict[str, Any] = field(default_factory=dict)
+    status: str = "RUNNING"
+
+
+def replay(table: CurveTable, method: Method, workers: int, seed: int, until: float = 0.0) -> Trace:
+    """One search over a table.
+
+    Args:
+        table: recorded curves.
+        method: what suggests and stops.
+        workers: trials at a time.
+        seed: of the sampler and of the choice among recorded runs.
+        until: regret in dB at which to stop.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    searcher, scheduler, params_of = _make(table, method, seed)
+    before = np.random.get_state()
+    np.random.seed(seed)  # the scheduler of several brackets draws from NumPy's global generator
+    try:
+        return _Replay(table, searcher, scheduler, params_of, seed).run(workers, until)
+    finally:
+        np.random.set_state(before)
+
+
+def _make(
+    table: CurveTable, method: Method, seed: int
+) -> tuple[Searcher, _Scheduler, Callable[[dict[str, Any]], Mapping[str, Value]]]:
+    if method.sampler == "stock":
+        space = {name: parameter.distribution for name, parameter in table.space.parameters.items()}
+        scheduler = ASHAScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=table.epochs)
+        return OptunaSearch(space, metric=METRIC, mode="max", seed=seed), scheduler, lambda config: config
+    own = StudySearcher(table.space, seed, {}, sampler=method.sampler)
+    return own, PerScale(method.scheduler, table.space.scales, table.epochs), lambda config: config["params"]
+
+
+class _Replay:
+    """A replay in progress: Tune's loop, with a heap of the ends of epochs in place of processes."""
+
+    def __init__(
+        self,
+        table: CurveTable,
+        searcher: Searcher,
+        scheduler: _Scheduler,
+        params_of: Callable[[dict[str, Any]], Mapping[str, Value]],
+        seed: int,
+    ) -> None:
+        self._table, self._searcher, self._scheduler, self._params_of = table, searcher, scheduler, params_of
+        self._source = random.Random(seed)
+        self._nearest = Nearest.of(table)
+        self._regret = table.quality.max() - table.quality
+        self._ends: list[tuple[float, int, _Trial]] = []  # of the epochs in progress, the earliest first
+        self._order = itertools.count()  # of two that end together, the one that was started first comes first
+        self._done = 0.0  # core-seconds of epochs that ended
+        self._pixels = 0.0
+        self._trace = Trace()
+
+    def run(self, workers: int, until: float) -> Trace:
+        clock, trace = 0.0, self._trace
+        full = [float(np.mean([sum(curve.seconds) for curve in curves])) for curves in self._table.curves]
+        most = max(len(full), _TRIALS) * float(np.mean(full))
+        free, more = workers, True
+        while True:
+            while free and more:
+                more = self._start(clock)
+                free -= more
+            if not self._ends:
+                return trace
+            clock, _, trial = heapq.heappop(self._ends)
+            ended = self._report(trial, clock)
+            trace.compute = self._done + sum(clock - other.started for _, _, other in self._ends)
+            if ended:
+                free += 1
+                self._note(trial, clock)
+            if (trace.steps and trace.steps[-1].regret <= until) or trace.compute > most:
+                return trace
+
+    def get_live_trials(self) -> list[_Trial]:
+        """What the median rule asks of Tune's controller; a trial here is given out when it can run, so none is pending."""
+        return [trial for _, _, trial in self._ends]
+
+    def _start(self, clock: float) -> bool:
+        """Give a worker a trial; False if there is nothing left to try."""
+        name = str(self._trace.trials)
+        config = self._searcher.suggest(name)
+        if not isinstance(config, dict):
+            return False
+        row, exact = self._nearest.row(self._params_of(config))
+        self._trace.trials += 1
+        self._trace.nearest += not exact
+        trial = _Trial(name, config, row, self._source.choice(self._table.curves[row]), clock)
+        self._scheduler.on_trial_add(self, trial)
+        self._run_epoch(trial, clock)
+        return True
+
+    def _run_epoch(self, trial: _Trial, clock: float) -> None:
+        trial.started = clock
+        heapq.heappush(self._ends, (clock + trial.curve.seconds[trial.epoch], next(self._order), trial))
+
+    def _report(self, trial: _Trial, clock: float) -> bool:
+        """The end of an epoch, in the order of Tune's `_process_trial_result` and `stop_trial`; whether the trial ended."""
+        curve, epochs = trial.curve, self._table.epochs
+        self._done += curve.seconds[trial.epoch]
+        self._pixels += curve.pixels[trial.epoch] - (curve.pixels[trial.epoch - 1] if trial.epoch else 0.0)
+        trial.epoch += 1
+        epoch, seen = trial.epoch, curve.objective[: trial.epoch]
+        result = {
+            METRIC: seen[-1],
+            "best_objective": max(seen),
+            "curve": list(seen),
+            "epoch": epoch,
+            "epochs": epochs,
+            "training_iteration": epoch,
+            "pixels": curve.pixels[epoch - 1],
+            "epoch_seconds": curve.seconds[epoch - 1],
+        }
+        decision = self._scheduler.on_trial_result(self, trial, result)
+        stops = decision == TrialScheduler.STOP
+        if not stops:
+            self._searcher.on_trial_result(trial.trial_id, result)
+        trial.last_result = result
+        if not stops and epoch < len(curve.objective):
+            self._run_epoch(trial, clock)
+            return False
+        trial.status = "TERMINATED"
+        self._scheduler.on_trial_complete(self, trial, result)
+        self._searcher.on_trial_complete(trial.trial_id, result=result)
+        return True
+
+    def _note(self, trial: _Trial, clock: float) -> None:
+        """A trial that ended: whether its configuration is the best yet of those that ran to their end."""
+        if trial.epoch < self._table.epochs or trial.curve.failed:
+            return
+        self._trace.finished += 1
+        regret, steps = float(self._regret[trial.row]), self._trace.steps
+        if not steps or regret < steps[-1].regret:
+            steps.append(Step(self._trace.compute, self._pixels, clock, regret))

@@ -1,0 +1,289 @@
+"""Replays follow Tune's loop, cost what the table says and find what it holds."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+from ray.tune.search.optuna import OptunaSearch
+
+from srcnn.errors import ConfigError, DataError, SearchError
+from srcnn.tuning.curves import Curve, CurveTable, read_table, write_table
+from srcnn.tuning.nearest import Nearest
+from srcnn.tuning.objective import FAILED, PAPER_GAIN
+from srcnn.tuning.past import past_search
+from srcnn.tuning.regret import bands, processes, ratio, repeat, summarize
+from srcnn.tuning.regret_plot import plot_regret
+from srcnn.tuning.replay import METHODS, Method, Step, Trace, parse_method, replay
+from srcnn.tuning.searcher import StudySearcher
+from srcnn.tuning.space import Space, Value
+from srcnn.tuning.space_file import load_space
+from srcnn.tuning.tracking import Tracker
+
+ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "experiments" / "results" / "grid-x3.csv.gz"
+EPOCHS = 9
+SPACE = """\
+parameters:
+  n1: {type: categorical, choices: [8, 16, 32, 64]}
+  kernels: {type: categorical, choices: [9-1-5, 9-3-5, 9-5-5]}
+  learning_rate: {type: categorical, choices: [1.0e-4, 1.0e-3]}
+constants: {scale: 3}
+"""
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Space:
+    path = tmp_path / "space.yaml"
+    path.write_text(SPACE, encoding="utf-8")
+    return load_space(path)
+
+
+def make_table(space: Space, seeds: int = 2) -> CurveTable:
+    """Curves that rise to a figure which each parameter adds to: the best is 64 filters, 9-5-5, at 1e-3."""
+    source = np.random.default_rng(0)
+    rows = space.grid()
+    curves = []
+    for row in rows:
+        worth = 0.5 + 0.1 * math.log2(int(str(row["n1"]))) / 6 + 0.1 * (row["learning_rate"] == 1e-3)
+        worth += 0.05 * {"9-1-5": 0, "9-3-5": 1, "9-5-5": 2}[str(row["kernels"])]
+        runs = []
+        for seed in range(seeds):
+            values = [round(worth * (1 - 0.8 / e) + 0.002 * source.standard_normal(), 4) for e in range(1, EPOCHS + 1)]
+            runs.append(Curve(seed + 1, tuple(values), (1.0,) * EPOCHS, tuple(100.0 * e for e in range(1, EPOCHS + 1))))
+        curves.append(tuple(runs))
+    return CurveTable(space, EPOCHS, tuple(rows), tuple(curves), {"device": "none"})
+
+
+def best_of(table: CurveTable) -> dict[str, Value]:
+    return dict(table.params[int(table.quality.argmax())])
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
+def test_a_table_survives_its_file(tmp_path: Path, space: Space, name: str) -> None:
+    table = make_table(space)
+    write_table(tmp_path / name, table)
+    first = (tmp_path / name).read_bytes()
+    read = read_table(tmp_path / name)
+    assert read.params == table.params
+    assert read.about == table.about
+    assert read.space.parameters == space.parameters
+    assert [c.seconds for c in read.curves[3]] == [c.seconds for c in table.curves[3]]
+    np.testing.assert_allclose(read.quality, table.quality, atol=1e-4)
+    write_table(tmp_path / name, read)
+    assert (tmp_path / name).read_bytes() == first
+
+
+def test_a_failed_run_stays_failed_in_a_table(tmp_path: Path, space: Space) -> None:
+    table = make_table(space, seeds=1)
+    dead = Curve(1, (0.1, FAILED), (1.0, 1.0), (100.0, 200.0))
+    table = CurveTable(space, EPOCHS, table.params, ((dead,), *table.curves[1:]), {})
+    write_table(tmp_path / "t.csv", table)
+    assert read_table(tmp_path / "t.csv").curves[0][0].objective[-1] == FAILED
+    assert table.quality[0] == -np.inf
+
+
+@pytest.mark.parametrize("content", [b"", b"n1,seed\n1,2\n", b"# {}\n", b"\x1f\x8b\x08 torn"])
+def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"t\.csv\.gz: ") as caught:
+        read_table(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_table(tmp_path / "missing.csv")
+
+
+@pytest.mark.parametrize("method", [*METHODS, "grid+hyperband", "tpe+median", "cmaes+asha"])
+@pytest.mark.parametrize("workers", [1, 7])
+def test_every_method_finds_the_best_of_a_small_table(space: Space, method: str, workers: int) -> None:
+    table = make_table(space)
+    trace = replay(table, parse_method(method), workers, seed=3, until=0.02)
+    step = trace.first(0.02)
+    regrets = [s.regret for s in trace.steps]
+    assert regrets == sorted(regrets, reverse=True)
+    if step is None:  # a scheduler may have stopped the best one in its noise, and nothing runs twice but in stock
+        assert method != "random"
+        assert trace.trials >= len(table.params)
+    else:
+        assert step.regret <= 0.02
+
+
+def test_equal_seeds_give_equal_replays_in_any_number_of_processes(space: Space) -> None:
+    table = make_table(space)
+    alone = repeat(table, METHODS["ours"], 4, 6, seed=11)
+    with processes(2) as pool:
+        assert repeat(table, METHODS["ours"], 4, 6, seed=11, pool=pool) == alone
+    assert alone != repeat(table, METHODS["ours"], 4, 6, seed=12)
+
+
+def test_compute_is_that_of_every_worker_and_the_clock_that_of_one(space: Space) -> None:
+    """Every epoch of the table takes a second, so that both can be counted by hand."""
+    table = make_table(space)
+    one, six = (replay(table, METHODS["random"], workers, seed=1) for workers in (1, 6))
+    assert [s.compute % EPOCHS for s in one.steps] == [0] * len(one.steps)
+    assert all(s.clock == s.compute for s in one.steps)
+    assert one.trials * EPOCHS == one.compute
+    assert all(s.clock % EPOCHS == 0 for s in six.steps)
+    # The first of six that end together: all six have run until then.
+    assert six.steps[0].clock == EPOCHS
+    assert six.steps[0].compute == 6 * EPOCHS
+    assert six.steps[0].pixels <= 6 * 900
+
+
+def test_more_workers_than_configurations_stop_when_nothing_is_left(space: Space) -> None:
+    table = make_table(space)
+    trace = replay(table, METHODS["random"], 1000, seed=1, until=-1.0)
+    assert trace.trials == trace.finished == len(table.params)
+    assert trace.compute == len(table.params) * EPOCHS
+
+
+def test_random_search_needs_the_mean_of_draws_without_replacement(space: Space) -> None:
+    """One best of 24 in random order: its mean rank is 12.5."""
+    table = make_table(space)
+    traces = repeat(table, METHODS["random"], 1, 150)
+    ranks = [step.compute / EPOCHS for t in traces if (step := t.first(0.0)) is not None]
+    assert len(ranks) == 150
+    assert np.mean(ranks) == pytest.approx(12.5, abs=3 * 6.92 / math.sqrt(150))
+
+
+def test_the_searcher_is_told_what_tune_would_tell(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours hears PRUNED of stopped trials, Tune's own COMPLETE with a partial value."""
+    table = make_table(space)
+    kept: list[Any] = []
+    for kind in (StudySearcher, OptunaSearch):
+        monkeypatch.setattr(f"srcnn.tuning.replay.{kind.__name__}", keeping(kind, kept))
+    ours = replay(table, Method("m", "random", "asha"), 4, seed=1)
+    states = [t.state for t in kept[0].study.trials if "skipped" not in t.user_attrs]
+    assert states.count(TrialState.COMPLETE) == ours.finished
+    assert states.count(TrialState.PRUNED) > 0
+    stopped = next(t for t in kept[0].study.trials if t.state == TrialState.PRUNED)
+    assert list(stopped.intermediate_values) == list(range(1, 1 + len(stopped.intermediate_values)))
+    stock = replay(table, METHODS["stock"], 4, seed=1)
+    told = kept[1]._ot_study.trials
+    assert {t.state for t in told} <= {TrialState.COMPLETE, TrialState.RUNNING}
+    assert sum(t.state == TrialState.COMPLETE for t in told) > stock.finished
+
+
+def keeping(kind: type[Any], kept: list[Any]) -> Any:
+    def make(*arguments: Any, **options: Any) -> Any:
+        kept.append(kind(*arguments, **options))
+        return kept[-1]
+
+    return make
+
+
+def test_a_failed_trial_is_no_find_and_the_search_goes_on(space: Space) -> None:
+    table = make_table(space, seeds=1)
+    best = int(table.quality.argmax())
+    dead = (Curve(1, (0.9, FAILED), (1.0, 1.0), (100.0, 200.0)),)
+    curves = tuple(dead if i == best else c for i, c in enumerate(table.curves))
+    table = CurveTable(space, EPOCHS, table.params, curves, {})
+    trace = replay(table, METHODS["random"], 2, seed=0, until=-1.0)
+    assert trace.trials == len(table.params)
+    assert trace.finished == len(table.params) - 1
+    assert trace.steps[-1].regret == 0.0
+
+
+def test_the_nearest_configuration_stands_for_one_that_was_not_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "parameters:\n  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}\n"
+        "  kernels: {type: categorical, choices: [9-1-5, 9-5-5]}\n",
+        encoding="utf-8",
+    )
+    rows = ({"learning_rate": 1e-4, "kernels": "9-1-5"}, {"learning_rate": 1e-2, "kernels": "9-1-5"})
+    curve = (Curve(1, (0.1,), (1.0,), (1.0,)),)
+    nearest = Nearest.of(CurveTable(load_space(path), 1, rows, (curve, curve), {}))
+    assert nearest.row({"learning_rate": 1e-2, "kernels": "9-1-5"}) == (1, True)
+    # 9e-4 is nearer to 1e-4 on a logarithmic axis, though far nearer to it on none other.
+    assert nearest.row({"learning_rate": 9e-4, "kernels": "9-1-5"}) == (0, False)
+    assert nearest.row({"learning_rate": 2e-3, "kernels": "9-5-5"}) == (1, False)
+
+
+def trace_of(*steps: tuple[float, float]) -> Trace:
+    return Trace([Step(compute, compute, compute, regret) for compute, regret in steps], compute=100.0, trials=4)
+
+
+def test_figures_of_repetitions() -> None:
+    traces = [trace_of((10, 0.5), (20, 0.01)), trace_of((30, 0.0)), trace_of((10, 0.3))]
+    found = summarize("m", 1, traces, 0.02)
+    assert found.reached == pytest.approx(2 / 3)
+    assert found.compute[0] == 30
+    assert found.compute[2] == math.inf
+    assert summarize("m", 1, traces[2:] * 2, 0.02).compute == (math.inf,) * 3
+    assert ratio([trace_of((10, 0.0))] * 3, [trace_of((40, 0.0))] * 3, 0.02) == (0.25, 0.25, 0.25)
+    assert all(map(math.isnan, ratio(traces[2:] * 2, traces[2:] * 2, 0.02)))
+    band = bands(traces, np.array([5.0, 15.0, 40.0]), worst=1.0)
+    np.testing.assert_allclose(band["mean"], [1.0, (0.5 + 1.0 + 0.3) / 3, (0.01 + 0.0 + 0.3) / 3])
+    assert (band["low"] <= band["mean"]).all()
+    assert (band["high"] >= band["mean"]).all()
+
+
+def test_a_picture_is_drawn(tmp_path: Path, space: Space) -> None:
+    table = make_table(space)
+    traces = {(m, w): repeat(table, METHODS[m], w, 3) for m in ("random", "random+asha") for w in (1, 4)}
+    plot_regret(tmp_path / "p.png", table, traces, 0.02, "caption")
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("tpee", "did you mean 'tpe'"), ("tpee+asha", "sampler 'tpee'"), ("tpe+asher", "did you mean 'asha'")],
+)
+def test_an_unknown_method_names_what_there_is(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_method(name)
+
+
+def test_a_past_search_is_read_from_mlflow(tmp_path: Path, space: Space) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracker = Tracker(uri, tmp_path / "artifacts")
+    tracker.open_search("mine", {}, {"space": space.source})
+    dataset = {"name": "d", "digest": "0", "images": "1"}
+    for i, (params, length) in enumerate(zip(space.grid(), (9, 1, 3, 9), strict=False)):
+        run = {"scale": "3", "pixels": "900.0", "epoch_pixels": "100.0", "seed": "7"}
+        tracker.start_trial(str(i), "trial", {**params, **run}, {}, dataset)
+        for epoch in range(1, length + 1):
+            figures = {"objective": 0.1 * i + 0.01 * epoch, "epoch_seconds": 2.0, "pixels": 100.0 * epoch}
+            tracker.log_epoch(str(i), epoch, figures)
+        tracker.end_trial(str(i), "FINISHED", {"outcome": "finished" if length == 9 else "stopped"})
+    tracker.start_trial("dead", "trial", {**space.grid()[4], **run}, {}, dataset)
+    tracker.end_trial("dead", "FAILED", {"outcome": "failed"})
+    tracker.log_text(SPACE, "space.yaml")
+    tracker.close_search("FINISHED")
+    table = past_search("mine", uri)
+    assert table.epochs == 9
+    rows = {json.dumps(dict(p), sort_keys=True): c for p, c in zip(table.params, table.curves, strict=True)}
+    curves = [rows[json.dumps(p, sort_keys=True)][0] for p in space.grid()[:5]]
+    assert curves[0].objective == pytest.approx([0.01 * e for e in range(1, 10)])
+    assert curves[1].objective == pytest.approx([0.11] * 9)
+    assert curves[2].pixels == tuple(100.0 * e for e in range(1, 10))
+    assert curves[4].objective == (FAILED,)
+    assert table.about["partial"] == 2
+    assert table.quality.max() == pytest.approx(0.39 * PAPER_GAIN[3])
+    trace = replay(table, METHODS["ours"], 2, seed=1)
+    assert trace.steps[-1].regret == pytest.approx(0)
+    assert trace.nearest > 0
+    with pytest.raises(SearchError, match=r"no search 'other'.*there are: mine"):
+        past_search("other", uri)
+    with pytest.raises(ConfigError, match="scale: must be one of the search's, 3, but got 2"):
+        past_search("mine", uri, 2)
+    with pytest.raises(SearchError, match="there is no store"):
+        past_search("mine", f"sqlite:///{tmp_path / 'none.db'}")
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="the grid is not recorded")
+def test_the_recorded_grid_is_complete() -> None:
+    table = read_table(RECORDED)
+    assert len(table.params) >= 96
+    assert {len(curves) for curves in table.curves} == {3}
+    assert {len(c.objective) for curves in table.curves for c in curves if not c.failed} == {table.epochs}
+    assert RECORDED.stat().st_size < 300_000
+    assert {"device", "version.torch", "mlflow.source.git.commit", "digest"} <= set(table.about)
+    assert "Set5" not in json.dumps(dict(table.about))
