@@ -197,6 +197,7 @@ def test_the_nearest_configuration_stands_for_one_that_was_not_recorded(tmp_path
         "  kernels: {type: categorical, choices: [9-1-5, 9-5-5]}\n",
         encoding="utf-8",
     )
+    rows: tuple[dict[str, Value], ...]
     rows = ({"learning_rate": 1e-4, "kernels": "9-1-5"}, {"learning_rate": 1e-2, "kernels": "9-1-5"})
     curve = (Curve(1, (0.1,), (1.0,), (1.0,)),)
     nearest = Nearest.of(CurveTable(load_space(path), 1, rows, (curve, curve), {}))
