@@ -1,0 +1,398 @@
+"""What a search will cost, before it is started: a few timed training steps, and arithmetic.
+
+Time: the seconds of a training step grow linearly in its multiply-accumulates, those of border positions included, from
+the smallest over the median to the largest configuration of a space. Against 22 random configurations each of default,
+deep and subpixel.yaml (CPU with AVX512-BF16, one thread) the sum was right within 5 %, single ones within 40 %.
+
+What a search makes of that is less certain: how much of their training the scheduler lets trials have, and how far a
+sampler that learns leans to dear configurations, were read off searches of default.yaml. Processor time of workers was
+expected within a fifth (12 trials of 1 and 4 million pixels, their share of training known). Wall time is that of a machine
+with nothing else to do: where other work took one of two cores, searches took twice as long as expected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+
+from srcnn.cache import cache_folder, prepare_cached
+from srcnn.config import TrainConfig
+from srcnn.datasets import ImageSet
+from srcnn.errors import ConfigError
+from srcnn.evaluate import Degraded, degrade, score
+from srcnn.files import atomic_write
+from srcnn.model import count_macs, count_parameters
+from srcnn.train import EpochResult, fit
+from srcnn.tuning.plan import EPOCHS, Plan
+from srcnn.tuning.space import Space
+
+__all__ = ["Estimate", "Phase", "Probe", "Speed", "estimate", "expected_share", "lines", "measure_speed"]
+
+_LAYOUT = 1  # of the file; another number has everything measured again
+_DRAWS = 200  # configurations that stand for a space
+_CROP = 192  # side of the validation image that is timed, in pixels
+_SECONDS = 0.5  # of training in which a configuration is timed, at least one epoch
+_STEPS = 4e9  # multiply-accumulates of a timed epoch, forward alone
+
+# Seconds, measured with Ray 2.60 and MLflow 3.17 on a local SQLite store.
+_START = 13.0  # until the first step: Ray, the store, workers that import torch
+_TRIAL = 0.7  # of a slot for each trial beside its steps and looks: reports, checkpoints, MLflow, the next one's turn
+_AGAIN = 8.0  # until the first confirmation runs: another set of workers starts
+_TEST = 4.0  # until workers measure networks: another set of them starts
+
+# Bytes, measured.
+_DRIVER, _RAY, _WORKER = 0.65e9, 0.15e9, 0.55e9  # without data; pages that processes share count once
+_STORE, _RUN = 1.0e6, 30e3  # an empty MLflow database, and what a run adds
+_STATE = 35e3  # what a trial adds to the state of Tune and of the sampler
+_OTHER = 16e3  # headers, random generators and file system blocks of a trial's checkpoint
+
+#: Copies of the weights that an optimiser keeps.
+_MOMENTS = {"muon": 1, "adam": 2, "sgd": 1}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A configuration that was timed."""
+
+    name: str
+    step_macs: float  #: multiply-accumulates of a training step, forward, with border positions
+    step_seconds: float
+    macs: float  #: for each pixel of the large image
+    look_seconds: float  #: of evaluation, for each pixel
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a device does with the configurations of a space."""
+
+    device: str  #: its name
+    gpu: bool
+    threads: int
+    probes: tuple[Probe, ...]  #: smallest first
+    setup: float  #: seconds before a trial's first step, beyond those of any other
+    ssim: float  #: seconds for each pixel
+
+    def step(self, config: TrainConfig) -> float:
+        """Seconds of one training step."""
+        return _between(_step_macs(config), [(p.step_macs, p.step_seconds) for p in self.probes])
+
+    def look(self, config: TrainConfig) -> float:
+        """Seconds of evaluating the network, for each pixel of the large images."""
+        return _between(count_macs(config), [(p.macs, p.look_seconds) for p in self.probes])
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a search."""
+
+    trials: int
+    seconds: float  #: of wall time
+    busy: float  #: seconds of all slots together
+    disk: float  #: bytes
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a search is expected to cost."""
+
+    search: Phase
+    confirmation: Phase
+    tests: float  #: seconds of measuring the test images
+    speed: Speed
+    slots: int  #: trials at a time
+    units: float  #: cores, or GPUs, of a slot
+    memory: float  #: bytes, of all processes together
+    limit: float | None  #: the time budget, seconds
+
+    @property
+    def whole(self) -> float:
+        """Seconds of wall time, start and test images included, without a time budget."""
+        return _START + self.search.seconds + self.confirmation.seconds + self.tests
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of wall time that are expected."""
+        return self.whole if self.limit is None else min(self.whole, self.limit)
+
+    @property
+    def hours(self) -> float:
+        """Core-hours, or GPU-hours where trials run on GPUs."""
+        return (self.search.busy + self.confirmation.busy) * self.units / 3600
+
+    @property
+    def disk(self) -> float:
+        """Bytes in the storage folder and in the tracking store, without the cache of prepared images."""
+        return _STORE + self.search.disk + self.confirmation.disk
+
+
+def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> Speed:
+    """Time a few training steps, and a look at an image, of the smallest, the median and the largest configuration.
+
+    About 3 s for default.yaml on one core. The result is kept beside the prepared images, by device, torch's version,
+    threads and space; ``fresh`` measures again.
+
+    Args:
+        plan: the search.
+        device: where its trials will run.
+        fresh: measure even if a result is there.
+    """
+    threads = plan.settings.cpus_per_trial
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    facts = [_LAYOUT, name, torch.__version__, threads, repr((plan.space.parameters, plan.space.constants))]
+    key = hashlib.sha256(json.dumps([*facts, repr(plan.space.constraints)]).encode()).hexdigest()[:32]
+    path = cache_folder() / f"speed-{key}.json"
+    if not fresh:
+        with suppress(OSError, ValueError, KeyError, TypeError):  # absent, or damaged
+            return _read(path)
+    with _threads(threads):
+        speed = _measure(plan, device, name)
+    with suppress(OSError), atomic_write(path) as file:  # a full or read-only disk: the next search measures again
+        file.write_text(json.dumps(asdict(speed)), encoding="utf-8")
+    return speed
+
+
+def _read(path: Path) -> Speed:
+    given = json.loads(path.read_text(encoding="utf-8"))
+    return Speed(**{**given, "probes": tuple(Probe(**probe) for probe in given["probes"])})
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"CPU, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _drawn(space: Space) -> list[TrainConfig]:
+    """Configurations of a space, fewest operations in a step first."""
+    source, found = random.Random(0), []
+    for _ in range(10 * _DRAWS):
+        with suppress(ConfigError):
+            config = space.to_config(space.draw(source))
+            if not space.constraints.broken_by(config):
+                found.append(config)
+        if len(found) == _DRAWS:
+            break
+    return sorted(found, key=_step_macs)
+
+
+def _measure(plan: Plan, device: torch.device, name: str) -> Speed:
+    drawn = _drawn(plan.space)
+    picked = {_step_macs(config): config for config in (drawn[0], drawn[len(drawn) // 2], drawn[-1])}.values()
+    image = plan.validation.images[0][1][:_CROP, :_CROP]
+    timed = [_probe(plan, config, degrade(image, config.scale), device) for config in picked]
+    plain = degrade(image, drawn[0].scale)
+    ssim = _fastest(lambda: score(None, plain)) - _fastest(lambda: score(None, plain, with_ssim=False))
+    setup = min(seconds for _, seconds in timed)
+    probes = tuple(probe for probe, _ in timed)
+    return Speed(
+        name, device.type == "cuda", torch.get_num_threads(), probes, setup, max(0.0, ssim) / plain.target.size
+    )
+
+
+def _probe(plan: Plan, config: TrainConfig, image: Degraded, device: torch.device) -> tuple[Probe, float]:
+    """A configuration's times, and the seconds that its first epoch took longer than another."""
+    pixels = config.batch_size * config.output_size**2
+    steps = min(64, max(2, round(_STEPS / _step_macs(config) / 3)))
+    # A tiny rate, at which no network dies; it changes no time.
+    config = config.replace(epoch_pixels=steps * pixels, pixels=50.0 * steps * pixels, learning_rate=1e-6)
+    data = prepare_cached(plan.training, config.scale, color=config.color)
+    ends, trained = [time.perf_counter()], [0.0]
+    for result in fit(config, data, validation=(image,), device=device):
+        ends.append(time.perf_counter())
+        trained.append(result.seconds)
+        if _enough(result, trained):
+            break
+    whole, training = np.diff(ends), np.diff(trained)
+    # The fastest epoch is the one that other work on the machine disturbed least.
+    look = float(np.min((whole - training)[1:])) / image.target.size
+    seconds = float(np.min(training[1:])) / steps
+    return Probe(config.name, _step_macs(config), seconds, count_macs(config), look), float(whole[0] - whole[1:].min())
+
+
+def _enough(result: EpochResult, trained: Sequence[float]) -> bool:
+    """The first epoch warms up."""
+    return result.epoch >= 2 and trained[-1] - trained[1] >= _SECONDS
+
+
+def _fastest(call: Callable[[], object]) -> float:
+    def once() -> float:
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+
+    return min(once() for _ in range(3))
+
+
+def _step_macs(config: TrainConfig) -> float:
+    """Multiply-accumulates of a training step, forward: every position that a layer computes, borders included."""
+    unit = config.scale if config.upsampling == "pixel_shuffle" else 1
+    last = config.channels * unit**2
+    side, total = config.side // unit, 0
+    widths = (config.channels, *config.filters, last)
+    for n_in, n_out, kernel in zip(widths[:-1], widths[1:], config.kernels, strict=True):
+        side -= 0 if config.padding == "zeros" else kernel - 1
+        total += n_in * n_out * kernel**2 * side**2
+    return float(config.batch_size * total)
+
+
+def _between(at: float, points: Sequence[tuple[float, float]]) -> float:
+    """Linear between the points; above the last in proportion to it."""
+    points = sorted(points)
+    found = float(np.interp(at, [x for x, _ in points], [y for _, y in points]))
+    return found * max(1.0, at / points[-1][0])
+
+
+def expected_share(plan: Plan) -> float:
+    """The share of a full training that a sampled trial gets from the scheduler, on average.
+
+    For asha a curve through nine searches, whose sampled trials got 0.16 to 0.24 where a scale had 2 of them, 0.36 and
+    0.56 with 3, 0.37 and 0.39 with 16, and 0.42 and 0.47 with 49: the sampler learns, and better trials are stopped
+    less. The others are not measured: by their rules hyperband keeps some more, and the median rule stops half of all
+    trials early on.
+    """
+    each = max(1, plan.settings.trials - len(plan.first)) / len(plan.space.scales)
+    asha = 0.45 * each / (each + 1.5)
+    return {"asha": asha, "hyperband": asha + 0.1, "median": 0.6}.get(plan.settings.stopping, 1.0)
+
+
+def _lean(plan: Plan) -> float:
+    """How far the trials that go on lie from the mean configuration towards the dearest tenth, 0 to 1."""
+    learns = plan.settings.sampler in ("tpe", "gp", "cmaes")
+    each = plan.settings.trials / len(plan.space.scales)
+    return min(0.5, each / 100) if learns else 0.1
+
+
+def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) -> Estimate:
+    """What a search is expected to cost.
+
+    Args:
+        plan: the search.
+        speed: from `measure_speed`.
+        slots: trials at a time.
+        kept: the share of a full training that a sampled trial gets; None: `expected_share`.
+    """
+    settings, drawn = plan.settings, _drawn(plan.space)
+    share = expected_share(plan) if kept is None else kept
+    full = sorted(_trial_seconds(plan, speed, config) for config in drawn)
+    dearest = fmean(full[-max(1, len(full) // 10) :])
+    typical = fmean(full) + _lean(plan) * (dearest - fmean(full))
+    trials = _trials(plan)
+    rows = plan.first[: min(plan.baselines, trials)]
+    # What a row leaves open is drawn, as the sampler would.
+    references = [_trial_seconds(plan, speed, plan.space.to_config(plan.space.draw(random.Random(0), r))) for r in rows]
+    size = fmean(map(_trial_bytes, drawn))
+    search = _phase([*references, *[share * typical] * (trials - len(rows))], typical, speed, slots, size)
+    again: list[float] = []
+    if settings.confirm:
+        ratio = (settings.confirm_budget or settings.budget) / settings.budget
+        scales = len(plan.space.scales)
+        # Only finished trials are confirmed. Of the share that stopped trials have, 0.15 is theirs who do not finish.
+        finished = (trials - len(rows)) / scales * (share if share == 1 else max(0.0, share - 0.15))
+        leaders = [typical] * round(scales * min(settings.best, finished))
+        again = [ratio * seconds for seconds in [*leaders, *references] * settings.confirm_seeds]
+    each = fmean(speed.look(config) + speed.ssim for config in drawn) * _pixels(plan.test)
+    return Estimate(
+        search=search,
+        confirmation=_phase(again, max(again, default=0.0), speed, slots, size, start=_AGAIN),
+        tests=_TEST + (len(again) or trials) * each / slots,
+        speed=speed,
+        slots=slots,
+        units=(settings.gpus_per_trial or 1.0) if speed.gpu else settings.cpus_per_trial,
+        memory=_memory(plan, drawn, slots),
+        limit=settings.time_budget,
+    )
+
+
+def _trials(plan: Plan) -> int:
+    if plan.settings.sampler != "grid":
+        return plan.settings.trials
+    with suppress(ConfigError):  # a grid too large to write down has more than anybody's trials
+        return min(plan.settings.trials, len(plan.first) + len(plan.space.grid()))
+    return plan.settings.trials
+
+
+def _pixels(sets: Sequence[ImageSet]) -> int:
+    return sum(image.shape[0] * image.shape[1] for images in sets for _, image in images.images)
+
+
+def _trial_seconds(plan: Plan, speed: Speed, config: TrainConfig) -> float:
+    """Of a full trial: its steps and a look at the validation images after every epoch."""
+    steps = math.ceil(plan.settings.budget / (config.batch_size * config.output_size**2))
+    return steps * speed.step(config) + EPOCHS * speed.look(config) * _pixels([plan.validation])
+
+
+def _trial_bytes(config: TrainConfig) -> float:
+    """On the disk: the network for Tune and for MLflow, and in the state once more, the best one and the moments."""
+    return 4.0 * count_parameters(config) * (4 + _MOMENTS[config.optimizer]) + _OTHER + _STATE + _RUN
+
+
+def _phase(busy: Sequence[float], last: float, speed: Speed, slots: int, size: float, *, start: float = 0.0) -> Phase:
+    """Trials of the given seconds on some slots; ``last``: of one that may run alone at the end."""
+    if not busy:
+        return Phase(0, 0.0, 0.0, 0.0)
+    total = sum(busy) + len(busy) * (_TRIAL + speed.setup)
+    used = min(slots, len(busy))
+    seconds = start + max(total / used + (used - 1) / used * last / 2, max(busy))
+    return Phase(len(busy), seconds, total, len(busy) * size)
+
+
+def _memory(plan: Plan, drawn: Sequence[TrainConfig], slots: int) -> float:
+    """The driver and Ray's store with the images, and the workers with a step's activations, kept until backward."""
+    scales, training, validation = plan.space.scales, _pixels([plan.training]), _pixels([plan.validation])
+    planes: float = sum(training * (5 + 4 / s**2) + validation * (8 + 4 / s**2) for s in scales)
+    images = 3 * _pixels([plan.training, plan.validation, *plan.test])
+    step = max(12.0 * c.batch_size * c.side**2 * sum(c.filters) for c in drawn)
+    idle = 2 if plan.settings.confirm else 1  # workers that Ray keeps for what may come
+    return _DRIVER + _RAY + 2 * planes + images + slots * step + (slots + idle) * _WORKER
+
+
+def lines(found: Estimate) -> list[tuple[str, str]]:
+    """An estimate as names and values, to be printed."""
+    parts = f"start {_time(_START)}, {found.search.trials} trials {_time(found.search.seconds)}"
+    if found.confirmation.trials:
+        parts += f", {found.confirmation.trials} confirmations {_time(found.confirmation.seconds)}"
+    parts += f", test images {_time(found.tests)}"
+    if found.limit is not None and found.whole > found.limit:
+        parts += f"; {_time(found.whole)} in all without the time budget"
+    kind = "GPU" if found.speed.gpu else "core"
+    probes = ", ".join(f"{p.name} {p.step_seconds * 1e3:.3g} ms" for p in found.speed.probes)
+    return [
+        ("time", f"{_time(found.seconds)} ({parts})"),
+        (f"{kind}-hours", f"{found.hours:.2g}, with {found.slots} trials at a time"),
+        ("disk", f"{_size(found.disk)} for checkpoints and the tracking store"),
+        ("memory", f"{_size(found.memory)}, all processes together"),
+        ("measured", f"a training step on {found.speed.device}, {found.speed.threads} thread(s): {probes}"),
+    ]
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
