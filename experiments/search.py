@@ -17,13 +17,17 @@ import time
 from collections import Counter
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from srcnn.device import pick_device
+from srcnn.errors import ConfigError
 from srcnn.tuning.callback import Event
 from srcnn.tuning.confirm import Confirmed
+from srcnn.tuning.estimate import Estimate, estimate, lines, measure_speed
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.paper import printed
 from srcnn.tuning.pareto import front
@@ -41,6 +45,7 @@ _LISTS = ("test", "objectives", "enqueue")
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--resume", nargs="?", const="", metavar="NAME", help="go on with a search (default: the last)")
+    parser.add_argument("--dry-run", action="store_true", help="time a few steps, print what the search will take, end")
     parser.add_argument("--scale", metavar="S", help="scales to search, such as 3 or 2,4 (default: the space's)")
     parser.add_argument("--test", metavar="SETS", help="test sets, joined by commas (default: sample/test)")
     parser.add_argument("--budget", metavar="PIXELS", help="training pixels of a full trial: 8M, 500k (default: 8M)")
@@ -54,8 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(argv: list[str] | None) -> tuple[SearchSettings, bool]:
-    options = _parser().parse_args(argv)
+def _settings(options: argparse.Namespace) -> tuple[SearchSettings, bool]:
     fields: dict[str, Any] = given_fields(options, SearchSettings, skip=_SPECIAL)
     if options.scale is not None:
         fields["scales"] = tuple(part.strip() for part in options.scale.split(","))
@@ -158,6 +162,8 @@ class _Monitor:
         self._ended: Counter[str] = Counter()
         self._running: set[str] = set()
         self._started = time.monotonic()
+        self._since: dict[str, float] = {}
+        self.busy = 0.0  #: seconds of all slots together
         columns = (
             BarColumn(),
             MofNCompleteColumn(),
@@ -173,7 +179,9 @@ class _Monitor:
             self._console.print("the best again, from new seeds:", highlight=False)
         if event.kind == "start":
             self._running.add(event.trial_id)
+            self._since[event.trial_id] = time.monotonic()
         elif event.kind == "end":
+            self.busy += time.monotonic() - self._since.pop(event.trial_id, time.monotonic())
             self._running.discard(event.trial_id)
             self._ended[event.outcome] += 1
             self._line(event)
@@ -277,17 +285,57 @@ def _show_end(console: Console, result: SearchResult) -> None:
     console.print(f"compare the runs: {ui_command(result.tracking_uri)}", markup=False, highlight=False, soft_wrap=True)
 
 
+def _predict(plan: Plan, *, fresh: bool = False) -> Estimate | None:
+    """What the search will take on this machine; None if it runs elsewhere."""
+    s = plan.settings
+    if s.address is not None:
+        return None
+    device = pick_device("cpu" if s.gpus_per_trial == 0 else "auto")
+    slots = (os.cpu_count() or 1) // s.cpus_per_trial
+    if device.type == "cuda":
+        slots = min(slots, int(torch.cuda.device_count() / (s.gpus_per_trial or 1.0)))
+    slots = max(1, min(slots, s.max_concurrent or slots))
+    return estimate(plan, measure_speed(plan, device, fresh=fresh), slots)
+
+
+def _dry_run(console: Console, plan: Plan) -> int:
+    predicted = _predict(plan, fresh=True)
+    if predicted is None:
+        raise ConfigError("dry_run: times this machine and cannot speak for the cluster of --address")
+    table = Table(title="expected", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in lines(predicted):
+        table.add_row(name, escape(value))
+    console.print(table)
+    console.print("dry run: nothing was started or written", highlight=False)
+    return 0
+
+
 def _main(argv: list[str] | None) -> int:
-    settings, resume = _settings(argv)
+    options = _parser().parse_args(argv)
+    settings, resume = _settings(options)
     console = Console()
     plan = plan_search(settings)
     _show_plan(console, plan)
+    if options.dry_run:
+        return _dry_run(console, plan)
+    predicted = None if resume else _predict(plan)
+    if predicted is not None:
+        console.print(f"expected: {dict(lines(predicted))['time']}", highlight=False, soft_wrap=True)
     monitor = _Monitor(console, settings.trials)
     with monitor.bar:
         result = run_search(plan, resume=resume, listener=monitor)
     if not result.interrupted:
         _show_result(console, plan, result)
     _show_end(console, result)
+    if predicted is not None and not result.interrupted:
+        hours = monitor.busy / 3600
+        console.print(
+            f"expected {predicted.seconds:.0f} s and {predicted.hours:.2g} slot-hours; took {result.seconds:.0f} s and "
+            f"{hours:.2g}",
+            highlight=False,
+        )
     return 130 if result.interrupted else 0
 
 

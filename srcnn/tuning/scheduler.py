@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
@@ -38,6 +39,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, kind: str, scales: Iterable[int], epochs: int) -> None:
         super().__init__()
         self._schedulers = {scale: _make(kind, epochs) for scale in scales}
+        self._added = 0
 
     @property
     def metric(self) -> str:
@@ -53,10 +55,23 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """A new trial, or one of a restored search, whose curve is then recorded again."""
-        scheduler = self._of(trial)
-        scheduler.on_trial_add(tune_controller, trial)
+        before = np.random.get_state()
+        np.random.seed(self._added)  # Ray draws a trial's bracket from numpy's own generator
+        self._of(trial).on_trial_add(tune_controller, trial)
+        np.random.set_state(before)
+        self._added += 1
         for epoch, value in enumerate((trial.last_result or {}).get("curve", ()), start=1):
-            scheduler.on_trial_result(tune_controller, trial, {"epoch": epoch, METRIC: value})
+            self._judge(tune_controller, trial, {"epoch": epoch, METRIC: value})
+
+    def _judge(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """The decision of the trial's scheduler."""
+        scheduler = self._of(trial)
+        decision = str(scheduler.on_trial_result(tune_controller, trial, result))
+        if isinstance(scheduler, MedianStoppingRule):
+            # It asserts that it never hears again of a trial that it stopped; reference rows and restored curves go on.
+            scheduler._stopped_trials.discard(trial)
+        # While it knows too few trials the median rule pauses one so that others may begin: a restart from a checkpoint.
+        return str(TrialScheduler.CONTINUE) if decision == TrialScheduler.PAUSE else decision
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Stop or go on. A failed trial ends and leaves no figure behind for others to be measured against."""
@@ -64,7 +79,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
             return str(TrialScheduler.STOP)
         if time_is_up():
             return str(TrialScheduler.STOP)
-        decision = str(self._of(trial).on_trial_result(tune_controller, trial, result))
+        decision = self._judge(tune_controller, trial, result)
         if trial.config["baseline"] and result["epoch"] < result["epochs"]:
             return str(TrialScheduler.CONTINUE)
         return decision

@@ -17,11 +17,6 @@ from srcnn.tuning.scheduler import SCHEDULERS, PerScale
 EPOCHS = 9
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
-#: Ray's median rule refuses to hear again of a trial that it stopped, and pauses trials while it knows too few.
-MEDIAN_FAILS = [
-    pytest.param(kind, marks=pytest.mark.xfail(strict=True) if kind == "median" else ()) for kind in SCHEDULERS
-]
-
 
 @dataclass(eq=False)
 class Some:
@@ -112,7 +107,7 @@ def test_scales_are_not_measured_against_each_other(kind: str) -> None:
     assert run(scheduler, trial("hard", 4), level(0.1)) == EPOCHS
 
 
-@pytest.mark.parametrize("kind", MEDIAN_FAILS)
+@pytest.mark.parametrize("kind", SCHEDULERS)
 def test_reference_rows_are_never_stopped(kind: str) -> None:
     scheduler = PerScale(kind, (2,), EPOCHS)
     for i in range(6):
@@ -139,7 +134,7 @@ def test_a_restored_search_measures_against_what_its_trials_had_reported(kind: s
     assert run(scheduler, trial("bad"), level(0.1)) < EPOCHS
 
 
-@pytest.mark.parametrize("kind", MEDIAN_FAILS)
+@pytest.mark.parametrize("kind", SCHEDULERS)
 def test_a_restored_trial_that_would_now_be_stopped_does_no_harm(kind: str) -> None:
     scheduler = PerScale(kind, (2,), EPOCHS)
     for value in (0.9, 0.9, 0.9, 0.9, 0.1, 0.1):  # other trials may have been first then
@@ -147,7 +142,7 @@ def test_a_restored_trial_that_would_now_be_stopped_does_no_harm(kind: str) -> N
     assert run(scheduler, trial("best"), level(0.95)) == EPOCHS
 
 
-@pytest.mark.parametrize("kind", MEDIAN_FAILS)
+@pytest.mark.parametrize("kind", SCHEDULERS)
 def test_nobody_waits_for_others(kind: str) -> None:
     """A pause would end the process's work on a trial and begin it again from its checkpoint."""
     waiting = Controller([Some("next", {"scale": 2, "baseline": False}, status=Trial.PENDING)])

@@ -142,7 +142,8 @@ def test_a_time_budget_ends_a_search_in_good_order(workplace: Path) -> None:
 def test_ten_failures_of_one_cause_end_a_search(workplace: Path) -> None:
     text = (workplace / "space.yaml").read_text(encoding="utf-8")
     (workplace / "space.yaml").write_text(
-        text.replace("low: 2.0e-4, high: 8.0e-4", "low: 1.0e+20, high: 1.0e+30") + "  optimizer: sgd\n", encoding="utf-8"
+        text.replace("low: 2.0e-4, high: 8.0e-4", "low: 1.0e+20, high: 1.0e+30") + "  optimizer: sgd\n",
+        encoding="utf-8",
     )
     with pytest.raises(SearchError, match=f"{FAILURES} trials in a row failed of one cause.*DivergenceError"):
         run_search(plan_search(settings("hopeless", trials=60)))
