@@ -9,6 +9,7 @@ The last layer, which has few outputs, and the biases take Adam's steps.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,6 +32,12 @@ class Muon(torch.optim.Optimizer):
     A group's ``lr`` is the length of Adam's steps; a matrix steps a hundred times as far in its largest singular value,
     whatever its shape. So one rate suits every kernel size and width.
     """
+
+    # torch wraps these to keep its compiler out, and the wrapper imports the compiler: two seconds of every process that
+    # trains. Nothing here is compiled.
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float) -> None:
         # "fused" tells torch's loading of a state that Adam's step counts lie where the weights lie.

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -31,3 +34,20 @@ def test_the_rate_is_the_length_of_a_step() -> None:
 
     assert torch.allclose(bias, -1e-3 * bias.grad.sign())
     assert 0.06 < float(torch.linalg.matrix_norm(matrix.detach().view(4, 9), 2)) < 0.125  # a hundred times as far
+
+
+def test_training_does_not_load_torchs_compiler() -> None:
+    """Its import takes two seconds of every process that trains."""
+    code = """
+import sys, numpy as np, torch
+from srcnn import TrainConfig
+from srcnn.patches import prepare
+from srcnn.train import fit
+image = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+config = TrainConfig(kernels="3-1-3", filters=(4, 4), patch_size=12, epochs=2, epoch_pixels=2000)
+first = next(iter(fit(config, prepare([("a", image)], 3), device=torch.device("cpu"))))
+list(fit(config, prepare([("a", image)], 3), device=torch.device("cpu"), state=first.state()))
+print([name for name in sys.modules if name.startswith("torch._dynamo")][:3])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
