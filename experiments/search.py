@@ -107,8 +107,8 @@ def _show_plan(console: Console, plan: Plan) -> None:
 
 
 _STOPPING = {
-    "asha": "weak trials are stopped at 1/9 and 1/3 of it",
-    "hyperband": "weak trials are stopped at 1/9 and 1/3 of it, a part of them later or never",
+    "asha": "weak trials are stopped at 2/9 and 6/9 of it",
+    "hyperband": "weak trials are stopped at 2/9 and 6/9 of it, a part of them later or never",
     "median": "trials below the median of the others are stopped",
     "none": "none is stopped early",
 }

@@ -16,7 +16,7 @@ from srcnn.tuning.space_file import load_space
 
 __all__ = ["EPOCHS", "Plan", "plan_search"]
 
-EPOCHS = 9  #: reports of a full trial; ASHA's rungs, each keeping a third, lie at 1, 3 and 9
+EPOCHS = 9  #: reports of a full trial; ASHA's rungs, each keeping a third, lie at 2 and 6
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ and asks again when its trial ends; the time to ask is not counted. A trial is g
 runs at random, so a repetition meets the same noise as a search would.
 
 A repetition ends when some trial has run to its end whose configuration, by the mean of all its recorded runs, is within
-``until`` dB of the best one of the table; or when it has cost as much as the whole grid once (and as a hundred full trials,
-where the table is smaller); or when nothing is left to try.
+``until`` dB of the best one of the table; or when it has cost three times as much as the whole table (or as a hundred full
+trials, where the table is smaller); or when nothing is left to try.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from srcnn.tuning.nearest import Nearest
 from srcnn.tuning.objective import METRIC
 from srcnn.tuning.scheduler import SCHEDULERS, PerScale
 from srcnn.tuning.searcher import SAMPLERS, StudySearcher
-from srcnn.tuning.settings import SearchSettings
 from srcnn.tuning.space import Value
 
 __all__ = ["METHODS", "Method", "Step", "Trace", "parse_method", "replay"]
 
-_TRIALS = 100  # full trials that a repetition may cost however small the table is
+_TRIALS = 100  # full trials that count as the cost of a table, however small it is
+_TIMES = 3  # such costs that a repetition may have: many workers are busy while the slowest network trains
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Method:
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method("ours", SearchSettings.model_fields["sampler"].default, "asha"),
+        Method("ours", "curves", "asha"),
         Method("stock", "stock", "asha"),
         Method("tpe", "tpe", "none"),
         Method("random+asha", "random", "asha"),
@@ -137,12 +137,7 @@ def replay(table: CurveTable, method: Method, workers: int, seed: int, until: fl
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     searcher, scheduler, params_of = _make(table, method, seed)
-    before = np.random.get_state()
-    np.random.seed(seed)  # the scheduler of several brackets draws from NumPy's global generator
-    try:
-        return _Replay(table, searcher, scheduler, params_of, seed).run(workers, until)
-    finally:
-        np.random.set_state(before)
+    return _Replay(table, searcher, scheduler, params_of, seed).run(workers, until)
 
 
 def _make(
@@ -180,7 +175,7 @@ class _Replay:
     def run(self, workers: int, until: float) -> Trace:
         clock, trace = 0.0, self._trace
         full = [float(np.mean([sum(curve.seconds) for curve in curves])) for curves in self._table.curves]
-        most = max(len(full), _TRIALS) * float(np.mean(full))
+        most = _TIMES * max(len(full), _TRIALS) * float(np.mean(full))
         free, more = workers, True
         while True:
             while free and more:

@@ -28,12 +28,14 @@ from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.deadline import time_is_up
 from srcnn.tuning.objective import FAILED, METRIC, OBJECTIVES
 from srcnn.tuning.space import Space, Value
+from srcnn.tuning.surrogate import CurveSampler
 
 __all__ = ["SAMPLERS", "StudySearcher", "load_study"]
 
-#: The choices: tree-structured Parzen estimator, random, Gaussian process, CMA-ES (numbers; categories at random), and every
-#: combination of a grid.
-SAMPLERS = ("tpe", "random", "gp", "cmaes", "grid")
+#: The choices: a Gaussian process that learns from every curve, stopped ones too (`CurveSampler`; tree-structured Parzen
+#: estimator where there are several objectives); Optuna's TPE, random, Gaussian process and CMA-ES (numbers; categories at
+#: random); every combination of a grid.
+SAMPLERS = ("curves", "tpe", "random", "gp", "cmaes", "grid")
 
 _TRIES = 30  # of the sampler, before configurations are drawn at random
 _DRAWS = 2000  # at random, before a space counts as used up
@@ -75,7 +77,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._first += rows
             self._last = True
         self._study = optuna.create_study(
-            directions=[OBJECTIVES[name].direction for name in objectives], sampler=_make_sampler(sampler, seed, space)
+            directions=[OBJECTIVES[name].direction for name in objectives],
+            sampler=_make_sampler("tpe" if sampler == "curves" and len(objectives) > 1 else sampler, seed, space),
         )
         self._trials: dict[str, optuna.Trial] = {}
         self._seen: set[str] = set()
@@ -198,6 +201,8 @@ def load_study(folder: Path) -> optuna.Study:
 
 
 def _make_sampler(kind: str, seed: int, space: Space) -> BaseSampler:
+    if kind == "curves":
+        return CurveSampler(space, seed)
     if kind == "tpe":
         return TPESampler(seed=seed, multivariate=True, group=space.conditional, constant_liar=True)
     if kind == "gp":

@@ -48,7 +48,7 @@ class SearchSettings(Strict):
     test: tuple[str, ...] = Field(("sample/test",), description="sets that are measured once the choice is made")
     scales: tuple[int, ...] | None = Field(None, description="scales to search; none: the space's")
     budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
-    sampler: str = Field("tpe", description=f"what suggests configurations: {', '.join(SAMPLERS)}")
+    sampler: str = Field("curves", description=f"what suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str | None = Field(
         None,
         description=f"what stops weak trials: {', '.join(SCHEDULERS)}; none given: asha, for several objectives none",
@@ -105,7 +105,7 @@ class SearchSettings(Strict):
                     f"the front, but got {self.scheduler!r}"
                 )
             if self.sampler == "cmaes":
-                raise ValueError("sampler: cmaes knows one objective alone; take tpe, gp, random or grid")
+                raise ValueError("sampler: must be tpe, gp, random or grid with several objectives, but got 'cmaes'")
 
     @property
     def stopping(self) -> str:

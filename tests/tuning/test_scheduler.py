@@ -74,9 +74,9 @@ def test_asha_stops_at_its_rungs_alone() -> None:
     scheduler = PerScale("asha", (2,), EPOCHS)
     for i in range(3):
         run(scheduler, trial(f"good{i}"), level(0.5))
-    assert run(scheduler, trial("bad from the start"), level(0.1)) == 1
-    assert run(scheduler, trial("bad from the second epoch"), [0.6, *level(0.1)[1:]]) == 3
-    assert run(scheduler, trial("bad from the fourth epoch"), [0.6, 0.6, 0.6, *level(0.1)[3:]]) == EPOCHS
+    assert run(scheduler, trial("bad from the start"), level(0.1)) == 2
+    assert run(scheduler, trial("bad from the third epoch"), [0.6, 0.6, *level(0.1)[2:]]) == 6
+    assert run(scheduler, trial("bad from the seventh epoch"), [*[0.6] * 6, *level(0.1)[6:]]) == EPOCHS
 
 
 def test_hyperband_stops_weak_trials_later_in_some_brackets() -> None:
@@ -85,7 +85,7 @@ def test_hyperband_stops_weak_trials_later_in_some_brackets() -> None:
     for i in range(60):
         run(scheduler, trial(f"good{i}"), level(0.5))
     ends = {run(scheduler, trial(f"bad{i}"), level(0.1)) for i in range(60)}
-    assert ends == {1, 3, EPOCHS}
+    assert ends == {2, 6, EPOCHS}
 
 
 @pytest.mark.parametrize("kind", SCHEDULERS)
