@@ -8,10 +8,6 @@ Optuna's own samplers see a stopped trial as a rank (TPE) or not at all (GP), an
   as if it had come out as predicted, so that workers that ask at the same time do not get the same answer;
 - the next configuration is the one with the highest expected improvement (Jones, Schonlau and Welch, "Efficient Global
   Optimization of Expensive Black-Box Functions", 1998) over the best prediction so far, out of those that have not run.
-
-The kernel is a sum of one Matern 5/2 kernel for each parameter and of their product: what parameters do by themselves is
-learnt from few trials, what they do together from many (Duvenaud et al., "Additive Gaussian Processes", NIPS 2011). Length
-scales, the weights of sum and product and the noise maximise the posterior density under weak log-normal priors.
 """
 
 from __future__ import annotations
@@ -23,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
@@ -31,20 +26,15 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr
 
 from srcnn.errors import ConfigError
+from srcnn.tuning.gaussian_process import Array, GaussianProcess
 from srcnn.tuning.space import Categorical, Space, Value
 
 __all__ = ["CurveSampler"]
-
-Array = NDArray[np.float64]
 
 _START = 6  # configurations at least that are drawn at random before the process is asked
 _POOL = 300  # candidates drawn at random where the space is no small grid
 _PARENTS, _CHILDREN = 5, 20  # and as many variations of each of the best so far
 _GRID = 2000  # configurations that a grid may have to be looked at as a whole
-_OFTEN, _GROWTH = (
-    50,
-    1.05,
-)  # scales are learnt at every answer up to so many observations, then whenever they grew by 5 %
 _MOST = 300  # trials that are learnt from, for the time that an answer takes: the latest third of them, and the best
 
 
@@ -61,7 +51,7 @@ class CurveSampler(BaseSampler):
         self._source = random.Random(seed)
         self._fallback = RandomSampler(seed=seed)
         self._axes = _Axes(space)
-        self._process = _Process(len(space.parameters))
+        self._process = GaussianProcess(len(space.parameters))
         self._start = max(_START, len(space.parameters) + 2)
         sizes = [len(p.choices) if isinstance(p, Categorical) else math.inf for p in space.parameters.values()]
         self._grid = space.grid() if math.prod(sizes) <= _GRID else None
@@ -240,81 +230,3 @@ def _numbers(choice: Value) -> list[float]:
         return [float(choice)]
     parts = choice.split("-")
     return [float(p) for p in parts] if all(p.isdigit() for p in parts) else []
-
-
-class _Process:
-    """The Gaussian process: values of mean 0 and variance 1, after `fit` has centred and scaled them."""
-
-    def __init__(self, parameters: int) -> None:
-        # logarithms: a length scale for each parameter; weight of the product; noise deviation
-        self._prior = np.array([*([math.log(0.8)] * parameters), math.log(0.3), math.log(0.15)])
-        self._width = np.array([*([0.8] * parameters), 1.0, 0.8])
-        self._theta = self._prior.copy()
-        self._step = 0.6
-        self._learnt = 0  # observations when the logarithms were last moved
-
-    def fit(self, places: list[Array], values: Array, noise: Array) -> None:
-        self._places, self._middle = places, float(values.mean())
-        self._scale = float(values.std()) or 1.0
-        self._values, self._noise = (values - self._middle) / self._scale, noise / self._scale**2
-        apart = [_distance(p, p) for p in places]
-        if len(values) < _OFTEN or len(values) > _GROWTH * self._learnt:
-            self._learnt = len(values)
-            self._learn(apart)
-        self._solve(apart)
-
-    def _learn(self, apart: list[Array]) -> None:
-        """One step uphill along each logarithm; the next call goes on from there."""
-        best = self._density(self._theta, apart)
-        for i in range(len(self._theta)):
-            for step in (self._step, -self._step):
-                trial = self._theta.copy()
-                trial[i] += step
-                density = self._density(trial, apart)
-                if density > best:
-                    best, self._theta = density, trial
-                    break
-
-    def _kernel(self, apart: list[Array], theta: Array) -> Array:
-        parts = [_matern(d / math.exp(t)) for d, t in zip(apart, theta, strict=False)]
-        weight = math.exp(theta[-2])
-        product = np.multiply.reduce(parts)
-        return np.asarray((sum(parts) / len(parts) + weight * product) / (1 + weight))
-
-    def _density(self, theta: Array, apart: list[Array]) -> float:
-        k = self._kernel(apart, theta)
-        k[np.diag_indices_from(k)] += self._noise + math.exp(2 * theta[-1])
-        factor = np.linalg.cholesky(k)
-        half = np.linalg.solve(factor, self._values)
-        fit = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
-        return fit - 0.5 * float((((theta - self._prior) / self._width) ** 2).sum())
-
-    def _solve(self, apart: list[Array]) -> None:
-        k = self._kernel(apart, self._theta)
-        k[np.diag_indices_from(k)] += self._noise + math.exp(2 * self._theta[-1])
-        self._inverse = np.linalg.inv(k)
-        self._weights = self._inverse @ self._values
-
-    def believe(self, places: list[Array]) -> None:
-        """Take points for observed at their predicted values."""
-        mean, _ = self.predict(places)
-        self._places = [np.vstack(pair) for pair in zip(self._places, places, strict=True)]
-        self._values = np.concatenate([self._values, (mean - self._middle) / self._scale])
-        self._noise = np.concatenate([self._noise, np.zeros(len(mean))])
-        self._solve([_distance(p, p) for p in self._places])
-
-    def predict(self, places: list[Array]) -> tuple[Array, Array]:
-        """Mean and standard deviation at some points."""
-        k = self._kernel([_distance(p, q) for p, q in zip(places, self._places, strict=True)], self._theta)
-        mean = k @ self._weights
-        variance = np.maximum(1e-9, 1.0 - np.einsum("ij,jk,ik->i", k, self._inverse, k, optimize=True))
-        return mean * self._scale + self._middle, np.sqrt(variance) * self._scale
-
-
-def _distance(a: Array, b: Array) -> Array:
-    return np.asarray(np.sqrt(((a[:, None, :] - b[None, :, :]) ** 2).sum(axis=-1)))
-
-
-def _matern(r: Array) -> Array:
-    s = math.sqrt(5.0) * r
-    return np.asarray((1.0 + s + s * s / 3.0) * np.exp(-s))

@@ -13,10 +13,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from srcnn.tuning.gaussian_process import GaussianProcess
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import load_space
-from srcnn.tuning.surrogate import CurveSampler, _at_the_end, _Axes, _Process
+from srcnn.tuning.surrogate import CurveSampler, _at_the_end, _Axes
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 
@@ -75,7 +76,7 @@ def test_one_epoch_and_equal_values_are_no_trouble() -> None:
     values, noise = _at_the_end([{1: 0.5}, {1: 0.5}])
     np.testing.assert_allclose(values, 0.5)
     np.testing.assert_allclose(noise, 0)
-    process = _Process(1)
+    process = GaussianProcess(1)
     places = [np.array([[0.0], [1.0]])]
     process.fit(places, values, noise)
     mean, spread = process.predict(places)
@@ -85,7 +86,7 @@ def test_one_epoch_and_equal_values_are_no_trouble() -> None:
 
 def test_the_process_interpolates_and_knows_where_it_does_not_know() -> None:
     at = np.linspace(0, 1, 9)[:, None]
-    process = _Process(1)
+    process = GaussianProcess(1)
     for _ in range(20):  # as a search does: each answer goes on from the scales of the last
         process.fit([at], np.sin(3 * at[:, 0]), np.zeros(9))
     mean, spread = process.predict([np.array([[0.3], [3.0]])])
@@ -181,14 +182,14 @@ def test_a_restored_searcher_goes_on_as_the_first_would_have(tmp_path: Path) -> 
 
 def test_a_long_search_learns_from_a_bounded_number_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    fit = _Process.fit
+    fit = GaussianProcess.fit
 
-    def counted(self: _Process, places: list[Any], values: Any, noise: Any) -> None:
+    def counted(self: GaussianProcess, places: list[Any], values: Any, noise: Any) -> None:
         sizes.append(len(values))
         fit(self, places, values, noise)
 
     monkeypatch.setattr("srcnn.tuning.surrogate._MOST", 30)
-    monkeypatch.setattr(_Process, "fit", counted)
+    monkeypatch.setattr(GaussianProcess, "fit", counted)
     space = load_space(SPACES / "default.yaml")
     assert search(space, worth, 60, 1, "curves") > 0
     assert max(sizes) == 30
