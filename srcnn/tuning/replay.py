@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
@@ -144,11 +145,24 @@ def _make(
     table: CurveTable, method: Method, seed: int
 ) -> tuple[Searcher, _Scheduler, Callable[[dict[str, Any]], Mapping[str, Value]]]:
     if method.sampler == "stock":
-        space = {name: parameter.distribution for name, parameter in table.space.parameters.items()}
+        space = {name: _quick(parameter.distribution) for name, parameter in table.space.parameters.items()}
         scheduler = ASHAScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=table.epochs)
         return OptunaSearch(space, metric=METRIC, mode="max", seed=seed), scheduler, lambda config: config
     own = StudySearcher(table.space, seed, {}, sampler=method.sampler)
     return own, PerScale(method.scheduler, table.space.scales, table.epochs), lambda config: config["params"]
+
+
+class _Choices(CategoricalDistribution):
+    """Equal to itself at a glance: Optuna compares choice by choice, which is most of the time of a long replay."""
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or super().__eq__(other)
+
+    __hash__ = CategoricalDistribution.__hash__
+
+
+def _quick(distribution: BaseDistribution) -> BaseDistribution:
+    return _Choices(distribution.choices) if isinstance(distribution, CategoricalDistribution) else distribution
 
 
 class _Replay:
