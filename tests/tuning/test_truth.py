@@ -107,7 +107,7 @@ def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) 
     assert client.get_model_version_by_alias("srcnn-x3", "champion").version in (1, "1")
 
     # A holder that a long training beats loses it.
-    longer = settings("third", trials=2, scales=(3,), confirm=True, best=1, confirm_seeds=2, confirm_budget=3e6)
+    longer = settings("third", trials=8, scales=(3,), confirm=True, best=1, confirm_seeds=2, confirm_budget=3e6)
     third = run_search(plan_search(longer))
     assert "dB over version 1" in third.champions[0]
     assert client.get_model_version_by_alias("srcnn-x3", "champion").version in (3, "3")
