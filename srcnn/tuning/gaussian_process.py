@@ -30,7 +30,7 @@ class GaussianProcess:
 
     def __init__(self, parameters: int) -> None:
         # logarithms: a length scale for each parameter; weight of the product; noise deviation
-        self._prior = np.array([*([math.log(0.8)] * parameters), math.log(0.3), math.log(0.15)])
+        self._prior = np.array([*([math.log(0.5)] * parameters), math.log(0.3), math.log(0.15)])
         self._width = np.array([*([0.8] * parameters), 1.0, 0.8])
         self._theta = self._prior.copy()
         self._learnt = 0  # observations when the logarithms were last moved
