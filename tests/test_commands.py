@@ -238,13 +238,13 @@ def test_an_interrupted_run_goes_on_to_the_same_network(
 ) -> None:
     """Ctrl-C after an epoch, then --resume: the same weights, bit for bit, as a run that was left alone."""
     sets = ["--train", str(photos / "train"), "--test", str(photos / "test")]
-    arguments = [*TINY, *sets, "--epochs", "40", "--epoch-pixels", "10000"]
+    arguments = [*TINY, *sets, "--epochs", "100", "--epoch-pixels", "10000"]
     program = [sys.executable, "-u", str(EXPERIMENTS / "train.py"), *arguments, "--out", str(photos / "cut")]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         for line in process.stdout:
-            if line.startswith("epoch 2/40"):
+            if line.startswith("epoch 2/100"):
                 process.send_signal(signal.SIGINT)
                 break
         process.stdout.read()
@@ -252,13 +252,13 @@ def test_an_interrupted_run_goes_on_to_the_same_network(
     assert process.returncode == 130
     assert error == "interrupted; --resume FOLDER goes on from the last epoch\n"
     stopped = load_state(photos / "cut" / "state.safetensors").numbers["epoch"]
-    assert 2 <= stopped < 40
+    assert 2 <= stopped < 100
     assert not (photos / "cut" / "result.json").exists()
 
     assert command("train")([*sets, "--resume", str(photos / "cut")]) == 0
     printed = capsys.readouterr().out
-    assert f"epoch {stopped}/40" not in printed
-    assert f"epoch {stopped + 1}/40" in printed
+    assert f"epoch {stopped}/100" not in printed
+    assert f"epoch {stopped + 1}/100" in printed
     assert (photos / "cut" / "result.json").exists()
     assert command("train")([*arguments, "--out", str(photos / "whole")]) == 0
     for name in ("network.safetensors", "state.safetensors"):
