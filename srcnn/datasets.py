@@ -50,6 +50,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def source(self) -> dict[str, str]:
+        """What a record of a run says of its data: name, digest and number of images."""
+        return {"name": self.name, "digest": self.digest, "images": str(len(self))}
+
     @cached_property
     def digest(self) -> str:
         """16 hexadecimal digits over the names, shapes and pixels of the images, in order."""

@@ -6,7 +6,7 @@ here, in the process that runs the search.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Event:
     config: TrainConfig
     result: dict[str, Any]  #: its last report; empty at the start
     outcome: str  #: ``running``, ``finished``, ``stopped`` or ``failed``
-    stage: str  #: ``search`` or ``confirm``
+    stage: str  #: ``search``, ``confirm`` or ``table``
     trials: int  #: that the stage will have at most
 
 
@@ -73,15 +73,20 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     Args:
         tracker: with its search open.
         tags: of every trial's run.
-        dataset: name, digest and number of the training images.
-        stage: ``search`` or ``confirm``.
+        datasets: name, digest and number of the training images, by a trial's key ``data``, else by its scale.
+        stage: ``search``, ``confirm`` or ``table``.
         trials: of the stage.
     """
 
     def __init__(
-        self, tracker: Tracker, tags: dict[str, str], dataset: dict[str, str], stage: str, trials: int
+        self,
+        tracker: Tracker,
+        tags: Mapping[str, str],
+        datasets: Mapping[int | str, Mapping[str, str]],
+        stage: str,
+        trials: int,
     ) -> None:
-        self._tracker, self._tags, self._dataset = tracker, {**tags, "stage": stage}, dataset
+        self._tracker, self._tags, self._datasets = tracker, {**tags, "stage": stage}, datasets
         self._stage, self._trials = stage, trials
         self._ended: set[str] = set()
 
@@ -94,9 +99,13 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         config = _config(trial)
         params = dict(trial.config["params"])
         whole = {k: v for k, v in config if k not in params}
-        tags = {**self._tags, "reference": str(trial.config["baseline"])}
+        tags = {**self._tags, "reference": str(trial.config["baseline"]), **trial.config.get("tags", {})}
         self._tracker.start_trial(
-            trial.trial_id, self._name(config), {**params, **flat_params(whole.items())}, tags, self._dataset
+            trial.trial_id,
+            self._name(trial),
+            {**params, **flat_params(whole.items())},
+            tags,
+            self._datasets[trial.config.get("data", config.scale)],
         )
         self._ended.discard(trial.trial_id)
         self._tell("start", trial, {}, "running")
@@ -133,9 +142,10 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         self._tracker.end_trial(trial.trial_id, "FAILED", {"outcome": "failed", "failure": failure})
         self._end(trial, {**(trial.last_result or {}), "failure": failure}, "failed")
 
-    def _name(self, config: TrainConfig) -> str:
-        name = trial_name(config)
-        return f"{name} seed {config.seed}" if self._stage == "confirm" else name
+    def _name(self, trial: Trial) -> str:
+        config = _config(trial)
+        name = trial.config.get("name") or trial_name(config)
+        return name if self._stage == "search" else f"{name} seed {config.seed}"
 
     def _end(self, trial: Trial, result: dict[str, Any], end: str) -> None:
         if trial.trial_id not in self._ended:
@@ -144,7 +154,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def _tell(self, kind: str, trial: Trial, result: dict[str, Any], end: str) -> None:
         config = _config(trial)
-        event = Event(kind, trial.trial_id, self._name(config), config, dict(result), end, self._stage, self._trials)
+        event = Event(kind, trial.trial_id, self._name(trial), config, dict(result), end, self._stage, self._trials)
         for listener in list(_listeners):
             listener(event)
 

@@ -23,9 +23,9 @@ from srcnn.datasets import ImageSet
 from srcnn.evaluate import Score, evaluate
 from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.objective import METRIC
-from srcnn.tuning.plan import EPOCHS, Plan
+from srcnn.tuning.plan import Plan
 from srcnn.tuning.result import Row
-from srcnn.tuning.stage import Stage
+from srcnn.tuning.stage import EPOCHS, Stage
 from srcnn.tuning.statistics import Interval, bootstrap, bootstrap_difference
 
 __all__ = ["Choice", "Confirmed", "Listed", "choose", "confirmation", "confirmations", "with_test"]
@@ -146,12 +146,12 @@ def confirmations(plan: Plan) -> dict[int, int]:
     return dict.fromkeys(plan.space.scales, (plan.settings.best + 1) * plan.settings.confirm_seeds)
 
 
-def confirmation(plan: Plan, rows: Sequence[Row]) -> Stage | None:
-    """The stage that trains the leaders of a search again; None if nothing finished."""
+def confirmation(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> Stage | None:
+    """The stage that trains the leaders of a search again; None if nothing finished. ``seeds``: None for the settings'."""
     settings = plan.settings
     budget = settings.confirm_budget or settings.budget
     trials = []
-    for offset in range(1, settings.confirm_seeds + 1):  # seed by seed: a confirmation that is cut short is even
+    for offset in range(1, (seeds or settings.confirm_seeds) + 1):  # seed by seed: a confirmation that is cut short is even
         for row in _candidates(plan, rows):
             config = row.config.replace(
                 seed=(settings.seed + offset) % 2**31, pixels=budget, epoch_pixels=budget / EPOCHS
@@ -166,7 +166,7 @@ def confirmation(plan: Plan, rows: Sequence[Row]) -> Stage | None:
             )
     if not trials:
         return None
-    return Stage("confirm", settings.folder / "confirm", len(trials), Listed(trials), "none")
+    return Stage("confirm", settings.folder / "confirm", len(trials), Listed(trials), "none", plan.space.scales)
 
 
 def _psnr(scores: Sequence[Score]) -> list[float]:

@@ -31,11 +31,21 @@ class Deadline:
         self._longest[scale] = max(seconds, self._longest.get(scale, 0.0))
 
     @property
-    def reserve(self) -> float:
-        """Seconds that the confirmation is expected to take; at most half the budget."""
+    def _confirmation(self) -> float:
+        """Seconds that the whole confirmation is expected to take."""
         known = max(self._longest.values(), default=0.0)
         total = sum(count * self._longest.get(scale, known) for scale, count in self._confirmations.items())
-        return min(self._seconds / 2, total / self._slots)
+        return total / self._slots
+
+    @property
+    def reserve(self) -> float:
+        """Seconds that are kept for the confirmation; at most half the budget."""
+        return min(self._seconds / 2, self._confirmation)
+
+    def seeds(self, most: int) -> int:
+        """How many of ``most`` seeds a confirmation can train in the time that is left; at least two."""
+        left = max(0.0, self._end - time.monotonic())
+        return most if self._confirmation <= left else max(2, int(most * left / self._confirmation))
 
     @property
     def over(self) -> bool:

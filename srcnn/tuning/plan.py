@@ -13,10 +13,9 @@ from srcnn.tuning.enqueue import enqueued
 from srcnn.tuning.settings import SearchSettings
 from srcnn.tuning.space import Space, Value
 from srcnn.tuning.space_file import load_space
+from srcnn.tuning.stage import EPOCHS
 
 __all__ = ["EPOCHS", "Plan", "plan_search"]
-
-EPOCHS = 9  #: reports of a full trial; ASHA's rungs, each keeping a third, lie at 2 and 6
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from srcnn.tuning.confirm import Choice, choose, confirmation, confirmations, wi
 from srcnn.tuning.deadline import Deadline, time_budget
 from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.pareto import draw_front, front, front_csv
-from srcnn.tuning.plan import EPOCHS, Plan, plan_search
+from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.result import Row, SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import SearchSettings, save_settings
-from srcnn.tuning.stage import Stage, run_stage, slots
+from srcnn.tuning.stage import EPOCHS, Stage, run_stage, slots
 from srcnn.tuning.tracking import Tracker, environment_tags
 from srcnn.tuning.trainable import ScaleData
 
@@ -67,7 +67,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         with listening(listener), Cluster(settings.address) as cluster:
             # While Ray comes up, the store opens and the images are prepared.
             tracker.open_search(settings.name, tags, dict(settings))
-            data = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
+            data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
             found = _run_stages(plan, data, tracker, tags, resume)
             if not found.interrupted:
@@ -111,7 +111,7 @@ def _artifacts(settings: SearchSettings) -> Path | None:
 
 def _scale_data(plan: Plan, scale: int) -> ScaleData:
     validation = tuple(degrade(image, scale, name=name) for name, image in plan.validation.images)
-    return ScaleData(prepare_cached(plan.training, scale), validation)
+    return ScaleData(prepare_cached(plan.training, scale), validation, plan.training.source)
 
 
 def _bicubic(plan: Plan) -> dict[tuple[str, int], tuple[float, float]]:
@@ -152,12 +152,12 @@ class _SameFailure:
 
 
 def _run_stages(
-    plan: Plan, data: Mapping[int, ScaleData], tracker: Tracker, tags: dict[str, str], resume: bool
+    plan: Plan, data: Mapping[int | str, ScaleData], tracker: Tracker, tags: dict[str, str], resume: bool
 ) -> _Found:
     settings, failures = plan.settings, _SameFailure()
     deadline = None
     if settings.time_budget is not None:
-        deadline = Deadline(settings.time_budget, confirmations(plan) if settings.confirm else {}, slots(plan))
+        deadline = Deadline(settings.time_budget, confirmations(plan) if settings.confirm else {}, slots(settings))
     searcher = StudySearcher(
         plan.space,
         settings.seed,
@@ -167,16 +167,25 @@ def _run_stages(
         settings.sampler,
         settings.objectives,
     )
-    search = Stage("search", settings.folder, settings.trials, searcher, settings.stopping)
+    search = Stage(
+        "search",
+        settings.folder,
+        settings.trials,
+        searcher,
+        settings.stopping,
+        plan.space.scales,
+        "latency" in settings.objectives,
+    )
     choices: list[Choice] = []
     with Interrupt() as interrupt, listening(failures):
         with time_budget(deadline):
-            rows = run_stage(plan, search, data, tracker, tags, resume=resume)
+            rows = run_stage(settings, search, data, tracker, tags, resume=resume)
         if failures.over:
             raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
-        again = confirmation(plan, rows) if settings.confirm and not interrupt.came else None
+        seeds = settings.confirm_seeds if deadline is None else deadline.seeds(settings.confirm_seeds)
+        again = confirmation(plan, rows, seeds) if settings.confirm and not interrupt.came else None
         if again is not None:
-            confirmed = run_stage(plan, again, data, tracker, tags, resume=resume)
+            confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
             if not interrupt.came:
                 choices = choose(plan, confirmed)
         interrupted = interrupt.came

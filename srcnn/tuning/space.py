@@ -13,9 +13,10 @@ A file has up to three parts::
       max_parameters: 60000
 
 A name is a field of `TrainConfig`, or the papers' name for one entry of a list: ``n1`` is the number of filters of the first
-layer, ``f2`` the kernel size of the second, ``f_last`` that of the last. With ``depth`` the lists have that many layers, and
-entries beyond are left out. ``when`` names parameters that stand earlier in the file and the value, or values, at which this
-one exists. Errors name the file, the line, the field, the rule and the value.
+layer, ``f2`` the kernel size of the second, ``f_last`` that of the last, ``n_rest`` and ``f_rest`` every entry that has no
+name of its own. With ``depth`` the lists have that many layers, and entries beyond are left out. ``when`` names parameters
+that stand earlier in the file and the value, or values, at which this one exists. Errors name the file, the line, the field,
+the rule and the value.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ __all__ = [
 Value = bool | int | float | str | None
 
 _ENTRY = re.compile(r"^(?:([nf])([1-9]\d*)|(f)_(last))$")
+_REST = {"n_rest": "filters", "f_rest": "kernels"}
 _LISTS = {"n": "filters", "f": "kernels"}
 _MOST = 100_000  # configurations of a grid
 _COMPLETIONS = 200  # draws of what a person left out, before it counts as impossible
@@ -359,8 +361,8 @@ def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
 
 
 def is_entry(name: str) -> bool:
-    """Whether a name is the papers' for one entry of a list: n1, f2, f_last."""
-    return _ENTRY.match(name) is not None
+    """Whether a name stands for entries of a list: n1, f2, f_last, n_rest."""
+    return name in _REST or _ENTRY.match(name) is not None
 
 
 def _position(name: str) -> tuple[str, int] | None:
@@ -374,13 +376,16 @@ def _position(name: str) -> tuple[str, int] | None:
 def field_of(name: str) -> str:
     """The field that a parameter is a part of."""
     place = _position(name)
-    return "kernels" if name == "depth" else name if place is None else place[0]
+    return "kernels" if name == "depth" else _REST.get(name, name) if place is None else place[0]
 
 
 def _entry_of(name: str, config: TrainConfig) -> Value:
     """The value of a parameter in a configuration; None if it has no such entry."""
     if name == "depth":
         return config.depth
+    if name in _REST:  # a guess that `values_of` checks: the first layer is the one that mostly has a name of its own
+        sizes = getattr(config, _REST[name])
+        return int(sizes[min(1, len(sizes) - 1)])
     place = _position(name)
     if place is None:
         value = getattr(config, name)
@@ -391,13 +396,14 @@ def _entry_of(name: str, config: TrainConfig) -> Value:
 
 def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values by parameter name -> fields of `TrainConfig`: ``n1`` and ``n2`` become entries of ``filters``."""
-    fields = {name: value for name, value in values.items() if _position(name) is None and name != "depth"}
+    fields = {name: value for name, value in values.items() if not is_entry(name) and name != "depth"}
     depth = values.get("depth")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 2):
         raise ConfigError(f"depth: must be a whole number from 2, but got {depth!r}")
     for letter, name in _LISTS.items():
         entries = {place[1]: v for n, v in values.items() if (place := _position(n)) and place[0] == name}
-        if not entries and depth is None:
+        rest = values.get(f"{letter}_rest")
+        if not entries and depth is None and rest is None:
             continue
         default = TrainConfig.model_fields[name].default
         given = TrainConfig(**{name: fields[name]}).model_dump()[name] if name in fields else default
@@ -409,6 +415,8 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
         # The list's own last kernel stays the last one, however many layers come before it.
         sizes = list(given[:-1] if letter == "f" and length != len(given) else given)[:length]
         sizes += [None] * (length - len(sizes))
+        if rest is not None:
+            sizes, last = [rest] * length, last if named_last else rest
         for position, value in entries.items():
             if position < length:
                 sizes[position] = value

@@ -135,7 +135,7 @@ def _check_constraints(space: Space, line: int) -> None:
 
 def _check_name(path: Path, line: int, name: str) -> None:
     if not is_entry(name) and name not in TrainConfig.model_fields and name != "depth":
-        known = [*TrainConfig.model_fields, "n1", "n2", "f1", "f_last", "depth"]
+        known = [*TrainConfig.model_fields, "n1", "n2", "f1", "f_last", "n_rest", "f_rest", "depth"]
         raise ConfigError(f"{path}:{line}: {unknown_name('field', name, known)}")
 
 

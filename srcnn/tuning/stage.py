@@ -1,11 +1,11 @@
-"""One run of Ray Tune within a search: the search itself, or the confirmation of what it found."""
+"""One run of Ray Tune: a search, the confirmation of what it found, or the cells of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray import tune
@@ -16,45 +16,64 @@ from srcnn.config import TrainConfig
 from srcnn.errors import SearchError
 from srcnn.tuning.callback import SearchCallback, error_line, outcome, trial_name
 from srcnn.tuning.objective import OBJECTIVES
-from srcnn.tuning.plan import EPOCHS, Plan
 from srcnn.tuning.result import Row
 from srcnn.tuning.scheduler import PerScale
 from srcnn.tuning.tracking import Tracker
 from srcnn.tuning.trainable import NETWORK_FILE, ScaleData, run_trial
 
-__all__ = ["Stage", "run_stage", "slots"]
+__all__ = ["EPOCHS", "Stage", "Workers", "run_stage", "slots"]
+
+EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs, each keeping a third, lie at 2 and 6
 
 
 @dataclass(frozen=True)
 class Stage:
     """What to run."""
 
-    name: str  #: ``search`` or ``confirm``, a tag of its runs
+    name: str  #: ``search``, ``confirm`` or ``table``, a tag of its runs
     folder: Path  #: of Tune's state
     trials: int
     searcher: Searcher
     stopping: str  #: the scheduler's name
+    scales: tuple[int, ...]
+    latency: bool = False  #: whether trials time their network
 
 
-def _gpus(plan: Plan) -> float:
-    if plan.settings.gpus_per_trial is not None:
-        return plan.settings.gpus_per_trial
+class Workers(Protocol):
+    """What a trial gets, and how many run at a time; settings have these fields."""
+
+    @property
+    def gpus_per_trial(self) -> float | None:
+        """None: 1 if there are any."""
+
+    @property
+    def cpus_per_trial(self) -> int:
+        """Cores, and threads."""
+
+    @property
+    def max_concurrent(self) -> int | None:
+        """None: as many as fit."""
+
+
+def _gpus(workers: Workers) -> float:
+    if workers.gpus_per_trial is not None:
+        return workers.gpus_per_trial
     return 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
 
 
-def slots(plan: Plan) -> int:
+def slots(workers: Workers) -> int:
     """Trials that run at a time on the cluster that is up."""
-    there, gpus = ray.cluster_resources(), _gpus(plan)
-    fit = int(there.get("CPU", 1) // plan.settings.cpus_per_trial)
+    there, gpus = ray.cluster_resources(), _gpus(workers)
+    fit = int(there.get("CPU", 1) // workers.cpus_per_trial)
     if gpus:
         fit = min(fit, int(there.get("GPU", 0) / gpus))
-    return max(1, min(fit, plan.settings.max_concurrent or fit))
+    return max(1, min(fit, workers.max_concurrent or fit))
 
 
 def run_stage(
-    plan: Plan,
+    workers: Workers,
     stage: Stage,
-    data: Mapping[int, ScaleData],
+    data: Mapping[int | str, ScaleData],
     tracker: Tracker,
     tags: dict[str, str],
     *,
@@ -62,39 +81,42 @@ def run_stage(
 ) -> list[Row]:
     """Run the trials of a stage, or go on with them.
 
+    Args:
+        workers: what a trial gets.
+        stage: what to run.
+        data: by a trial's key ``data``, or by its scale where it has none.
+        tracker: with its search open.
+        tags: of every trial's run.
+        resume: go on with what the stage's folder holds, if it holds anything.
+
     Raises:
         SearchError: a trial asks for more than the cluster has.
     """
-    settings, gpus, there = plan.settings, _gpus(plan), ray.cluster_resources()
-    for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", settings.cpus_per_trial)):
+    gpus, there = _gpus(workers), ray.cluster_resources()
+    for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", workers.cpus_per_trial)):
         if wanted > there.get(kind, 0):  # Tune would wait for ever
             raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
     trainable = tune.with_resources(
         tune.with_parameters(
             run_trial,
             data=data,
-            threads=settings.cpus_per_trial,
+            threads=workers.cpus_per_trial,
             gpu=gpus > 0,
-            latency="latency" in settings.objectives,
+            latency=stage.latency,
         ),
-        {"cpu": settings.cpus_per_trial, "gpu": gpus},
+        {"cpu": workers.cpus_per_trial, "gpu": gpus},
     )
     path = str(stage.folder)
     if resume and tune.Tuner.can_restore(path):
         tuner = tune.Tuner.restore(path, trainable, resume_unfinished=True)
     else:
-        dataset = {
-            "name": plan.training.name,
-            "digest": plan.training.digest,
-            "images": str(len(plan.training)),
-        }
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=stage.searcher,
-                scheduler=PerScale(stage.stopping, plan.space.scales, EPOCHS),
+                scheduler=PerScale(stage.stopping, stage.scales, EPOCHS),
                 num_samples=stage.trials,
-                max_concurrent_trials=settings.max_concurrent,
+                max_concurrent_trials=workers.max_concurrent,
                 reuse_actors=True,
                 trial_name_creator=_short_name,
                 trial_dirname_creator=_short_name,
@@ -102,7 +124,9 @@ def run_stage(
             run_config=tune.RunConfig(
                 name=stage.folder.name,
                 storage_path=str(stage.folder.parent),
-                callbacks=[SearchCallback(tracker, tags, dataset, stage.name, stage.trials)],
+                callbacks=[
+                    SearchCallback(tracker, tags, {k: d.source for k, d in data.items()}, stage.name, stage.trials)
+                ],
                 # num_to_keep also makes Tune write its own state at every checkpoint, so that a kill loses nothing.
                 checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
                 failure_config=tune.FailureConfig(max_failures=2),

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,23 +43,24 @@ class ScaleData:
 
     training: TrainingData
     validation: tuple[Degraded, ...]
+    source: Mapping[str, str] = field(default_factory=dict)  #: name, digest and number of the training images
 
 
 def run_trial(
-    trial: Mapping[str, Any], data: Mapping[int, ScaleData], threads: int, gpu: bool, latency: bool = False
+    trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], threads: int, gpu: bool, latency: bool = False
 ) -> None:
     """Train one configuration, reporting to Tune; goes on from the trial's checkpoint if it has one.
 
     Args:
         trial: what `StudySearcher.suggest` gave.
-        data: by scale; shared between all trials of a machine, read-only.
+        data: by the trial's key ``data``, else by its scale; shared between all trials of a machine, read-only.
         threads: CPU threads of this trial.
         gpu: whether Tune gave this trial a GPU; else it runs on the CPU even where there are some.
         latency: whether to report how long the network takes for an image.
     """
     torch.set_num_threads(threads)
     config = TrainConfig.from_json(trial["train"])
-    shared = data[config.scale]
+    shared = data[trial.get("data", config.scale)]
     resumed = tune.get_checkpoint()
     state = None if resumed is None else _last_state(resumed)
     curve = [] if state is None else list(state.numbers["curve"])
