@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from srcnn.errors import DataError, unknown_name
 from srcnn.images import list_images, read_image
 
-__all__ = ["SETS", "ImageSet", "KnownSet", "NamedImage", "data_root", "load", "locate", "split", "verify"]
+__all__ = ["SETS", "ImageSet", "KnownSet", "NamedImage", "data_root", "load", "locate", "split", "verify", "without"]
 
 NamedImage = tuple[str, NDArray[np.uint8]]
 
@@ -175,6 +175,13 @@ def split(images: ImageSet, validation: int, seed: int) -> tuple[ImageSet, Image
         for wanted in (False, True)
     )
     return ImageSet(f"{images.name}[train]", train, images.skipped), ImageSet(f"{images.name}[validation]", out)
+
+
+def without(images: ImageSet, held_out: ImageSet) -> ImageSet:
+    """The images of a set whose pixels are not among those held out, whatever their names."""
+    known = {_pixels(image) for _, image in held_out.images}
+    left = tuple(pair for pair in images.images if _pixels(pair[1]) not in known)
+    return images if len(left) == len(images) else ImageSet(f"{images.name}[train]", left, images.skipped)
 
 
 def verify(name: str, root: Path | None = None) -> list[str]:

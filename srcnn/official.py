@@ -18,7 +18,19 @@ from srcnn.config import ModelConfig
 from srcnn.errors import CheckpointError, ConfigError
 from srcnn.model import SRCNN
 
-__all__ = ["load_official"]
+__all__ = ["load_official", "official_file"]
+
+
+def official_file(folder: str, scale: int, root: Path) -> Path | None:
+    """The authors' file of a network such as ``9-5-5(ImageNet)``; None if it is not there.
+
+    It lies in ``weights/srcnn-official`` below the data root, where ``experiments/data.py`` puts it, or beside the root.
+    """
+    for place in (root, root.parent):
+        path = place / "weights" / "srcnn-official" / folder / f"x{scale}.mat"
+        if path.is_file():
+            return path
+    return None
 
 
 def _side(count: int, path: Path, field: str) -> int:

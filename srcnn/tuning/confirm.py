@@ -151,7 +151,9 @@ def confirmation(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> S
     settings = plan.settings
     budget = settings.confirm_budget or settings.budget
     trials = []
-    for offset in range(1, (seeds or settings.confirm_seeds) + 1):  # seed by seed: a confirmation that is cut short is even
+    for offset in range(
+        1, (seeds or settings.confirm_seeds) + 1
+    ):  # seed by seed: a confirmation that is cut short is even
         for row in _candidates(plan, rows):
             config = row.config.replace(
                 seed=(settings.seed + offset) % 2**31, pixels=budget, epoch_pixels=budget / EPOCHS

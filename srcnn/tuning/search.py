@@ -27,13 +27,14 @@ from srcnn.tuning.pareto import draw_front, front, front_csv
 from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.result import Row, SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.searcher import StudySearcher
-from srcnn.tuning.settings import SearchSettings, save_settings
+from srcnn.tuning.settings import save_settings
 from srcnn.tuning.stage import EPOCHS, Stage, run_stage, slots
-from srcnn.tuning.tracking import Tracker, environment_tags
+from srcnn.tuning.tracking import Tracker, environment_tags, open_tracker
 from srcnn.tuning.trainable import ScaleData
 
 __all__ = ["EPOCHS", "FAILURES", "Plan", "plan_search", "run_search"]
 
+_MEASURING = 20.0  # seconds of a time budget for the test images and the registry
 FAILURES = 10  #: so many failures in a row with one cause end a search
 
 
@@ -53,7 +54,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     if not resume and settings.folder.exists():
         raise SearchError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
     be_quiet()
-    tracker = Tracker(_absolute(settings.tracking_uri), _artifacts(settings))
+    tracker = open_tracker(settings.tracking_uri)
     save_settings(settings)
     tags = {
         **environment_tags(),
@@ -69,7 +70,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             tracker.open_search(settings.name, tags, dict(settings))
             data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
-            found = _run_stages(plan, data, tracker, tags, resume)
+            found = _run_stages(plan, data, tracker, tags, resume, time.perf_counter() - started)
             if not found.interrupted:
                 found = _measure(plan, tracker, found)
         result = SearchResult(
@@ -92,21 +93,6 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     finally:
         if tracker.parent_id:
             tracker.close_search(status)
-
-
-def _absolute(uri: str) -> str:
-    """Trials and later commands run elsewhere: a relative SQLite path becomes absolute."""
-    prefix = "sqlite:///"
-    return prefix + str(Path(uri.removeprefix(prefix)).expanduser().resolve()) if uri.startswith(prefix) else uri
-
-
-def _artifacts(settings: SearchSettings) -> Path | None:
-    uri = settings.tracking_uri
-    return (
-        Path(uri.removeprefix("sqlite:///")).expanduser().resolve().parent / "artifacts"
-        if uri.startswith("sqlite:///")
-        else None
-    )
 
 
 def _scale_data(plan: Plan, scale: int) -> ScaleData:
@@ -152,12 +138,18 @@ class _SameFailure:
 
 
 def _run_stages(
-    plan: Plan, data: Mapping[int | str, ScaleData], tracker: Tracker, tags: dict[str, str], resume: bool
+    plan: Plan,
+    data: Mapping[int | str, ScaleData],
+    tracker: Tracker,
+    tags: dict[str, str],
+    resume: bool,
+    spent: float,
 ) -> _Found:
     settings, failures = plan.settings, _SameFailure()
     deadline = None
     if settings.time_budget is not None:
-        deadline = Deadline(settings.time_budget, confirmations(plan) if settings.confirm else {}, slots(settings))
+        left = max(settings.time_budget / 2, settings.time_budget - spent - _MEASURING)
+        deadline = Deadline(left, confirmations(plan) if settings.confirm else {}, slots(settings))
     searcher = StudySearcher(
         plan.space,
         settings.seed,

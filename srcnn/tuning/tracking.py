@@ -27,7 +27,7 @@ from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
 
-__all__ = ["EXPERIMENT", "Tracker", "environment_tags", "flat_params", "ui_command"]
+__all__ = ["EXPERIMENT", "Tracker", "environment_tags", "flat_params", "open_tracker", "ui_command"]
 
 EXPERIMENT = "srcnn"
 
@@ -78,6 +78,15 @@ def ui_command(uri: str) -> str:
     beside = Path(sys.executable).with_name("mlflow")  # of this environment, which may not be the shell's
     program = str(beside) if shutil.which("mlflow") != str(beside) and beside.exists() else "mlflow"
     return f"{program} ui --backend-store-uri {uri}"
+
+
+def open_tracker(uri: str) -> Tracker:
+    """The tracker of a store as a person named it; beside a local database lies its folder of artifacts."""
+    prefix = "sqlite:///"
+    if not uri.startswith(prefix):
+        return Tracker(uri)
+    database = Path(uri.removeprefix(prefix)).expanduser().resolve()  # later commands run elsewhere: absolute
+    return Tracker(f"{prefix}{database}", database.parent / "artifacts")
 
 
 @dataclass(frozen=True)
@@ -148,8 +157,16 @@ class Tracker:
 
     def refresh(self) -> None:
         """Learn from the store which trials have a run and how far each was written."""
-        for run in self._search(f"tags.`{_PARENT}` = '{self.parent_id}'"):
+        for run in self.children():
             self._children[run.data.tags[_TRIAL]] = _Child(run.info.run_id, self._last_step(run))
+
+    def children(self) -> list[Run]:
+        """The runs of the trials."""
+        return self._search(f"tags.`{_PARENT}` = '{self.parent_id}'")
+
+    def tag(self, name: str) -> str:
+        """A tag of the search's run; empty if it has none of that name."""
+        return str(self.client.get_run(self.parent_id).data.tags.get(name, ""))
 
     def _search(self, query: str) -> list[Run]:
         runs: list[Run] = []

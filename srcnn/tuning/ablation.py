@@ -1,0 +1,295 @@
+"""The cells of a table, trained: `run_table`. Finished cells are never run again.
+
+A cell is known by a digest of its whole configuration and data, kept as a tag of its MLflow run; what has a finished run is
+left alone, whoever ran it and however the command ended. Cells that a kill interrupted go on from their checkpoints, by
+Tune's own restore of the stage they were in. Test sets are measured when a cell has ended, and no choice follows from them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from srcnn.cache import prepare_cached
+from srcnn.config import Strict
+from srcnn.datasets import data_root
+from srcnn.errors import ConfigError, SearchError, unknown_name
+from srcnn.files import atomic_write
+from srcnn.official import official_file
+from srcnn.patches import degrade_for
+from srcnn.tuning.callback import listening
+from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
+from srcnn.tuning.confirm import Listed
+from srcnn.tuning.stage import Stage, run_stage
+from srcnn.tuning.table import BUDGETS, Budget, Cell, Table, TableImages, cells, load_table, table_files, table_images
+from srcnn.tuning.table_measure import Subject, measure_subjects
+from srcnn.tuning.tracking import Tracker, environment_tags, open_tracker
+from srcnn.tuning.trainable import NETWORK_FILE, ScaleData
+
+__all__ = ["CELL", "ROW", "AblationPlan", "AblationSettings", "plan_table", "run_table"]
+
+CELL, ROW, RECIPE, LENGTH, KIND = "srcnn.cell", "srcnn.row", "srcnn.recipe", "srcnn.length", "srcnn.kind"
+_FINAL = ("DivergenceError", "DeadNetworkError")  # answers of a configuration: it would end so again
+_REPORTS = {"smoke": 2, "cpu": 20, "paper": 100}
+
+
+class AblationSettings(Strict):
+    """A table to be reproduced."""
+
+    table: str = Field(description="a table of search_spaces/paper, or a YAML file of your own")
+    budget: str = Field("cpu", description=f"how long cells are trained: {', '.join(BUDGETS)}")
+    seeds: int | None = Field(None, ge=1, description="runs of each cell; none: the table's")
+    name: str | None = Field(None, description="of the parent run; none: table and budget")
+    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs of one run; none: 1 if there are any")
+    cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one run")
+    max_concurrent: int | None = Field(None, ge=1, description="runs at a time; none: as many as fit")
+    tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
+    storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the runs")
+    address: str | None = Field(None, description="Ray cluster to join; none: this machine alone")
+    data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.budget not in BUDGETS:
+            raise ValueError(unknown_name("budget", self.budget, BUDGETS))
+        return self
+
+
+@dataclass(frozen=True)
+class AblationPlan:
+    """A table that passed every check."""
+
+    settings: AblationSettings
+    path: Path
+    table: Table
+    budget: Budget
+    images: TableImages
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the parent run."""
+        return self.settings.name or f"{self.path.stem}-{self.settings.budget}"
+
+    @property
+    def folder(self) -> Path:
+        """Of the checkpoints and the state."""
+        return Path(self.settings.storage).expanduser().resolve() / self.name
+
+    def key(self, cell: Cell) -> str:
+        """The digest by which a cell is known."""
+        return cell.key(self.images.training[cell.train], self.images.validation)
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """How the run of a table ended."""
+
+    name: str
+    uri: str
+    trained: int  #: cells of this call
+    kept: int  #: cells that were finished before
+    failed: tuple[str, ...]  #: names and causes
+    interrupted: bool
+
+
+def plan_table(settings: AblationSettings) -> AblationPlan:
+    """Load and check everything before anything is started or written.
+
+    Raises:
+        SRCNNError: the table, the budget or the data breaks a rule.
+    """
+    known = table_files()
+    path = known.get(settings.table, Path(settings.table))
+    if not path.is_file():
+        raise ConfigError(unknown_name("table", settings.table, [*known, "all"]))
+    table = load_table(path)
+    if settings.budget not in table.budgets:
+        raise ConfigError(f"budget: {path} has {', '.join(table.budgets)}, but got {settings.budget!r}")
+    budget = table.budgets[settings.budget]
+    images = table_images(table, budget, Path(settings.data_root) if settings.data_root else None)
+    found = cells(table, budget, settings.seeds or budget.seeds, _REPORTS[settings.budget])
+    return AblationPlan(settings, path, table, budget, images, tuple(found))
+
+
+def run_table(plan: AblationPlan, *, listener: Callable[[Any], None] | None = None) -> TableRun:
+    """Train the cells that have no finished run yet, measure them, and measure the authors' networks beside.
+
+    Args:
+        plan: from `plan_table`.
+        listener: called with every `srcnn.tuning.callback.Event`, on this thread.
+
+    Raises:
+        SearchError: a store cannot be used, or a run of that name is no table.
+    """
+    be_quiet()
+    tracker = open_tracker(plan.settings.tracking_uri)
+    validation = plan.images.validation
+    tags = {
+        **environment_tags(),
+        KIND: "table",
+        "protocol": "srcnn",
+        "data.validation": ", ".join(name for name, _ in validation.images),
+    }
+    status = "FAILED"
+    try:
+        with listening(listener), Cluster(plan.settings.address) as cluster:
+            tracker.open_search(plan.name, tags, {**dict(plan.settings), "table": plan.path.stem})
+            if tracker.tag(KIND) != "table":
+                raise SearchError(f"name: {plan.name} is a search, not a table")
+            tracker.log_text(plan.path.read_text(encoding="utf-8"), "table.yaml")
+            before = _finished(tracker)
+            wanted = {plan.key(cell): cell for cell in plan.cells}
+            missing = {key: cell for key, cell in wanted.items() if key not in before}
+            cluster.wait()
+            with Interrupt() as interrupt:
+                _train(plan, missing, tracker, tags, lambda: interrupt.came)
+                if not interrupt.came:
+                    _measure(plan, tracker, tags)
+                interrupted = interrupt.came
+        status = "KILLED" if interrupted else "FINISHED"
+        ended = _finished(tracker)
+        failed = [f"{name}: {cause}" for name, cause in _failures(tracker)]
+        kept = len(wanted) - len(missing)
+        return TableRun(plan.name, tracker.uri, len(ended.keys() & missing.keys()), kept, tuple(failed), interrupted)
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        if tracker.parent_id:
+            tracker.close_search(status)
+
+
+def _finished(tracker: Tracker) -> dict[str, str]:
+    """Cell -> trial, of those that ran to their end or failed of their own configuration."""
+    found = {}
+    for run in tracker.children():
+        tags = run.data.tags
+        final = tags.get("outcome") == "finished" or tags.get("failure", "").startswith(_FINAL)
+        if CELL in tags and final:
+            found[tags[CELL]] = tags["srcnn.trial"]
+    return found
+
+
+def _failures(tracker: Tracker) -> list[tuple[str, str]]:
+    return [
+        (run.info.run_name or "", run.data.tags.get("failure", ""))
+        for run in tracker.children()
+        if run.data.tags.get("outcome") == "failed"
+    ]
+
+
+def _train(
+    plan: AblationPlan, missing: dict[str, Cell], tracker: Tracker, tags: dict[str, str], stop: Callable[[], bool]
+) -> None:
+    """Go on with the stage that was interrupted, if there is one, and then run what is left in a new one."""
+    stages = sorted(plan.folder.glob("run-*"))
+    if stages and not (stages[-1] / "done").exists():
+        left = json.loads((stages[-1] / "cells.json").read_text(encoding="utf-8"))
+        known = {plan.key(cell): cell for cell in plan.cells}
+        # Settings may have changed since: what Tune would go on with must still be asked for.
+        if all(key in known for key in left) and any(key in missing for key in left):
+            _stage(plan, stages[-1], [known[key] for key in left], tracker, tags, resume=True)
+            done = _finished(tracker)
+            missing = {key: cell for key, cell in missing.items() if key not in done}
+    if missing and not stop():
+        folder = plan.folder / f"run-{len(stages) + 1:03}"
+        folder.mkdir(parents=True)
+        with atomic_write(folder / "cells.json") as file:
+            file.write_text(json.dumps(list(missing)), encoding="utf-8")
+        _stage(plan, folder, list(missing.values()), tracker, tags, resume=False)
+
+
+def _stage(
+    plan: AblationPlan, folder: Path, wanted: Sequence[Cell], tracker: Tracker, tags: dict[str, str], *, resume: bool
+) -> None:
+    trials = [_trial(plan, cell) for cell in wanted]
+    data: dict[int | str, ScaleData] = {}
+    for cell in wanted:
+        if _data_key(cell) not in data:
+            data[_data_key(cell)] = _data(plan, cell)
+    scales = tuple(sorted({cell.scale for cell in wanted}))
+    stage = Stage("table", folder / "tune", len(trials), Listed(trials), "none", scales)
+    rows = run_stage(plan.settings, stage, data, tracker, tags, resume=resume)
+    if all(row.outcome in ("finished", "failed") for row in rows):
+        (folder / "done").touch()
+    tracker.refresh()  # a restored callback wrote with a tracker of its own
+
+
+def _data_key(cell: Cell) -> str:
+    return f"{cell.train} x{cell.scale} {cell.config.color} {cell.config.protocol}"
+
+
+def _data(plan: AblationPlan, cell: Cell) -> ScaleData:
+    images, config = plan.images.training[cell.train], cell.config
+    return ScaleData(
+        prepare_cached(images, cell.scale, color=config.color, protocol=config.protocol),
+        tuple(
+            degrade_for(config.protocol, image, cell.scale, config.color, name)
+            for name, image in plan.images.validation.images
+        ),
+        images.source,
+    )
+
+
+def _trial(plan: AblationPlan, cell: Cell) -> dict[str, Any]:
+    length = f"{cell.length / 1e6:g}M" if plan.budget.unit == "pixels" else f"{cell.length:g} epochs"
+    by = f" ({cell.recipe})" if len(plan.table.recipes) > 1 else ""
+    return {
+        "params": {"row": cell.row, "recipe": cell.recipe},
+        "train": cell.config.model_dump_json(),
+        "scale": cell.scale,
+        "baseline": True,
+        "data": _data_key(cell),
+        "name": f"{cell.row}{by} x{cell.scale} {length}",
+        "tags": {CELL: plan.key(cell), ROW: cell.row, RECIPE: cell.recipe, LENGTH: f"{cell.length:g}"},
+    }
+
+
+def _measure(plan: AblationPlan, tracker: Tracker, tags: dict[str, str]) -> None:
+    """Test figures of every finished cell that has none, of the authors' networks and of bicubic."""
+    runs = {run.data.tags["srcnn.trial"]: run for run in tracker.children()}
+    ours = {plan.key(cell) for cell in plan.cells}
+    subjects = {}
+    for trial, run in runs.items():
+        measured = any(name.startswith("test/") for name in run.data.metrics)
+        if run.data.tags.get("outcome") == "finished" and run.data.tags.get(CELL) in ours and not measured:
+            checkpoint = _checkpoint(plan.folder, trial)
+            if checkpoint is not None:
+                subjects[trial] = Subject(int(run.data.params["scale"]), checkpoint)
+    for key, row, subject in _given(plan):
+        if key not in runs or runs[key].info.status != "FINISHED":
+            tracker.start_trial(key, key, {"row": row, "scale": subject.scale}, {**tags, ROW: row}, _NO_DATA)
+            subjects[key] = subject
+    for trial, figures in measure_subjects(subjects, plan.images.test, plan.table.measure).items():
+        tracker.log_figures(trial, {f"test/{name}": value for name, value in figures.items()})
+        if trial not in runs or runs[trial].data.tags.get(CELL) is None:
+            tracker.end_trial(trial, "FINISHED", {"outcome": "given"})
+
+
+_NO_DATA = {"name": "none", "digest": "none", "images": "0"}
+
+
+def _given(plan: AblationPlan) -> Iterable[tuple[str, str, Subject]]:
+    """(key, row, network) of what nobody trains here: plain bicubic and the authors' networks, where they are."""
+    for scale in plan.table.scales:
+        yield f"bicubic x{scale}", "bicubic", Subject(scale)
+        for row in plan.table.rows:
+            path = _official(plan, row.official, scale)
+            if path is not None:
+                yield f"official {row.name} x{scale}", row.name, Subject(scale, path, official=True)
+
+
+def _official(plan: AblationPlan, folder: str | None, scale: int) -> Path | None:
+    """The authors' file; None: there is none for the row, or nobody fetched it."""
+    return None if folder is None else official_file(folder, scale, data_root(plan.settings.data_root))
+
+
+def _checkpoint(folder: Path, trial: str) -> Path | None:
+    found = sorted(folder.glob(f"run-*/tune/{trial}/checkpoint_*/{NETWORK_FILE}"))
+    return found[-1] if found else None
