@@ -214,7 +214,7 @@ class _Run:
     def _begin_fine_tuning(self, plane_weights: Tensor) -> None:
         """From here on the loss covers every plane; everything changes in place, where a recorded step looks for it.
 
-        Moments start anew, as in a run of its own: Adam would hold the silent planes' zeros for long experience, and move
+        Moments start anew, as in a run of its own: Adam would take the silent planes' zeros for long experience, and move
         their weights several times as fast as the rate says.
         """
         plane_weights.fill_(1.0)
