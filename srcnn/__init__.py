@@ -10,6 +10,7 @@ Importing this package loads neither Ray, Optuna nor MLflow.
 """
 
 from srcnn.checkpoint import load_network, save_network
+from srcnn.color_score import score_planes
 from srcnn.config import ModelConfig, TrainConfig
 from srcnn.datasets import load, split
 from srcnn.evaluate import degrade, evaluate
@@ -30,6 +31,7 @@ __all__ = [
     "load_official",
     "prepare",
     "save_network",
+    "score_planes",
     "split",
 ]
 __version__ = "0.1.0"

@@ -135,6 +135,14 @@ class TrainConfig(ModelConfig):
         "mean",
         description="of the squared errors: mean over pixels, or half their sum per sub-image (Caffe's, the authors')",
     )
+    pretrain: Literal["none", "y", "cbcr"] = Field(
+        "none",
+        # Errors of Cb and Cr are some fifty times smaller than those of Y (squared, after bicubic): alone, at the usual
+        # rate, every step overshoots them and units switch off for good. A learning_rate of 1e-4 learns.
+        description="planes that the loss covers in the first part of a ycbcr run: y, cbcr (wants a fifth of the usual "
+        "learning_rate), or none: all of them",
+    )
+    pretrain_share: float = Field(0.5, gt=0, lt=1, description="share of the run that pre-training takes")
     initialization: Literal["he", "gaussian"] = Field(
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"
     )
@@ -184,6 +192,8 @@ class TrainConfig(ModelConfig):
             raise ValueError(f"step_at: every share must lie between 0 and 1, but got {self.step_at}")
         if self.protocol == "article" and self.color != "y":
             raise ValueError(f"color: the article's protocol knows y alone, but got {self.color!r}")
+        if self.pretrain != "none" and self.color != "ycbcr":
+            raise ValueError(f"pretrain: {self.pretrain} needs color ycbcr, but got {self.color}")
         self._check_patch()
         return self
 

@@ -57,7 +57,7 @@ class EpochResult:
     seconds: float  #: training so far, without validation
     val_psnr: float | None
     val_gain: float | None  #: val_psnr minus that of the bicubic images
-    best_epoch: int  #: epoch of the highest val_psnr so far; the last epoch where there is no validation
+    best_epoch: int  #: epoch of the highest val_psnr so far; the last where there is no validation, or in pre-training
     best_val_psnr: float | None
     network: SRCNN  #: the live network: copy it before going on if it is to be kept
     best_weights: Mapping[str, Tensor]  #: state dict of the network at ``best_epoch``
@@ -132,9 +132,17 @@ class _Run:
             self.steps = math.ceil(config.pixels / self.sampler.pixels_per_step)
             length = config.epoch_pixels or per_epoch * self.sampler.pixels_per_step
             self.epochs = min(self.steps, max(1, round(config.pixels / length)))
+        self.pretraining = 0  # steps whose loss covers the planes of pretrain alone
+        self.plane_weights: Tensor | None = None
+        if config.pretrain != "none":
+            self.pretraining = min(int(config.pretrain_share * self.steps), self.steps - 1)  # some step fine-tunes
+            self.plane_weights = _plane_weights(config)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = SRCNN(config.architecture)
         self.network.initialize(config.initialization, config.init_std, self.generator)
+        if self.plane_weights is not None:
+            _silence(self.network, self.plane_weights)
+            self.plane_weights = self.plane_weights.to(device)
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _make_optimizer(config, self.network)
         self.recorded: RecordedStep | None = None
@@ -165,7 +173,7 @@ class _Run:
 
     def train_epoch(self, on_step: Callable[[int, int, int], None] | None = None) -> EpochResult:
         started = time.perf_counter()
-        end = round(self.steps * (self.epoch + 1) / self.epochs)  # epochs of equal length, whatever the budget
+        end = self._end_of(self.epoch + 1)
         count = end - self.step
         plan = self.sampler.draw(count, self.generator)
         rates = [self.rate_at(step) for step in range(self.step, end)]
@@ -173,6 +181,8 @@ class _Run:
         with arithmetic(search=True, deterministic=self.config.deterministic):
             total = torch.zeros((), device=self.device) if self.recorded is None else self.recorded.load(plan, rates)
             for i, rate in enumerate(rates):
+                if self.plane_weights is not None and self.step == self.pretraining:
+                    self._begin_fine_tuning(self.plane_weights)
                 if self.recorded is None:
                     for group in self.optimizer.param_groups:
                         group["lr"] = rate * group["factor"]
@@ -197,6 +207,21 @@ class _Run:
             )
         return self._result(loss, rate)
 
+    def _end_of(self, epoch: int) -> int:
+        """Steps after an epoch: epochs are of equal length, whatever the budget."""
+        return round(self.steps * epoch / self.epochs)
+
+    def _begin_fine_tuning(self, plane_weights: Tensor) -> None:
+        """From here on the loss covers every plane; everything changes in place, where a recorded step looks for it.
+
+        Moments start anew, as in a run of its own: Adam would take the silent planes' zeros for long experience, and move
+        their weights several times as fast as the rate says.
+        """
+        plane_weights.fill_(1.0)
+        for slots in self.optimizer.state.values():
+            for value in slots.values():
+                value.zero_()
+
     def _step_at(self, batch: Batch, rate: Tensor) -> Tensor:
         """`_train_step` at a rate that lies on the device."""
         for group in self.optimizer.param_groups:
@@ -209,8 +234,10 @@ class _Run:
             output = self.network(batch.x, batch.base)
         mse = F.mse_loss(output.float(), batch.target)
         loss = mse
+        if self.plane_weights is not None:
+            loss = ((output.float() - batch.target).square() * self.plane_weights).mean()
         if self.config.reduction == "euclidean":  # Caffe: half the sum of squares of a sub-image, mean over the batch
-            loss = mse * (0.5 * batch.target[0].numel())
+            loss = loss * (0.5 * batch.target[0].numel())
         for parameter in self.network.parameters():
             parameter.grad = None  # what optimizer.zero_grad() does, at a tenth of its time
         loss.backward()  # type: ignore[no-untyped-call]
@@ -232,7 +259,9 @@ class _Run:
             fast = self.precision == "bf16" and self.config.residual
             with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
                 psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
-        if psnr is None or psnr > self.best_psnr:
+        # The first epoch after pre-training takes the place of any within it, whose other planes nobody has trained.
+        early = 0 < self._end_of(self.best_epoch) <= self.pretraining
+        if psnr is None or psnr > self.best_psnr or early:
             self.best_epoch, self.best_psnr = self.epoch, -math.inf if psnr is None else psnr
             self.best_weights = _copy(self.network.state_dict())
         return EpochResult(
@@ -288,8 +317,29 @@ class _Run:
         self.generator.set_state(state.tensors["generator"])
         self.epoch, self.step = state.numbers["epoch"], state.numbers["step"]
         self.seconds, self.best_epoch = state.numbers["seconds"], state.numbers["best_epoch"]
+        if self.plane_weights is not None and self.step > self.pretraining:
+            self.plane_weights.fill_(1.0)
         best = state.numbers["best_psnr"]
         self.best_psnr = -math.inf if best is None else best
+
+
+def _plane_weights(config: TrainConfig) -> Tensor:
+    """Weights (3, 1, 1) of the planes' squared errors in pre-training."""
+    covered = torch.tensor([1.0, 0.0, 0.0] if config.pretrain == "y" else [0.0, 1.0, 1.0]).view(3, 1, 1)
+    return covered / covered.mean() if config.reduction == "mean" else covered  # a mean is one over covered planes
+
+
+@torch.no_grad()
+def _silence(network: SRCNN, plane_weights: Tensor) -> None:
+    """Zero the last layer's weights of the planes without a loss.
+
+    No gradient reaches them before fine-tuning, so a residual network keeps those planes at the bicubic image. Drawn
+    weights would make them noise that grows with the features of the other planes.
+    """
+    last = network.convolutions[-1].weight
+    for rows, weight in zip(last.chunk(3), plane_weights.flatten().tolist(), strict=True):
+        if not weight:
+            rows.zero_()
 
 
 def _make_optimizer(config: TrainConfig, network: SRCNN) -> torch.optim.Optimizer:

@@ -101,6 +101,15 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
     assert all(torch.equal(value, written.tensors[name]) for name, value in found.tensors.items())
 
 
+def test_a_state_from_before_a_field_existed_has_its_default(tmp_path: Path) -> None:
+    path, written = tmp_path / "state.safetensors", state()
+    fields = written.config.model_dump(mode="json", exclude={"pretrain", "pretrain_share"})
+    about = {"format": "srcnn/1", "kind": "state", "numbers": json.dumps(dict(written.numbers))}
+    tensors = {name: tensor.contiguous() for name, tensor in written.tensors.items()}
+    save_file(tensors, path, {**about, "config": json.dumps(fields)})
+    assert load_state(path).config == written.config
+
+
 def test_writing_again_replaces_the_file(tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
     for number in (1, 2):

@@ -36,6 +36,11 @@ from srcnn.errors import ConfigError
         ({"residual": "perhaps"}, "residual", "'perhaps'"),
         ({"protocol": "matlab"}, "protocol", "'matlab'"),
         ({"reduction": "sum"}, "reduction", "'sum'"),
+        ({"pretrain": "cr", "color": "ycbcr"}, "pretrain", "'cr'"),
+        ({"pretrain": "y"}, "pretrain", "y needs color ycbcr, but got y"),
+        ({"pretrain": "cbcr", "color": "rgb"}, "pretrain", "cbcr needs color ycbcr, but got rgb"),
+        ({"pretrain_share": 0}, "pretrain_share", "0"),
+        ({"pretrain_share": 1}, "pretrain_share", "1"),
         ({"initialization": "zero"}, "initialization", "'zero'"),
         ({"init_std": 0}, "init_std", "0"),
         ({"optimizer": "lion"}, "optimizer", "'lion'"),
@@ -95,6 +100,8 @@ def test_a_broken_rule_names_the_field_and_the_value(fields: dict[str, Any], fie
         {"scale": 2},
         {"scale": 4},
         {"seed": 2**63 - 1},
+        {"pretrain": "cbcr", "pretrain_share": 1e-9, "color": "ycbcr"},
+        {"pretrain_share": 0.3},  # says nothing where there is no pre-training
     ],
     ids=str,
 )
@@ -144,6 +151,7 @@ CONFIGS = [
     ),
     TrainConfig(**preset("paper"), epochs=7),
     TrainConfig(**preset("seed")),
+    TrainConfig(color="ycbcr", pretrain="y", pretrain_share=0.3),
 ]
 
 

@@ -19,10 +19,10 @@ from srcnn.checkpoint import load_state, save_state
 from srcnn.config import TrainConfig
 from srcnn.datasets import load
 from srcnn.errors import CheckpointError, ConfigError, DataError, DeadNetworkError, DivergenceError
-from srcnn.evaluate import Degraded, degrade, score
+from srcnn.evaluate import Degraded, degrade, reconstruct, score
 from srcnn.model import SRCNN
 from srcnn.patches import prepare
-from srcnn.train import EpochResult, TrainState, fit
+from srcnn.train import EpochResult, TrainState, _Run, fit
 
 CPU = torch.device("cpu")
 
@@ -195,6 +195,9 @@ def test_a_layer_with_factor_zero_stays_frozen() -> None:
         {"upsampling": "pixel_shuffle", "patch_size": 24},
         {"upsampling": "pixel_shuffle", "patch_size": 12, "padding": "zeros", "residual": False},
         {"color": "ycbcr"},
+        {"color": "ycbcr", "pretrain": "y", "pretrain_share": 0.4, "optimizer": "muon"},
+        {"color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.25},
+        {"color": "ycbcr", "pretrain": "y", "pretrain_share": 0.8, "optimizer": "sgd", "learning_rate": 0.01},
         {"padding": "zeros", "precision": "fp32"},
         {"stride": 7, "schedule": "step", "clip": 0.1, "augment": False},
         {"pixels": 13_000.0, "schedule": "constant", "initialization": "gaussian", "init_std": 0.05},
@@ -253,6 +256,102 @@ def test_torchs_own_generator_has_no_say() -> None:
     first = weights(next(started(configured())))
     torch.manual_seed(2)
     assert same(weights(next(started(configured()))), first)
+
+
+# Pre-training on some planes
+
+
+@pytest.mark.parametrize("reduction", ["mean", "euclidean"])
+@pytest.mark.parametrize(("pretrain", "covered"), [("y", [0]), ("cbcr", [1, 2])])
+def test_a_step_of_pre_training_follows_the_loss_of_its_planes(
+    pretrain: str, covered: list[int], reduction: str
+) -> None:
+    """The image has one place. The reported loss is that of all planes; those without a loss begin as the bicubic."""
+    rate = 1.0 if reduction == "mean" else 1e-3
+    config = configured(
+        color="ycbcr",
+        pretrain=pretrain,
+        reduction=reduction,
+        patch_size=48,
+        batch_size=2,
+        epochs=2,
+        epoch_pixels=1,
+        augment=False,
+        optimizer="sgd",
+        learning_rate=rate,
+        schedule="constant",
+        warmup=0.0,
+        precision="fp32",
+    )
+    name, image = photos()[0]
+    result = next(fit(config, prepare([(name, image)], 3, color="ycbcr"), device=CPU))
+    network = SRCNN(config.architecture)
+    network.initialize(config.initialization, config.init_std, torch.Generator().manual_seed(config.seed))
+    silent = [c for c in range(3) if c not in covered]
+    with torch.no_grad():
+        network.convolutions[-1].weight[silent] = 0
+    ready = degrade(image, 3, color="ycbcr")
+    x, target = (torch.from_numpy(plane.transpose(2, 0, 1))[None] for plane in (ready.bicubic, ready.target))
+    squares = (network.train()(x) - target[..., 2:-2, 2:-2]).square()
+    assert result.loss == pytest.approx(float(squares.detach().mean()), rel=1e-5)
+    loss = squares[:, covered].mean() if reduction == "mean" else squares[:, covered].sum() / 2
+    loss.backward()
+    for after, before in zip(result.network.parameters(), network.parameters(), strict=True):
+        assert before.grad is not None
+        step = -rate * before.grad
+        torch.testing.assert_close(
+            after.detach() - before.detach(), step, rtol=1e-3, atol=float(step.abs().max()) * 1e-3
+        )
+
+
+@pytest.mark.parametrize("upsampling", ["bicubic", "pixel_shuffle"])
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
+@pytest.mark.parametrize(("pretrain", "covered"), [("y", [0]), ("cbcr", [1, 2])])
+def test_planes_without_a_loss_stay_the_bicubic_until_fine_tuning(
+    pretrain: str, covered: list[int], optimizer: str, upsampling: str
+) -> None:
+    config = configured(
+        color="ycbcr", pretrain=pretrain, optimizer=optimizer, upsampling=upsampling, patch_size=24, learning_rate=1e-3
+    )
+    ready = degrade(photos()[2][1], 3, color="ycbcr")
+    for result in started(config):
+        moved = np.abs(reconstruct(result.network, ready) - ready.bicubic).max(axis=(0, 1)) > 0
+        assert np.isfinite(result.loss)
+        assert moved.tolist() == [c in covered or result.epoch > 2 for c in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("share", "steps"), [(0.5, [10, 20, 10, 20]), (0.6, [10, 20, 6, 16]), (0.01, [10, 20, 30, 40])]
+)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_fine_tuning_begins_with_new_moments(share: float, steps: list[int], recorded: bool) -> None:
+    """Adam counts its steps; epochs have ten. A share of 0.01 is less than one step, and so is none."""
+    config = configured(color="ycbcr", pretrain="y", pretrain_share=share, epoch_pixels=2560)
+    counts = [int(r.state().tensors["optimizer.0.step"]) for r in started(config, recorded=recorded)]
+    assert counts == steps
+
+
+def test_an_epoch_within_pre_training_is_not_the_best() -> None:
+    """The run learns in pre-training and is spoilt after it, so a plain maximum would lie within."""
+    fields = {"color": "ycbcr", "pretrain": "y", "optimizer": "sgd", "schedule": "step", "step_factor": 1e-30}
+    config = configured(**fields, epochs=6, learning_rate=0.02, warmup=0.0, step_at=(0.01,))
+    kept = None
+    for result in started(config, validate=True):
+        assert result.best_val_psnr is not None
+        if result.epoch == 3:
+            assert result.best_epoch == 3  # the latest, as long as there is none after
+            assert result.best_val_psnr == result.val_psnr
+            state = result.state()
+            spoilt = {**state.tensors, "network.layers.2.bias": torch.full((3,), 0.2)}
+            kept = replace(state, tensors=spoilt)
+            best = result.best_val_psnr
+    assert kept is not None
+    results = list(started(config, validate=True, state=kept))
+    assert results[0].best_epoch == 4
+    assert results[-1].best_epoch > 3
+    figures = [r.val_psnr for r in results if r.val_psnr is not None]
+    assert max(figures) < best
+    assert results[-1].best_val_psnr == max(figures)
 
 
 # Schedules: epochs of one step each, so that every step's rate is seen
@@ -431,8 +530,37 @@ def test_a_recorded_step_does_what_a_plain_one_does(optimizer: str) -> None:
         torch.testing.assert_close(recorded[-1].network.state_dict()[name], weight, rtol=1e-4, atol=1e-6)
 
 
-def test_a_recorded_run_resumes_bit_for_bit() -> None:
-    config = configured(epochs=4)
+def test_a_recorded_step_follows_the_planes_of_the_loss() -> None:
+    """What the boundary changes, it changes in place: a recorded step goes on reading the same tensors."""
+    config = configured(color="ycbcr", pretrain="cbcr", pretrain_share=0.6, optimizer="muon")
+    plain = list(started(config))
+    recorded = list(started(config, recorded=True))
+    assert [r.loss for r in recorded] == pytest.approx([r.loss for r in plain], rel=1e-5)
+    for name, weight in plain[-1].network.state_dict().items():
+        torch.testing.assert_close(recorded[-1].network.state_dict()[name], weight, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
+def test_the_boundary_of_pre_training_moves_no_tensor(optimizer: str) -> None:
+    config = configured(color="ycbcr", pretrain="y", pretrain_share=0.6, optimizer=optimizer)
+    run = _Run(config, prepare(photos()[:2], 3, color="ycbcr"), (), CPU, None, recorded=True)
+
+    def places() -> list[int]:
+        slots = [value for slots in run.optimizer.state.values() for value in slots.values()]
+        assert run.plane_weights is not None
+        return [tensor.data_ptr() for tensor in (run.plane_weights, *run.network.parameters(), *slots)]
+
+    run.train_epoch()
+    before = places()
+    while run.epoch < run.epochs:
+        run.train_epoch()
+    assert places() == before
+    assert run.plane_weights is not None and bool((run.plane_weights == 1).all())
+
+
+@pytest.mark.parametrize("fields", [{}, {"color": "ycbcr", "pretrain": "y", "pretrain_share": 0.1}])
+def test_a_recorded_run_resumes_bit_for_bit(fields: dict[str, Any]) -> None:
+    config = configured(epochs=4, **fields)
     whole = list(started(config, recorded=True))
     first = next(iter(started(config, recorded=True)))
     rest = list(started(config, recorded=True, state=first.state()))
