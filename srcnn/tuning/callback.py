@@ -22,7 +22,17 @@ from srcnn.tuning.trainable import NETWORK_FILE
 
 __all__ = ["Event", "SearchCallback", "error_line", "listening", "outcome", "trial_name"]
 
-_LOGGED = ("loss", "learning_rate", "val_psnr", "val_gain", "pixels", "train_seconds", "epoch_seconds", METRIC)
+_LOGGED = (
+    "loss",
+    "learning_rate",
+    "val_psnr",
+    "val_gain",
+    "pixels",
+    "train_seconds",
+    "epoch_seconds",
+    "latency_ms",
+    METRIC,
+)
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,18 @@ run is stood for by the nearest that was. Replays of such a table are therefore 
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.curves import Curve, CurveTable
 from srcnn.tuning.objective import FAILED, METRIC
-from srcnn.tuning.space import Categorical, Space, Value
-from srcnn.tuning.space_file import load_space
-from srcnn.tuning.tracking import EXPERIMENT
+from srcnn.tuning.runs import children_of, kept_space, open_store, parent_named, parent_runs, reading, values_of
+from srcnn.tuning.space import Space, Value
 
 __all__ = ["past_search"]
-
-_PARENT, _SEARCH, _TRIAL = "mlflow.parentRunId", "srcnn.search", "srcnn.trial"  # the tags of `Tracker`
 
 
 def past_search(name: str, uri: str, scale: int | None = None) -> CurveTable:
@@ -40,42 +33,12 @@ def past_search(name: str, uri: str, scale: int | None = None) -> CurveTable:
         SearchError: the store cannot be read, or has no such search, or that has no curve.
         ConfigError: the search had several scales and none is named, or not this one.
     """
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would make one
-    client = MlflowClient(uri)
-    try:
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        parents = [] if experiment is None else _runs(client, experiment.experiment_id, f"tags.`{_TRIAL}` = 'parent'")
-        known = {run.data.tags.get(_SEARCH, ""): run for run in parents}
-        if experiment is None or name not in known:
-            there = f"there are: {', '.join(known)}" if known else "there is none yet"
-            raise SearchError(f"search: no search {name!r} in {uri}; {there}")
-        parent = known[name]
-        children = _runs(client, experiment.experiment_id, f"tags.`{_PARENT}` = '{parent.info.run_id}'")
-        space = _of_scale(_space(client, parent), children, scale)
+    client = open_store(uri)
+    with reading(uri):
+        parent = parent_named(parent_runs(client), name, uri)
+        children = children_of(client, parent)
+        space = _of_scale(kept_space(client, parent), children, scale)
         return _table(client, space, children, name, uri)
-    except MlflowException as error:
-        raise SearchError(f"tracking-uri: {uri} cannot be read: {str(error).splitlines()[0]}") from None
-
-
-def _runs(client: MlflowClient, experiment: str, query: str) -> list[Run]:
-    runs: list[Run] = []
-    token: str | None = None
-    while True:
-        page = client.search_runs([experiment], query, max_results=1000, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
-
-
-def _space(client: MlflowClient, parent: Run) -> Space:
-    """The space as the search kept it; a search that never ended kept none, and its file is read."""
-    if any(artifact.path == "space.yaml" for artifact in client.list_artifacts(parent.info.run_id)):
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # of one small file
-        with TemporaryDirectory() as folder:
-            return load_space(Path(client.download_artifacts(parent.info.run_id, "space.yaml", folder)))
-    return load_space(Path(parent.data.params.get("space", "")))
 
 
 def _of_scale(space: Space, children: list[Run], scale: int | None) -> Space:
@@ -100,9 +63,7 @@ def _table(client: MlflowClient, space: Space, children: list[Run], name: str, u
     curves: dict[tuple[tuple[str, Value], ...], list[Curve]] = defaultdict(list)
     partial = 0
     for run in ours:
-        params = tuple(
-            (name, _value(space, name, run.data.params[name])) for name in space.parameters if name in run.data.params
-        )
+        params = tuple(values_of(space, run.data.params).items())
         curve, whole = _curve(client, run, epochs)
         partial += not whole
         curves[params].append(curve)
@@ -153,11 +114,3 @@ def _curve(client: MlflowClient, run: Run, epochs: int) -> tuple[Curve, bool]:
         ),
         missing <= 0,
     )
-
-
-def _value(space: Space, name: str, text: str) -> Value:
-    """A value out of the text that MLflow keeps."""
-    parameter = space.parameters[name]
-    if isinstance(parameter, Categorical):
-        return next((choice for choice in parameter.choices if str(choice) == text), text)
-    return int(text) if parameter.type == "int" else float(text)

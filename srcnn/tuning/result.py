@@ -125,15 +125,18 @@ def choices_csv(result: SearchResult) -> str:
             "trial",
             "val_gain",
             *(f"{n}_psnr" for n in result.sets),
+            "val_gain_low",
+            "val_gain_high",
         ]
     )
     for choice in result.choices:
         for place, one in enumerate(choice.ranked, start=1):
+            interval = [f"{one.gain.low:.4f}", f"{one.gain.high:.4f}"]  # of the configuration, beside each of its seeds
             for i, row in enumerate(one.rows):
                 figures = [f"{one.psnr[name][i].mean():.4f}" for name in result.sets]
                 gain = f"{one.gains[i].mean():.4f}"
                 cells = [choice.scale, place, one.name, one.reference, row.config.seed, row.trial_id, gain]
-                writer.writerow([*cells, *figures])
+                writer.writerow([*cells, *figures, *interval])
     return text.getvalue()
 
 

@@ -26,13 +26,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
+from srcnn.tuning.runs import EXPERIMENT, PARENT, SEARCH, TRIAL, every_run
 
 __all__ = ["EXPERIMENT", "Tracker", "environment_tags", "flat_params", "open_tracker", "ui_command"]
-
-EXPERIMENT = "srcnn"
-
-_PARENT = "mlflow.parentRunId"  # MLflow's own tag: its UI nests runs by it
-_SEARCH, _TRIAL = "srcnn.search", "srcnn.trial"
 
 
 def environment_tags() -> dict[str, str]:
@@ -144,13 +140,13 @@ class Tracker:
                 self._experiment_id = experiment.experiment_id
         except (MlflowException, OSError) as error:
             raise SearchError(f"tracking-uri: {self.uri} cannot be opened: {str(error).splitlines()[0]}") from None
-        found = self._search(f"tags.`{_SEARCH}` = '{name}' and tags.`{_TRIAL}` = 'parent'")
+        found = self._search(f"tags.`{SEARCH}` = '{name}' and tags.`{TRIAL}` = 'parent'")
         if found:
             self.parent_id = found[0].info.run_id
             self.client.update_run(self.parent_id, status=RunStatus.to_string(RunStatus.RUNNING))
             self.refresh()
             return True
-        run = self.client.create_run(self._experiment_id, run_name=name, tags={**tags, _SEARCH: name, _TRIAL: "parent"})
+        run = self.client.create_run(self._experiment_id, run_name=name, tags={**tags, SEARCH: name, TRIAL: "parent"})
         self.parent_id = run.info.run_id
         self.client.log_batch(self.parent_id, params=[Param(k, str(v)) for k, v in params.items()])
         return False
@@ -158,25 +154,18 @@ class Tracker:
     def refresh(self) -> None:
         """Learn from the store which trials have a run and how far each was written."""
         for run in self.children():
-            self._children[run.data.tags[_TRIAL]] = _Child(run.info.run_id, self._last_step(run))
+            self._children[run.data.tags[TRIAL]] = _Child(run.info.run_id, self._last_step(run))
 
     def children(self) -> list[Run]:
         """The runs of the trials."""
-        return self._search(f"tags.`{_PARENT}` = '{self.parent_id}'")
+        return self._search(f"tags.`{PARENT}` = '{self.parent_id}'")
 
     def tag(self, name: str) -> str:
         """A tag of the search's run; empty if it has none of that name."""
         return str(self.client.get_run(self.parent_id).data.tags.get(name, ""))
 
     def _search(self, query: str) -> list[Run]:
-        runs: list[Run] = []
-        token: str | None = None
-        while True:
-            page = self.client.search_runs([self._experiment_id], query, max_results=1000, page_token=token)
-            runs += page
-            token = page.token
-            if not token:
-                return runs
+        return every_run(self.client, self._experiment_id, query)
 
     def _last_step(self, run: Run) -> int:
         if "objective" not in run.data.metrics:
@@ -196,7 +185,7 @@ class Tracker:
         if child is not None:
             self.client.update_run(child.run_id, status=RunStatus.to_string(RunStatus.RUNNING))
             return
-        own = {_PARENT: self.parent_id, _TRIAL: trial_id}
+        own = {PARENT: self.parent_id, TRIAL: trial_id}
         run = self.client.create_run(self._experiment_id, run_name=name, tags={**tags, **own})
         self._children[trial_id] = _Child(run.info.run_id, 0)
         self.client.log_batch(run.info.run_id, params=[Param(k, str(v)) for k, v in params.items()])
@@ -252,7 +241,7 @@ class Tracker:
 
     def close_search(self, status: str) -> list[str]:
         """End the parent run and every child that is still RUNNING (as KILLED); returns the latter's names."""
-        left = self._search(f"tags.`{_PARENT}` = '{self.parent_id}' and attributes.status = 'RUNNING'")
+        left = self._search(f"tags.`{PARENT}` = '{self.parent_id}' and attributes.status = 'RUNNING'")
         for run in left:
             self.client.set_terminated(run.info.run_id, "KILLED")
         self.client.set_terminated(self.parent_id, status)

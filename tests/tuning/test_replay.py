@@ -271,7 +271,7 @@ def test_a_past_search_is_read_from_mlflow(tmp_path: Path, space: Space) -> None
     trace = replay(table, METHODS["ours"], 2, seed=1)
     assert trace.steps[-1].regret == pytest.approx(0)
     assert trace.nearest > 0
-    with pytest.raises(SearchError, match=r"no search 'other'.*there are: mine"):
+    with pytest.raises(SearchError, match=r"search 'other' does not exist.*there are: mine"):
         past_search("other", uri)
     with pytest.raises(ConfigError, match="scale: must be one of the search's, 3, but got 2"):
         past_search("mine", uri, 2)

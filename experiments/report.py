@@ -1,0 +1,69 @@
+"""The report of a search out of MLflow: tables and figures as Markdown, one HTML page, PNG, CSV and LaTeX.
+
+    python experiments/report.py
+    python experiments/report.py NAME --out folder
+    python experiments/report.py NAME --tracking-uri http://server:5000 --no-log
+
+It reads the tracking store alone, so it works on any machine that reaches it, of a running search too. The folder becomes
+the artifact folder report of the search's run: MLflow shows report.html there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from srcnn.errors import ConfigError
+from srcnn.tuning.report.build import build, log_report
+from srcnn.tuning.report.gather import UI, find_parent
+from srcnn.tuning.report.write import write
+from srcnn.tuning.runs import SEARCH
+from srcnn.tuning.settings import SearchSettings
+from srcnn.tuning.tracking import ui_command
+
+from _command import Parser, run
+
+_FOLDER = Path("mlruns/reports")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of the search (default: the newest)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"where the files go (default: {_FOLDER}/NAME)")
+    uri = SearchSettings.model_fields["tracking_uri"].default
+    parser.add_argument("--tracking-uri", default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
+    parser.add_argument(
+        "--ui", default=UI, metavar="URL", help=f"where the pages of a local store's runs are (default: {UI})"
+    )
+    parser.add_argument("--no-log", action="store_true", help="leave the run in MLflow as it is")
+    return parser
+
+
+def _main(argv: list[str] | None) -> int:
+    options = _parser().parse_args(argv)
+    if not options.ui.startswith(("http://", "https://")):
+        raise ConfigError(f"--ui: must begin with http:// or https://, but got {options.ui}")
+    parent = find_parent(options.tracking_uri, options.name)
+    name = parent.data.tags.get(SEARCH) or parent.info.run_id
+    folder = options.out or _FOLDER / name
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--out: must be a folder, but {folder} is a file")
+    files = write(build(options.tracking_uri, parent, options.ui), folder)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report of {name}: {files[1]}, and {len(files) - 1} files beside it")
+    if not options.no_log:
+        log_report(options.tracking_uri, parent, folder)
+        console.print(f"kept with its run: {ui_command(options.tracking_uri)}")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    return run(lambda: _main(argv), "interrupted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

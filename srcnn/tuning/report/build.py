@@ -1,0 +1,54 @@
+"""Which report belongs to which parent run: `build`, and logging its folder where MLflow's pages show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mlflow.entities import Run
+
+from srcnn.errors import SearchError, unknown_name
+from srcnn.tuning.report.document import Document
+from srcnn.tuning.report.gather import gather
+from srcnn.tuning.report.search_report import search_document
+from srcnn.tuning.runs import KIND, open_store, reading
+
+__all__ = ["KINDS", "build", "log_report"]
+
+ARTIFACT = "report"  # folder of a run's artifacts
+
+
+def _search(uri: str, parent: Run, ui: str) -> Document:
+    return search_document(gather(uri, parent, ui))
+
+
+#: What makes the report of a parent run, by the tag ``srcnn.kind`` of the run; one without the tag is a search.
+KINDS: Mapping[str, Callable[[str, Run, str], Document]] = {"search": _search}
+
+
+def build(uri: str, parent: Run, ui: str) -> Document:
+    """The report of a parent run.
+
+    Args:
+        uri: of the tracking store.
+        parent: the run.
+        ui: address of the pages of runs, where the store itself has none.
+
+    Raises:
+        SearchError: the store cannot be read, or the run is of a kind that has no report.
+    """
+    kind = parent.data.tags.get(KIND, "search")
+    if kind not in KINDS:
+        raise SearchError(unknown_name("kind of report", kind, KINDS))
+    return KINDS[kind](uri, parent, ui)
+
+
+def log_report(uri: str, parent: Run, folder: Path) -> None:
+    """Keep a report's folder as the artifact folder ``report`` of its run.
+
+    Raises:
+        SearchError: the store cannot be written.
+    """
+    client = open_store(uri)
+    with reading(uri):
+        client.log_artifacts(parent.info.run_id, str(folder), ARTIFACT)

@@ -1,0 +1,93 @@
+"""How pictures of a report look: colours that colour-blind readers tell apart, and dashes and markers for print in grey.
+
+The colours are Okabe and Ito's ("Color Universal Design", 2008). A picture is drawn at the size at which a page shows it,
+so its letters are as large as the page's. No state of pyplot is used or changed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize, to_hex
+from matplotlib.figure import Figure
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "DASHES",
+    "DPI",
+    "FONT",
+    "GREEN",
+    "GREY",
+    "MARKERS",
+    "PALETTE",
+    "RED",
+    "WIDTH",
+    "finish",
+    "new_figure",
+    "plain",
+    "shades",
+    "to_png",
+]
+
+BLUE, RED, GREEN, BLACK, GREY = "#0072B2", "#D55E00", "#009E73", "#000000", "#8A8A8A"
+
+#: In the order in which series take them.
+PALETTE = (BLUE, RED, GREEN, "#CC79A7", "#56B4E9", "#E69F00", BLACK)
+#: Of matplotlib, one for each colour; bokeh has the same words for the first four.
+DASHES = ("solid", "dashed", "dotted", "dashdot", (0, (3, 1, 1, 1, 1, 1)), (0, (5, 1)), (0, (1, 1)))
+#: Of matplotlib, one for each colour.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+DPI = 160
+WIDTH = 6.0  #: inches: 960 pixels
+FONT = 9.0  #: points: 20 pixels of 960
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """An empty picture on white, laid out by matplotlib.
+
+    Args:
+        height: in inches.
+        width: in inches.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def finish(axes: Axes) -> None:
+    """One look for all panels: letters of one size, a faint grid, no frame above and on the right."""
+    axes.grid(visible=True, which="major", alpha=0.3, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=FONT)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for label in (axes.xaxis.label, axes.yaxis.label, axes.title):
+        label.set_fontsize(FONT)
+
+
+def plain(text: str) -> str:
+    """A name as matplotlib shows it; between two dollar signs it would read a formula."""
+    return text.replace("$", r"\$")
+
+
+def shades(values: Sequence[float]) -> list[str]:
+    """A colour for each value, from dark blue for the lowest to yellow-brown for the highest, as ``#rrggbb``.
+
+    The map is cividis, made for colour-blind readers, without its lightest part, which white swallows.
+    """
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    scale = Normalize(low, high if high > low else low + 1)
+    return [to_hex(colormaps["cividis"](0.88 * float(scale(value)))) for value in values]
+
+
+def to_png(figure: Figure) -> bytes:
+    """The picture as a PNG file; the same picture gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
