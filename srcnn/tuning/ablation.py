@@ -25,6 +25,7 @@ from srcnn.patches import degrade_for
 from srcnn.tuning.callback import listening
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
 from srcnn.tuning.confirm import Listed
+from srcnn.tuning.runs import KIND
 from srcnn.tuning.stage import Stage, run_stage
 from srcnn.tuning.table import BUDGETS, Budget, Cell, Table, TableImages, cells, load_table, table_files, table_images
 from srcnn.tuning.table_measure import Subject, measure_subjects
@@ -33,7 +34,7 @@ from srcnn.tuning.trainable import NETWORK_FILE, ScaleData
 
 __all__ = ["CELL", "ROW", "AblationPlan", "AblationSettings", "plan_table", "run_table"]
 
-CELL, ROW, RECIPE, LENGTH, KIND = "srcnn.cell", "srcnn.row", "srcnn.recipe", "srcnn.length", "srcnn.kind"
+CELL, ROW, RECIPE, LENGTH = "srcnn.cell", "srcnn.row", "srcnn.recipe", "srcnn.length"
 _FINAL = ("DivergenceError", "DeadNetworkError")  # answers of a configuration: it would end so again
 _REPORTS = {"smoke": 2, "cpu": 20, "paper": 100}
 
@@ -142,9 +143,11 @@ def run_table(plan: AblationPlan, *, listener: Callable[[Any], None] | None = No
             tracker.open_search(plan.name, tags, {**dict(plan.settings), "table": plan.path.stem})
             if tracker.tag(KIND) != "table":
                 raise SearchError(f"name: {plan.name} is a search, not a table")
-            tracker.log_text(plan.path.read_text(encoding="utf-8"), "table.yaml")
             before = _finished(tracker)
             wanted = {plan.key(cell): cell for cell in plan.cells}
+            # A report shows what was asked for last, whatever other cells an edited table has left.
+            tracker.log_text(plan.path.read_text(encoding="utf-8"), "table.yaml")
+            tracker.log_text(json.dumps(list(wanted)), "cells.json")
             missing = {key: cell for key, cell in wanted.items() if key not in before}
             cluster.wait()
             with Interrupt() as interrupt:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
-__all__ = ["Interval", "bootstrap", "bootstrap_difference"]
+__all__ = ["Interval", "bootstrap", "bootstrap_difference", "student"]
 
 _DRAWS = 10_000
 _LEVEL = 0.95
@@ -75,3 +76,12 @@ def bootstrap_difference(
     theirs = mine if paired_seeds else _weights(generator, len(b))
     draws = np.einsum("ds,si,di->d", mine, a, images) - np.einsum("ds,si,di->d", theirs, b, images)
     return _interval(a.mean() - b.mean(), draws)
+
+
+def student(values: NDArray[np.float64]) -> Interval | None:
+    """The mean of a few independent values with Student's interval; None for a single one, which has no spread."""
+    if len(values) < 2:
+        return None
+    half = float(t.ppf(0.5 + _LEVEL / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    mean = float(values.mean())
+    return Interval(mean, mean - half, mean + half)

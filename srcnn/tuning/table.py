@@ -23,6 +23,7 @@ from srcnn.tuning.space_file import compose, plain
 
 __all__ = [
     "BUDGETS",
+    "SAMPLE",
     "Budget",
     "Cell",
     "Claim",
@@ -38,7 +39,7 @@ __all__ = [
 
 FOLDER = Path("search_spaces/paper")
 BUDGETS = ("smoke", "cpu", "paper")
-_SAMPLE = "sample/train", "sample/test"  #: what a smoke test trains and measures on, so that it needs no download
+SAMPLE = "sample/train", "sample/test"  #: what a smoke test trains and measures on, so that it needs no download
 
 
 class Recipe(Strict):
@@ -206,7 +207,7 @@ def cells(table: Table, budget: Budget, seeds: int, reports: int) -> list[Cell]:
                         else:
                             more["epochs"] = int(length)
                         config = table.config(row, recipe, scale, **more)
-                        train = _SAMPLE[0] if budget.sample else row.train or table.train
+                        train = SAMPLE[0] if budget.sample else row.train or table.train
                         found.append(Cell(row.name, recipe, scale, length, config, train))
     return found
 
@@ -256,14 +257,14 @@ def table_images(table: Table, budget: Budget, root: Path | None = None) -> Tabl
         DataError: a set is missing or too small.
     """
     there = data_root(root)
-    hold_out = _SAMPLE[0] if budget.sample else table.hold_out
+    hold_out = SAMPLE[0] if budget.sample else table.hold_out
     pool = load(hold_out, there)
     count = min(table.validation, max(1, len(pool) // 3))
     _, validation = split(pool, count, 123)
-    wanted = {_SAMPLE[0]} if budget.sample else {row.train or table.train for row in table.rows}
+    wanted = {SAMPLE[0]} if budget.sample else {row.train or table.train for row in table.rows}
     training = {name: without(load(name, there), validation) for name in sorted(wanted)}
     for name, images in training.items():
         if not len(images):
             raise DataError(f"{name}: nothing is left to train on once {len(validation)} images are held out")
-    test = (_SAMPLE[1],) if budget.sample else table.test
+    test = (SAMPLE[1],) if budget.sample else table.test
     return TableImages(training, validation, tuple(load(name, there) for name in test))

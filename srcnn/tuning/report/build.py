@@ -11,6 +11,7 @@ from srcnn.errors import SearchError, unknown_name
 from srcnn.tuning.report.document import Document
 from srcnn.tuning.report.gather import gather
 from srcnn.tuning.report.search_report import search_document
+from srcnn.tuning.report.table_report import build_table
 from srcnn.tuning.runs import KIND, open_store, reading
 
 __all__ = ["KINDS", "build", "log_report"]
@@ -23,7 +24,7 @@ def _search(uri: str, parent: Run, ui: str) -> Document:
 
 
 #: What makes the report of a parent run, by the tag ``srcnn.kind`` of the run; one without the tag is a search.
-KINDS: Mapping[str, Callable[[str, Run, str], Document]] = {"search": _search}
+KINDS: Mapping[str, Callable[[str, Run, str], Document]] = {"search": _search, "table": build_table}
 
 
 def build(uri: str, parent: Run, ui: str) -> Document:

@@ -35,7 +35,7 @@ from srcnn.tuning.runs import (
 )
 from srcnn.tuning.space import Space, Value
 
-__all__ = ["OUTCOMES", "UI", "Child", "SearchData", "find_parent", "gather", "parents"]
+__all__ = ["OUTCOMES", "UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
 
 UI = "http://127.0.0.1:5000"  #: where ``mlflow ui`` shows a local store
 OUTCOMES = ("finished", "stopped", "failed", "unfinished")  #: of a trial, in the order of tables
@@ -263,8 +263,8 @@ def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
         params=dict(params),
         metrics=dict(run.data.metrics),
         values=_values(space, params),
-        network=_network(params),
-        curve=_curve(client, run),
+        network=network_of(params),
+        curve=curve_of(client, run),
     )
 
 
@@ -275,7 +275,8 @@ def _values(space: Space | None, params: Mapping[str, str]) -> dict[str, Value]:
         return {}
 
 
-def _network(params: Mapping[str, str]) -> ModelConfig | None:
+def network_of(params: Mapping[str, str]) -> ModelConfig | None:
+    """The network of a run's parameters; None: they are of a version that this one does not know."""
     fields = {k: None if v == "None" else v for k, v in params.items() if k in ModelConfig.model_fields}
     try:
         return ModelConfig(**fields)
@@ -283,7 +284,8 @@ def _network(params: Mapping[str, str]) -> ModelConfig | None:
         return None
 
 
-def _curve(client: MlflowClient, run: Run) -> tuple[tuple[float, float], ...]:
+def curve_of(client: MlflowClient, run: Run) -> tuple[tuple[float, float], ...]:
+    """(training pixels, gain over bicubic on validation in dB) of a run, report by report."""
     if not all(key in run.data.metrics for key in _CURVE):
         return ()
     pixels, gains = (

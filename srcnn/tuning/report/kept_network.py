@@ -1,0 +1,47 @@
+"""The networks that a report looks into: downloaded from their runs, the authors' read from their files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from srcnn.checkpoint import load_network
+from srcnn.datasets import data_root
+from srcnn.errors import SRCNNError
+from srcnn.model import SRCNN
+from srcnn.official import load_official, official_file
+from srcnn.tuning.report.table_data import TableData, Trained
+from srcnn.tuning.runs import open_store
+from srcnn.tuning.trainable import NETWORK_FILE
+
+__all__ = ["authors_network", "best_run", "kept_network"]
+
+
+def best_run(data: TableData, row: str, recipe: str, metric: str) -> Trained | None:
+    """The run of a cell whose network did best on validation; None if none finished."""
+    return max(
+        data.of(row, recipe, metric), key=lambda one: max((gain for _, gain in one.curve), default=0), default=None
+    )
+
+
+def kept_network(data: TableData, run: Trained) -> SRCNN | None:
+    """The network of a run, out of its artifacts; None if it is not there."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # of one small file
+    client = open_store(data.uri)
+    try:
+        with TemporaryDirectory() as folder:
+            path = client.download_artifacts(run.run_id, f"checkpoint/{NETWORK_FILE}", folder)
+            return load_network(Path(path))
+    except (SRCNNError, OSError, ValueError):
+        return None
+    except Exception as error:  # a store's own way to say that there is no such file
+        if "exist" in str(error) or "No such" in str(error):
+            return None
+        raise
+
+
+def authors_network(folder: str | None, scale: int) -> SRCNN | None:
+    """The authors' network of a row; None if nobody fetched it."""
+    path = None if folder is None else official_file(folder, scale, data_root())
+    return None if path is None else load_official(path, scale)

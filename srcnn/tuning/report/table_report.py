@@ -1,0 +1,202 @@
+"""The report of a table: the paper's figures beside ours, what became of its claims, and its pictures."""
+
+from __future__ import annotations
+
+from mlflow.entities import Run
+
+from srcnn.tuning.claims import HOLDS, HOLDS_NOT
+from srcnn.tuning.report import escape
+from srcnn.tuning.report.document import Cell, Document, Figure, Section, Table, Text
+from srcnn.tuning.report.table_crops import crops_figure
+from srcnn.tuning.report.table_data import BICUBIC, TableData, gather_table
+from srcnn.tuning.report.table_figures import budget_figure, convergence_figure, cost_figure
+from srcnn.tuning.report.table_filters import filters_figure
+from srcnn.tuning.statistics import student
+
+__all__ = ["build_table", "table_document"]
+
+Part = Text | Table | Figure
+_PLANES = {"psnr": "PSNR", "article": "PSNR as the article measures"}
+
+
+def build_table(uri: str, parent: Run, ui: str) -> Document:
+    """The report of a table's run. Arguments as `srcnn.tuning.report.build.build`."""
+    return table_document(gather_table(uri, parent, ui))
+
+
+def table_document(data: TableData) -> Document:
+    """The report. It can be made of a table that is half trained, and says so."""
+    table = data.table
+    sections = [
+        Section("Result", _result(data)),
+        Section("Claims", _claims(data)),
+        Section("Image by image", _images(data)),
+        Section("Pictures", _pictures(data)),
+        Section("How it was made", _setting(data)),
+        Section("Runs", (_runs(data),)),
+    ]
+    kept = tuple(Section(s.title, s.parts) for s in sections if s.parts)
+    subtitle = f"{table.question} {data.provenance([one for one in data.trained if one.outcome == 'finished'])}"
+    return Document(f"{table.title} ({data.name})", subtitle, kept)
+
+
+def _head(metric: str) -> str:
+    *place, scale, what = metric.split("/")
+    return f"{'/'.join(place)} {scale}, {_PLANES.get(what, what)}"
+
+
+def _db(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _result(data: TableData) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    unfinished = [one for one in data.trained if one.outcome not in ("finished", "failed")]
+    if data.status != "FINISHED" or unfinished:
+        parts.append(
+            Text(f"**The table is not complete: {len(unfinished)} of {len(data.trained)} runs have not ended.**")
+        )
+    for number, metric in enumerate(data.shown, start=1):
+        parts.append(_metric_table(data, metric, f"{data.name}-{number}"))
+    failed = [one for one in data.trained if one.outcome == "failed"]
+    if failed:
+        said = "\n".join(f"- {escape.markdown(f'{one.name}: {one.failure[:200]}')}" for one in failed[:8])
+        parts.append(Text(f"{len(failed)} runs failed:\n\n{said}"))
+    return tuple(parts)
+
+
+def _metric_table(data: TableData, metric: str, name: str) -> Table:
+    scale = next((int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4")), 3)
+    several = len(data.recipes) > 1
+    official = any((row.name, scale) in data.given for row in data.table.rows)
+    printed = any(data.printed(row.name, metric) is not None for row in data.table.rows)
+    head = ["row", *["recipe"] * several, *["paper"] * printed, *["authors' weights"] * official]
+    head += ["ours [95 %]", *["ours - paper"] * printed, "seeds"]
+    rows: list[tuple[Cell, ...]] = []
+    plain = data.given.get((BICUBIC, scale), {}).get(metric)
+    if plain is not None:
+        blank = [Cell("")] * (several + printed + official)
+        rows.append((Cell("bicubic"), *blank, Cell(_db(plain)), *[Cell("")] * printed, Cell("")))
+    for row in data.table.rows:
+        for recipe in data.recipes or ["ours"]:
+            if recipe not in data.table.trained_by(row):
+                continue
+            runs = data.of(row.name, recipe, metric)
+            figures = data.figures(row.name, recipe, metric)
+            known = data.printed(row.name, metric)
+            theirs = data.given.get((row.name, scale), {}).get(metric)
+            mean = None if figures is None else float(figures.mean())
+            spread = None if figures is None else student(figures.mean(axis=1))
+            ours = _db(mean) + ("" if spread is None else f" [{spread.low:.2f}, {spread.high:.2f}]")
+            gap = "" if mean is None or known is None else f"{mean - known:+.2f}"
+            cells = [Cell(row.name), *[Cell(recipe)] * several, *[Cell(_db(known))] * printed]
+            cells += [Cell(_db(theirs))] * official
+            cells += [Cell(ours, bold=mean is not None), *[Cell(gap)] * printed, Cell(str(len(runs)) if runs else "")]
+            rows.append(tuple(cells))
+    caption = (
+        f"{_head(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
+        f"Source of the paper's figures: {data.table.source}."
+    )
+    return Table(name, tuple(head), tuple(rows), caption)
+
+
+def _claims(data: TableData) -> tuple[Part, ...]:
+    found = data.verdicts()
+    if not found:
+        return ()
+    several = len(data.recipes) > 1
+    rows = []
+    for one in found:
+        since = "" if one.since is None else f"from {data.amount(one.since)}"
+        cells = [Cell(one.claim.text), *[Cell(one.recipe)] * several]
+        cells += [Cell(one.verdict, bold=one.verdict in (HOLDS, HOLDS_NOT)), Cell(one.evidence), Cell(since)]
+        rows.append(tuple(cells))
+    head = ("claim", *["recipe"] * several, "verdict", "evidence [95 %]", "held")
+    text = Text(
+        "Differences are means over seeds and images with the interval of a paired bootstrap over both; a claim that a printed "
+        "figure is reached takes seeds alone. A verdict needs an interval on one side of the bound, networks that have half of "
+        "the paper's gain over bicubic (Y on Set5 and Set14), and must survive another step like the last: the change of the "
+        "difference from the last budget but one to the last must not, added once more, carry it across the bound. Where one of "
+        "these fails, the verdict is: not enough training to say."
+    )
+    return (text, Table(f"{data.name}-claims", head, tuple(rows), f"Tested after {data.amount(data.longest)}."))
+
+
+def _images(data: TableData) -> tuple[Part, ...]:
+    """A table for every shown metric of a set that fits a page."""
+    parts: list[Part] = []
+    for metric in data.shown:
+        scale = next((int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4")), 3)
+        plain = data.given.get((BICUBIC, scale), {})
+        images = sorted(name for name in plain if name.startswith(f"{metric}/"))
+        if not images or len(images) > 14:
+            continue
+        recipe = (data.recipes or ["ours"])[0]
+        rows_of = [row for row in data.table.rows if data.of(row.name, recipe, metric)]
+        theirs = [row for row in rows_of if (row.name, scale) in data.given]
+        single = len(rows_of) == 1 and any(row.paper.get(images[0]) for row in rows_of)
+        head = ["image", "bicubic", *["paper"] * (single and not data.budget.sample)]
+        head += [f"authors' {row.name}" for row in theirs] + [f"ours, {row.name}" for row in rows_of]
+        rows = []
+        for image in images:
+            cells = [Cell(image.rsplit("/", 1)[1]), Cell(_db(plain[image]))]
+            if single and not data.budget.sample:
+                cells.append(Cell(_db(rows_of[0].paper.get(image))))
+            cells += [Cell(_db(data.given[row.name, scale].get(image))) for row in theirs]
+            for row in rows_of:
+                runs = data.of(row.name, recipe, metric)
+                cells.append(Cell(_db(sum(one.metrics[image] for one in runs) / len(runs))))
+            rows.append(tuple(cells))
+        name = f"{data.name}-images-{metric.replace('/', '-')}"
+        by = f", recipe {recipe}" if len(data.recipes) > 1 else ""
+        caption = f"{_head(metric)} in dB, means of the seeds after {data.amount(data.longest)}{by}."
+        parts.append(Table(name, tuple(head), tuple(rows), caption))
+    return tuple(parts)
+
+
+def _pictures(data: TableData) -> tuple[Part, ...]:
+    found: list[Figure | None] = []
+    for recipe in data.recipes:
+        found += [convergence_figure(data, recipe, scale) for scale in data.table.scales]
+    for metric in data.shown[:1] if len(data.table.scales) == 1 else data.shown[: len(data.table.scales)]:
+        found += [budget_figure(data, metric)]
+    found += [cost_figure(data, data.shown[0]), filters_figure(data), crops_figure(data)]
+    return tuple(figure for figure in found if figure is not None)
+
+
+def _setting(data: TableData) -> tuple[Part, ...]:
+    tags, text = data.tags, escape.markdown
+    versions = [f"{k.removeprefix('version.')} {v}" for k, v in sorted(tags.items()) if k.startswith("version.")]
+    sets = sorted({row.train or data.table.train for row in data.table.rows})
+    link = escape.safe_link(data.link(data.run_id))
+    items = {
+        "Question": text(data.table.question),
+        "Source": text(data.table.source),
+        "Training sets": "the bundled photographs" if data.budget.sample else text(", ".join(sets)),
+        "Validation images": text(tags.get("data.validation", "")) + " (they choose the epoch; none is trained on)",
+        "Budgets": text(", ".join(map(data.amount, data.budget.lengths))),
+        "Recipes": text(", ".join(f"{n} (preset {r.preset})" for n, r in data.table.recipes.items())),
+        "Machine": text(tags.get("device", "")),
+        "Versions": text(", ".join(versions)),
+        "Commit": escape.code(tags.get("mlflow.source.git.commit", "unknown")),
+        "Run": "" if link is None else f"[{text(data.name)}](<{link}>)",
+    }
+    notes = [f"- {text(note)}" for note in data.table.notes]
+    return (Text("\n".join([*(f"- **{name}:** {value}" for name, value in items.items() if value), *notes])),)
+
+
+def _runs(data: TableData) -> Table:
+    metric = data.shown[0]
+    order = {row.name: place for place, row in enumerate(data.table.rows)}
+    rows = [
+        (
+            Cell(one.name, data.link(one.run_id)),
+            Cell(str(one.seed)),
+            Cell(one.outcome),
+            Cell(_db(next((one.metrics[m] for m in data.shown if m in one.metrics), None))),
+            Cell(f"{one.seconds:.0f}"),
+        )
+        for one in sorted(data.trained, key=lambda o: (order.get(o.row, 99), o.recipe, o.scale, o.length, o.seed))
+    ]
+    head = ("run", "seed", "outcome", f"{_head(metric).split(' ')[0]} (dB)", "seconds")
+    return Table(f"{data.name}-runs", head, tuple(rows), "Every run; seconds are of training.", shown=60)
