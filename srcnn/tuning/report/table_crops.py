@@ -62,7 +62,7 @@ def crops_figure(data: TableData) -> Figure | None:
             figures.append(f"{title} {figure_db:.2f} dB")
         said.append(f"{name}: {', '.join(figures)}")
     caption = (
-        f"Crops at x{scale}, PSNR of the whole image on Y; Y by each network, Cb and Cr by bicubic. Ours is the seed that was best "
+        f"Crops at x{scale}, PSNR of the whole image on Y; Y by each network, Cb and Cr by bicubic. Ours: the seed that was best "
         f"on validation. {data.provenance([best])}"
     )
     return Figure(f"{data.name}-crops", to_png(figure), caption, "; ".join(said))
