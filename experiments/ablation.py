@@ -125,7 +125,8 @@ def _main(argv: list[str] | None) -> int:
     if options.list:
         return _list(console)
     plans = _plans(options)
-    with Cluster(plans[0].settings.address):  # one for all tables
+    with Cluster(plans[0].settings.address) as cluster:  # one for all tables
+        cluster.wait()
         for plan in plans:
             _say_plan(console, plan)
             monitor = _Monitor(console)

@@ -298,4 +298,5 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     text = first["msg"].removeprefix("Value error, ")
     if not field:  # a rule over several fields names its own
         return text
-    return f"{field}: {text[0].lower()}{text[1:]}, but got {first['input']!r}"
+    got = "" if "but got" in text else f", but got {first['input']!r}"  # a nested configuration said it already
+    return f"{field}: {text[0].lower()}{text[1:]}{got}"

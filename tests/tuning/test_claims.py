@@ -1,0 +1,92 @@
+"""Verdicts on claims, from figures whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from srcnn.tuning.claims import HOLDS, HOLDS_NOT, UNDECIDED, judge
+from srcnn.tuning.table import Claim
+
+IMAGES = np.array([33.0, 34.5, 27.0, 33.1, 30.0])
+
+
+def figures(*means: float, seeds: int = 3, noise: float = 0.01) -> dict[float, NDArray[np.float64]]:
+    """Budgets 1, 2, ...: (seeds, images) whose images differ much and whose seeds differ by ``noise``."""
+    generator = np.random.default_rng(0)
+    shape = (seeds, len(IMAGES))
+    return {
+        float(i): IMAGES - IMAGES.mean() + mean + noise * generator.standard_normal(shape)
+        for i, mean in enumerate(means, start=1)
+    }
+
+
+def claim(kind: str, *rows: str, margin: float = 0.0) -> Claim:
+    return Claim(text="so", kind=kind, rows=rows, margin=margin)
+
+
+def verdict(given: Claim, learnt: float | None = None, printed: float = 32.0, **rows: dict[float, NDArray[np.float64]]) -> str:
+    return judge(given, "ours", rows, printed=dict.fromkeys(rows, printed), learnt=learnt).verdict
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ((32.0, 32.3), (31.9, 32.2), HOLDS),
+        ((31.9, 32.2), (32.0, 32.3), HOLDS_NOT),
+        ((32.0, 32.2), (32.0, 32.2), UNDECIDED),  # no difference
+        ((32.3, 32.25), (32.0, 32.2), UNDECIDED),  # ahead by 0.05, but 0.25 of the lead went in the last step
+        ((31.0, 32.1), (31.5, 32.2), UNDECIDED),  # behind by 0.1 and catching up
+        ((32.3,), (32.2,), HOLDS),  # one budget has no last step
+    ],
+)
+def test_an_order_holds_where_the_interval_and_the_next_step_say_so(
+    a: tuple[float, ...], b: tuple[float, ...], expected: str
+) -> None:
+    assert verdict(claim("order", "a", "b"), a=figures(*a), b=figures(*b)) == expected
+
+
+def test_an_order_of_three_needs_both_steps() -> None:
+    rows = {"a": figures(32.4, 32.6), "b": figures(32.2, 32.4), "c": figures(32.2, 32.4)}
+    assert verdict(claim("order", "a", "b", "c"), **rows) == UNDECIDED
+    assert verdict(claim("order", "a", "b"), **rows) == HOLDS
+    rows["c"] = figures(32.3, 32.5)
+    assert verdict(claim("order", "a", "b", "c"), **rows) == HOLDS_NOT
+
+
+def test_networks_that_have_not_learnt_say_nothing() -> None:
+    rows = {"a": figures(30.9, 31.0), "b": figures(30.7, 30.8)}
+    assert verdict(claim("order", "a", "b"), **rows) == HOLDS
+    assert verdict(claim("order", "a", "b"), learnt=31.4, **rows) == UNDECIDED
+
+
+@pytest.mark.parametrize(("deep", "expected"), [(32.0, HOLDS), (32.04, HOLDS), (32.1, HOLDS_NOT), (31.5, HOLDS)])
+def test_no_better_allows_a_margin(deep: float, expected: str) -> None:
+    rows = {"deep": figures(deep - 0.3, deep), "shallow": figures(31.7, 32.0)}
+    assert verdict(claim("no_better", "deep", "shallow", margin=0.06), **rows) == expected
+
+
+def test_slower_looks_at_the_shortest_budget() -> None:
+    rows = {"deep": figures(31.0, 32.3), "shallow": figures(31.5, 32.2)}
+    assert verdict(claim("slower", "deep", "shallow"), **rows) == HOLDS
+    assert verdict(claim("slower", "shallow", "deep"), **rows) == HOLDS_NOT
+
+
+def test_a_printed_figure_is_reached_within_its_margin() -> None:
+    rows = {"a": figures(31.9, 31.95)}
+    assert verdict(claim("reaches", "a", margin=0.1), **rows) == HOLDS
+    assert verdict(claim("reaches", "a", margin=0.02), **rows) == UNDECIDED  # it would be there after another such step
+    assert verdict(claim("reaches", "a"), printed=32.5, **rows) == HOLDS_NOT
+
+
+def test_where_a_claim_turns_and_what_is_missing() -> None:
+    rows = {"a": figures(31.0, 32.2, 32.5), "b": figures(31.5, 32.1, 32.4)}
+    found = judge(claim("order", "a", "b"), "ours", rows, printed={}, learnt=None)
+    assert found.verdict == HOLDS
+    assert found.since == 2.0
+    gone = judge(claim("order", "a", "c"), "ours", rows, printed={}, learnt=None)
+    assert gone.verdict == UNDECIDED
+    assert "no finished run of c" in gone.evidence
+    uneven = {"a": figures(32.0, seeds=3), "b": figures(31.0, seeds=2)}
+    assert judge(claim("order", "a", "b"), "ours", uneven, printed={}, learnt=None).verdict == HOLDS
