@@ -116,7 +116,15 @@ def _numbers(
     heights = [(bend(float(v or 0)) - low) / width if h else math.nan for v, h in zip(values, has, strict=True)]
     ends = [low + width * share for share in (0, 0.25, 0.5, 0.75, 1)]
     ticks = [((end - low) / width, math.exp(end) if parameter.log else end) for end in ends]
-    return _Axis(name, tuple((height, f"{value:.2g}") for height, value in ticks)), heights
+    return _Axis(name, tuple((height, _short(value)) for height, value in ticks)), heights
+
+
+def _short(value: float) -> str:
+    """``5.6e-4`` for 0.00056, which is shorter than itself."""
+    if 0 < abs(value) < 0.01:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    return f"{value:.3g}"
 
 
 def _smooth(heights: Sequence[float]) -> tuple[list[float], list[float]]:
@@ -131,7 +139,7 @@ def _smooth(heights: Sequence[float]) -> tuple[list[float], list[float]]:
 
 
 def _title(axis: _Axis) -> str:
-    return "gain (share of\nthe paper's)" if axis.name == _GAIN else axis.name
+    return axis.name.replace("learning_rate", "learning\nrate")  # which is long for a phone
 
 
 def _static(axes: Sequence[_Axis], lines: Sequence[_Line]) -> bytes:
@@ -176,7 +184,7 @@ def _twin(axes: Sequence[_Axis], lines: Sequence[_Line]) -> Any:
     plot.xaxis.major_label_overrides = {place: _title(axis) for place, axis in enumerate(axes)}
     plot.xaxis.axis_line_color = plot.xaxis.major_tick_line_color = None
     entries: dict[str, list[Any]] = {}
-    for finished, label in ((False, "not finished"), (True, "finished, blue to yellow with the gain")):
+    for finished, label in ((False, "not finished"), (True, "finished, dark to light with the gain")):
         some = [line for line in lines if line.finished == finished]
         if not some:
             continue

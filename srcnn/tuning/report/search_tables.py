@@ -14,7 +14,7 @@ from srcnn.tuning.statistics import bootstrap
 
 __all__ = ["champions", "leaderboard", "ranked", "seeds"]
 
-_PAPER = " (the paper's network)"
+_PAPER = ", the paper's"
 _SHOWN = 20  # rows of a leaderboard on the page
 _IN_THE_NAME = ("kernels", "filters", "scale")  # fields that a configuration's name says in full
 
@@ -38,7 +38,7 @@ def champions(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> T
             found = bootstrap(psnr.reshape(-1, 1))
             cells += [f"{found.mean:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
         rows.append((Cell(name, one.link, place == 1), *(Cell(text, bold=place == 1) for text in cells)))
-    head = ["configuration", "gain (dB)", "95 %", "seeds"]
+    head = ["configuration", "gain (dB)", "95 %", "of the seeds"]
     for name in data.test_sets:
         head += [f"{name} PSNR (dB)", "95 %"]
     count = len(confirmed[0].gains)
@@ -73,7 +73,7 @@ def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table
 def leaderboard(data: SearchData, scale: int) -> Table:
     trials = ranked(data, scale)
     extra = [] if data.space is None else [n for n in data.space.parameters if field_of(n) not in _IN_THE_NAME]
-    costs = [name for name in ("parameters", "macs", *data.objectives[1:]) if name != "gain"]
+    costs = [name for name in ("parameters", *data.objectives[1:]) if name != "gain"]
     costs = list(dict.fromkeys(costs))
     rows = []
     for child in trials:

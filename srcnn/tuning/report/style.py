@@ -77,13 +77,13 @@ def plain(text: str) -> str:
 
 
 def shades(values: Sequence[float]) -> list[str]:
-    """A colour for each value, from dark blue for the lowest to yellow-brown for the highest, as ``#rrggbb``.
+    """A colour for each value, from dark violet for the lowest to light green for the highest, as ``#rrggbb``.
 
-    The map is cividis, made for colour-blind readers, without its lightest part, which white swallows.
+    The map is viridis, whose lightness grows evenly, without its yellow end, which white swallows.
     """
     low, high = min(values, default=0.0), max(values, default=1.0)
     scale = Normalize(low, high if high > low else low + 1)
-    return [to_hex(colormaps["cividis"](0.88 * float(scale(value)))) for value in values]
+    return [to_hex(colormaps["viridis"](0.86 * float(scale(value)))) for value in values]
 
 
 def to_png(figure: Figure) -> bytes:
