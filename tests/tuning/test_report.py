@@ -22,7 +22,7 @@ from srcnn.tuning.report.document import Cell, Document, Figure, Section, Table,
 from srcnn.tuning.report.gather import find_parent, gather
 from srcnn.tuning.report.importance import FEWEST, importances
 from srcnn.tuning.report.search_report import search_document
-from srcnn.tuning.report.style import new_figure, shades, to_png
+from srcnn.tuning.report.style import log_ticks, new_figure, shades, to_png
 from srcnn.tuning.report.write import to_csv, to_latex, to_markdown, write
 from srcnn.tuning.tracking import Tracker
 
@@ -354,6 +354,12 @@ def test_pictures_are_the_same_again() -> None:
 
     assert draw() == draw()
     assert len(set(shades([1.0, 2.0, 3.0]))) == 3 and shades([1.0]) == [shades([1.0, 2.0])[0]]
+
+
+def test_marks_of_logarithmic_axes() -> None:
+    assert log_ticks(300, 6000) == {500: "500", 1000: "1k", 2000: "2k", 5000: "5k"}
+    assert list(log_ticks(1, 1e9).values()) == ["1", "10", "100", "1k", "10k", "100k", "1M", "10M", "100M", "1G"]
+    assert log_ticks(0.6, 0.7) == {0.6: "0.6"}
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ code { font: 0.88em ui-monospace, "Liberation Mono", Menlo, monospace; backgroun
 .table { margin: 1.2rem 0; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.35rem 0.7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: 0.35rem 0.6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 th { background: var(--band); font-weight: 600; }
 tbody tr:last-child td { border-bottom: 0; }

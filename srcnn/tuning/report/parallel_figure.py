@@ -23,6 +23,7 @@ __all__ = ["parallel_figure"]
 _SPREAD = 0.035  # of an axis, on both sides of a choice
 _BETWEEN = 12  # points of a curve between two axes
 _GAIN = "gain"
+_NONE = -0.14  # height at which a trial passes an axis whose parameter it does not have
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class _Axis:
 @dataclass(frozen=True)
 class _Line:
     child: Child
-    heights: tuple[float, ...]  #: one for each axis; NaN where the trial has no such parameter
+    heights: tuple[float, ...]  #: one for each axis, from 0 to 1, or `_NONE`
     finished: bool
 
 
@@ -69,7 +70,7 @@ def _layout(parameters: Mapping[str, Parameter], shown: Sequence[Child]) -> tupl
         values = [child.values.get(name) for child in shown]
         has = [name in child.values for child in shown]
         axis, heights = (_choices if isinstance(parameter, Categorical) else _numbers)(name, parameter, values, has)
-        axes.append(axis)
+        axes.append(axis if all(has) else _Axis(name, (*axis.ticks, (_NONE, "none"))))
         columns.append(heights)
     gains = [float(child.objective or 0.0) for child in shown]
     # One bad trial must not press the others together: the axis ends at the worst of the upper nine tenths.
@@ -95,7 +96,7 @@ def _choices(
     heights = []
     for i, place in enumerate(places):
         if place is None:
-            heights.append(math.nan)
+            heights.append(_NONE)
             continue
         same = [j for j, other in enumerate(places) if other == place]
         share = (same.index(i) + 0.5) / len(same) - 0.5
@@ -113,7 +114,7 @@ def _numbers(
 
     low, high = bend(parameter.low), bend(parameter.high)
     width = (high - low) or 1.0
-    heights = [(bend(float(v or 0)) - low) / width if h else math.nan for v, h in zip(values, has, strict=True)]
+    heights = [(bend(float(v or 0)) - low) / width if h else _NONE for v, h in zip(values, has, strict=True)]
     ends = [low + width * share for share in (0, 0.25, 0.5, 0.75, 1)]
     ticks = [((end - low) / width, math.exp(end) if parameter.log else end) for end in ends]
     return _Axis(name, tuple((height, _short(value)) for height, value in ticks)), heights
@@ -128,7 +129,7 @@ def _short(value: float) -> str:
 
 
 def _smooth(heights: Sequence[float]) -> tuple[list[float], list[float]]:
-    """A line that leaves every axis at a right angle, so that an eye follows it; a gap where there is no value."""
+    """A line that leaves every axis at a right angle, so that an eye follows it."""
     x, y = [], []
     for place, (here, there) in enumerate(pairwise(heights)):
         for i in range(_BETWEEN):
@@ -136,6 +137,11 @@ def _smooth(heights: Sequence[float]) -> tuple[list[float], list[float]]:
             x.append(place + share)
             y.append(here + (there - here) * share * share * (3 - 2 * share))
     return [*x, len(heights) - 1.0], [*y, heights[-1]]
+
+
+def _lowest(axes: Sequence[_Axis]) -> float:
+    """Where a picture ends below, past what lies lowest."""
+    return min(height for axis in axes for height, _ in axis.ticks) - 0.07
 
 
 def _title(axis: _Axis) -> str:
@@ -168,7 +174,7 @@ def _static(axes: Sequence[_Axis], lines: Sequence[_Line]) -> bytes:
     panel.tick_params(length=0)
     panel.set_yticks([])
     panel.set_xlim(-0.35, len(axes) - 1 + 0.3)
-    panel.set_ylim(-0.07, 1.07)
+    panel.set_ylim(_lowest(axes), 1.07)
     for spine in panel.spines.values():
         spine.set_visible(False)
     return to_png(figure)
@@ -177,7 +183,7 @@ def _static(axes: Sequence[_Axis], lines: Sequence[_Line]) -> bytes:
 def _twin(axes: Sequence[_Axis], lines: Sequence[_Line]) -> Any:
     from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
 
-    plot = new_plot("", "", x_range=Range1d(-0.4, len(axes) - 1 + 0.35), y_range=Range1d(-0.07, 1.07))
+    plot = new_plot("", "", x_range=Range1d(-0.4, len(axes) - 1 + 0.35), y_range=Range1d(_lowest(axes), 1.07))
     plot.yaxis.visible = False
     plot.grid.grid_line_color = None
     plot.xaxis.ticker = list(range(len(axes)))
@@ -223,6 +229,8 @@ def _twin(axes: Sequence[_Axis], lines: Sequence[_Line]) -> Any:
         text_color="#1c1e21",
         background_fill_color="white",
         background_fill_alpha=0.85,
+        padding=1,
+        level="overlay",
     )
     tips = [("", "@name"), ("gain, share of the paper's", "@gain"), ("outcome", "@outcome")]
     drawn_lines = [renderer for some in entries.values() for renderer in some]
