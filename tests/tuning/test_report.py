@@ -379,6 +379,8 @@ def test_the_command(store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert (store.folder / "mlruns" / "reports" / "mine" / "report.html").exists()
     client = MlflowClient(store.uri)
     assert not client.list_artifacts(store.tracker.parent_id, "report")
+    (store.folder / "there").mkdir()
+    (store.folder / "there" / "of somebody else").write_text("", encoding="utf-8")
     assert main(["mine", "--tracking-uri", store.uri, "--out", "there"]) == 0
     kept = {Path(artifact.path).name for artifact in client.list_artifacts(store.tracker.parent_id, "report")}
     assert kept == {"report.html", "report.md", "pictures", "tables"}

@@ -14,7 +14,7 @@ from srcnn.tuning.statistics import bootstrap
 
 __all__ = ["champions", "leaderboard", "ranked", "seeds"]
 
-_PAPER = ", the paper's"
+_PAPER = " (the paper's)"
 _SHOWN = 20  # rows of a leaderboard on the page
 _IN_THE_NAME = ("kernels", "filters", "scale")  # fields that a configuration's name says in full
 
