@@ -55,7 +55,7 @@ def _main(argv: list[str] | None) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"report of {name}: {files[1]}, and {len(files) - 1} files beside it")
     if not options.no_log:
-        log_report(options.tracking_uri, parent, folder)
+        log_report(options.tracking_uri, parent, folder, files)
         console.print(f"kept with its run: {ui_command(options.tracking_uri)}")
     return 0
 

@@ -48,10 +48,18 @@ def _twin(importance: Importance) -> Any:
     from bokeh.models import ColumnDataSource, HoverTool
 
     names, shares = list(importance.shares), list(importance.shares.values())
-    source = ColumnDataSource({"name": names, "share": shares, "text": [f"{share:.3f}" for share in shares]})
+    source = ColumnDataSource(
+        {
+            "name": names,
+            "share": shares,
+            "text": [f"{share:.3f}" for share in shares],
+            "short": [f"{share:.2f}" for share in shares],
+        }
+    )
     plot = new_plot(_X, "", height=110 + 34 * len(names), y_range=names[::-1])
     bars = plot.hbar(y="name", right="share", height=0.62, source=source, color=BLUE)
-    plot.x_range.start = 0
+    plot.text("share", "name", "short", source=source, x_offset=5, text_baseline="middle", text_font_size="12px")
+    plot.x_range.start, plot.x_range.end = 0, max(shares) * 1.18
     plot.ygrid.grid_line_color = None
     plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@name"), ("share", "@text")]))
     return plot

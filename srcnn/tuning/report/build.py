@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mlflow.entities import Run
@@ -14,9 +14,9 @@ from srcnn.tuning.report.search_report import search_document
 from srcnn.tuning.report.table_report import build_table
 from srcnn.tuning.runs import KIND, open_store, reading
 
-__all__ = ["KINDS", "build", "log_report"]
+__all__ = ["ARTIFACT", "KINDS", "build", "log_report"]
 
-ARTIFACT = "report"  # folder of a run's artifacts
+ARTIFACT = "report"  #: folder of a run's artifacts
 
 
 def _search(uri: str, parent: Run, ui: str) -> Document:
@@ -44,12 +44,20 @@ def build(uri: str, parent: Run, ui: str) -> Document:
     return KINDS[kind](uri, parent, ui)
 
 
-def log_report(uri: str, parent: Run, folder: Path) -> None:
-    """Keep a report's folder as the artifact folder ``report`` of its run.
+def log_report(uri: str, parent: Run, folder: Path, files: Sequence[Path]) -> None:
+    """Keep a report as the artifact folder ``report`` of its run.
+
+    Args:
+        uri: of the tracking store.
+        parent: the run.
+        folder: of the report.
+        files: of the report, in the folder; whatever else lies there stays there.
 
     Raises:
         SearchError: the store cannot be written.
     """
     client = open_store(uri)
     with reading(uri):
-        client.log_artifacts(parent.info.run_id, str(folder), ARTIFACT)
+        for file in files:
+            place = Path(ARTIFACT) / file.relative_to(folder).parent
+            client.log_artifact(parent.info.run_id, str(file), place.as_posix())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srcnn.tuning.report.document import Figure
 from srcnn.tuning.report.gather import Child
@@ -17,6 +18,9 @@ from srcnn.tuning.report.style import BLACK, BLUE, FONT, GREY, RED, finish, new_
 __all__ = ["curves_figure"]
 
 _X, _Y = "training pixels (millions)", "gain over bicubic on validation (dB)"
+
+
+_DASHES = {"solid": "solid", "dashed": "9 5", "dotted": "2 3"}  # bokeh's own are the same whatever the width
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,11 @@ def curves_figure(children: Sequence[Child], name: str, caption: str) -> Figure 
     groups = [group for group in _groups([child for child in children if child.curve]) if group.children]
     if not groups:
         return None
-    low, high = _range(groups)
+    every = np.array([gain for group in groups for child in group.children for _, gain in child.curve])
+    low, high = _range(every)
+    below = int((every < low).sum())
+    if below:
+        caption += f" {below} of {every.size} points lie below the picture."
     counts = ", ".join(f"{len(group.children)} {group.label}" for group in groups)
     alt = f"Learning curves, gain in dB against millions of training pixels: {counts}."
     return Figure(name, _static(groups, low, high), caption, alt, _twin(groups, low, high))
@@ -66,15 +74,12 @@ def _groups(children: Sequence[Child]) -> list[_Group]:
     ]
 
 
-def _range(groups: Sequence[_Group]) -> tuple[float, float]:
-    """Gains to show, in dB: all but the lowest few, since one bad epoch would press the rest together."""
-    every = np.array([gain for group in groups for child in group.children for _, gain in child.curve])
-    ends = [child.curve[-1][1] for group in groups for child in group.children if group.label != "stopped early"]
-    low = min([float(np.quantile(every, 0.05)), *ends])
-    if low < 0 and float(np.median(every)) > 0:
-        low = max(low, -0.5)
-    margin = max(0.02, 0.06 * (float(every.max()) - low))
-    return low - margin, float(every.max()) + margin
+def _range(gains: NDArray[np.float64]) -> tuple[float, float]:
+    """Gains to show, in dB: all but the low outliers by Tukey's rule, since one bad epoch would press the rest together."""
+    first, third = np.percentile(gains, [25, 75])
+    low = float(gains[gains >= first - 1.5 * (third - first)].min())
+    margin = max(0.02, 0.05 * (float(gains.max()) - low))
+    return low - margin, float(gains.max()) + margin
 
 
 def _points(child: Child) -> tuple[list[float], list[float]]:
@@ -118,7 +123,9 @@ def _twin(groups: Sequence[_Group], low: float, high: float) -> Any:
     for group in groups:
         curves, ends = ColumnDataSource(_columns(group)), ColumnDataSource(_ends(group))
         style = {"line_color": group.color, "line_alpha": group.alpha}
-        line = plot.multi_line("x", "y", source=curves, line_width=group.width * 1.3, line_dash=group.dash, **style)
+        line = plot.multi_line(
+            "x", "y", source=curves, line_width=group.width * 1.3, line_dash=_DASHES[group.dash], **style
+        )
         line.hover_glyph = line.glyph.clone(line_width=group.width * 1.3 + 2, line_alpha=1.0)
         dots = plot.scatter("x", "y", source=ends, size=5, color=group.color, alpha=group.alpha)
         entries[f"{group.label} ({len(group.children)})"] = [line, dots]

@@ -9,7 +9,7 @@ from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.pareto import front
 from srcnn.tuning.report.document import Figure
 from srcnn.tuning.report.interactive import legend_below, new_plot
-from srcnn.tuning.report.style import FONT, MARKERS, PALETTE, finish, new_figure, to_png
+from srcnn.tuning.report.style import FONT, MARKERS, PALETTE, finish, log_ticks, new_figure, to_png
 from srcnn.tuning.result import Row
 
 __all__ = ["front_figure"]
@@ -55,6 +55,11 @@ def _points(rows: Sequence[Row], other: str) -> tuple[list[float], list[float]]:
     return [row.values[other] for row in rows], [row.val_gain for row in rows]
 
 
+def _ticks(series: _Series, other: str) -> dict[float, str]:
+    costs = [row.values[other] for _, every, _ in series for row in every]
+    return log_ticks(min(costs), max(costs))
+
+
 def _static(series: _Series, other: str, title: str) -> bytes:
     figure = new_figure(3.8)
     axes = figure.add_subplot()
@@ -63,6 +68,9 @@ def _static(series: _Series, other: str, title: str) -> bytes:
         label = f"x{scale}, front ({len(best)} of {len(every)})"
         axes.plot(*_points(best, other), color=color, marker=marker, markersize=6, linewidth=1.4, label=label)
     axes.set_xscale("log")
+    ticks = _ticks(series, other)
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_xticks([], minor=True)
     axes.set_xlabel(title)
     axes.set_ylabel(_Y)
     finish(axes)
@@ -93,6 +101,9 @@ def _twin(series: _Series, other: str, title: str) -> Any:
         dots.append(plot.scatter("x", "y", source=source, marker=marker, size="size", color=color, alpha="alpha"))
         line = plot.line(*_points(best, other), line_color=color, line_width=2)
         entries[f"x{scale}, front ({len(best)} of {len(every)})"] = [dots[-1], line]
+    plot.xaxis.ticker = list(_ticks(series, other))
+    plot.xaxis.major_label_overrides = _ticks(series, other)
+    plot.xgrid.ticker = plot.xaxis[0].ticker
     tips = [("", "@name"), ("gain", "@gain dB"), (title, "@cost")]
     plot.add_tools(HoverTool(renderers=dots, tooltips=tips))
     legend_below(plot, entries)

@@ -67,6 +67,7 @@ def legend_below(plot: Any, entries: dict[str, list[Any]], columns: int = 2) -> 
         border_line_color=None,
         label_text_font_size="12px",
         label_text_color=_INK,
+        location="center",
         margin=4,
         padding=2,
     )

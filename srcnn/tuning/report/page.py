@@ -29,7 +29,7 @@ _STYLE = """\
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e6ea; --soft: #a2a9b4; --paper: #16181c; --line: #363b44;
   --band: #1f2228; --link: #7cbcf0; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem clamp(0.8rem, 3vw, 2.5rem) 4rem; max-width: 68rem; color: var(--ink);
+body { margin: 0 auto; padding: 1.5rem clamp(0.8rem, 3vw, 2.5rem) 4rem; max-width: 76rem; color: var(--ink);
   background: var(--paper); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
   overflow-wrap: break-word; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 0.2rem; }
@@ -45,7 +45,7 @@ code { font: 0.88em ui-monospace, "Liberation Mono", Menlo, monospace; backgroun
 .table { margin: 1.2rem 0; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.35rem 0.7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: 0.35rem 0.6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 th { background: var(--band); font-weight: 600; }
 tbody tr:last-child td { border-bottom: 0; }
@@ -53,20 +53,42 @@ tbody tr:hover td { background: var(--band); }
 figure { margin: 1.4rem 0; }
 .plot { background: #ffffff; color: #1c1e21; color-scheme: light; border: 1px solid var(--line); border-radius: 6px;
   padding: 0.5rem; overflow-x: auto; }
-.plot img { display: block; width: 100%; max-width: 60rem; height: auto; margin: 0 auto; }
+.plot img { display: block; width: 100%; max-width: 62rem; height: auto; margin: 0 auto; }
 figcaption, .caption { color: var(--soft); font-size: 0.9rem; margin: 0.5rem 0 0; }
+#address { position: fixed; left: 0; right: 0; bottom: 0; padding: 0.7rem 1rem; background: var(--band);
+  border-top: 1px solid var(--line); font-size: 0.9rem; }
+#address[hidden] { display: none; }
+#address input { width: min(34rem, 100%); font: inherit; padding: 0.2rem 0.4rem; }
 @media (max-width: 30rem) { body { font-size: 15px; } th, td { padding: 0.3rem 0.5rem; } }
 @media print { body { max-width: none; padding: 0; } nav { display: none; } figure, tr { break-inside: avoid; } }
 """
 
-# In a frame without an origin a link to a place in the page may not find it by its address; the element is there.
+# A frame without an origin may open no other page, and one that it loads in its own place stays blank: there a link shows its
+# address to copy. On a page of its own links are links.
 _SCRIPT = """\
 document.addEventListener("click", function (event) {
-  var link = event.target.closest && event.target.closest('a[href^="#"]');
-  var place = link && document.getElementById(link.getAttribute("href").slice(1));
-  if (place) { event.preventDefault(); place.scrollIntoView(); }
+  var link = event.target.closest && event.target.closest("a[href]");
+  if (!link) { return; }
+  var address = link.getAttribute("href");
+  if (address.charAt(0) === "#") {
+    var place = document.getElementById(address.slice(1));
+    if (place) { event.preventDefault(); place.scrollIntoView(); }
+  } else if (window.parent !== window && window.origin === "null") {
+    event.preventDefault();
+    var bar = document.getElementById("address");
+    bar.hidden = false;
+    bar.querySelector("input").value = link.href;
+    bar.querySelector("input").select();
+  }
+});
+document.querySelector("#address button").addEventListener("click", function () {
+  document.getElementById("address").hidden = true;
 });
 """
+
+_BAR = """\
+<div id="address" hidden><label>This frame opens no other page; the run is at
+<input readonly aria-label="address of the run"></label> <button type="button">close</button></div>"""
 
 # Bold, code, links and lists, as `Text` promises; a picture would be a request to somewhere, and HTML is text.
 _MARKDOWN = MarkdownIt("zero", {"html": False}).enable(
@@ -108,6 +130,7 @@ def to_html(document: Document) -> str:
 <main>
 {body}
 </main>
+{_BAR}
 <script>
 {_SCRIPT}</script>
 </body>

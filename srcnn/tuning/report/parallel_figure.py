@@ -23,6 +23,7 @@ __all__ = ["parallel_figure"]
 _SPREAD = 0.035  # of an axis, on both sides of a choice
 _BETWEEN = 12  # points of a curve between two axes
 _GAIN = "gain"
+_NONE = -0.14  # height at which a trial passes an axis whose parameter it does not have
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class _Axis:
 @dataclass(frozen=True)
 class _Line:
     child: Child
-    heights: tuple[float, ...]  #: one for each axis; NaN where the trial has no such parameter
+    heights: tuple[float, ...]  #: one for each axis, from 0 to 1, or `_NONE`
     finished: bool
 
 
@@ -69,7 +70,7 @@ def _layout(parameters: Mapping[str, Parameter], shown: Sequence[Child]) -> tupl
         values = [child.values.get(name) for child in shown]
         has = [name in child.values for child in shown]
         axis, heights = (_choices if isinstance(parameter, Categorical) else _numbers)(name, parameter, values, has)
-        axes.append(axis)
+        axes.append(axis if all(has) else _Axis(name, (*axis.ticks, (_NONE, "none"))))
         columns.append(heights)
     gains = [float(child.objective or 0.0) for child in shown]
     # One bad trial must not press the others together: the axis ends at the worst of the upper nine tenths.
@@ -95,7 +96,7 @@ def _choices(
     heights = []
     for i, place in enumerate(places):
         if place is None:
-            heights.append(math.nan)
+            heights.append(_NONE)
             continue
         same = [j for j, other in enumerate(places) if other == place]
         share = (same.index(i) + 0.5) / len(same) - 0.5
@@ -113,14 +114,22 @@ def _numbers(
 
     low, high = bend(parameter.low), bend(parameter.high)
     width = (high - low) or 1.0
-    heights = [(bend(float(v or 0)) - low) / width if h else math.nan for v, h in zip(values, has, strict=True)]
+    heights = [(bend(float(v or 0)) - low) / width if h else _NONE for v, h in zip(values, has, strict=True)]
     ends = [low + width * share for share in (0, 0.25, 0.5, 0.75, 1)]
     ticks = [((end - low) / width, math.exp(end) if parameter.log else end) for end in ends]
-    return _Axis(name, tuple((height, f"{value:.2g}") for height, value in ticks)), heights
+    return _Axis(name, tuple((height, _short(value)) for height, value in ticks)), heights
+
+
+def _short(value: float) -> str:
+    """``5.6e-4`` for 0.00056, which is shorter than itself."""
+    if 0 < abs(value) < 0.01:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    return f"{value:.3g}"
 
 
 def _smooth(heights: Sequence[float]) -> tuple[list[float], list[float]]:
-    """A line that leaves every axis at a right angle, so that an eye follows it; a gap where there is no value."""
+    """A line that leaves every axis at a right angle, so that an eye follows it."""
     x, y = [], []
     for place, (here, there) in enumerate(pairwise(heights)):
         for i in range(_BETWEEN):
@@ -130,8 +139,13 @@ def _smooth(heights: Sequence[float]) -> tuple[list[float], list[float]]:
     return [*x, len(heights) - 1.0], [*y, heights[-1]]
 
 
+def _lowest(axes: Sequence[_Axis]) -> float:
+    """Where a picture ends below, past what lies lowest."""
+    return min(height for axis in axes for height, _ in axis.ticks) - 0.07
+
+
 def _title(axis: _Axis) -> str:
-    return "gain (share of\nthe paper's)" if axis.name == _GAIN else axis.name
+    return axis.name.replace("learning_rate", "learning\nrate")  # which is long for a phone
 
 
 def _static(axes: Sequence[_Axis], lines: Sequence[_Line]) -> bytes:
@@ -160,7 +174,7 @@ def _static(axes: Sequence[_Axis], lines: Sequence[_Line]) -> bytes:
     panel.tick_params(length=0)
     panel.set_yticks([])
     panel.set_xlim(-0.35, len(axes) - 1 + 0.3)
-    panel.set_ylim(-0.07, 1.07)
+    panel.set_ylim(_lowest(axes), 1.07)
     for spine in panel.spines.values():
         spine.set_visible(False)
     return to_png(figure)
@@ -169,14 +183,14 @@ def _static(axes: Sequence[_Axis], lines: Sequence[_Line]) -> bytes:
 def _twin(axes: Sequence[_Axis], lines: Sequence[_Line]) -> Any:
     from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
 
-    plot = new_plot("", "", x_range=Range1d(-0.4, len(axes) - 1 + 0.35), y_range=Range1d(-0.07, 1.07))
+    plot = new_plot("", "", x_range=Range1d(-0.4, len(axes) - 1 + 0.35), y_range=Range1d(_lowest(axes), 1.07))
     plot.yaxis.visible = False
     plot.grid.grid_line_color = None
     plot.xaxis.ticker = list(range(len(axes)))
     plot.xaxis.major_label_overrides = {place: _title(axis) for place, axis in enumerate(axes)}
     plot.xaxis.axis_line_color = plot.xaxis.major_tick_line_color = None
     entries: dict[str, list[Any]] = {}
-    for finished, label in ((False, "not finished"), (True, "finished, blue to yellow with the gain")):
+    for finished, label in ((False, "not finished"), (True, "finished, dark to light with the gain")):
         some = [line for line in lines if line.finished == finished]
         if not some:
             continue
@@ -215,6 +229,8 @@ def _twin(axes: Sequence[_Axis], lines: Sequence[_Line]) -> Any:
         text_color="#1c1e21",
         background_fill_color="white",
         background_fill_alpha=0.85,
+        padding=1,
+        level="overlay",
     )
     tips = [("", "@name"), ("gain, share of the paper's", "@gain"), ("outcome", "@outcome")]
     drawn_lines = [renderer for some in entries.values() for renderer in some]

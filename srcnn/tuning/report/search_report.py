@@ -61,9 +61,11 @@ def _result(data: SearchData) -> tuple[Part, ...]:
         if confirmed:
             first = confirmed[0]
             tests = "".join(f", {psnr.mean():.2f} dB on {escape.markdown(n)}" for n, psnr in first.psnr.items())
-            interval = f" [{first.low:.3f}, {first.high:.3f}]" if first.low is not None else ""
+            interval = (
+                f" [95 %: {first.low:.3f} to {first.high:.3f}, over seeds and images]" if first.low is not None else ""
+            )
             sentences.append(
-                f"- **x{scale}: {escape.markdown(first.name)}** gains {first.gains.mean():.3f} dB{interval} over bicubic "
+                f"- **{escape.markdown(first.name)}** gains {first.gains.mean():.3f} dB{interval} over bicubic "
                 f"on validation{tests}; means of {len(first.gains)} seeds that the search had not seen."
             )
             continue
@@ -72,7 +74,7 @@ def _result(data: SearchData) -> tuple[Part, ...]:
             sentences.append(f"- x{scale}: no trial finished.")
         else:
             sentences.append(
-                f"- **x{scale}: {escape.markdown(best.name)}** gains {best.gain:.3f} dB over bicubic on validation; one "
+                f"- **{escape.markdown(best.name)}** gains {best.gain:.3f} dB over bicubic on validation; one "
                 "seed, the best of many, so partly luck: nothing was confirmed."
             )
     parts.append(Text("\n".join(sentences) or "There is no trial yet."))
@@ -93,7 +95,7 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
         "Space": escape.code(params.get("space", "")) + _varied(data),
         "Search": text(
             f"{params.get('trials', '?')} trials of {pixels(data.budget)}, sampler {sampler or '?'}, "
-            f"scheduler {'by default' if scheduler in ('', 'None') else scheduler}"
+            f"{'the default scheduler' if scheduler in ('', 'None') else f'scheduler {scheduler}'}"
         ),
         "Training set": f"{text(tags.get('data.train', params.get('train', '?')))}, digest "
         f"{escape.code(tags.get('data.digest', '?'))}",
@@ -161,7 +163,7 @@ def _parameters(data: SearchData) -> tuple[Part, ...]:
     if data.space is not None:
         caption = (
             "Every trial's way through its parameters to its gain, as a share of the paper's; colours of finished ones go "
-            f"from blue to yellow with the gain, grey ones did not finish. {provenance(data, trials)}"
+            f"from dark to light with the gain, grey ones did not finish. {provenance(data, trials)}"
         )
         figure = parallel_figure(data.space, trials, "parallel", caption)
         parts.append(figure if figure is not None else Text("Too few trials to compare parameters in a picture."))

@@ -14,7 +14,7 @@ from srcnn.tuning.statistics import bootstrap
 
 __all__ = ["champions", "leaderboard", "ranked", "seeds"]
 
-_PAPER = " (the paper's network)"
+_PAPER = " (the paper's)"
 _SHOWN = 20  # rows of a leaderboard on the page
 _IN_THE_NAME = ("kernels", "filters", "scale")  # fields that a configuration's name says in full
 
@@ -29,6 +29,7 @@ def ranked(data: SearchData, scale: int) -> list[Child]:
 
 
 def champions(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table:
+    """The confirmed configurations of a scale, in dB, each with a link to its best seed."""
     rows = []
     for place, one in enumerate(confirmed, start=1):
         name = f"{place}. {one.name}{_PAPER if one.reference else ''}"
@@ -38,9 +39,9 @@ def champions(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> T
             found = bootstrap(psnr.reshape(-1, 1))
             cells += [f"{found.mean:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
         rows.append((Cell(name, one.link, place == 1), *(Cell(text, bold=place == 1) for text in cells)))
-    head = ["configuration", "gain (dB)", "95 %", "seeds"]
+    head = ["configuration", "gain (dB)", "gain, 95 %", "gain of the seeds"]
     for name in data.test_sets:
-        head += [f"{name} PSNR (dB)", "95 %"]
+        head += [f"{name} PSNR (dB)", f"{name}, 95 %"]
     count = len(confirmed[0].gains)
     caption = (
         f"Confirmed at x{scale}: means of {count} new seeds, ranked by the gain over bicubic on validation images. Intervals "
@@ -56,6 +57,7 @@ def _confirm_budget(data: SearchData) -> float | None:
 
 
 def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table:
+    """The same seed by seed, each with a link to its run."""
     rows = [
         (
             Cell(one.name, link),
@@ -71,9 +73,10 @@ def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table
 
 
 def leaderboard(data: SearchData, scale: int) -> Table:
+    """Every trial of a scale: gains in dB and as a share of the paper's, costs, training pixels in millions, seconds."""
     trials = ranked(data, scale)
     extra = [] if data.space is None else [n for n in data.space.parameters if field_of(n) not in _IN_THE_NAME]
-    costs = [name for name in ("parameters", "macs", *data.objectives[1:]) if name != "gain"]
+    costs = [name for name in ("parameters", *data.objectives[1:]) if name != "gain"]
     costs = list(dict.fromkeys(costs))
     rows = []
     for child in trials:

@@ -7,6 +7,7 @@ so its letters are as large as the page's. No state of pyplot is used or changed
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 
 from matplotlib import colormaps
@@ -28,6 +29,7 @@ __all__ = [
     "RED",
     "WIDTH",
     "finish",
+    "log_ticks",
     "new_figure",
     "plain",
     "shades",
@@ -71,19 +73,42 @@ def finish(axes: Axes) -> None:
         label.set_fontsize(FONT)
 
 
+def log_ticks(low: float, high: float) -> dict[float, str]:
+    """Places to mark on a logarithmic axis with their labels, few enough for a phone: 500, 1k, 2k.
+
+    Args:
+        low: the least value on the axis, above 0.
+        high: the greatest.
+    """
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [step * 10.0**decade for decade in decades for step in steps]
+        inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+        if len(inside) <= 6:
+            break
+    return {tick: _short(tick) for tick in inside or [low]}
+
+
+def _short(value: float) -> str:
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:.3g}{name}"
+    return f"{value:.3g}"
+
+
 def plain(text: str) -> str:
     """A name as matplotlib shows it; between two dollar signs it would read a formula."""
     return text.replace("$", r"\$")
 
 
 def shades(values: Sequence[float]) -> list[str]:
-    """A colour for each value, from dark blue for the lowest to yellow-brown for the highest, as ``#rrggbb``.
+    """A colour for each value, from dark violet for the lowest to light green for the highest, as ``#rrggbb``.
 
-    The map is cividis, made for colour-blind readers, without its lightest part, which white swallows.
+    The map is viridis, whose lightness grows evenly, without its yellow end, which white swallows.
     """
     low, high = min(values, default=0.0), max(values, default=1.0)
     scale = Normalize(low, high if high > low else low + 1)
-    return [to_hex(colormaps["cividis"](0.88 * float(scale(value)))) for value in values]
+    return [to_hex(colormaps["viridis"](0.86 * float(scale(value)))) for value in values]
 
 
 def to_png(figure: Figure) -> bytes:
