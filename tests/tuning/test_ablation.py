@@ -84,14 +84,15 @@ def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pyte
     assert [row[0] for row in rows] == ["row", "bicubic", "8-4", "4-2"]
     assert float(rows[2][1].split()[0]) == pytest.approx(figures.mean(), abs=0.006)
     page = Path("out/report.html").read_text(encoding="utf-8")
-    assert "src=\"http" not in page
+    assert "Content-Security-Policy" in page  # it may fetch nothing; test_report looks into that
     pictures = {path.name for path in Path("out/pictures").iterdir()}
     assert {"small-smoke-convergence-ours-x3.png", "small-smoke-filters.png", "small-smoke-crops.png"} <= pictures
 
 
 def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Path) -> None:
     table.write_text(
-        yaml.safe_dump({**TABLE, "budgets": {"smoke": {"pixels": [4.0e5], "seeds": 4, "sample": True}}}), encoding="utf-8"
+        yaml.safe_dump({**TABLE, "budgets": {"smoke": {"pixels": [4.0e5], "seeds": 4, "sample": True}}}),
+        encoding="utf-8",
     )
     script = Path(ablation.__file__)
     command = [sys.executable, str(script), "--table", str(table), "--budget", "smoke", "--max-concurrent", "1"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from srcnn.tuning.claims import HOLDS, HOLDS_NOT, UNDECIDED, judge
 from srcnn.tuning.table import Claim
+
+Rows = dict[str, dict[float, NDArray[np.float64]]]
 
 IMAGES = np.array([33.0, 34.5, 27.0, 33.1, 30.0])
 
@@ -22,11 +26,11 @@ def figures(*means: float, seeds: int = 3, noise: float = 0.01) -> dict[float, N
     }
 
 
-def claim(kind: str, *rows: str, margin: float = 0.0) -> Claim:
+def claim(kind: Literal["order", "no_better", "reaches", "slower"], *rows: str, margin: float = 0.0) -> Claim:
     return Claim(text="so", kind=kind, rows=rows, margin=margin)
 
 
-def verdict(given: Claim, learnt: float | None = None, printed: float = 32.0, **rows: dict[float, NDArray[np.float64]]) -> str:
+def verdict(given: Claim, rows: Rows, learnt: float | None = None, printed: float = 32.0) -> str:
     return judge(given, "ours", rows, printed=dict.fromkeys(rows, printed), learnt=learnt).verdict
 
 
@@ -44,40 +48,40 @@ def verdict(given: Claim, learnt: float | None = None, printed: float = 32.0, **
 def test_an_order_holds_where_the_interval_and_the_next_step_say_so(
     a: tuple[float, ...], b: tuple[float, ...], expected: str
 ) -> None:
-    assert verdict(claim("order", "a", "b"), a=figures(*a), b=figures(*b)) == expected
+    assert verdict(claim("order", "a", "b"), {"a": figures(*a), "b": figures(*b)}) == expected
 
 
 def test_an_order_of_three_needs_both_steps() -> None:
     rows = {"a": figures(32.4, 32.6), "b": figures(32.2, 32.4), "c": figures(32.2, 32.4)}
-    assert verdict(claim("order", "a", "b", "c"), **rows) == UNDECIDED
-    assert verdict(claim("order", "a", "b"), **rows) == HOLDS
+    assert verdict(claim("order", "a", "b", "c"), rows) == UNDECIDED
+    assert verdict(claim("order", "a", "b"), rows) == HOLDS
     rows["c"] = figures(32.3, 32.5)
-    assert verdict(claim("order", "a", "b", "c"), **rows) == HOLDS_NOT
+    assert verdict(claim("order", "a", "b", "c"), rows) == HOLDS_NOT
 
 
 def test_networks_that_have_not_learnt_say_nothing() -> None:
     rows = {"a": figures(30.9, 31.0), "b": figures(30.7, 30.8)}
-    assert verdict(claim("order", "a", "b"), **rows) == HOLDS
-    assert verdict(claim("order", "a", "b"), learnt=31.4, **rows) == UNDECIDED
+    assert verdict(claim("order", "a", "b"), rows) == HOLDS
+    assert verdict(claim("order", "a", "b"), rows, learnt=31.4) == UNDECIDED
 
 
 @pytest.mark.parametrize(("deep", "expected"), [(32.0, HOLDS), (32.04, HOLDS), (32.1, HOLDS_NOT), (31.5, HOLDS)])
 def test_no_better_allows_a_margin(deep: float, expected: str) -> None:
     rows = {"deep": figures(deep - 0.3, deep), "shallow": figures(31.7, 32.0)}
-    assert verdict(claim("no_better", "deep", "shallow", margin=0.06), **rows) == expected
+    assert verdict(claim("no_better", "deep", "shallow", margin=0.06), rows) == expected
 
 
 def test_slower_looks_at_the_shortest_budget() -> None:
     rows = {"deep": figures(31.0, 32.3), "shallow": figures(31.5, 32.2)}
-    assert verdict(claim("slower", "deep", "shallow"), **rows) == HOLDS
-    assert verdict(claim("slower", "shallow", "deep"), **rows) == HOLDS_NOT
+    assert verdict(claim("slower", "deep", "shallow"), rows) == HOLDS
+    assert verdict(claim("slower", "shallow", "deep"), rows) == HOLDS_NOT
 
 
 def test_a_printed_figure_is_reached_within_its_margin() -> None:
     rows = {"a": figures(31.9, 31.95)}
-    assert verdict(claim("reaches", "a", margin=0.1), **rows) == HOLDS
-    assert verdict(claim("reaches", "a", margin=0.02), **rows) == UNDECIDED  # it would be there after another such step
-    assert verdict(claim("reaches", "a"), printed=32.5, **rows) == HOLDS_NOT
+    assert verdict(claim("reaches", "a", margin=0.1), rows) == HOLDS
+    assert verdict(claim("reaches", "a", margin=0.02), rows) == UNDECIDED  # it would be there after another such step
+    assert verdict(claim("reaches", "a"), rows, printed=32.5) == HOLDS_NOT
 
 
 def test_where_a_claim_turns_and_what_is_missing() -> None:

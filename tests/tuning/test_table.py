@@ -105,7 +105,10 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
         ({"budgets": {"smoke": {"pixels": [1.0], "epochs": [1]}}}, "exactly one of pixels and epochs"),
         ({"recipes": {"ours": {"preset": "papr"}}}, "preset 'papr' does not exist"),
         ({"rows": [{"name": "a", "recipes": ["theirs"]}], "claims": []}, "recipe 'theirs' does not exist"),
-        ({"rows": [{"name": "a", "config": {"kernels": "9-2-5"}}], "claims": []}, "rows: 'a' with recipe 'ours' at x3: kernels"),
+        (
+            {"rows": [{"name": "a", "config": {"kernels": "9-2-5"}}], "claims": []},
+            "rows: 'a' with recipe 'ours' at x3: kernels",
+        ),
         ({"rows": [{"name": "a", "config": {"kernel": "9-1-5"}}], "claims": []}, "field 'kernel' does not exist"),
         ({"tile": "x"}, "field 'tile' does not exist"),
     ],
