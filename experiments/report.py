@@ -1,11 +1,12 @@
-"""The report of a search out of MLflow: tables and figures as Markdown, one HTML page, PNG, CSV and LaTeX.
+"""The report of a search, or of a table of the paper, out of MLflow: Markdown, one HTML page, PNG, CSV and LaTeX.
 
     python experiments/report.py
     python experiments/report.py NAME --out folder
+    python experiments/report.py filter_size-cpu depth-cpu --out folder
     python experiments/report.py NAME --tracking-uri http://server:5000 --no-log
 
 It reads the tracking store alone, so it works on any machine that reaches it, of a running search too. The folder becomes
-the artifact folder report of the search's run: MLflow shows report.html there.
+the artifact folder report of the run: MLflow shows report.html there. Several names make one report, which is kept by none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.errors import ConfigError
-from srcnn.tuning.report.build import build, log_report
+from srcnn.tuning.report.build import build, combine, log_report
 from srcnn.tuning.report.gather import UI, find_parent
 from srcnn.tuning.report.write import write
 from srcnn.tuning.runs import SEARCH
@@ -31,7 +32,7 @@ _FOLDER = Path("mlruns/reports")
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="of the search (default: the newest)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of a search or a table's run (default: the newest)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"where the files go (default: {_FOLDER}/NAME)")
     uri = SearchSettings.model_fields["tracking_uri"].default
     parser.add_argument("--tracking-uri", default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
@@ -46,16 +47,17 @@ def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     if not options.ui.startswith(("http://", "https://")):
         raise ConfigError(f"--ui: must begin with http:// or https://, but got {options.ui}")
-    parent = find_parent(options.tracking_uri, options.name)
-    name = parent.data.tags.get(SEARCH) or parent.info.run_id
+    parents = [find_parent(options.tracking_uri, name) for name in options.names or [None]]
+    name = "+".join(parent.data.tags.get(SEARCH) or parent.info.run_id for parent in parents)
     folder = options.out or _FOLDER / name
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out: must be a folder, but {folder} is a file")
-    files = write(build(options.tracking_uri, parent, options.ui), folder)
+    documents = [build(options.tracking_uri, parent, options.ui) for parent in parents]
+    files = write(combine(documents), folder)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"report of {name}: {files[1]}, and {len(files) - 1} files beside it")
-    if not options.no_log:
-        log_report(options.tracking_uri, parent, folder, files)
+    if not options.no_log and len(parents) == 1:
+        log_report(options.tracking_uri, parents[0], folder, files)
         console.print(f"kept with its run: {ui_command(options.tracking_uri)}")
     return 0
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mlflow.entities import Run
 
 from srcnn.errors import SearchError, unknown_name
-from srcnn.tuning.report.document import Document
+from srcnn.tuning.report.document import Document, Figure, Section, Table, Text
 from srcnn.tuning.report.gather import gather
 from srcnn.tuning.report.search_report import search_document
 from srcnn.tuning.report.table_report import build_table
 from srcnn.tuning.runs import KIND, open_store, reading
 
-__all__ = ["ARTIFACT", "KINDS", "build", "log_report"]
+__all__ = ["ARTIFACT", "KINDS", "build", "combine", "log_report"]
 
 ARTIFACT = "report"  #: folder of a run's artifacts
 
@@ -42,6 +43,26 @@ def build(uri: str, parent: Run, ui: str) -> Document:
     if kind not in KINDS:
         raise SearchError(unknown_name("kind of report", kind, KINDS))
     return KINDS[kind](uri, parent, ui)
+
+
+def combine(documents: Sequence[Document]) -> Document:
+    """Several reports as one; of one, itself. A name that a report before it has gets the report's number."""
+    if len(documents) == 1:
+        return documents[0]
+    taken: set[tuple[type, str]] = set()
+    sections = []
+    for number, document in enumerate(documents, start=1):
+        for section in document.sections:
+            parts: list[Text | Table | Figure] = []
+            for part in section.parts:
+                if not isinstance(part, Text):
+                    if (type(part), part.name) in taken:
+                        part = replace(part, name=f"{part.name}-{number}")
+                    taken.add((type(part), part.name))
+                parts.append(part)
+            sections.append(Section(f"{document.title}: {section.title}", tuple(parts)))
+    subtitle = " ".join(document.subtitle for document in documents)
+    return Document(", ".join(document.title for document in documents), subtitle, tuple(sections))
 
 
 def log_report(uri: str, parent: Run, folder: Path, files: Sequence[Path]) -> None:
