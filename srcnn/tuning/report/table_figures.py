@@ -11,7 +11,7 @@ import numpy as np
 from srcnn.model import count_parameters
 from srcnn.tuning.report.document import Figure
 from srcnn.tuning.report.interactive import legend_below, new_plot
-from srcnn.tuning.report.style import DASHES, FONT, MARKERS, PALETTE, finish, new_figure, plain, to_png
+from srcnn.tuning.report.style import DASHES, FONT, MARKERS, PALETTE, finish, log_ticks, new_figure, plain, to_png
 from srcnn.tuning.report.table_data import BICUBIC, TableData, Trained
 
 __all__ = ["budget_figure", "convergence_figure", "cost_figure"]
@@ -248,6 +248,11 @@ def _cost(points: _Points, labels: tuple[str, str], y_label: str) -> bytes:
                 label=plain(name),
             )
         axes.set_xscale("log")
+        places = [(1e3 * point[1], point[2])[column] for point in points]
+        ticks = log_ticks(min(places), max(places))
+        axes.set_xticks(list(ticks), list(ticks.values()))
+        axes.set_xticks([], minor=True)
+        axes.margins(0.12)
         axes.set_xlabel(label)
         finish(axes)
     panels[0].set_ylabel(y_label)
@@ -275,6 +280,10 @@ def _cost_twin(points: _Points, labels: tuple[str, str], y_label: str) -> Any:
             fill_color="white" if theirs else color,
         )
         entries[name] = [dot]
+    times = [1e3 * point[1] for point in points]
+    ticks = log_ticks(min(times), max(times))
+    plot.xaxis.ticker = list(ticks)
+    plot.xaxis.major_label_overrides = ticks
     tips = [("", "@name"), ("", "@y{0.000} dB"), ("", "@x{0.0} ms"), ("", "@weights{0} weights")]
     plot.add_tools(HoverTool(renderers=[item for (item,) in entries.values()], tooltips=tips))
     legend_below(plot, entries)
