@@ -27,13 +27,14 @@ from srcnn.device import pick_device
 from srcnn.errors import ConfigError
 from srcnn.tuning.callback import Event
 from srcnn.tuning.confirm import Confirmed
-from srcnn.tuning.estimate import Estimate, estimate, lines, measure_speed
+from srcnn.tuning.estimate import Estimate, estimate, lines
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.paper import printed
 from srcnn.tuning.pareto import front
 from srcnn.tuning.result import Row, SearchResult, verdicts
 from srcnn.tuning.search import Plan, plan_search, run_search
 from srcnn.tuning.settings import SearchSettings, default_name, load_settings, parse_budget, parse_duration
+from srcnn.tuning.speed import measure_speed
 from srcnn.tuning.tracking import ui_command
 
 from _command import Parser, add_fields, given_fields, run

@@ -29,7 +29,8 @@ from pydantic import Field, TypeAdapter
 from srcnn.errors import DataError
 from srcnn.files import atomic_write
 from srcnn.tuning.objective import FAILED, PAPER_GAIN, normalized_gain
-from srcnn.tuning.space import Constraints, Parameter, Space, Value
+from srcnn.tuning.parameter import Parameter, Value
+from srcnn.tuning.space import Constraints, Space
 
 __all__ = ["Curve", "CurveTable", "read_table", "space_data", "write_table"]
 

@@ -10,7 +10,9 @@ import yaml
 
 from srcnn.config import TrainConfig, preset
 from srcnn.errors import ConfigError
-from srcnn.tuning.space import Space, Value, field_of
+from srcnn.tuning.entries import field_of
+from srcnn.tuning.parameter import Value
+from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import compose, plain
 
 __all__ = ["enqueued", "from_file"]

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.tuning.curves import CurveTable
-from srcnn.tuning.space import Categorical, Space, Value
+from srcnn.tuning.parameter import Categorical, Value
+from srcnn.tuning.space import Space
 
 __all__ = ["Nearest"]
 

@@ -15,8 +15,9 @@ from mlflow.tracking import MlflowClient
 from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.curves import Curve, CurveTable
 from srcnn.tuning.objective import FAILED, METRIC
+from srcnn.tuning.parameter import Value
 from srcnn.tuning.runs import children_of, kept_space, open_store, parent_named, parent_runs, reading, values_of
-from srcnn.tuning.space import Space, Value
+from srcnn.tuning.space import Space
 
 __all__ = ["past_search"]
 

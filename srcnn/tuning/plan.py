@@ -10,8 +10,9 @@ from typing import Any
 from srcnn.datasets import ImageSet, data_root, load, split
 from srcnn.errors import ConfigError, DataError
 from srcnn.tuning.enqueue import enqueued
+from srcnn.tuning.parameter import Value
 from srcnn.tuning.settings import SearchSettings
-from srcnn.tuning.space import Space, Value
+from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import load_space
 from srcnn.tuning.stage import EPOCHS
 

@@ -27,7 +27,8 @@ from srcnn.evaluate import degrade
 from srcnn.train import fit
 from srcnn.tuning.curves import Curve, CurveTable, space_data, write_table
 from srcnn.tuning.objective import FAILED, normalized_gain
-from srcnn.tuning.space import Space, Value
+from srcnn.tuning.parameter import Value
+from srcnn.tuning.space import Space
 from srcnn.tuning.tracking import environment_tags
 from srcnn.tuning.trainable import ScaleData
 

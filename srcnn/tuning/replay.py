@@ -30,9 +30,9 @@ from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.curves import Curve, CurveTable
 from srcnn.tuning.nearest import Nearest
 from srcnn.tuning.objective import METRIC
+from srcnn.tuning.parameter import Value
 from srcnn.tuning.scheduler import SCHEDULERS, PerScale
 from srcnn.tuning.searcher import SAMPLERS, StudySearcher
-from srcnn.tuning.space import Value
 
 __all__ = ["METHODS", "Method", "Step", "Trace", "parse_method", "replay"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from srcnn.config import TrainConfig
 from srcnn.evaluate import Score
 from srcnn.model import count_macs, count_parameters
+from srcnn.tuning.parameter import Value
 from srcnn.tuning.settings import SearchSettings
-from srcnn.tuning.space import Value
 
 if TYPE_CHECKING:
     from srcnn.tuning.confirm import Choice

@@ -17,7 +17,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError, unknown_name
-from srcnn.tuning.space import Categorical, Space, Value
+from srcnn.tuning.parameter import Categorical, Value
+from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import load_space
 
 __all__ = [

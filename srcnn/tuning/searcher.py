@@ -27,7 +27,8 @@ from srcnn.config import TrainConfig
 from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.deadline import time_is_up
 from srcnn.tuning.objective import FAILED, METRIC, OBJECTIVES
-from srcnn.tuning.space import Space, Value
+from srcnn.tuning.parameter import Value
+from srcnn.tuning.space import Space
 from srcnn.tuning.surrogate import CurveSampler
 
 __all__ = ["SAMPLERS", "StudySearcher", "load_study"]

@@ -13,7 +13,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from srcnn.config import TrainConfig
 from srcnn.errors import ConfigError, unknown_name
-from srcnn.tuning.space import Constraints, Parameter, Space, contains, describe, field_of, is_entry
+from srcnn.tuning.entries import field_of, is_entry
+from srcnn.tuning.parameter import Parameter, contains, describe
+from srcnn.tuning.space import Constraints, Space
 
 __all__ = ["compose", "load_space", "plain"]
 

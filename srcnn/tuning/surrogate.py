@@ -27,7 +27,8 @@ from scipy.special import ndtr
 
 from srcnn.errors import ConfigError
 from srcnn.tuning.gaussian_process import Array, GaussianProcess
-from srcnn.tuning.space import Categorical, Space, Value
+from srcnn.tuning.parameter import Categorical, Value
+from srcnn.tuning.space import Space
 
 __all__ = ["CurveSampler"]
 

@@ -16,12 +16,13 @@ from srcnn.errors import ConfigError, DataError, SearchError
 from srcnn.tuning.curves import Curve, CurveTable, read_table, write_table
 from srcnn.tuning.nearest import Nearest
 from srcnn.tuning.objective import FAILED, PAPER_GAIN
+from srcnn.tuning.parameter import Value
 from srcnn.tuning.past import past_search
 from srcnn.tuning.regret import bands, processes, ratio, repeat, summarize
 from srcnn.tuning.regret_plot import plot_regret
 from srcnn.tuning.replay import METHODS, Method, Step, Trace, parse_method, replay
 from srcnn.tuning.searcher import StudySearcher
-from srcnn.tuning.space import Space, Value
+from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import load_space
 from srcnn.tuning.tracking import Tracker
 

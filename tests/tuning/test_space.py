@@ -10,7 +10,7 @@ import pytest
 
 from srcnn.config import TrainConfig
 from srcnn.errors import ConfigError
-from srcnn.tuning.space import Value
+from srcnn.tuning.parameter import Value
 from srcnn.tuning.space_file import load_space
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").rglob("*.yaml"))

@@ -20,6 +20,7 @@ from srcnn.config import ModelConfig, TrainConfig
 from srcnn.errors import ConfigError
 from srcnn.model import count_macs, count_parameters
 from srcnn.tuning.objective import METRIC, OBJECTIVES
+from srcnn.tuning.parameter import Value
 from srcnn.tuning.result import Row
 from srcnn.tuning.runs import (
     SEARCH,
@@ -33,7 +34,7 @@ from srcnn.tuning.runs import (
     reading,
     values_of,
 )
-from srcnn.tuning.space import Space, Value
+from srcnn.tuning.space import Space
 
 __all__ = ["OUTCOMES", "UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
 

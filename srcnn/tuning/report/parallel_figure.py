@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from srcnn.tuning.parameter import Categorical, Parameter, Value
 from srcnn.tuning.report.document import Figure
 from srcnn.tuning.report.gather import Child
 from srcnn.tuning.report.interactive import legend_below, new_plot
 from srcnn.tuning.report.style import FONT, GREY, new_figure, plain, shades, to_png
-from srcnn.tuning.space import Categorical, Parameter, Space, Value
+from srcnn.tuning.space import Space
 
 __all__ = ["parallel_figure"]
 

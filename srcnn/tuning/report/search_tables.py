@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from srcnn.tuning.entries import field_of
 from srcnn.tuning.report.confirmed import Confirmed, number
 from srcnn.tuning.report.document import Cell, Table
 from srcnn.tuning.report.gather import OUTCOMES, Child, SearchData
 from srcnn.tuning.report.wording import pixels, provenance
-from srcnn.tuning.space import field_of
 from srcnn.tuning.statistics import bootstrap
 
 __all__ = ["champions", "leaderboard", "ranked", "seeds"]

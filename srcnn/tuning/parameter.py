@@ -1,0 +1,159 @@
+"""One parameter of a search space: a real number, a whole number or one of some values, and what can be done with it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal
+
+import optuna
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "Categorical",
+    "Float",
+    "Integer",
+    "Parameter",
+    "Value",
+    "contains",
+    "describe",
+    "draw",
+    "ends",
+    "points",
+    "suggest",
+]
+
+Value = bool | int | float | str | None
+
+
+class _Parameter(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    when: Mapping[str, tuple[Value, ...]] = Field(default_factory=dict)
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _one_value_is_a_list_of_one(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            raise ValueError(f"must map a parameter to its value or values, but got {given!r}")
+        return {str(name): tuple(v) if isinstance(v, list) else (v,) for name, v in given.items()}
+
+
+class Float(_Parameter):
+    """A real number in [low, high], drawn evenly or evenly in its logarithm; in a grid, ``points`` values."""
+
+    type: Literal["float"]
+    low: float
+    high: float
+    log: bool = False
+    points: int = Field(5, ge=2)
+
+    @model_validator(mode="after")
+    def _check(self) -> Float:
+        _check_range(self.low, self.high, self.log)
+        return self
+
+    @cached_property
+    def distribution(self) -> optuna.distributions.BaseDistribution:
+        return optuna.distributions.FloatDistribution(self.low, self.high, log=self.log)
+
+
+class Integer(_Parameter):
+    """A whole number low, low + step, ... up to high; ``log`` excludes another step than 1."""
+
+    type: Literal["int"]
+    low: int
+    high: int
+    step: int = Field(1, ge=1)
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Integer:
+        _check_range(self.low, self.high, self.log)
+        if self.log and self.step != 1:
+            raise ValueError(f"step: must be 1 where log is true, but got {self.step}")
+        if (self.high - self.low) % self.step:
+            raise ValueError(f"step: must divide high - low = {self.high - self.low}, but got {self.step}")
+        return self
+
+    @cached_property
+    def distribution(self) -> optuna.distributions.BaseDistribution:
+        return optuna.distributions.IntDistribution(self.low, self.high, log=self.log, step=self.step)
+
+
+class Categorical(_Parameter):
+    """One of some values."""
+
+    type: Literal["categorical"]
+    choices: tuple[Value, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Categorical:
+        if len(set(map(repr, self.choices))) != len(self.choices):
+            raise ValueError(f"choices: must differ from each other, but got {list(self.choices)}")
+        return self
+
+    @cached_property
+    def distribution(self) -> optuna.distributions.BaseDistribution:
+        return optuna.distributions.CategoricalDistribution(self.choices)
+
+
+def _check_range(low: float, high: float, log: bool) -> None:
+    if low > high:
+        raise ValueError(f"low: must not exceed high, but got {low} > {high}")
+    if log and low <= 0:
+        raise ValueError(f"low: must be positive where log is true, but got {low}")
+
+
+Parameter = Float | Integer | Categorical
+
+
+def ends(parameter: Parameter) -> tuple[Value, ...]:
+    return parameter.choices if isinstance(parameter, Categorical) else (parameter.low, parameter.high)
+
+
+def points(parameter: Parameter) -> tuple[Value, ...]:
+    if isinstance(parameter, Categorical):
+        return parameter.choices
+    if isinstance(parameter, Integer):
+        return tuple(range(parameter.low, parameter.high + 1, parameter.step))
+    low, high, shares = parameter.low, parameter.high, [i / (parameter.points - 1) for i in range(parameter.points)]
+    if parameter.log:
+        return tuple(min(high, low * (high / low) ** share) for share in shares)
+    return tuple(low + (high - low) * share for share in shares)
+
+
+def draw(source: random.Random, parameter: Parameter) -> Value:
+    if isinstance(parameter, Categorical):
+        return source.choice(parameter.choices)
+    low, high = parameter.low, parameter.high
+    if isinstance(parameter, Integer) and not parameter.log:
+        return source.randrange(parameter.low, parameter.high + 1, parameter.step)
+    value = low * (high / low) ** source.random() if parameter.log else source.uniform(low, high)
+    return round(value) if isinstance(parameter, Integer) else min(value, high)
+
+
+def contains(parameter: Parameter, value: Value) -> bool:
+    """Whether a parameter may have a value."""
+    if isinstance(parameter, Categorical):
+        return any(value == choice and type(value) is type(choice) for choice in parameter.choices)
+    if isinstance(value, bool) or not isinstance(value, int if isinstance(parameter, Integer) else int | float):
+        return False
+    return bool(parameter.distribution._contains(value))
+
+
+def describe(parameter: Parameter) -> str:
+    """The values that a parameter may have, in words."""
+    if isinstance(parameter, Categorical):
+        return "one of " + ", ".join(map(str, parameter.choices))
+    step = f" in steps of {parameter.step}" if isinstance(parameter, Integer) and parameter.step > 1 else ""
+    return f"from {parameter.low:g} to {parameter.high:g}{step}"
+
+
+def suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
+    if isinstance(parameter, Float):
+        return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
+    if isinstance(parameter, Integer):
+        return trial.suggest_int(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
+    return trial.suggest_categorical(name, parameter.choices)
