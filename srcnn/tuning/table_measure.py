@@ -49,7 +49,7 @@ def measure_subject(subject: Subject, sets: Sequence[ImageSet], kind: str) -> di
 
     Returns:
         ``Set5/x3/psnr``, ``Set5/x3/ssim``, ``Set5/x3/psnr/baby`` (dB), and with ``planes`` the same with Y, Cb, Cr and color
-        for psnr; ``Set5/x3/seconds``: of the network for an image, the mean over the set, the faster of two passes.
+        for psnr; ``Set5/x3/seconds`` of the first set: the network's for an image, the mean, the faster of two passes.
     """
     network = subject.load()
     found: dict[str, float] = {}
@@ -64,7 +64,7 @@ def measure_subject(subject: Subject, sets: Sequence[ImageSet], kind: str) -> di
         if kind == "article":
             pooled = [degrade_for("article", image, subject.scale, "y", name) for name, image in images.images]
             found[f"{at}/article"] = average_psnr(network, pooled, _ARTICLE_BATCH)
-        if network is not None:
+        if network is not None and images is sets[0]:
             found[f"{at}/seconds"] = _seconds(network, images, subject.scale)
     return found
 

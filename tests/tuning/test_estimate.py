@@ -70,7 +70,7 @@ def test_between_the_timed_ones_time_is_linear_and_beyond_proportional() -> None
 def test_every_kind_of_size_is_timed_and_kept(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SRCNN_CACHE", str(workplace / "cache"))
     for name, little in (("_SECONDS", 0.01), ("_STEPS", 1e6)):
-        monkeypatch.setattr(f"srcnn.tuning.estimate.{name}", little)
+        monkeypatch.setattr(f"srcnn.tuning.speed.{name}", little)
     threads, ours = torch.get_num_threads(), plan()
     found = measure_speed(ours, CPU)
     assert torch.get_num_threads() == threads

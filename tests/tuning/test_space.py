@@ -13,7 +13,7 @@ from srcnn.errors import ConfigError
 from srcnn.tuning.parameter import Value
 from srcnn.tuning.space_file import load_space
 
-SPACES = sorted((Path(__file__).parents[2] / "search_spaces").rglob("*.yaml"))
+SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
 
 
 def write(tmp_path: Path, text: str) -> Path:
