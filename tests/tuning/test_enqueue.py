@@ -43,7 +43,7 @@ def rows_of(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["default", "wide", "deep", "subpixel"])
+@pytest.mark.parametrize("name", ["default", "wide", "layers", "subpixel"])
 def test_the_papers_network_comes_first_once_for_each_scale(name: str) -> None:
     known = load_space(SPACES / f"{name}.yaml")
     rows, baselines = enqueued(known, ("paper",))

@@ -160,6 +160,29 @@ def test_depth_gives_the_lists_their_length(
     assert space.check(given) == ""
 
 
+def test_rest_names_every_entry_that_has_no_name_of_its_own(tmp_path: Path) -> None:
+    text = (
+        "parameters:\n  depth: {type: int, low: 2, high: 5}\n  n1: {type: categorical, choices: [48, 64]}\n"
+        "  n_rest: {type: categorical, choices: [16, 32]}\n  f1: {type: categorical, choices: [9, 3]}\n"
+        "  f_rest: {type: categorical, choices: [3, 1]}\n  f_last: {type: categorical, choices: [5]}\n"
+    )
+    space = load_space(write(tmp_path, text))
+    values: dict[str, Value] = {"depth": 5, "n1": 48, "n_rest": 16, "f1": 9, "f_rest": 3, "f_last": 5}
+    made = space.to_config(values)
+    assert (made.kernels, made.filters) == ((9, 3, 3, 3, 5), (48, 16, 16, 16))
+    assert space.to_config({**values, "depth": 2}).kernels == (9, 5)
+    assert space.values_of(made, ("kernels", "filters")) == values
+    paper = TrainConfig(kernels=(9, 1, 5), filters=(64, 32))
+    assert space.values_of(paper, ("kernels", "filters")) == {**values, "depth": 3, "n1": 64, "n_rest": 32, "f_rest": 1}
+    assert space.values_of(paper.replace(kernels=(9, 3, 1, 5), filters=(64, 32, 32)), ("kernels", "filters")) is None
+    every = load_space(
+        write(
+            tmp_path, "parameters:\n  f_rest: {type: categorical, choices: [3, 5]}\nconstants: {depth: 4, n_rest: 8}\n"
+        )
+    )
+    assert every.to_config({"f_rest": 5}).kernels == (5, 5, 5, 5)
+
+
 def test_entries_beyond_the_depth_are_left_out_and_f_last_is_the_last(tmp_path: Path) -> None:
     text = "parameters:\n  depth: {type: int, low: 2, high: 3}\n  f2: {type: categorical, choices: [3]}\n"
     space = load_space(write(tmp_path, text + "constants:\n  f3: 7\n"))

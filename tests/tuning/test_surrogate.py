@@ -43,7 +43,7 @@ def worth(params: Mapping[str, Any]) -> float:
     return rate + width - 0.05 * float(params.get("f2", 3)) - 0.1 * int(params["scale"])
 
 
-@pytest.mark.parametrize("name", ["default.yaml", "deep.yaml", "wide.yaml", "replay.yaml"])
+@pytest.mark.parametrize("name", ["default.yaml", "deep.yaml", "layers.yaml", "wide.yaml", "replay.yaml"])
 def test_it_beats_random_search_in_every_kind_of_space(name: str) -> None:
     space = load_space(SPACES / name)
     if "scale" not in space.parameters:
@@ -114,7 +114,7 @@ def test_numbers_keep_their_order_and_lists_of_sizes_their_places(tmp_path: Path
 
 
 def test_constraints_fixed_scales_and_conditions_are_kept() -> None:
-    space = load_space(SPACES / "deep.yaml")
+    space = load_space(SPACES / "layers.yaml")
     searcher = StudySearcher(space, 1, {}, sampler="curves")
     scales = []
     for i in range(24):

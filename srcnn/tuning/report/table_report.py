@@ -95,7 +95,7 @@ def _metric_table(data: TableData, metric: str, name: str) -> Table:
             rows.append(tuple(cells))
     caption = (
         f"{_head(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
-        f"Source of the paper's figures: {data.table.source}."
+        f"Source of the paper's figures: {data.table.source.rstrip('.')}."
     )
     return Table(name, tuple(head), tuple(rows), caption)
 
