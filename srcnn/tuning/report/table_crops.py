@@ -14,7 +14,7 @@ from srcnn.model import SRCNN
 from srcnn.tuning.report.document import Figure
 from srcnn.tuning.report.kept_network import authors_network, best_run, kept_network
 from srcnn.tuning.report.style import FONT, new_figure, plain, to_png
-from srcnn.tuning.report.table_data import TableData
+from srcnn.tuning.report.table_data import TableData, paper_name
 from srcnn.tuning.table import SAMPLE
 
 __all__ = ["crops_figure"]
@@ -75,7 +75,7 @@ def _images(data: TableData) -> list[tuple[str, NDArray[np.uint8], tuple[float, 
             sets.append(load(name, data_root()))
         except DataError:  # the report is made where the images are not
             continue
-    every = [(name, image) for one in sets for name, image in one.images]
+    every = [(paper_name(name), image) for one in sets for name, image in one.images]
     if data.budget.sample:
         return [(name, image, (0.45, 0.5)) for name, image in every[:3]]
     return [(name, image, _WANTED[name]) for name, image in every if name in _WANTED and image.ndim == 3]

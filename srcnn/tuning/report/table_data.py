@@ -22,7 +22,7 @@ from srcnn.tuning.report.gather import curve_of, network_of
 from srcnn.tuning.runs import SEARCH, TRIAL, artifact_text, children_of, open_store, reading
 from srcnn.tuning.table import SAMPLE, Budget, Table, load_table
 
-__all__ = ["BICUBIC", "TableData", "Trained", "gather_table"]
+__all__ = ["BICUBIC", "TableData", "Trained", "gather_table", "paper_name"]
 
 BICUBIC = "bicubic"
 _PREFIX = "test/"
@@ -148,6 +148,11 @@ class TableData:
         """What every caption ends with: n, budget, commit."""
         lengths = ", ".join(self.amount(length) for length in sorted({one.length for one in runs}))
         return f"n = {len(runs)} runs, {len({one.seed for one in runs})} seeds; {lengths}; commit {self.commit}."
+
+
+def paper_name(image: str) -> str:
+    """An image, or its metric, as the papers call it; the archive of Set5 and Set14 adds a mark to some names."""
+    return image.removesuffix("_GT")
 
 
 def _scale_of(metric: str) -> int:

@@ -8,7 +8,7 @@ from srcnn.tuning.claims import HOLDS, HOLDS_NOT
 from srcnn.tuning.report import escape
 from srcnn.tuning.report.document import Cell, Document, Figure, Section, Table, Text
 from srcnn.tuning.report.table_crops import crops_figure
-from srcnn.tuning.report.table_data import BICUBIC, TableData, gather_table
+from srcnn.tuning.report.table_data import BICUBIC, TableData, gather_table, paper_name
 from srcnn.tuning.report.table_figures import budget_figure, convergence_figure, cost_figure
 from srcnn.tuning.report.table_filters import filters_figure
 from srcnn.tuning.statistics import student
@@ -134,14 +134,14 @@ def _images(data: TableData) -> tuple[Part, ...]:
         recipe = (data.recipes or ["ours"])[0]
         rows_of = [row for row in data.table.rows if data.of(row.name, recipe, metric)]
         theirs = [row for row in rows_of if (row.name, scale) in data.given]
-        single = len(rows_of) == 1 and any(row.paper.get(images[0]) for row in rows_of)
+        single = len(rows_of) == 1 and any(row.paper.get(paper_name(images[0])) for row in rows_of)
         head = ["image", "bicubic", *["paper"] * (single and not data.budget.sample)]
         head += [f"authors' {row.name}" for row in theirs] + [f"ours, {row.name}" for row in rows_of]
         rows = []
         for image in images:
-            cells = [Cell(image.rsplit("/", 1)[1]), Cell(_db(plain[image]))]
+            cells = [Cell(paper_name(image.rsplit("/", 1)[1])), Cell(_db(plain[image]))]
             if single and not data.budget.sample:
-                cells.append(Cell(_db(rows_of[0].paper.get(image))))
+                cells.append(Cell(_db(rows_of[0].paper.get(paper_name(image)))))
             cells += [Cell(_db(data.given[row.name, scale].get(image))) for row in theirs]
             for row in rows_of:
                 runs = data.of(row.name, recipe, metric)
