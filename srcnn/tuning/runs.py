@@ -54,6 +54,7 @@ def open_store(uri: str) -> MlflowClient:
     """
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would make one
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # for files of a few kilobytes
     with reading(uri):
         return MlflowClient(uri)
 
@@ -111,7 +112,6 @@ def artifact_text(client: MlflowClient, parent: Run, name: str) -> str | None:
     """A text that lies at the top of a run's artifacts; None if there is none of that name."""
     if not any(artifact.path == name for artifact in client.list_artifacts(parent.info.run_id)):
         return None
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # of one small file
     with TemporaryDirectory() as folder:
         return Path(client.download_artifacts(parent.info.run_id, name, folder)).read_text(encoding="utf-8")
 

@@ -197,7 +197,12 @@ def load_study(folder: Path) -> optuna.Study:
     files = sorted(folder.glob("searcher-state-*.pkl"), key=lambda file: file.stat().st_mtime)
     if not files:
         raise SearchError(f"{folder}: has no state of a search")
-    study: optuna.Study = pickle.loads(files[-1].read_bytes())["_study"]
+    try:
+        study: optuna.Study = pickle.loads(files[-1].read_bytes())["_study"]
+    except (AttributeError, ImportError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        raise SearchError(
+            f"{files[-1]}: was written by another version of this project, or is damaged ({error})"
+        ) from None
     return study
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,7 +26,6 @@ def best_run(data: TableData, row: str, recipe: str, metric: str) -> Trained | N
 
 def kept_network(data: TableData, run: Trained) -> SRCNN | None:
     """The network of a run, out of its artifacts; None if it is not there."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # of one small file
     client = open_store(data.uri)
     try:
         with TemporaryDirectory() as folder:

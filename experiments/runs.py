@@ -1,0 +1,85 @@
+"""Look after runs: whether Ray Tune, Optuna, MLflow and the checkpoints on disk agree, and mend what can be mended.
+
+    python experiments/runs.py list
+    python experiments/runs.py verify NAME
+    python experiments/runs.py repair NAME
+
+verify changes nothing; its exit code is 1 if anything is off. repair writes to MLflow alone, towards what Tune's state says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from srcnn.tuning.report.gather import parents
+from srcnn.tuning.runs import KIND, SEARCH
+from srcnn.tuning.settings import SearchSettings
+from srcnn.tuning.verify import Books, open_books, repair, verify
+
+from _command import Parser, run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
+    parser.add_argument("command", choices=("list", "verify", "repair"))
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of a search or a table's run (default: the newest)")
+    for field in ("tracking_uri", "storage"):
+        known = SearchSettings.model_fields[field]
+        flag = "--" + field.replace("_", "-")
+        parser.add_argument(flag, default=known.default, help=f"{known.description} (default: {known.default})")
+    return parser
+
+
+def _list(console: Console, uri: str) -> int:
+    table = Table(title=f"runs in {uri}", title_justify="left")
+    for head in ("name", "kind", "status", "MLflow run"):
+        table.add_column(head)
+    for parent in parents(uri):
+        tags = parent.data.tags
+        table.add_row(tags.get(SEARCH, ""), tags.get(KIND, "search"), parent.info.status, parent.info.run_id)
+    console.print(table)
+    return 0
+
+
+def _say(console: Console, books: Books) -> int:
+    problems = verify(books)
+    for problem in problems:
+        where = f"{problem.trial}: " if problem.trial else ""
+        mend = " (repair mends it)" if problem.mendable else ""
+        console.print(f"{problem.kind}: {where}{problem.text}{mend}", markup=False, highlight=False, soft_wrap=True)
+    ended = Counter(trial.status for trial in books.trials)
+    stores = "Tune, Optuna, MLflow and the disk" if books.optuna is not None else "Tune, MLflow and the disk"
+    counts = ", ".join(f"{count} {status}" for status, count in ended.items())
+    verdict = f"{len(problems)} problems" if problems else "all agree"
+    console.print(f"{books.name}: {len(books.trials)} trials ({counts}) in {stores}: {verdict}", highlight=False)
+    return 1 if problems else 0
+
+
+def _main(argv: list[str] | None) -> int:
+    options = _parser().parse_args(argv)
+    console, uri = Console(), options.tracking_uri
+    if options.command == "list":
+        return _list(console, uri)
+    newest = next((parent.data.tags.get(SEARCH, "") for parent in parents(uri)), "")
+    name, storage = options.name or newest, Path(options.storage)
+    books = open_books(name, storage, uri)
+    if options.command == "repair":
+        for line in repair(books, verify(books)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        books = open_books(name, storage, uri)
+    return _say(console, books)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    return run(lambda: _main(argv), "interrupted")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
