@@ -65,7 +65,7 @@ def crops_figure(data: TableData) -> Figure | None:
         f"Crops at x{scale}, PSNR of the whole image on Y; Y by each network, Cb and Cr by bicubic. Ours: the seed that was best "
         f"on validation. {data.provenance([best])}"
     )
-    return Figure(f"{data.name}-crops", to_png(figure), caption, "; ".join(said))
+    return Figure(f"{data.name}-crops", to_png(figure, photo=True), caption, "; ".join(said))
 
 
 def _images(data: TableData) -> list[tuple[str, NDArray[np.uint8], tuple[float, float]]]:
