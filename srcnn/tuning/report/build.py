@@ -46,16 +46,24 @@ def build(uri: str, parent: Run, ui: str) -> Document:
 
 
 def combine(documents: Sequence[Document]) -> Document:
-    """Several reports as one; of one, itself. A name that a report before it has gets the report's number."""
+    """Several reports as one; of one, itself.
+
+    A name that a report before it has gets the report's number, and a text that stood before is not said again.
+    """
     if len(documents) == 1:
         return documents[0]
     taken: set[tuple[type, str]] = set()
+    said: set[str] = set()
     sections = []
     for number, document in enumerate(documents, start=1):
         for section in document.sections:
             parts: list[Text | Table | Figure] = []
             for part in section.parts:
-                if not isinstance(part, Text):
+                if isinstance(part, Text):
+                    if part.markdown in said:
+                        continue
+                    said.add(part.markdown)
+                else:
                     if (type(part), part.name) in taken:
                         part = replace(part, name=f"{part.name}-{number}")
                     taken.add((type(part), part.name))

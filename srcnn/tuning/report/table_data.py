@@ -79,6 +79,11 @@ class TableData:
         known = next((name for name in self.table.test if metric.startswith(f"{name}/")), None)
         return metric if known is None else SAMPLE[1] + metric.removeprefix(known)
 
+    @staticmethod
+    def scale_of(metric: str) -> int:
+        """The scale that a metric's name holds."""
+        return next(int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4"))
+
     @property
     def shown(self) -> list[str]:
         """The columns, as they were measured."""
@@ -125,7 +130,7 @@ class TableData:
         found = []
         for claim in self.table.claims:
             metric = self.here(claim.metric)
-            scale = _scale_of(metric)
+            scale = self.scale_of(metric)
             plain = self.given.get((BICUBIC, scale), {}).get(metric)
             # Half of the paper's gain is known for Y alone; other planes have no such mark.
             known = plain is not None and metric.endswith(("/psnr", "/Y"))
@@ -153,10 +158,6 @@ class TableData:
 def paper_name(image: str) -> str:
     """An image, or its metric, as the papers call it; the archive of Set5 and Set14 adds a mark to some names."""
     return image.removesuffix("_GT")
-
-
-def _scale_of(metric: str) -> int:
-    return next((int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4")), 3)
 
 
 def gather_table(uri: str, parent: Run, ui: str) -> TableData:

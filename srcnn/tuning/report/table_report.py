@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 from mlflow.entities import Run
+from numpy.typing import NDArray
 
 from srcnn.tuning.claims import HOLDS, HOLDS_NOT
 from srcnn.tuning.report import escape
@@ -56,8 +58,11 @@ def _result(data: TableData) -> tuple[Part, ...]:
         parts.append(
             Text(f"**The table is not complete: {len(unfinished)} of {len(data.trained)} runs have not ended.**")
         )
-    for number, metric in enumerate(data.shown, start=1):
-        parts.append(_metric_table(data, metric, f"{data.name}-{number}"))
+    if len(data.table.rows) == len(data.recipes) == 1:
+        parts.append(_single_row(data))
+    else:
+        for number, metric in enumerate(data.shown, start=1):
+            parts.append(_metric_table(data, metric, f"{data.name}-{number}"))
     failed = [one for one in data.trained if one.outcome == "failed"]
     if failed:
         said = "\n".join(f"- {escape.markdown(f'{one.name}: {one.failure[:200]}')}" for one in failed[:8])
@@ -65,8 +70,40 @@ def _result(data: TableData) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def _mean(figures: NDArray[np.float64] | None) -> tuple[float | None, str]:
+    """(seeds, images) -> the mean, and the same in words with Student's interval over seeds."""
+    if figures is None:
+        return None, ""
+    mean, spread = float(figures.mean()), student(figures.mean(axis=1))
+    return mean, _db(mean) + ("" if spread is None else f" [{spread.low:.2f}, {spread.high:.2f}]")
+
+
+def _gap(mean: float | None, known: float | None) -> str:
+    return "" if mean is None or known is None else f"{mean - known:+.2f}"
+
+
+def _single_row(data: TableData) -> Table:
+    """A table of one row, turned: a line for each figure."""
+    row, recipe = data.table.rows[0], data.recipes[0]
+    lines = []
+    for metric in data.shown:
+        scale = data.scale_of(metric)
+        mean, ours = _mean(data.figures(row.name, recipe, metric))
+        known = data.printed(row.name, metric)
+        plain, theirs = (data.given.get((name, scale), {}).get(metric) for name in (BICUBIC, row.name))
+        figures = [Cell(_db(value)) for value in (plain, known, theirs)]
+        runs = str(len(data.of(row.name, recipe, metric)))
+        lines.append((Cell(_head(metric)), *figures, Cell(ours, bold=True), Cell(_gap(mean, known)), Cell(runs)))
+    head = (row.name, "bicubic", "paper", "authors' weights", "ours [95 %]", "ours - paper", "seeds")
+    caption = (
+        f"In dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. Source of the paper's figures: "
+        f"{data.table.source.rstrip('.')}."
+    )
+    return Table(f"{data.name}-1", head, tuple(lines), caption)
+
+
 def _metric_table(data: TableData, metric: str, name: str) -> Table:
-    scale = next((int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4")), 3)
+    scale = data.scale_of(metric)
     several = len(data.recipes) > 1
     official = any((row.name, scale) in data.given for row in data.table.rows)
     printed = any(data.printed(row.name, metric) is not None for row in data.table.rows)
@@ -85,10 +122,8 @@ def _metric_table(data: TableData, metric: str, name: str) -> Table:
             figures = data.figures(row.name, recipe, metric)
             known = data.printed(row.name, metric)
             theirs = data.given.get((row.name, scale), {}).get(metric)
-            mean = None if figures is None else float(figures.mean())
-            spread = None if figures is None else student(figures.mean(axis=1))
-            ours = _db(mean) + ("" if spread is None else f" [{spread.low:.2f}, {spread.high:.2f}]")
-            gap = "" if mean is None or known is None else f"{mean - known:+.2f}"
+            mean, ours = _mean(figures)
+            gap = _gap(mean, known)
             cells = [Cell(row.name), *[Cell(recipe)] * several, *[Cell(_db(known))] * printed]
             cells += [Cell(_db(theirs))] * official
             cells += [Cell(ours, bold=mean is not None), *[Cell(gap)] * printed, Cell(str(len(runs)) if runs else "")]
@@ -126,7 +161,7 @@ def _images(data: TableData) -> tuple[Part, ...]:
     """A table for every shown metric of a set that fits a page."""
     parts: list[Part] = []
     for metric in data.shown:
-        scale = next((int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4")), 3)
+        scale = data.scale_of(metric)
         plain = data.given.get((BICUBIC, scale), {})
         images = sorted(name for name in plain if name.startswith(f"{metric}/"))
         if not images or len(images) > 14:
