@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,11 @@ def test_an_interrupted_run_goes_on_to_the_same_network(
     sets = ["--train", str(photos / "train"), "--test", str(photos / "test")]
     arguments = [*TINY, *sets, "--epochs", "100", "--epoch-pixels", "10000"]
     program = [sys.executable, "-u", str(EXPERIMENTS / "train.py"), *arguments, "--out", str(photos / "cut")]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that runs the suite in the background has it ignore Ctrl-C, and so would the program.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         for line in process.stdout:

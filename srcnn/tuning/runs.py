@@ -27,6 +27,7 @@ __all__ = [
     "PARENT",
     "SEARCH",
     "TRIAL",
+    "absolute_uri",
     "artifact_text",
     "children_of",
     "every_run",
@@ -46,6 +47,12 @@ SEARCH, TRIAL = "srcnn.search", "srcnn.trial"  #: name of a search; id of a tria
 KIND = "srcnn.kind"  #: of a parent run: what it is the parent of; a search where there is no such tag
 
 
+def absolute_uri(uri: str) -> str:
+    """A store's address that means the same in every folder: MLflow keeps one connection for an address."""
+    prefix = "sqlite:///"
+    return f"{prefix}{Path(uri.removeprefix(prefix)).expanduser().resolve()}" if uri.startswith(prefix) else uri
+
+
 def open_store(uri: str) -> MlflowClient:
     """A client of a store that exists.
 
@@ -56,7 +63,7 @@ def open_store(uri: str) -> MlflowClient:
         raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would make one
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # for files of a few kilobytes
     with reading(uri):
-        return MlflowClient(uri)
+        return MlflowClient(absolute_uri(uri))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
-from srcnn.tuning.runs import EXPERIMENT, PARENT, SEARCH, TRIAL, every_run
+from srcnn.tuning.runs import EXPERIMENT, PARENT, SEARCH, TRIAL, absolute_uri, every_run
 
 __all__ = ["EXPERIMENT", "Tracker", "environment_tags", "flat_params", "open_tracker", "ui_command"]
 
@@ -78,11 +78,9 @@ def ui_command(uri: str) -> str:
 
 def open_tracker(uri: str) -> Tracker:
     """The tracker of a store as a person named it; beside a local database lies its folder of artifacts."""
-    prefix = "sqlite:///"
-    if not uri.startswith(prefix):
-        return Tracker(uri)
-    database = Path(uri.removeprefix(prefix)).expanduser().resolve()  # later commands run elsewhere: absolute
-    return Tracker(f"{prefix}{database}", database.parent / "artifacts")
+    whole = absolute_uri(uri)  # later commands run elsewhere
+    local = whole.startswith("sqlite:///")
+    return Tracker(whole, Path(whole.removeprefix("sqlite:///")).parent / "artifacts" if local else None)
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from srcnn.tuning.search import plan_search, run_search
 from srcnn.tuning.settings import SearchSettings
 from srcnn.tuning.verify import open_books, repair, verify
 
-URI = "sqlite:///mlruns/mlflow.db"
 STORAGE = Path("mlruns/ray")
 
 
 def test_what_is_broken_is_named_and_mended(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    uri = f"sqlite:///{workplace}/mlruns/mlflow.db"
     settings = SearchSettings(
         name="sound", trials=4, space="space.yaml", train="train", test=("test",), budget=3e4, best=1, confirm_seeds=2
     )
     run_search(plan_search(settings))
-    books = open_books("sound", STORAGE, URI)
+    books = open_books("sound", STORAGE, uri)
     assert verify(books) == []
     assert books.optuna is not None
     assert len(books.optuna) == 4
@@ -29,7 +29,7 @@ def test_what_is_broken_is_named_and_mended(workplace: Path, capsys: pytest.Capt
     assert runs.main(["verify", "sound"]) == 0
     assert "all agree" in capsys.readouterr().out
 
-    client = MlflowClient(URI)
+    client = MlflowClient(uri)
     finished = [run for run in books.runs if run.data.tags["outcome"] == "finished"]
     client.update_run(finished[0].info.run_id, status="RUNNING")
     client.log_metric(finished[1].info.run_id, "objective", 0.5, step=99)
@@ -50,16 +50,16 @@ def test_what_is_broken_is_named_and_mended(workplace: Path, capsys: pytest.Capt
     for kind in ("orphan: nobody", "doubled: ", "steps: ", "artifact: "):
         assert kind in said
     client.delete_run(doubled.info.run_id)
-    broken = verify(open_books("sound", STORAGE, URI))
+    broken = verify(open_books("sound", STORAGE, uri))
     assert sorted(problem.kind for problem in broken) == ["artifact", "orphan", "status", "steps"]
-    assert len(repair(open_books("sound", STORAGE, URI), broken)) == 3
-    left = verify(open_books("sound", STORAGE, URI))
+    assert len(repair(open_books("sound", STORAGE, uri), broken)) == 3
+    left = verify(open_books("sound", STORAGE, uri))
     assert [problem.kind for problem in left] == ["steps"]  # a report that nobody made cannot be taken back
     assert client.get_run(orphan.info.run_id).info.status == "KILLED"
 
     network = next(STORAGE.glob("sound/*/checkpoint_*/network.safetensors"))
     network.write_bytes(b"")
-    assert "checkpoint" in [problem.kind for problem in verify(open_books("sound", STORAGE, URI))]
+    assert "checkpoint" in [problem.kind for problem in verify(open_books("sound", STORAGE, uri))]
 
     assert runs.main(["verify", "sund"]) == 2
     assert "error: search 'sund' does not exist; did you mean sound?" in capsys.readouterr().err
