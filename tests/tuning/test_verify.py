@@ -62,6 +62,6 @@ def test_what_is_broken_is_named_and_mended(workplace: Path, capsys: pytest.Capt
     assert "checkpoint" in [problem.kind for problem in verify(open_books("sound", STORAGE, uri))]
 
     assert runs.main(["verify", "sund"]) == 2
-    assert "error: search 'sund' does not exist; did you mean sound?" in capsys.readouterr().err
+    assert "error: search 'sund' does not exist; did you mean 'sound'?" in capsys.readouterr().err
     assert runs.main(["list"]) == 0
     assert "sound" in capsys.readouterr().out
