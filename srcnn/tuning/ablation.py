@@ -25,16 +25,15 @@ from srcnn.patches import degrade_for
 from srcnn.tuning.callback import listening
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
 from srcnn.tuning.confirm import Listed
-from srcnn.tuning.runs import KIND
+from srcnn.tuning.runs import CELL, KIND, LENGTH, RECIPE, ROW, TRIAL
 from srcnn.tuning.stage import Stage, run_stage
 from srcnn.tuning.table import BUDGETS, Budget, Cell, Table, TableImages, cells, load_table, table_files, table_images
 from srcnn.tuning.table_measure import Subject, measure_subjects
 from srcnn.tuning.tracking import Tracker, environment_tags, open_tracker
 from srcnn.tuning.trainable import NETWORK_FILE, ScaleData
 
-__all__ = ["CELL", "ROW", "AblationPlan", "AblationSettings", "plan_table", "run_table"]
+__all__ = ["AblationPlan", "AblationSettings", "TableRun", "plan_table", "run_table"]
 
-CELL, ROW, RECIPE, LENGTH = "srcnn.cell", "srcnn.row", "srcnn.recipe", "srcnn.length"
 _FINAL = ("DivergenceError", "DeadNetworkError")  # answers of a configuration: it would end so again
 _REPORTS = {"smoke": 2, "cpu": 20, "paper": 100}
 
@@ -175,7 +174,7 @@ def _finished(tracker: Tracker) -> dict[str, str]:
         tags = run.data.tags
         final = tags.get("outcome") == "finished" or tags.get("failure", "").startswith(_FINAL)
         if CELL in tags and final:
-            found[tags[CELL]] = tags["srcnn.trial"]
+            found[tags[CELL]] = tags[TRIAL]
     return found
 
 
@@ -256,7 +255,7 @@ def _trial(plan: AblationPlan, cell: Cell) -> dict[str, Any]:
 
 def _measure(plan: AblationPlan, tracker: Tracker, tags: dict[str, str]) -> None:
     """Test figures of every finished cell that has none, of the authors' networks and of bicubic."""
-    runs = {run.data.tags["srcnn.trial"]: run for run in tracker.children()}
+    runs = {run.data.tags[TRIAL]: run for run in tracker.children()}
     ours = {plan.key(cell) for cell in plan.cells}
     subjects = {}
     for trial, run in runs.items():

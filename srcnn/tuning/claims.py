@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from srcnn.tuning.statistics import Interval, bootstrap, bootstrap_difference
 from srcnn.tuning.table import Claim
 
-__all__ = ["HOLDS", "HOLDS_NOT", "UNDECIDED", "Verdict", "judge"]
+__all__ = ["HOLDS", "HOLDS_NOT", "LEARNT", "UNDECIDED", "Verdict", "judge"]
 
 HOLDS, HOLDS_NOT, UNDECIDED = "holds", "does not hold", "not enough training to say"
-_LEARNT = 0.5  # of the paper's gain over bicubic
+LEARNT = 0.5  #: share of the paper's gain over bicubic from which a network counts as trained
 
 Figures = NDArray[np.float64]
 

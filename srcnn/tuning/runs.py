@@ -22,9 +22,13 @@ from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import load_space
 
 __all__ = [
+    "CELL",
     "EXPERIMENT",
     "KIND",
+    "LENGTH",
     "PARENT",
+    "RECIPE",
+    "ROW",
     "SEARCH",
     "TRIAL",
     "absolute_uri",
@@ -44,6 +48,7 @@ EXPERIMENT = "srcnn"
 
 PARENT = "mlflow.parentRunId"  #: MLflow's own tag: its UI nests runs by it
 SEARCH, TRIAL = "srcnn.search", "srcnn.trial"  #: name of a search; id of a trial, or ``parent``
+CELL, ROW, RECIPE, LENGTH = "srcnn.cell", "srcnn.row", "srcnn.recipe", "srcnn.length"  #: of a table's runs
 KIND = "srcnn.kind"  #: of a parent run: what it is the parent of; a search where there is no such tag
 
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from srcnn.config import ModelConfig
 from srcnn.errors import SearchError
-from srcnn.tuning.claims import Verdict, judge
+from srcnn.tuning.claims import LEARNT, Verdict, judge
 from srcnn.tuning.objective import PAPER_GAIN
 from srcnn.tuning.report.gather import curve_of, network_of
-from srcnn.tuning.runs import SEARCH, TRIAL, artifact_text, children_of, open_store, reading
+from srcnn.tuning.runs import CELL, LENGTH, RECIPE, ROW, SEARCH, TRIAL, artifact_text, children_of, open_store, reading
 from srcnn.tuning.table import SAMPLE, Budget, Table, load_table
 
 __all__ = ["BICUBIC", "TableData", "Trained", "gather_table", "paper_name"]
@@ -134,7 +134,7 @@ class TableData:
             plain = self.given.get((BICUBIC, scale), {}).get(metric)
             # Half of the paper's gain is known for Y alone; other planes have no such mark.
             known = plain is not None and metric.endswith(("/psnr", "/Y"))
-            learnt = plain + 0.5 * PAPER_GAIN[scale] if known and plain is not None else None
+            learnt = plain + LEARNT * PAPER_GAIN[scale] if known and plain is not None else None
             for recipe in claim.recipes or self.recipes:
                 rows: dict[str, dict[float, NDArray[np.float64]]] = {}
                 for row in claim.rows:
@@ -211,7 +211,7 @@ def _latest(runs: Sequence[Run], asked: set[str]) -> list[Run]:
     """One run for each cell that the table asks for now: a finished one if there is any, else the newest."""
     found: dict[str, Run] = {}
     for run in sorted(runs, key=lambda r: (r.data.tags.get("outcome") == "finished", int(r.info.start_time or 0))):
-        cell = run.data.tags.get("srcnn.cell", "")
+        cell = run.data.tags.get(CELL, "")
         if cell in asked:
             found[cell] = run
     return list(found.values())
@@ -227,10 +227,10 @@ def _trained(client: MlflowClient, run: Run) -> Trained:
     return Trained(
         run_id=run.info.run_id,
         name=run.info.run_name or tags.get(TRIAL, ""),
-        row=tags["srcnn.row"],
-        recipe=tags["srcnn.recipe"],
+        row=tags[ROW],
+        recipe=tags[RECIPE],
         scale=int(params["scale"]),
-        length=float(tags["srcnn.length"]),
+        length=float(tags[LENGTH]),
         seed=int(params["seed"]),
         outcome=tags.get("outcome", "unfinished"),
         failure=tags.get("failure", ""),
