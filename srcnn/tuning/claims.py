@@ -137,7 +137,8 @@ def _reaches(
 ) -> _Test:
     """Over seeds alone: the test images are the paper's."""
     if printed is None:
-        return _Test(f"{row}: no printed figure", [Interval(0.0, -1.0, 1.0)], 0.0, above=True)
+        unknown = [Interval(0.0, -1.0, 1.0)] * len(common)
+        return _Test(f"{row}: no printed figure", unknown, 0.0, above=True)
     found = []
     for length in common:
         mine = bootstrap(figures[length].mean(axis=1, keepdims=True))

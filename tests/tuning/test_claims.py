@@ -84,6 +84,12 @@ def test_a_printed_figure_is_reached_within_its_margin() -> None:
     assert verdict(claim("reaches", "a"), rows, printed=32.5) == HOLDS_NOT
 
 
+def test_a_figure_that_was_never_printed_decides_nothing() -> None:
+    found = judge(claim("reaches", "a"), "ours", {"a": figures(31.9, 31.95)}, printed={}, learnt=None)
+    assert (found.verdict, found.since) == (UNDECIDED, None)
+    assert "no printed figure" in found.evidence
+
+
 def test_where_a_claim_turns_and_what_is_missing() -> None:
     rows = {"a": figures(31.0, 32.2, 32.5), "b": figures(31.5, 32.1, 32.4)}
     found = judge(claim("order", "a", "b"), "ours", rows, printed={}, learnt=None)
