@@ -26,6 +26,7 @@ from srcnn.tuning.callback import listening
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
 from srcnn.tuning.confirm import Listed
 from srcnn.tuning.runs import CELL, KIND, LENGTH, RECIPE, ROW, TRIAL
+from srcnn.tuning.snapshot import journal_length
 from srcnn.tuning.stage import Stage, run_stage
 from srcnn.tuning.table import BUDGETS, Budget, Cell, Table, TableImages, cells, load_table, table_files, table_images
 from srcnn.tuning.table_measure import Subject, measure_subjects
@@ -48,6 +49,9 @@ class AblationSettings(Strict):
     gpus_per_trial: float | None = Field(None, ge=0, description="GPUs of one run; none: 1 if there are any")
     cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one run")
     max_concurrent: int | None = Field(None, ge=1, description="runs at a time; none: as many as fit")
+    stall_limit: float | None = Field(
+        None, gt=0, description="seconds without a report after which a run counts as hanging; none: as in a search"
+    )
     tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
     storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the runs")
     address: str | None = Field(None, description="Ray cluster to join; none: this machine alone")
@@ -128,7 +132,7 @@ def run_table(plan: AblationPlan, *, listener: Callable[[Any], None] | None = No
         SearchError: a store cannot be used, or a run of that name is no table.
     """
     be_quiet()
-    tracker = open_tracker(plan.settings.tracking_uri)
+    tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
     validation = plan.images.validation
     tags = {
         **environment_tags(),
@@ -139,7 +143,8 @@ def run_table(plan: AblationPlan, *, listener: Callable[[Any], None] | None = No
     status = "FAILED"
     try:
         with listening(listener), Cluster(plan.settings.address) as cluster:
-            tracker.open_search(plan.name, tags, {**dict(plan.settings), "table": plan.path.stem})
+            counts = journal_length(plan.folder.glob("run-*/tune"))
+            tracker.open_search(plan.name, tags, {**dict(plan.settings), "table": plan.path.stem}, counts)
             if tracker.tag(KIND) != "table":
                 raise SearchError(f"name: {plan.name} is a search, not a table")
             before = _finished(tracker)
@@ -220,7 +225,6 @@ def _stage(
     rows = run_stage(plan.settings, stage, data, tracker, tags, resume=resume)
     if all(row.outcome in ("finished", "failed") for row in rows):
         (folder / "done").touch()
-    tracker.refresh()  # a restored callback wrote with a tracker of its own
 
 
 def _data_key(cell: Cell) -> str:
@@ -293,5 +297,4 @@ def _official(plan: AblationPlan, folder: str | None, scale: int) -> Path | None
 
 
 def _checkpoint(folder: Path, trial: str) -> Path | None:
-    found = sorted(folder.glob(f"run-*/tune/{trial}/checkpoint_*/{NETWORK_FILE}"))
-    return found[-1] if found else None
+    return next(iter(folder.glob(f"run-*/tune/{trial}/{NETWORK_FILE}")), None)

@@ -1,14 +1,14 @@
-"""What the driver does at every event of a search: write it to MLflow, and tell whoever listens.
+"""What the driver does at every event of a search: write it to MLflow, keep its state, answer faults, tell whoever listens.
 
-Tune pickles its callbacks with the experiment, so a listener (a progress bar, say) cannot be part of one: it subscribes
-here, in the process that runs the search.
+Tune pickles its callbacks with the experiment, so a listener (a progress bar, say) or a tracker cannot be part of one: they
+are given here, in the process that runs the search.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +16,24 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from srcnn.config import TrainConfig
+from srcnn.errors import SearchError
+from srcnn.tuning.cluster import end_in_good_order
+from srcnn.tuning.faults import DISK_FULL, Fault, fault_of, more_room
 from srcnn.tuning.objective import FAILED, METRIC
+from srcnn.tuning.snapshot import keep_snapshot
 from srcnn.tuning.tracking import Tracker, flat_params
-from srcnn.tuning.trainable import NETWORK_FILE
+from srcnn.tuning.trainable import LOGGED, NETWORK_FILE, history
 
-__all__ = ["Event", "SearchCallback", "error_line", "listening", "outcome", "trial_name"]
+__all__ = ["Event", "SearchCallback", "StageRun", "attending", "error_line", "listening", "outcome", "trial_name"]
 
-_LOGGED = (
-    "loss",
-    "learning_rate",
-    "val_psnr",
-    "val_gain",
-    "pixels",
-    "train_seconds",
-    "epoch_seconds",
-    "latency_ms",
-    METRIC,
-)
+_RETRIES = 1  # of a trial whose own code raised: what the program does once it will mostly do again
 
 
 @dataclass(frozen=True)
 class Event:
     """Something that happened to a trial."""
 
-    kind: str  #: ``start``, ``report`` or ``end``
+    kind: str  #: ``start``, ``report``, ``fault`` (Tune begins the trial again) or ``end``
     trial_id: str
     name: str
     config: TrainConfig
@@ -47,6 +41,34 @@ class Event:
     outcome: str  #: ``running``, ``finished``, ``stopped`` or ``failed``
     stage: str  #: ``search``, ``confirm`` or ``table``
     trials: int  #: that the stage will have at most
+
+
+@dataclass
+class StageRun:
+    """What belongs to the process that runs a stage: Tune pickles its callbacks, and goes on with copies of them."""
+
+    tracker: Tracker  #: with its search open
+    trials: int  #: of the stage at most
+    expected: set[str] = field(default_factory=set)  #: trials that a resumed stage must know
+    stopped_by: str = ""  #: the fault that ended the stage; empty: none did
+    kept: int = 0  #: when Tune wrote the state that was copied last
+
+
+_runs: list[StageRun] = []
+
+
+@contextmanager
+def attending(run: StageRun) -> Iterator[StageRun]:
+    """Within the block this is what every `SearchCallback` works for."""
+    _runs.append(run)
+    try:
+        yield run
+    finally:
+        _runs.remove(run)
+
+
+def _run() -> StageRun:
+    return _runs[-1]
 
 
 Listener = Callable[[Event], None]
@@ -78,31 +100,51 @@ def trial_name(config: TrainConfig) -> str:
 
 
 class SearchCallback(tune.Callback):  # type: ignore[misc]
-    """Writes a search to its tracker.
+    """Writes a stage to its tracker, keeps the states that it can go on from, and answers faults.
 
     Args:
-        tracker: with its search open.
+        folder: of the stage.
         tags: of every trial's run.
         datasets: name, digest and number of the training images, by a trial's key ``data``, else by its scale.
         stage: ``search``, ``confirm`` or ``table``.
-        trials: of the stage.
     """
 
     def __init__(
         self,
-        tracker: Tracker,
+        folder: Path,
         tags: Mapping[str, str],
         datasets: Mapping[int | str, Mapping[str, str]],
         stage: str,
-        trials: int,
     ) -> None:
-        self._tracker, self._tags, self._datasets = tracker, {**tags, "stage": stage}, datasets
-        self._stage, self._trials = stage, trials
+        self._folder, self._tags, self._datasets = folder, {**tags, "stage": stage}, datasets
+        self._stage = stage
         self._ended: set[str] = set()
 
-    def setup(self, stop: Any = None, num_samples: Any = None, total_num_samples: Any = None, **info: Any) -> None:
-        """A resumed search learns from the store what is written, since its own snapshot may lag behind."""
-        self._tracker.refresh()
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Tune begins anew, with a line in its log alone, where it cannot restore what it was given."""
+        run = _run()
+        if missing := run.expected - {trial.trial_id for trial in trials}:
+            raise SearchError(f"resume: Ray Tune did not take up {len(missing)} trials of {self._folder}")
+        run.expected = set()
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """A state that Tune has written in this step knows of everything that was told to the tracker so far."""
+        self._keep(trials)
+
+    def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
+        """The last state."""
+        self._keep(trials)
+
+    def _keep(self, trials: list[Trial]) -> None:
+        if not trials:
+            return
+        run, staging = _run(), Path(trials[0].storage.experiment_driver_staging_path)
+        states = [file.stat().st_mtime_ns for file in staging.glob("experiment_state-*.json")]
+        if not states or max(states) <= run.kept:
+            return
+        keep_snapshot(self._folder, staging, run.tracker.journal_length)
+        run.tracker.commit()
+        run.kept = max(states)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial begins, or goes on."""
@@ -110,7 +152,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         params = dict(trial.config["params"])
         whole = {k: v for k, v in config if k not in params}
         tags = {**self._tags, "reference": str(trial.config["baseline"]), **trial.config.get("tags", {})}
-        self._tracker.start_trial(
+        _run().tracker.start_trial(
             trial.trial_id,
             self._name(trial),
             {**params, **flat_params(whole.items())},
@@ -125,32 +167,55 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     ) -> None:
         """A report."""
         if result[METRIC] > FAILED:
-            metrics = {name: float(result[name]) for name in _LOGGED if name in result}
-            best = {
-                f"best/{name}": float(result[f"best_{name}"]) for name in ("val_psnr", "val_gain", "objective", "epoch")
-            }
-            self._tracker.log_epoch(trial.trial_id, int(result["epoch"]), {**metrics, **best})
+            self._log(trial, result)
         self._tell("report", trial, result, "running")
+
+    def _log(self, trial: Trial, result: dict[str, Any]) -> None:
+        """The epoch that is reported, and those before it that nobody heard of."""
+        tracker, epoch = _run().tracker, int(result["epoch"])
+        done = tracker.last_step(trial.trial_id)
+        if done < epoch - 1:
+            before = history(self._folder / trial.trial_id)
+            for step in range(done + 1, min(epoch - 1, len(before[METRIC])) + 1):
+                tracker.log_epoch(trial.trial_id, step, _figures({n: v[step - 1] for n, v in before.items()}))
+        tracker.log_epoch(trial.trial_id, epoch, _figures(result))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The end of a trial that ran to its end, was stopped early, or failed on its own account."""
         result = trial.last_result or {}
-        end = outcome(result)
-        if trial.checkpoint is not None:
-            file = Path(trial.checkpoint.path) / NETWORK_FILE
-            if file.is_file():
-                self._tracker.log_file(trial.trial_id, file, "checkpoint")
+        end, tracker = outcome(result), _run().tracker
+        file = self._folder / trial.trial_id / NETWORK_FILE
+        if file.is_file():
+            tracker.log_file(trial.trial_id, file, "checkpoint")
         tags = {"outcome": end, "trial.device": str(result.get("device", ""))}
         if "failure" in result:
             tags["failure"] = str(result["failure"])
-        self._tracker.end_trial(trial.trial_id, "FAILED" if end == "failed" else "FINISHED", tags)
+        tracker.end_trial(trial.trial_id, "FAILED" if end == "failed" else "FINISHED", tags)
         self._end(trial, result, end)
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """An accident after which Tune begins the trial again: what caused it says how."""
+        fault = fault_of(_error(trial))
+        if fault is Fault.DISK_FULL:
+            self._stop(DISK_FULL)
+        elif fault is Fault.MEMORY:
+            trial.update_resources(more_room(trial))
+        elif fault is Fault.OWN:
+            trial.max_failures = min(trial.max_failures, _RETRIES)
+        self._tell("fault", trial, {"failure": error_line(trial)}, "running")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The end of a trial by an accident, after Tune's retries."""
         failure = error_line(trial)
-        self._tracker.end_trial(trial.trial_id, "FAILED", {"outcome": "failed", "failure": failure})
+        if fault_of(_error(trial)) is Fault.DISK_FULL:
+            self._stop(DISK_FULL)
+        _run().tracker.end_trial(trial.trial_id, "FAILED", {"outcome": "failed", "failure": failure})
         self._end(trial, {**(trial.last_result or {}), "failure": failure}, "failed")
+
+    def _stop(self, cause: str) -> None:
+        if not _run().stopped_by:
+            _run().stopped_by = cause
+            end_in_good_order()
 
     def _name(self, trial: Trial) -> str:
         config = _config(trial)
@@ -164,7 +229,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def _tell(self, kind: str, trial: Trial, result: dict[str, Any], end: str) -> None:
         config = _config(trial)
-        event = Event(kind, trial.trial_id, self._name(trial), config, dict(result), end, self._stage, self._trials)
+        event = Event(kind, trial.trial_id, self._name(trial), config, dict(result), end, self._stage, _run().trials)
         for listener in list(_listeners):
             listener(event)
 
@@ -173,7 +238,16 @@ def _config(trial: Trial) -> TrainConfig:
     return TrainConfig.from_json(trial.config["train"])
 
 
+def _figures(result: Mapping[str, Any]) -> dict[str, float]:
+    """As MLflow has them: what was best so far under ``best/``."""
+    names = {name: f"best/{name.removeprefix('best_')}" if name.startswith("best_") else name for name in LOGGED}
+    return {names.get(n, n): float(result[n]) for n in (*LOGGED, "latency_ms") if n in result}
+
+
 def error_line(trial: Trial) -> str:
     """The last line of a failed trial's error, which names it."""
-    lines = str(trial.get_error() or "an unknown error").strip().splitlines()
-    return lines[-1][:500]
+    return (_error(trial).strip().splitlines() or ["an unknown error"])[-1][:500]
+
+
+def _error(trial: Trial) -> str:
+    return str(trial.get_error() or "")

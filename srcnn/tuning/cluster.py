@@ -13,7 +13,7 @@ import ray
 
 from srcnn.errors import SearchError
 
-__all__ = ["Cluster", "Interrupt", "be_quiet"]
+__all__ = ["Cluster", "Interrupt", "be_quiet", "end_in_good_order"]
 
 
 class Cluster:
@@ -88,7 +88,12 @@ class Interrupt:
         if self.came:
             raise KeyboardInterrupt
         self.came = True
-        signal.raise_signal(signal.SIGUSR1)
+        end_in_good_order()
+
+
+def end_in_good_order() -> None:
+    """Have Tune stop its trials and keep its state, as it does at a signal."""
+    signal.raise_signal(signal.SIGUSR1)
 
 
 def be_quiet() -> None:

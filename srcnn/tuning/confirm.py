@@ -28,7 +28,7 @@ from srcnn.tuning.result import Row
 from srcnn.tuning.stage import EPOCHS, Stage
 from srcnn.tuning.statistics import Interval, bootstrap, bootstrap_difference
 
-__all__ = ["Choice", "Confirmed", "Listed", "choose", "confirmation", "confirmations", "with_test"]
+__all__ = ["Choice", "Confirmed", "Listed", "choose", "confirmation", "confirmation_folders", "confirmations", "with_test"]
 
 Figures = NDArray[np.float64]
 
@@ -146,6 +146,11 @@ def confirmations(plan: Plan) -> dict[int, int]:
     return dict.fromkeys(plan.space.scales, (plan.settings.best + 1) * plan.settings.confirm_seeds)
 
 
+def confirmation_folders(folder: Path) -> list[Path]:
+    """Of the confirmations of a search: one, and another for every time that it was given more trials."""
+    return sorted(path for path in folder.glob("confirm*") if path.is_dir())
+
+
 def confirmation(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> Stage | None:
     """The stage that trains the leaders of a search again; None if nothing finished. ``seeds``: None for the settings'."""
     settings = plan.settings
@@ -168,7 +173,8 @@ def confirmation(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> S
             )
     if not trials:
         return None
-    return Stage("confirm", settings.folder / "confirm", len(trials), Listed(trials), "none", plan.space.scales)
+    place = settings.folder / f"confirm-{settings.trials}"
+    return Stage("confirm", place, len(trials), Listed(trials), "none", plan.space.scales)
 
 
 def _psnr(scores: Sequence[Score]) -> list[float]:

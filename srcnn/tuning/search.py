@@ -6,8 +6,6 @@ confirmed and the winners fixed, and only then are the test sets opened, to meas
 
 from __future__ import annotations
 
-import signal
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +17,8 @@ from srcnn.errors import SearchError
 from srcnn.evaluate import degrade, evaluate
 from srcnn.tuning.callback import Event, listening
 from srcnn.tuning.champion import promote
-from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet
-from srcnn.tuning.confirm import Choice, choose, confirmation, confirmations, with_test
+from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
+from srcnn.tuning.confirm import Choice, choose, confirmation, confirmation_folders, confirmations, with_test
 from srcnn.tuning.deadline import Deadline, time_budget
 from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.pareto import draw_front, front, front_csv
@@ -28,6 +26,7 @@ from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.result import Row, SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import save_settings
+from srcnn.tuning.snapshot import journal_length
 from srcnn.tuning.stage import EPOCHS, Stage, run_stage, slots
 from srcnn.tuning.tracking import Tracker, environment_tags, open_tracker
 from srcnn.tuning.trainable import ScaleData
@@ -54,8 +53,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     if not resume and settings.folder.exists():
         raise SearchError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
     be_quiet()
-    tracker = open_tracker(settings.tracking_uri)
     save_settings(settings)
+    tracker = open_tracker(settings.tracking_uri, settings.folder)
     tags = {
         **environment_tags(),
         "protocol": "srcnn",
@@ -67,7 +66,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     try:
         with listening(listener), Cluster(settings.address) as cluster:
             # While Ray comes up, the store opens and the images are prepared.
-            tracker.open_search(settings.name, tags, dict(settings))
+            counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
+            tracker.open_search(settings.name, tags, dict(settings), counts)
             data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
             found = _run_stages(plan, data, tracker, tags, resume, time.perf_counter() - started)
@@ -134,7 +134,7 @@ class _SameFailure:
         same = bool(cause) and kind == self.cause.partition(":")[0]
         self._count, self.cause = (self._count + 1 if same else bool(cause)), cause
         if self.over:
-            signal.raise_signal(signal.SIGUSR1)  # Tune ends in good order
+            end_in_good_order()
 
 
 def _run_stages(
@@ -181,7 +181,6 @@ def _run_stages(
             if not interrupt.came:
                 choices = choose(plan, confirmed)
         interrupted = interrupt.came
-    tracker.refresh()  # a restored callback wrote with a tracker of its own
     return _Found(rows, interrupted, choices)
 
 
@@ -231,8 +230,7 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
     objectives = plan.settings.objectives
     if len(objectives) > 1 and any(row.outcome == "finished" for row in result.rows):
         tracker.log_text(front_csv(front(result.rows, objectives), objectives), "pareto.csv")
-        with tempfile.TemporaryDirectory() as folder:
-            picture = Path(folder) / "pareto.png"
-            draw_front(result.rows, objectives, picture)
-            tracker.log_file(None, picture)
+        picture = plan.settings.folder / "pareto.png"
+        draw_front(result.rows, objectives, picture)
+        tracker.log_file(None, picture)
     tracker.note(summary_markdown(result))

@@ -69,6 +69,12 @@ class SearchSettings(Strict):
     gpus_per_trial: float | None = Field(None, ge=0, description="GPUs of one trial; none: 1 if there are any")
     cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one trial")
     max_concurrent: int | None = Field(None, ge=1, description="trials at a time; none: as many as fit")
+    stall_limit: float | None = Field(
+        None,
+        gt=0,
+        description="seconds without a report after which a trial counts as hanging, is killed and begun once more; none: "
+        "an hour for the first report, then twenty of its longest epochs, at least ten minutes",
+    )
     seed: int = Field(123, ge=0, lt=2**31, description="seed of the sampler, the split and every run")
     tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
     storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the search")

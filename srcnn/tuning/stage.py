@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +17,21 @@ from ray.tune.search import Searcher
 
 from srcnn.config import TrainConfig
 from srcnn.errors import SearchError
-from srcnn.tuning.callback import SearchCallback, error_line, outcome, trial_name
+from srcnn.tuning.callback import SearchCallback, StageRun, attending, error_line, outcome, trial_name
+from srcnn.tuning.faults import DISK_FULL
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.result import Row
 from srcnn.tuning.scheduler import PerScale
+from srcnn.tuning.snapshot import FOLDER, newest_snapshot
 from srcnn.tuning.tracking import Tracker
-from srcnn.tuning.trainable import NETWORK_FILE, ScaleData, run_trial
+from srcnn.tuning.trainable import NETWORK_FILE, Place, ScaleData, run_trial
 
-__all__ = ["EPOCHS", "Stage", "Workers", "run_stage", "slots"]
+__all__ = ["EPOCHS", "DiskFull", "Stage", "Workers", "run_stage", "slots"]
 
 EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs, each keeping a third, lie at 2 and 6
+
+_RETRIES = 4  # of a trial whose process, GPU or machine went away
+_PERIOD = "2"  # seconds between two states that Tune keeps of itself: what a kill may cost of every trial
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,10 @@ class Stage:
     stopping: str  #: the scheduler's name
     scales: tuple[int, ...]
     latency: bool = False  #: whether trials time their network
+
+
+class DiskFull(SearchError):
+    """A stage ended because nothing could be written any more; nothing that was written is lost."""
 
 
 class Workers(Protocol):
@@ -53,6 +65,10 @@ class Workers(Protocol):
     @property
     def max_concurrent(self) -> int | None:
         """None: as many as fit."""
+
+    @property
+    def stall_limit(self) -> float | None:
+        """Seconds without a report that count as hanging; None: see `srcnn.tuning.watchdog.Watchdog`."""
 
 
 def _gpus(workers: Workers) -> float:
@@ -96,45 +112,64 @@ def run_stage(
     for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", workers.cpus_per_trial)):
         if wanted > there.get(kind, 0):  # Tune would wait for ever
             raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
-    trainable = tune.with_resources(
-        tune.with_parameters(
-            run_trial,
-            data=data,
-            threads=workers.cpus_per_trial,
-            gpu=gpus > 0,
-            latency=stage.latency,
-        ),
-        {"cpu": workers.cpus_per_trial, "gpu": gpus},
+    place = Place(
+        str(stage.folder), workers.cpus_per_trial, gpus, latency=stage.latency, patience=workers.stall_limit
     )
-    path = str(stage.folder)
-    if resume and tune.Tuner.can_restore(path):
-        tuner = tune.Tuner.restore(path, trainable, resume_unfinished=True)
-    else:
-        tuner = tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=stage.searcher,
-                scheduler=PerScale(stage.stopping, stage.scales, EPOCHS),
-                num_samples=stage.trials,
-                max_concurrent_trials=workers.max_concurrent,
-                reuse_actors=True,
-                trial_name_creator=_short_name,
-                trial_dirname_creator=_short_name,
-            ),
-            run_config=tune.RunConfig(
-                name=stage.folder.name,
-                storage_path=str(stage.folder.parent),
-                callbacks=[
-                    SearchCallback(tracker, tags, {k: d.source for k, d in data.items()}, stage.name, stage.trials)
-                ],
-                # num_to_keep also makes Tune write its own state at every checkpoint, so that a kill loses nothing.
-                checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-                failure_config=tune.FailureConfig(max_failures=2),
-                verbose=0,
-            ),
-        )
-    # Tune's public results lack the configuration of a trial that never reported; its trials have it.
-    return [_row(trial) for trial in tuner.fit()._experiment_analysis.trials]
+    trainable = tune.with_resources(
+        tune.with_parameters(run_trial, data=data, place=place), {"cpu": workers.cpus_per_trial, "gpu": gpus}
+    )
+    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = _PERIOD
+    run, kept = StageRun(tracker, stage.trials), newest_snapshot(stage.folder) if resume else None
+    try:
+        if kept is not None:
+            run.expected = kept.put_back(stage.trials)
+            tuner = tune.Tuner.restore(str(stage.folder), trainable, resume_unfinished=True)
+        else:
+            shutil.rmtree(stage.folder / FOLDER, ignore_errors=True)
+            callback = SearchCallback(stage.folder, tags, {k: d.source for k, d in data.items()}, stage.name)
+            tuner = _new_tuner(workers, stage, trainable, callback)
+        with attending(run):
+            # Tune's public results lack the configuration of a trial that never reported; its trials have it.
+            trials = tuner.fit()._experiment_analysis.trials
+    except Exception as error:
+        tracker.drop()
+        if _is_disk_full(error):
+            raise DiskFull(f"storage: {DISK_FULL} for {stage.folder}") from None
+        raise
+    if run.stopped_by:
+        raise DiskFull(f"storage: {run.stopped_by} for {stage.folder}")
+    return [_row(trial, stage.folder) for trial in trials]
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Tune wraps what its callbacks raise."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchCallback) -> tune.Tuner:
+    return tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=stage.searcher,
+            scheduler=PerScale(stage.stopping, stage.scales, EPOCHS),
+            num_samples=stage.trials,
+            max_concurrent_trials=workers.max_concurrent,
+            reuse_actors=True,
+            trial_name_creator=_short_name,
+            trial_dirname_creator=_short_name,
+        ),
+        run_config=tune.RunConfig(
+            name=stage.folder.name,
+            storage_path=str(stage.folder.parent),
+            callbacks=[callback],
+            failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            verbose=0,
+        ),
+    )
 
 
 def _short_name(trial: Any) -> str:
@@ -142,8 +177,8 @@ def _short_name(trial: Any) -> str:
     return str(trial.trial_id)
 
 
-def _row(trial: Trial) -> Row:
-    metrics = trial.last_result or {}
+def _row(trial: Trial, folder: Path) -> Row:
+    metrics, network = trial.last_result or {}, folder / trial.trial_id / NETWORK_FILE
     config = TrainConfig.from_json(trial.config["train"])
     if trial.status == Trial.ERROR:
         end, failure = "failed", error_line(trial)
@@ -162,7 +197,7 @@ def _row(trial: Trial) -> Row:
         objective=float(metrics.get("best_objective", nan)),
         val_psnr=float(metrics.get("best_val_psnr", nan)),
         val_gain=float(metrics.get("best_val_gain", nan)),
-        checkpoint=None if trial.checkpoint is None else Path(trial.checkpoint.path) / NETWORK_FILE,
+        checkpoint=network if network.is_file() else None,
         failure=failure,
         params=dict(trial.config["params"]),
         values={name: float(metrics[o.metric]) for name, o in OBJECTIVES.items() if o.metric in metrics},

@@ -1,7 +1,12 @@
-"""One trial: drains `srcnn.train.fit` and reports every epoch to Tune, with a checkpoint.
+"""One trial: drains `srcnn.train.fit` and reports every epoch to Tune.
 
 Tune calls `run_trial` in a worker process that serves many trials in turn, so nothing may be left over from the trial
 before: the seed, the threads and the memory are set or given back here.
+
+The trial keeps its own state, two files in its folder that are replaced whole after every epoch, rather than checkpoints of
+Tune's. Those make Tune write down the whole search at every report, which costs the more the longer the search is. And a trial
+that is begun again, by whatever fault, goes on from its newest epoch even where the driver never heard of it; the state holds
+the figures of every epoch, so that none is missing then.
 """
 
 from __future__ import annotations
@@ -10,10 +15,8 @@ import gc
 import math
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,11 +33,30 @@ from srcnn.model import SRCNN, count_macs, count_parameters
 from srcnn.patches import TrainingData
 from srcnn.train import EpochResult, TrainState, fit
 from srcnn.tuning.objective import FAILED, METRIC, normalized_gain
+from srcnn.tuning.watchdog import Watchdog, stalls
 
-__all__ = ["NETWORK_FILE", "ScaleData", "latency_ms", "run_trial"]
+__all__ = ["LOGGED", "NETWORK_FILE", "STATE_FILE", "Place", "ScaleData", "history", "latency_ms", "run_trial"]
 
-NETWORK_FILE = "network.safetensors"
-_STATE_FILE = "state.safetensors"
+NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
+
+#: The figures of an epoch that are kept, and logged.
+LOGGED = (
+    "loss",
+    "learning_rate",
+    "val_psnr",
+    "val_gain",
+    "pixels",
+    "train_seconds",
+    "epoch_seconds",
+    METRIC,
+    "best_val_psnr",
+    "best_val_gain",
+    "best_objective",
+    "best_epoch",
+)
+
+_STALLS = 2  # a trial that hung so often has failed
+_CONTEXT = 0.6e9  # bytes that a process takes on a GPU beside its tensors: CUDA's context and the libraries' kernels
 
 
 @dataclass(frozen=True)
@@ -46,54 +68,102 @@ class ScaleData:
     source: Mapping[str, str] = field(default_factory=dict)  #: name, digest and number of the training images
 
 
-def run_trial(
-    trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], threads: int, gpu: bool, latency: bool = False
-) -> None:
-    """Train one configuration, reporting to Tune; goes on from the trial's checkpoint if it has one.
+@dataclass(frozen=True)
+class Place:
+    """Where a trial runs."""
+
+    folder: str  #: of the stage; the trial's own, named by its id, lies in it
+    threads: int  #: CPU threads
+    gpus: float  #: that Tune gave it; 0: it runs on the CPU even where there are some
+    latency: bool = False  #: whether to report how long the network takes for an image
+    patience: float | None = None  #: seconds without a report that count as hanging; None: see `Watchdog`
+
+
+def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], place: Place) -> None:
+    """Train one configuration, reporting to Tune; goes on from the trial's own state if it has one.
 
     Args:
         trial: what `StudySearcher.suggest` gave.
         data: by the trial's key ``data``, else by its scale; shared between all trials of a machine, read-only.
-        threads: CPU threads of this trial.
-        gpu: whether Tune gave this trial a GPU; else it runs on the CPU even where there are some.
-        latency: whether to report how long the network takes for an image.
+        place: where.
     """
-    torch.set_num_threads(threads)
-    config = TrainConfig.from_json(trial["train"])
-    shared = data[trial.get("data", config.scale)]
-    resumed = tune.get_checkpoint()
-    state = None if resumed is None else _last_state(resumed)
-    curve = [] if state is None else list(state.numbers["curve"])
-    # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
-    device = pick_device("auto" if gpu else "cpu")
-    place = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if gpu else "cpu"
-    epoch, pixels, epochs = len(curve), 0, 0
-    last = time.monotonic()
-    size = {"macs": count_macs(config), "parameters": count_parameters(config)}
-    if latency:
-        size["latency_ms"] = latency_ms(config, device)
+    torch.set_num_threads(place.threads)
+    folder = Path(place.folder) / tune.get_context().get_trial_id()
+    watchdog = Watchdog(folder, place.patience)
+    device = torch.device("cpu")
     try:
-        for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
-            epoch, pixels, epochs = result.epoch, result.pixels, result.epochs
-            gain = result.val_gain
-            assert gain is not None, "a search always has validation images"
-            if not math.isfinite(gain):
-                raise TrainingError(f"the validation gain is {gain} in epoch {epoch}")
-            curve.append(normalized_gain(gain, config.scale))
-            now = time.monotonic()
-            with tempfile.TemporaryDirectory() as folder:
-                _save(Path(folder), config, result, curve)
-                report = _metrics(result, curve, config.scale, now - last)
-                tune.report({**report, **size, "device": place}, checkpoint=tune.Checkpoint(folder))
-            last = now
-    except TrainingError as error:
-        # An answer of this configuration, not an accident: running it again would end the same way.
-        report = {METRIC: FAILED, "failure": f"{type(error).__name__}: {error}", "curve": curve}
-        tune.report({**report, "epoch": epoch + 1, "epochs": max(epochs, epoch + 1), "pixels": pixels})
+        device = _device(place)
+        _train(trial, data, place, folder, device, watchdog)
     finally:
+        watchdog.close()
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _device(place: Place) -> torch.device:
+    # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
+    device = pick_device("auto" if place.gpus else "cpu")
+    if place.gpus and device.type == "cpu" and Path("/dev/nvidiactl").exists():
+        raise RuntimeError("the GPU that Ray gave this trial cannot be used")  # a lost one; another attempt may get another
+    if device.type == "cuda" and place.gpus < 1:
+        # Trials that share a GPU must not take each other's memory, whatever their share was guessed from.
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(max(0.01, place.gpus - _CONTEXT / total), device)
+    return device
+
+
+def _train(
+    trial: Mapping[str, Any],
+    data: Mapping[int | str, ScaleData],
+    place: Place,
+    folder: Path,
+    device: torch.device,
+    watchdog: Watchdog,
+) -> None:
+    config = TrainConfig.from_json(trial["train"])
+    shared = data[trial.get("data", config.scale)]
+    state = _last_state(folder)
+    figures: dict[str, list[float]] = {name: [] for name in LOGGED} if state is None else state.numbers["figures"]
+    shown = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if place.gpus else "cpu"
+    always: dict[str, Any] = {
+        "macs": count_macs(config),
+        "parameters": count_parameters(config),
+        "device": shown,
+    }
+    if hung := stalls(folder)[:_STALLS]:
+        always["hung"] = len(hung)
+    if len(hung) == _STALLS:
+        _fail(f"StalledError: no report in time, {_STALLS} times; see {hung[-1]}", figures)
+        return
+    if place.latency:
+        always["latency_ms"] = latency_ms(config, device)
+    last, epochs = time.monotonic(), 0
+    if state is not None:
+        # Whoever ended the attempt before may have done so before Tune heard of its last epoch.
+        epochs = int(state.numbers["epochs"])
+        tune.report({**_report(figures, epochs), **always})
+    watchdog.wait()
+    try:
+        for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
+            now, epochs = time.monotonic(), result.epochs
+            for name, value in _metrics(result, config.scale, now - last).items():
+                figures[name].append(value)
+            _save(folder, config, result, figures)
+            watchdog.pause()
+            tune.report({**_report(figures, epochs), **always})
+            watchdog.wait(now - last)
+            last = now
+    except TrainingError as error:
+        # An answer of this configuration, not an accident: running it again would end the same way.
+        _fail(f"{type(error).__name__}: {error}", figures, epochs)
+
+
+def _fail(cause: str, figures: Mapping[str, list[float]], epochs: int = 0) -> None:
+    """The report of a trial that no further attempt would mend."""
+    epoch, pixels = len(figures[METRIC]), (figures["pixels"] or [0])[-1]
+    ended = {METRIC: FAILED, "failure": cause, "curve": list(figures[METRIC])}
+    tune.report({**ended, "epoch": epoch + 1, "epochs": max(epochs, epoch + 1), "pixels": pixels})
 
 
 def latency_ms(config: TrainConfig, device: torch.device) -> float:
@@ -113,30 +183,30 @@ def latency_ms(config: TrainConfig, device: torch.device) -> float:
     return statistics.median(times[2:])
 
 
-def _last_state(checkpoint: tune.Checkpoint) -> TrainState | None:
-    """The state to go on from; None starts the trial over, which gives the same figures again.
-
-    A kill may fall between Tune's removal of a checkpoint and the snapshot that forgets it, or into the copying of a new
-    one. Then another of the trial's checkpoints serves, the newest that is whole.
-    """
-    with suppress(CheckpointError, OSError), checkpoint.as_directory() as folder:
-        return load_state(Path(folder) / _STATE_FILE)
-    for folder in sorted(Path(checkpoint.path).parent.glob("checkpoint_*"), reverse=True):
-        with suppress(CheckpointError):
-            return load_state(Path(folder) / _STATE_FILE)
-    return None
+def _last_state(folder: Path) -> TrainState | None:
+    """The state to go on from; None starts the trial over, which gives the same figures again."""
+    try:
+        return load_state(folder / STATE_FILE)
+    except CheckpointError:
+        return None
 
 
-def _metrics(result: EpochResult, curve: list[float], scale: int, seconds: float) -> dict[str, Any]:
+def history(folder: Path) -> Mapping[str, list[float]]:
+    """The figures of every epoch that a trial has finished, by the names in `LOGGED`; empty lists if there is none."""
+    state = _last_state(folder)
+    return {name: [] for name in LOGGED} if state is None else state.numbers["figures"]
+
+
+def _metrics(result: EpochResult, scale: int, seconds: float) -> dict[str, float]:
     assert result.val_psnr is not None, "a search always has validation images"
     assert result.val_gain is not None
     assert result.best_val_psnr is not None
+    if not math.isfinite(result.val_gain):
+        raise TrainingError(f"the validation gain is {result.val_gain} in epoch {result.epoch}")
     best_gain = result.val_gain + result.best_val_psnr - result.val_psnr
     return {
-        METRIC: curve[-1],
+        METRIC: normalized_gain(result.val_gain, scale),
         "best_objective": normalized_gain(best_gain, scale),
-        "epoch": result.epoch,
-        "epochs": result.epochs,
         "pixels": result.pixels,
         "loss": result.loss,
         "learning_rate": result.learning_rate,
@@ -147,12 +217,19 @@ def _metrics(result: EpochResult, curve: list[float], scale: int, seconds: float
         "best_val_gain": best_gain,
         "train_seconds": result.seconds,
         "epoch_seconds": seconds,
-        "curve": list(curve),
     }
 
 
-def _save(folder: Path, config: TrainConfig, result: EpochResult, curve: list[float]) -> None:
-    figures = {"val_psnr": result.best_val_psnr, "epoch": result.best_epoch}
-    save_network(folder / NETWORK_FILE, result.best_weights, config, figures)
+def _report(figures: Mapping[str, list[float]], epochs: int) -> dict[str, Any]:
+    """What Tune is told: the figures of the last epoch, and the objective of every one."""
+    curve = figures[METRIC]
+    last = {name: values[-1] for name, values in figures.items()}
+    return {**last, "epoch": len(curve), "epochs": epochs, "curve": list(curve)}
+
+
+def _save(folder: Path, config: TrainConfig, result: EpochResult, figures: Mapping[str, list[float]]) -> None:
+    best = {"val_psnr": result.best_val_psnr, "epoch": result.best_epoch}
+    save_network(folder / NETWORK_FILE, result.best_weights, config, best)
     state = result.state()
-    save_state(folder / _STATE_FILE, type(state)(state.config, state.tensors, {**state.numbers, "curve": curve}))
+    numbers = {**state.numbers, "figures": dict(figures), "epochs": result.epochs}
+    save_state(folder / STATE_FILE, type(state)(state.config, state.tensors, numbers))

@@ -1,15 +1,15 @@
 """Whether three stores and a disk tell the same story: `verify`, and what can be mended: `repair`.
 
 Ray Tune's state, Optuna's study, MLflow's runs and the checkpoints describe the same trials by one key, Tune's trial id. Tune's
-state is the truth where they differ, since a search goes on from it. Every difference is a `Problem` in words.
+state, as `srcnn.tuning.snapshot` kept it last, is the truth where they differ, since a search goes on from it. Every difference
+is a `Problem` in words.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,15 +18,17 @@ from typing import Any
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
-from ray.tune import ExperimentAnalysis
 from ray.tune.experiment import Trial
 
 from srcnn.checkpoint import load_network, read_header
 from srcnn.errors import CheckpointError, SearchError, unknown_name
 from srcnn.tuning.callback import outcome
+from srcnn.tuning.confirm import confirmation_folders
+from srcnn.tuning.journal import JOURNAL_FILE, unsent
 from srcnn.tuning.objective import METRIC
 from srcnn.tuning.runs import TRIAL, children_of, open_store, parent_named, parent_runs, reading
 from srcnn.tuning.searcher import load_study
+from srcnn.tuning.snapshot import journal_length, newest_snapshot, stage_trials
 from srcnn.tuning.trainable import NETWORK_FILE
 
 __all__ = ["Books", "Problem", "open_books", "repair", "verify"]
@@ -55,7 +57,9 @@ class Books:
     parent: Run
     runs: tuple[Run, ...]  #: children, those that Tune did not train left out
     trials: tuple[Trial, ...]  #: of every stage
+    folders: dict[str, Path]  #: by trial id
     optuna: dict[str, TrialState] | None  #: by trial id; None: there is no study, as of a table
+    unsent: int = 0  #: operations that MLflow lacks, kept in the journal
 
     def runs_of(self, trial_id: str) -> list[Run]:
         """The runs that say they are a trial's."""
@@ -74,34 +78,30 @@ def open_books(name: str, storage: Path, uri: str) -> Books:
         SearchError: there is no such search in a store.
     """
     folder = storage.expanduser().resolve() / name
-    stages = [path for path in (folder, folder / "confirm", *sorted(folder.glob("run-*/tune"))) if _has_state(path)]
+    places = [folder, *confirmation_folders(folder), *sorted(folder.glob("run-*/tune"))]
+    stages = {place: kept for place in places if (kept := newest_snapshot(place)) is not None}
     if not stages:
-        known = sorted(path.parent.name for path in storage.expanduser().glob("*/*state*") if path.parent.is_dir())
+        known = sorted(path.parent.name for path in storage.expanduser().glob(f"*/{JOURNAL_FILE}"))
         raise SearchError(f"{unknown_name('search', name, dict.fromkeys(known))} (in {storage})")
     client = open_store(uri)
     with reading(uri):
         parent = parent_named(parent_runs(client), name, uri)
         runs = [run for run in children_of(client, parent) if run.data.tags.get("outcome") != "given"]
-    trials = [trial for stage in stages for trial in _trials(stage)]
+    trials = {trial.trial_id: (trial, place) for place, kept in stages.items() for trial in stage_trials(kept.folder)}
     states = None
-    if stages[0] == folder:
-        found = [t for t in load_study(folder).trials if "trial_id" in t.user_attrs]
+    if folder in stages:
+        found = [t for t in load_study(stages[folder].folder).trials if "trial_id" in t.user_attrs]
         states = {str(t.user_attrs["trial_id"]): t.state for t in found}
-    return Books(name, client, parent, tuple(runs), tuple(trials), states)
-
-
-def _has_state(folder: Path) -> bool:
-    return any(folder.glob("experiment_state-*.json"))
-
-
-def _trials(folder: Path) -> Iterable[Trial]:
-    logger = logging.getLogger("ray.tune.analysis.experiment_analysis")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it looks for result files, which are not written here
-    try:
-        return list(ExperimentAnalysis(str(folder)).trials or ())
-    finally:
-        logger.setLevel(level)
+    return Books(
+        name,
+        client,
+        parent,
+        tuple(runs),
+        tuple(trial for trial, _ in trials.values()),
+        {trial_id: place / trial_id for trial_id, (_, place) in trials.items()},
+        states,
+        unsent(folder, journal_length(stages)),
+    )
 
 
 def verify(books: Books) -> list[Problem]:
@@ -110,6 +110,8 @@ def verify(books: Books) -> list[Problem]:
     found = []
     if books.parent.info.status == "RUNNING":
         found.append(Problem("", "open", "the parent run is RUNNING: the search goes on, or was killed", True))
+    if books.unsent:
+        found.append(Problem("", "unsent", f"MLflow lacks {books.unsent} operations that are kept: --resume sends them"))
     for run in books.runs:
         trial_id = run.data.tags.get(TRIAL, "")
         if trial_id not in known and run.info.status not in ("KILLED", "FAILED"):
@@ -183,9 +185,7 @@ def _verify_checkpoint(books: Books, trial: Trial, run: Run, end: str) -> list[P
     """The network is there, loads, is the one in MLflow, and says of itself what the metrics say."""
     if end == "failed":
         return []
-    if trial.checkpoint is None:
-        return [Problem(trial.trial_id, "checkpoint", f"{end}, but has no checkpoint")]
-    file = Path(trial.checkpoint.path) / NETWORK_FILE
+    file = books.folders[trial.trial_id] / NETWORK_FILE
     try:
         load_network(file)
         kept = float(read_header(file)["extra"]["val_psnr"])
@@ -234,11 +234,12 @@ def repair(books: Books, problems: Sequence[Problem]) -> list[str]:
             done.append("the parent run is closed as KILLED")
             continue
         run = books.runs_of(problem.trial)[0]
-        done.append(_mend(books.client, run, trials.get(problem.trial), problem))
+        trial = trials.get(problem.trial)
+        done.append(_mend(books.client, run, trial, problem, books.folders.get(problem.trial)))
     return done
 
 
-def _mend(client: MlflowClient, run: Run, trial: Trial | None, problem: Problem) -> str:
+def _mend(client: MlflowClient, run: Run, trial: Trial | None, problem: Problem, folder: Path | None) -> str:
     run_id, name = run.info.run_id, f"{problem.trial}:"
     if problem.kind == "orphan" or trial is None:
         client.log_batch(run_id, tags=[RunTag("outcome", "orphan")])
@@ -256,6 +257,6 @@ def _mend(client: MlflowClient, run: Run, trial: Trial | None, problem: Problem)
         missing = [step for step in range(1, len(curve) + 1) if step not in there]
         client.log_batch(run_id, metrics=[Metric(METRIC, curve[step - 1], 0, step) for step in missing])
         return f"{name} the reports {_list(missing)} of {METRIC} are written again"
-    assert trial.checkpoint is not None
-    client.log_artifact(run_id, str(Path(trial.checkpoint.path) / NETWORK_FILE), "checkpoint")
+    assert folder is not None, "a trial that Tune knows has one"
+    client.log_artifact(run_id, str(folder / NETWORK_FILE), "checkpoint")
     return f"{name} {_ARTIFACT} is logged again"

@@ -1,41 +1,34 @@
-"""A trial goes on from the newest checkpoint that a kill left whole."""
+"""A trial goes on from its own state, and one that a kill left damaged starts over."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
-from ray.tune import Checkpoint
+import pytest
 
-from srcnn.checkpoint import save_state
 from srcnn.config import TrainConfig
+from srcnn.evaluate import degrade
 from srcnn.patches import prepare
 from srcnn.train import fit
-from srcnn.tuning.trainable import _last_state
+from srcnn.tuning.trainable import LOGGED, STATE_FILE, _last_state, _metrics, _save, history
 
 
-def checkpoints(folder: Path, count: int) -> list[Path]:
+def test_the_state_holds_every_epoch_and_a_damaged_one_is_none(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
-    config = TrainConfig(kernels=(3, 3), filters=(4,), patch_size=12, batch_size=2, epochs=count, epoch_pixels=400)
-    paths = []
-    for result in fit(config, prepare([("noise", image)], 3)):
-        paths.append(folder / f"checkpoint_{result.epoch:06}")
-        save_state(paths[-1] / "state.safetensors", result.state())
-    return paths
-
-
-def epoch(path: Path) -> int | None:
-    state = _last_state(Checkpoint(str(path)))
-    return None if state is None else int(state.numbers["epoch"])
-
-
-def test_a_lost_or_damaged_checkpoint_gives_way_to_the_newest_whole_one(tmp_path: Path) -> None:
-    first, second, third = checkpoints(tmp_path, 3)
-    assert epoch(first) == 1
-    shutil.rmtree(first)
-    (third / "state.safetensors").write_bytes(b"half a file")
-    assert epoch(first) == 2
-    assert epoch(third) == 2
-    shutil.rmtree(second)
-    assert epoch(first) is None
+    config = TrainConfig(kernels=(3, 3), filters=(4,), patch_size=12, batch_size=2, epochs=3, epoch_pixels=400)
+    figures: dict[str, list[float]] = {name: [] for name in LOGGED}
+    assert history(tmp_path) == figures
+    losses = []
+    for result in fit(config, prepare([("noise", image)], 3), validation=[degrade(image[:39, :39], 3, name="noise")]):
+        for name, value in _metrics(result, 3, 1.0).items():
+            figures[name].append(value)
+        _save(tmp_path, config, result, figures)
+        losses.append(result.loss)
+        state = _last_state(tmp_path)
+        assert state is not None
+        assert state.numbers["epoch"] == len(losses)
+    assert history(tmp_path)["loss"] == pytest.approx(losses)
+    assert {len(values) for values in history(tmp_path).values()} == {3}
+    (tmp_path / STATE_FILE).write_bytes(b"half a file")
+    assert _last_state(tmp_path) is None

@@ -1,0 +1,178 @@
+"""States that a search can go on from: copies of what Tune keeps of itself, each whole or not there at all.
+
+Tune overwrites its state in place and copies it in the background, so a kill or a full disk can leave files that are torn or of
+different moments; and where its restore fails it starts over without a word. So the driver copies every state that Tune has
+just written, all files of one moment under one name, and a resumed search is given the newest copy that is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import pickle
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ray import cloudpickle
+from ray.tune import ExperimentAnalysis
+from ray.tune.experiment import Trial
+
+from srcnn.errors import SearchError
+
+__all__ = ["FOLDER", "Snapshot", "journal_length", "keep_snapshot", "newest_snapshot", "stage_trials"]
+
+FOLDER = "snapshots"  #: beside a stage's trials
+
+_FILES = ("experiment_state-*.json", "searcher-state-*.pkl", "search_gen_state-*.json", "callback-states-*.pkl")
+_TUNER = "tuner.pkl"  # written when a search starts, and again when it is restored
+_MANIFEST = "manifest.json"
+_KEPT = 2
+
+
+class Snapshot:
+    """A whole copy.
+
+    Args:
+        folder: that holds it.
+        manifest: what was written about it.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.journal = int(manifest["journal"])  #: bytes of the tracker's journal that it knows of
+        self._files: list[str] = list(manifest["files"])
+
+    def put_back(self, trials: int) -> set[str]:
+        """Give the stage this state and no other; the ids of its trials.
+
+        Args:
+            trials: how many trials the stage is to have; more than before, and the search goes on.
+
+        Raises:
+            SearchError: the folder cannot be written.
+        """
+        stage = self.folder.parent.parent
+        try:
+            for name in self._files:
+                target, temporary = stage / name, stage / f".writing-{secrets.token_hex(4)}"
+                shutil.copyfile(self.folder / name, temporary)
+                if name.startswith("search_gen_state"):
+                    _allow(temporary, trials)
+                os.replace(temporary, target)
+            for old in _state_files(stage):
+                if old.name not in self._files:
+                    old.unlink()
+        except OSError as error:
+            raise SearchError(f"storage: {stage} cannot be written ({error.strerror})") from None
+        known = {trial.trial_id for trial in stage_trials(self.folder)}
+        for folder in stage.iterdir():  # of trials that began after it: their runs were never told of
+            if (folder / "network.safetensors").exists() and folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+        return known
+
+
+def _state_files(folder: Path) -> Iterable[Path]:
+    return sorted(file for pattern in _FILES for file in folder.glob(pattern))
+
+
+def _allow(file: Path, trials: int) -> None:
+    """Tune keeps the number of trials that a search may have in the state of its generator."""
+    state = cloudpickle.loads(file.read_bytes())
+    if trials > state["total_samples"]:
+        state["total_samples"], state["finished"] = trials, False
+        file.write_bytes(cloudpickle.dumps(state))
+
+
+def keep_snapshot(stage: Path, staging: Path, journal: int) -> None:
+    """Copy the state that Tune has just written.
+
+    Args:
+        stage: its folder.
+        staging: where Tune writes before it copies to ``stage``.
+        journal: bytes of the tracker's journal that the state knows of.
+
+    Raises:
+        OSError: the copy cannot be written; the copies before it stay.
+    """
+    place = stage / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    names = sorted(folder.name for folder in place.iterdir() if folder.name.isdigit())
+    number = int(names[-1]) + 1 if names else 1
+    temporary = place / f".writing-{secrets.token_hex(4)}"
+    try:
+        temporary.mkdir()
+        digests = {}
+        for file in (*_newest_of_each(staging), stage / _TUNER):
+            content = file.read_bytes()
+            if file.suffix == ".json" and file.name.startswith("experiment_state"):
+                json.loads(content)  # Tune goes on where it could not write its state whole
+            digests[file.name] = hashlib.sha256(content).hexdigest()
+            _write(temporary / file.name, content)
+        _write(temporary / _MANIFEST, json.dumps({"journal": journal, "files": digests}).encode())
+        os.replace(temporary, place / f"{number:08}")
+    except ValueError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise OSError(errno.ENOSPC, "Ray Tune's own state is torn") from None
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    for name in names[: max(0, len(names) + 1 - _KEPT)]:
+        shutil.rmtree(place / name, ignore_errors=True)
+
+
+def _newest_of_each(staging: Path) -> list[Path]:
+    """A resumed run has the files of the runs before it there too."""
+    found = (sorted(staging.glob(pattern)) for pattern in _FILES)
+    return [files[-1] for files in found if files]
+
+
+def _write(file: Path, content: bytes) -> None:
+    with file.open("wb") as target:
+        target.write(content)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def newest_snapshot(stage: Path) -> Snapshot | None:
+    """The newest whole copy; None: the stage has none and begins anew."""
+    place = stage / FOLDER
+    folders = sorted((f for f in place.glob("*") if f.name.isdigit()), reverse=True) if place.is_dir() else []
+    for folder in folders:
+        try:
+            manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+            if all(
+                hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+                for name, digest in manifest["files"].items()
+            ):
+                return Snapshot(folder, manifest)
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
+def journal_length(stages: Iterable[Path]) -> int:
+    """Bytes of the tracker's journal that the newest states of stages know of."""
+    return max((kept.journal for stage in stages if (kept := newest_snapshot(stage)) is not None), default=0)
+
+
+def stage_trials(folder: Path) -> list[Trial]:
+    """The trials of a snapshot, as Tune knew them. The files are pickles: read only what you wrote.
+
+    Raises:
+        SearchError: another version wrote them, or they are damaged.
+    """
+    logger = logging.getLogger("ray.tune.analysis.experiment_analysis")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it looks for result files, which are not written here
+    try:
+        return list(ExperimentAnalysis(str(folder)).trials or ())
+    except (AttributeError, ImportError, KeyError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise SearchError(f"{folder}: was written by another version of this project, or is damaged ({error})") from None
+    finally:
+        logger.setLevel(level)
