@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from srcnn.device import pick_device
-from srcnn.errors import ConfigError
+from srcnn.errors import ConfigError, SRCNNError
 from srcnn.tuning.callback import Event
 from srcnn.tuning.confirm import Confirmed
 from srcnn.tuning.estimate import Estimate, estimate, lines
@@ -33,7 +33,14 @@ from srcnn.tuning.paper import printed
 from srcnn.tuning.pareto import front
 from srcnn.tuning.result import Row, SearchResult, verdicts
 from srcnn.tuning.search import Plan, plan_search, run_search
-from srcnn.tuning.settings import SearchSettings, default_name, load_settings, parse_budget, parse_duration
+from srcnn.tuning.settings import (
+    SearchSettings,
+    default_name,
+    load_settings,
+    parse_budget,
+    parse_duration,
+    saved_searches,
+)
 from srcnn.tuning.speed import measure_speed
 from srcnn.tuning.tracking import ui_command
 
@@ -75,7 +82,9 @@ def _settings(options: argparse.Namespace) -> tuple[SearchSettings, bool]:
     if options.resume is not None:
         storage = str(fields.get("storage", SearchSettings.model_fields["storage"].default))
         resumed = options.resume or fields.get("name")
-        return load_settings(resumed or None, storage, fields), True
+        # The same command again, whether or not it ever got as far as to leave something, is --name X --resume X.
+        if not resumed or resumed != fields.get("name") or resumed in saved_searches(storage):
+            return load_settings(resumed or None, storage, fields), True
     space = fields.get("space", SearchSettings.model_fields["space"].default)
     train = fields.get("train", SearchSettings.model_fields["train"].default)
     return SearchSettings(**{"name": default_name(space, train), **fields}), False
@@ -98,7 +107,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
         ("first", _first(plan)),
         ("workers", _workers(s)),
         ("tracking", s.tracking_uri),
-        ("if it stops", f"python experiments/search.py --resume {s.name}{_storage(s)}"),
+        ("if it stops", _resume(s)),
     ):
         table.add_row(name, escape(value))
     console.print(table)
@@ -150,9 +159,12 @@ def _workers(s: SearchSettings) -> str:
     return f"{gpus}; {s.cpus_per_trial} thread(s) each; {place}"
 
 
-def _storage(s: SearchSettings) -> str:
+def _resume(s: SearchSettings) -> str:
+    """The command that goes on with a search; everything else about it is in its folder."""
     default = SearchSettings.model_fields["storage"].default
-    return "" if s.storage == default else f" --storage {s.storage}"
+    return f"python experiments/search.py --resume {s.name}" + (
+        "" if s.storage == default else f" --storage {s.storage}"
+    )
 
 
 class _Monitor:
@@ -181,6 +193,8 @@ class _Monitor:
         if event.kind == "start":
             self._running.add(event.trial_id)
             self._since[event.trial_id] = time.monotonic()
+        elif event.kind == "fault":
+            self._fault(event)
         elif event.kind == "end":
             self.busy += time.monotonic() - self._since.pop(event.trial_id, time.monotonic())
             self._running.discard(event.trial_id)
@@ -190,6 +204,15 @@ class _Monitor:
         done = sum(self._ended.values())
         text = f"{event.stage}: {len(self._running)} running; {kinds or 'none ended'}"
         self.bar.update(self._task, completed=done, total=event.trials, description=text)
+
+    def _fault(self, event: Event) -> None:
+        self._running.discard(event.trial_id)
+        self._console.print(
+            f"{'':8}{time.monotonic() - self._started:5.0f} s  {event.name:38} begins again: {event.result['failure']}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def _line(self, event: Event) -> None:
         result = event.result
@@ -280,9 +303,7 @@ def _show_end(console: Console, result: SearchResult) -> None:
     for sentence in result.champions:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     if result.interrupted:
-        console.print(
-            f"interrupted; to go on: python experiments/search.py --resume {s.name}{_storage(s)}", soft_wrap=True
-        )
+        console.print(f"interrupted; to go on: {_resume(s)}", soft_wrap=True)
     console.print(f"compare the runs: {ui_command(result.tracking_uri)}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -325,8 +346,16 @@ def _main(argv: list[str] | None) -> int:
     if predicted is not None:
         console.print(f"expected: {dict(lines(predicted))['time']}", highlight=False, soft_wrap=True)
     monitor = _Monitor(console, settings.trials)
-    with monitor.bar:
-        result = run_search(plan, resume=resume, listener=monitor)
+    try:
+        with monitor.bar:
+            result = run_search(plan, resume=resume, listener=monitor)
+    except KeyboardInterrupt:
+        console.print(f"interrupted; to go on: {_resume(settings)}", soft_wrap=True)
+        return 130
+    except SRCNNError as error:
+        if "--resume" not in str(error):
+            console.print(f"stopped; to go on: {_resume(settings)}", soft_wrap=True)
+        raise
     if not result.interrupted:
         _show_result(console, plan, result)
     _show_end(console, result)

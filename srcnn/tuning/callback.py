@@ -18,7 +18,7 @@ from ray.tune.experiment import Trial
 from srcnn.config import TrainConfig
 from srcnn.errors import SearchError
 from srcnn.tuning.cluster import end_in_good_order
-from srcnn.tuning.faults import DISK_FULL, Fault, fault_of, more_room
+from srcnn.tuning.faults import Fault, fault_of, more_room
 from srcnn.tuning.objective import FAILED, METRIC
 from srcnn.tuning.snapshot import keep_snapshot
 from srcnn.tuning.tracking import Tracker, flat_params
@@ -50,7 +50,7 @@ class StageRun:
     tracker: Tracker  #: with its search open
     trials: int  #: of the stage at most
     expected: set[str] = field(default_factory=set)  #: trials that a resumed stage must know
-    stopped_by: str = ""  #: the fault that ended the stage; empty: none did
+    disk_full: bool = False  #: whether that ended the stage
     kept: int = 0  #: when Tune wrote the state that was copied last
 
 
@@ -187,7 +187,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         file = self._folder / trial.trial_id / NETWORK_FILE
         if file.is_file():
             tracker.log_file(trial.trial_id, file, "checkpoint")
-        tags = {"outcome": end, "trial.device": str(result.get("device", ""))}
+        tags = {"outcome": end, **{f"trial.{name}": str(result.get(name, "")) for name in ("device", "node")}}
         if "failure" in result:
             tags["failure"] = str(result["failure"])
         tracker.end_trial(trial.trial_id, "FAILED" if end == "failed" else "FINISHED", tags)
@@ -197,7 +197,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         """An accident after which Tune begins the trial again: what caused it says how."""
         fault = fault_of(_error(trial))
         if fault is Fault.DISK_FULL:
-            self._stop(DISK_FULL)
+            self._stop()
         elif fault is Fault.MEMORY:
             trial.update_resources(more_room(trial))
         elif fault is Fault.OWN:
@@ -208,13 +208,13 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         """The end of a trial by an accident, after Tune's retries."""
         failure = error_line(trial)
         if fault_of(_error(trial)) is Fault.DISK_FULL:
-            self._stop(DISK_FULL)
+            self._stop()
         _run().tracker.end_trial(trial.trial_id, "FAILED", {"outcome": "failed", "failure": failure})
         self._end(trial, {**(trial.last_result or {}), "failure": failure}, "failed")
 
-    def _stop(self, cause: str) -> None:
-        if not _run().stopped_by:
-            _run().stopped_by = cause
+    def _stop(self) -> None:
+        if not _run().disk_full:
+            _run().disk_full = True
             end_in_good_order()
 
     def _name(self, trial: Trial) -> str:
@@ -245,9 +245,15 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def error_line(trial: Trial) -> str:
-    """The last line of a failed trial's error, which names it."""
-    return (_error(trial).strip().splitlines() or ["an unknown error"])[-1][:500]
+    """What ended a trial, in a line: the last one of a traceback, or the kind of what happened to its process."""
+    text = _error(trial)
+    if fault_of(text) is Fault.LOST and "Traceback" not in text:
+        return "its process died" if "preempted" not in text else "its machine was taken away"
+    return (text.strip().splitlines() or ["an unknown error"])[-1][:500]
 
 
 def _error(trial: Trial) -> str:
-    return str(trial.get_error() or "")
+    """The text of the newest error; Tune writes it beside the driver first, one below the other."""
+    here = Path(trial.error_file) if trial.error_file else None
+    text = here.read_text(encoding="utf-8") if here is not None and here.exists() else str(trial.get_error() or "")
+    return text.rpartition("Failure # ")[2]

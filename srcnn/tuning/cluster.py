@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import warnings
@@ -97,8 +98,10 @@ def end_in_good_order() -> None:
 
 
 def be_quiet() -> None:
-    """Keep the libraries' own log lines off the terminal; errors stay."""
-    for name in ("ray.tune", "ray", "alembic", "mlflow"):
+    """Keep the libraries' own log lines off the terminal; errors stay, but for those of trials, which every caller is told."""
+    for name in ("ray", "alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    os.environ["TUNE_PRINT_ALL_TRIAL_ERRORS"] = "0"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

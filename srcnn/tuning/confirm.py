@@ -28,7 +28,16 @@ from srcnn.tuning.result import Row
 from srcnn.tuning.stage import EPOCHS, Stage
 from srcnn.tuning.statistics import Interval, bootstrap, bootstrap_difference
 
-__all__ = ["Choice", "Confirmed", "Listed", "choose", "confirmation", "confirmation_folders", "confirmations", "with_test"]
+__all__ = [
+    "Choice",
+    "Confirmed",
+    "Listed",
+    "choose",
+    "confirmation",
+    "confirmation_folders",
+    "confirmations",
+    "with_test",
+]
 
 Figures = NDArray[np.float64]
 

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import enum
+import errno
 import math
+from pathlib import Path
 
 import ray
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
 
-__all__ = ["DISK_FULL", "Fault", "fault_of", "more_room"]
+from srcnn.errors import SearchError
 
-DISK_FULL = "no space left"
+__all__ = ["DiskFull", "Fault", "fault_of", "is_disk_full", "more_room"]
+
+
+class DiskFull(SearchError):
+    """Nothing can be written any more. A search that ends by it has lost nothing, and goes on when there is room.
+
+    Args:
+        folder: on the disk.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"storage: no space left for {folder}")
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether that is at the bottom of an error; Tune wraps what its callbacks raise."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class Fault(enum.Enum):
@@ -25,7 +47,13 @@ class Fault(enum.Enum):
 
 _WORDS = {
     Fault.DISK_FULL: ("No space left on device", "Disk quota exceeded", "os error 28"),
-    Fault.MEMORY: ("OutOfMemoryError", "CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "low on memory", "MemoryError"),
+    Fault.MEMORY: (
+        "OutOfMemoryError",
+        "CUDA out of memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "low on memory",
+        "MemoryError",
+    ),
     Fault.LOST: (
         "ActorDiedError",
         "ActorUnavailableError",

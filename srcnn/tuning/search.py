@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mlflow.exceptions import MlflowException
+
 from srcnn.cache import prepare_cached
 from srcnn.errors import SearchError
 from srcnn.evaluate import degrade, evaluate
@@ -20,6 +22,7 @@ from srcnn.tuning.champion import promote
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
 from srcnn.tuning.confirm import Choice, choose, confirmation, confirmation_folders, confirmations, with_test
 from srcnn.tuning.deadline import Deadline, time_budget
+from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.pareto import draw_front, front, front_csv
 from srcnn.tuning.plan import Plan, plan_search
@@ -47,7 +50,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
 
     Raises:
         SearchError: a search of that name exists and ``resume`` is off, a store cannot be used, or trial after trial failed
-            of one cause.
+            of one cause. Resuming goes on from the last kept state.
     """
     settings, started = plan.settings, time.perf_counter()
     if not resume and settings.folder.exists():
@@ -90,6 +93,10 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     except KeyboardInterrupt:
         status = "KILLED"
         raise
+    except OSError as error:
+        raise DiskFull(settings.folder) if is_disk_full(error) else error from None
+    except MlflowException as error:
+        raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
     finally:
         if tracker.parent_id:
             tracker.close_search(status)

@@ -157,7 +157,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A report on the way: one more point of the trial's curve."""
         if len(self._objectives) == 1 and result.get(METRIC, FAILED) > FAILED:
-            self._trials[trial_id].report(float(result[METRIC]), int(result["epoch"]))
+            self._tell_curve(self._trials[trial_id], result["curve"])
+
+    def _tell_curve(self, trial: optuna.Trial, curve: Sequence[float]) -> None:
+        """The points that Optuna lacks: a trial that was begun again reports its last epoch once more, or went on unseen.
+
+        Optuna keeps the first value of a step and warns about a second.
+        """
+        told = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
+        for epoch, value in enumerate(curve, start=1):
+            if epoch not in told:
+                trial.report(float(value), epoch)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The end of a trial: COMPLETE if it reached its last epoch, PRUNED if it was stopped before, else FAIL."""
@@ -168,12 +178,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._study.tell(trial, state=TrialState.FAIL)
             return
         if len(self._objectives) == 1:
-            # Tune does not pass on the report at which it stops a trial, and a resumed trial may have run on unseen: the
-            # report itself carries the whole curve. Optuna keeps the first value of a step and warns about a second.
-            told = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
-            for epoch, value in enumerate(result["curve"], start=1):
-                if epoch not in told:
-                    trial.report(float(value), epoch)
+            self._tell_curve(trial, result["curve"])  # Tune does not pass on the report at which it stops a trial
         if result["epoch"] < result["epochs"]:
             self._study.tell(trial, state=TrialState.PRUNED)
         else:

@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -137,7 +138,8 @@ class Sender:
                         self._journal.sent = end
                         self._changed.notify_all()
                     if time.monotonic() - marked > _MARK:
-                        self._journal.mark()
+                        with suppress(OSError):  # what it says only saves sending again
+                            self._journal.mark()
                         marked = time.monotonic()
         except Exception as error:  # told to whoever waits
             self._broken = error
@@ -156,8 +158,12 @@ class Sender:
                     _log.warning("MLflow refuses %s", self.refused[-1])
                     return True
                 if not self._away:
-                    _log.warning("MLflow at %s is away; its runs are kept in %s until it is back (%s)",
-                                 self._uri, self._journal.file, words[:200])
+                    _log.warning(
+                        "MLflow at %s is away; its runs are kept in %s until it is back (%s)",
+                        self._uri,
+                        self._journal.file,
+                        words[:200],
+                    )
                 self._away, again = words, True
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, timeout=pause)
@@ -205,5 +211,3 @@ def _final(error: Exception) -> bool:
     if not isinstance(error, MlflowException):
         return False
     return 400 <= error.get_http_status_code() < 500 and error.get_http_status_code() not in (401, 403, 408, 429)
-
-

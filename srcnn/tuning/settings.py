@@ -30,6 +30,7 @@ __all__ = [
 _FILE = "search.json"
 _BUDGET = re.compile(r"^(\d+(?:\.\d*)?(?:e\d+)?)\s*([kKmMgG]?)$")
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
+_MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # at a resume: where it runs, and for how long
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
@@ -181,7 +182,8 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
     Args:
         name: the search; None: the last one.
         storage: folder of the searches.
-        changes: settings that were given again; they must agree with the saved ones.
+        changes: settings that were given again. There may be more trials than before, and those of `_MAY_CHANGE` may differ; the
+            others must agree with the saved ones.
 
     Raises:
         SearchError: there is no such search.
@@ -196,8 +198,10 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
     asked = saved.replace(**changes)
     for field in SearchSettings.model_fields:
         before, now = getattr(saved, field), getattr(asked, field)
-        if before != now:
+        if field == "trials" and now < before:
+            raise ConfigError(f"trials: the total of {saved.name} must be at least {before}, but got {now}")
+        if before != now and field not in _MAY_CHANGE:
             raise ConfigError(
                 f"{field}: a resumed search keeps its settings; {saved.name} has {before!r}, but got {now!r}"
             )
-    return saved
+    return asked

@@ -173,6 +173,8 @@ def stage_trials(folder: Path) -> list[Trial]:
     try:
         return list(ExperimentAnalysis(str(folder)).trials or ())
     except (AttributeError, ImportError, KeyError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise SearchError(f"{folder}: was written by another version of this project, or is damaged ({error})") from None
+        raise SearchError(
+            f"{folder}: was written by another version of this project, or is damaged ({error})"
+        ) from None
     finally:
         logger.setLevel(level)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from ray.tune.search import Searcher
 from srcnn.config import TrainConfig
 from srcnn.errors import SearchError
 from srcnn.tuning.callback import SearchCallback, StageRun, attending, error_line, outcome, trial_name
-from srcnn.tuning.faults import DISK_FULL
+from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.result import Row
 from srcnn.tuning.scheduler import PerScale
@@ -26,7 +25,7 @@ from srcnn.tuning.snapshot import FOLDER, newest_snapshot
 from srcnn.tuning.tracking import Tracker
 from srcnn.tuning.trainable import NETWORK_FILE, Place, ScaleData, run_trial
 
-__all__ = ["EPOCHS", "DiskFull", "Stage", "Workers", "run_stage", "slots"]
+__all__ = ["EPOCHS", "Stage", "Workers", "run_stage", "slots"]
 
 EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs, each keeping a third, lie at 2 and 6
 
@@ -45,10 +44,6 @@ class Stage:
     stopping: str  #: the scheduler's name
     scales: tuple[int, ...]
     latency: bool = False  #: whether trials time their network
-
-
-class DiskFull(SearchError):
-    """A stage ended because nothing could be written any more; nothing that was written is lost."""
 
 
 class Workers(Protocol):
@@ -112,9 +107,7 @@ def run_stage(
     for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", workers.cpus_per_trial)):
         if wanted > there.get(kind, 0):  # Tune would wait for ever
             raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
-    place = Place(
-        str(stage.folder), workers.cpus_per_trial, gpus, latency=stage.latency, patience=workers.stall_limit
-    )
+    place = Place(str(stage.folder), workers.cpus_per_trial, gpus, latency=stage.latency, patience=workers.stall_limit)
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, data=data, place=place), {"cpu": workers.cpus_per_trial, "gpu": gpus}
     )
@@ -133,21 +126,12 @@ def run_stage(
             trials = tuner.fit()._experiment_analysis.trials
     except Exception as error:
         tracker.drop()
-        if _is_disk_full(error):
-            raise DiskFull(f"storage: {DISK_FULL} for {stage.folder}") from None
+        if is_disk_full(error):
+            raise DiskFull(stage.folder) from None
         raise
-    if run.stopped_by:
-        raise DiskFull(f"storage: {run.stopped_by} for {stage.folder}")
+    if run.disk_full:
+        raise DiskFull(stage.folder)
     return [_row(trial, stage.folder) for trial in trials]
-
-
-def _is_disk_full(error: BaseException | None) -> bool:
-    """Tune wraps what its callbacks raise."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchCallback) -> tune.Tuner:

@@ -9,6 +9,7 @@ step is the epoch and is written once. Nothing stays RUNNING when a search ends,
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import shutil
 import subprocess
@@ -38,6 +39,8 @@ __all__ = [
     "open_tracker",
     "ui_command",
 ]
+
+_log = logging.getLogger(__name__)
 
 _OWN = "objective"  # the metric that every report has
 
@@ -301,15 +304,20 @@ class Tracker:
         Raises:
             SearchError: the store is away; a search that was ended by a signal does not wait for it.
         """
-        for trial_id in sorted(self._open):
-            self.end_trial(trial_id, "KILLED")
-        self._do("end", None, status=status, time=_now())
         try:
+            for trial_id in sorted(self._open):
+                self.end_trial(trial_id, "KILLED")
+            self._do("end", None, status=status, time=_now())
             self.flush(PATIENCE if status == "FINISHED" else 10.0)
+        except OSError:
+            if status == "FINISHED":
+                raise
+            _log.warning("%s cannot be written; resuming the search closes its runs", self._folder)
         finally:
             if self._journal is not None and self._sender is not None:
                 self._sender.close()
-                self._journal.mark()
+                with suppress(OSError):  # what it says only saves sending again
+                    self._journal.mark()
                 self._journal.close()
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ray import tune
+from ray import get_runtime_context, tune
 
 from srcnn.checkpoint import load_state, save_network, save_state
 from srcnn.config import TrainConfig
@@ -105,7 +105,9 @@ def _device(place: Place) -> torch.device:
     # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
     device = pick_device("auto" if place.gpus else "cpu")
     if place.gpus and device.type == "cpu" and Path("/dev/nvidiactl").exists():
-        raise RuntimeError("the GPU that Ray gave this trial cannot be used")  # a lost one; another attempt may get another
+        raise RuntimeError(
+            "the GPU that Ray gave this trial cannot be used"
+        )  # a lost one; another attempt may get another
     if device.type == "cuda" and place.gpus < 1:
         # Trials that share a GPU must not take each other's memory, whatever their share was guessed from.
         total = torch.cuda.get_device_properties(device).total_memory
@@ -130,6 +132,7 @@ def _train(
         "macs": count_macs(config),
         "parameters": count_parameters(config),
         "device": shown,
+        "node": get_runtime_context().get_node_id(),
     }
     if hung := stalls(folder)[:_STALLS]:
         always["hung"] = len(hung)

@@ -111,7 +111,9 @@ def verify(books: Books) -> list[Problem]:
     if books.parent.info.status == "RUNNING":
         found.append(Problem("", "open", "the parent run is RUNNING: the search goes on, or was killed", True))
     if books.unsent:
-        found.append(Problem("", "unsent", f"MLflow lacks {books.unsent} operations that are kept: --resume sends them"))
+        found.append(
+            Problem("", "unsent", f"MLflow lacks {books.unsent} operations that are kept: --resume sends them")
+        )
     for run in books.runs:
         trial_id = run.data.tags.get(TRIAL, "")
         if trial_id not in known and run.info.status not in ("KILLED", "FAILED"):
