@@ -132,17 +132,17 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         self._keep(trials)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
-        """The last state."""
-        self._keep(trials)
+        """The last state, which Tune may have failed to write."""
+        self._keep(trials, check=True)
 
-    def _keep(self, trials: list[Trial]) -> None:
+    def _keep(self, trials: list[Trial], *, check: bool = False) -> None:
         if not trials:
             return
         run, staging = _run(), Path(trials[0].storage.experiment_driver_staging_path)
         states = [file.stat().st_mtime_ns for file in staging.glob("experiment_state-*.json")]
         if not states or max(states) <= run.kept:
             return
-        keep_snapshot(self._folder, staging, run.tracker.journal_length)
+        keep_snapshot(self._folder, staging, run.tracker.journal_length, check=check)
         run.tracker.commit()
         run.kept = max(states)
 
@@ -187,6 +187,9 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         file = self._folder / trial.trial_id / NETWORK_FILE
         if file.is_file():
             tracker.log_file(trial.trial_id, file, "checkpoint")
+        # Tune keeps six statistics of every number that a trial ever reported; they are two thirds of its state.
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.metric_n_steps.clear()
         tags = {"outcome": end, **{f"trial.{name}": str(result.get(name, "")) for name in ("device", "node")}}
         if "failure" in result:
             tags["failure"] = str(result["failure"])

@@ -10,7 +10,9 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import requests
@@ -22,12 +24,14 @@ from srcnn.errors import SearchError
 from srcnn.tuning.journal import Journal
 from srcnn.tuning.runs import PARENT, TRIAL, every_run
 
-__all__ = ["PATIENCE", "Runs", "Sender"]
+__all__ = ["PATIENCE", "Runs", "Sender", "batched"]
 
 PATIENCE = 900.0  #: seconds that a search which has ended waits for a store that is away
 
 _LONGEST_PAUSE = 10.0  # seconds between two tries
 _MARK = 1.0  # seconds between two marks on the disk of what was sent
+_CHUNK = 200  # operations that are looked through for such as can be sent together
+_BATCH = 800  # metrics of one request, to which a report may still be added; MLflow takes 1000
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ class Runs:
         """Do it.
 
         Args:
-            operation: ``do`` is run, status, metrics, tags, file, text or end; ``trial`` is None for the search itself.
+            operation: ``do`` is run, batch, status, file, text or end; ``trial`` is None for the search itself.
             again: whether it may have been done before.
 
         Raises:
@@ -61,14 +65,15 @@ class Runs:
             self._make(operation, again)
             return
         run_id = self._parent_id if trial is None else self.known[trial]
-        if do == "status":
+        if do == "batch":
+            self.client.log_batch(
+                run_id,
+                metrics=[Metric(name, value, at, step) for name, value, at, step in operation["metrics"]],
+                params=[Param(name, value) for name, value in operation["params"].items()],
+                tags=[RunTag(name, value) for name, value in operation["tags"].items()],
+            )
+        elif do == "status":
             self.client.update_run(run_id, status=operation["status"])
-        elif do == "metrics":
-            at, step = operation["time"], operation["step"]
-            metrics = [Metric(name, value, at, step) for name, value in operation["metrics"].items()]
-            self.client.log_batch(run_id, metrics=metrics)
-        elif do == "tags":
-            self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in operation["tags"].items()])
         elif do == "file":
             self.client.log_artifact(run_id, operation["file"], operation["folder"])
         elif do == "text":
@@ -87,8 +92,7 @@ class Runs:
                 self._experiment_id, start_time=operation["time"], tags=tags, run_name=operation["name"]
             )
             self.known[trial] = run.info.run_id
-        run_id, data = self.known[trial], operation["dataset"]
-        self.client.log_batch(run_id, params=[Param(k, v) for k, v in operation["params"].items()])
+        data = operation["dataset"]
         entity = Dataset(
             name=data["name"],
             digest=data["digest"],
@@ -96,7 +100,29 @@ class Runs:
             source=json.dumps({"uri": data["name"]}),
             profile=json.dumps({"images": data["images"]}),
         )
-        self.client.log_inputs(run_id, [DatasetInput(entity)])
+        self.client.log_inputs(self.known[trial], [DatasetInput(entity)])
+
+
+def batched(operations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same in fewer requests: what one run is told in a row goes into one batch, and every run keeps its order."""
+    by_trial: dict[str | None, list[dict[str, Any]]] = {}
+    for operation in operations:
+        mine = by_trial.setdefault(operation["trial"], [])
+        if operation["do"] not in ("run", "metrics", "tags"):
+            mine.append(operation)
+            continue
+        if operation["do"] == "run":
+            mine.append(operation)
+        if not mine or mine[-1]["do"] != "batch" or len(mine[-1]["metrics"]) > _BATCH:
+            mine.append({"do": "batch", "trial": operation["trial"], "metrics": [], "params": {}, "tags": {}})
+        batch = mine[-1]
+        if operation["do"] == "metrics":
+            batch["metrics"] += [(k, v, operation["time"], operation["step"]) for k, v in operation["metrics"].items()]
+        elif operation["do"] == "tags":
+            batch["tags"].update(operation["tags"])
+        else:
+            batch["params"].update(operation["params"])
+    return [operation for mine in by_trial.values() for operation in mine]
 
 
 class Sender:
@@ -130,12 +156,13 @@ class Sender:
                     self._changed.wait_for(lambda: self._closed or self._journal.sent < self._journal.committed)
                     if self._closed:
                         return
-                for end, operation in self._journal.read():
-                    if not self._send(operation, again):
-                        return
+                while chunk := list(islice(self._journal.read(), _CHUNK)):
+                    for operation in batched(operation for _, operation in chunk):
+                        if not self._send(operation, again):
+                            return
                     again = False
                     with self._changed:
-                        self._journal.sent = end
+                        self._journal.sent = chunk[-1][0]
                         self._changed.notify_all()
                     if time.monotonic() - marked > _MARK:
                         with suppress(OSError):  # what it says only saves sending again

@@ -89,13 +89,14 @@ def _allow(file: Path, trials: int) -> None:
         file.write_bytes(cloudpickle.dumps(state))
 
 
-def keep_snapshot(stage: Path, staging: Path, journal: int) -> None:
+def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = False) -> None:
     """Copy the state that Tune has just written.
 
     Args:
         stage: its folder.
         staging: where Tune writes before it copies to ``stage``.
         journal: bytes of the tracker's journal that the state knows of.
+        check: whether Tune may have written its state in part.
 
     Raises:
         OSError: the copy cannot be written; the copies before it stay.
@@ -110,8 +111,8 @@ def keep_snapshot(stage: Path, staging: Path, journal: int) -> None:
         digests = {}
         for file in (*_newest_of_each(staging), stage / _TUNER):
             content = file.read_bytes()
-            if file.suffix == ".json" and file.name.startswith("experiment_state"):
-                json.loads(content)  # Tune goes on where it could not write its state whole
+            if check and file.name.startswith("experiment_state"):
+                json.loads(content)
             digests[file.name] = hashlib.sha256(content).hexdigest()
             _write(temporary / file.name, content)
         _write(temporary / _MANIFEST, json.dumps({"journal": journal, "files": digests}).encode())

@@ -30,7 +30,8 @@ __all__ = ["EPOCHS", "Stage", "Workers", "run_stage", "slots"]
 EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs, each keeping a third, lie at 2 and 6
 
 _RETRIES = 4  # of a trial whose process, GPU or machine went away
-_PERIOD = "2"  # seconds between two states that Tune keeps of itself: what a kill may cost of every trial
+_MANY = 300  # trials from which on Tune's own choice holds: a twentieth of the time for its states, at least ten seconds between
+_PERIOD = "2"  # seconds between two states of a smaller stage: a kill forgets the trials that began after the last one
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def run_stage(
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, data=data, place=place), {"cpu": workers.cpus_per_trial, "gpu": gpus}
     )
-    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = _PERIOD
+    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = _PERIOD if stage.trials <= _MANY else "auto"
     run, kept = StageRun(tracker, stage.trials), newest_snapshot(stage.folder) if resume else None
     try:
         if kept is not None:

@@ -29,7 +29,7 @@ from mlflow.tracking import MlflowClient
 from srcnn.errors import SearchError
 from srcnn.tuning.journal import Journal
 from srcnn.tuning.runs import EXPERIMENT, PARENT, SEARCH, TRIAL, absolute_uri, every_run
-from srcnn.tuning.sender import PATIENCE, Runs, Sender
+from srcnn.tuning.sender import PATIENCE, Runs, Sender, batched
 
 __all__ = [
     "EXPERIMENT",
@@ -212,7 +212,8 @@ class Tracker:
         operation = {"do": do, "trial": trial, **fields}
         assert self._runs is not None, "the search is open"
         if self._journal is None:
-            self._runs.apply(operation)
+            for one in batched([operation]):
+                self._runs.apply(one)
         else:
             self._journal.append(operation)
 

@@ -88,6 +88,8 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
         place: where.
     """
     torch.set_num_threads(place.threads)
+    if not gc.get_freeze_count():
+        gc.freeze()  # the libraries' half a million objects stay: looking through them at every end takes longer than a short trial
     folder = Path(place.folder) / tune.get_context().get_trial_id()
     watchdog = Watchdog(folder, place.patience)
     device = torch.device("cpu")
