@@ -150,11 +150,12 @@ def _range(parameter: Any) -> str:
 
 
 def _workers(s: SearchSettings) -> str:
-    gpus = (
-        "one GPU a trial, a CPU core where there is none"
-        if s.gpus_per_trial is None
-        else f"{s.gpus_per_trial:g} GPU a trial"
-    )
+    if s.gpus_per_trial is None:
+        gpus = "one GPU a trial, a CPU core where there is none"
+    elif s.gpus_per_trial == "auto":
+        gpus = "as many trials on a GPU as its memory holds, measured when the search starts"
+    else:
+        gpus = f"{s.gpus_per_trial:g} GPU a trial"
     place = s.address or f"this machine, {os.cpu_count()} cores"
     return f"{gpus}; {s.cpus_per_trial} thread(s) each; {place}"
 
@@ -315,7 +316,7 @@ def _predict(plan: Plan, *, fresh: bool = False) -> Estimate | None:
     device = pick_device("cpu" if s.gpus_per_trial == 0 else "auto")
     slots = (os.cpu_count() or 1) // s.cpus_per_trial
     if device.type == "cuda":
-        slots = min(slots, int(torch.cuda.device_count() / (s.gpus_per_trial or 1.0)))
+        slots = min(slots, int(torch.cuda.device_count() / s.gpu_share))
     slots = max(1, min(slots, s.max_concurrent or slots))
     return estimate(plan, measure_speed(plan, device, fresh=fresh), slots)
 

@@ -141,7 +141,7 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
         tests=_TEST + (len(again) or trials) * each / slots,
         speed=speed,
         slots=slots,
-        units=(settings.gpus_per_trial or 1.0) if speed.gpu else settings.cpus_per_trial,
+        units=settings.gpu_share if speed.gpu else settings.cpus_per_trial,
         memory=_memory(plan, drawn, slots),
         limit=settings.time_budget,
     )

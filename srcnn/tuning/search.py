@@ -24,6 +24,7 @@ from srcnn.tuning.confirm import Choice, choose, confirmation, confirmation_fold
 from srcnn.tuning.deadline import Deadline, time_budget
 from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.measure import Scores, measure
+from srcnn.tuning.packing import measured_share
 from srcnn.tuning.pareto import draw_front, front, front_csv
 from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.result import Row, SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
@@ -73,6 +74,10 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             tracker.open_search(settings.name, tags, dict(settings), counts)
             data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
+            if settings.gpus_per_trial == "auto":  # kept, so that a resumed search packs as before
+                plan = replace(plan, settings=settings.replace(gpus_per_trial=measured_share(plan)))
+                settings = plan.settings
+                save_settings(settings)
             found = _run_stages(plan, data, tracker, tags, resume, time.perf_counter() - started)
             if not found.interrupted:
                 found = _measure(plan, tracker, found)

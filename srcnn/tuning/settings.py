@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -67,7 +67,10 @@ class SearchSettings(Strict):
     confirm_seeds: int = Field(3, ge=2, description="new seeds for each of them")
     confirm_budget: float | None = Field(None, gt=0, description="their training pixels; none: those of a trial")
     time_budget: float | None = Field(None, gt=0, description="seconds after which no trial goes on, such as 2h or 30m")
-    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs of one trial; none: 1 if there are any")
+    gpus_per_trial: float | Literal["auto"] | None = Field(
+        None,
+        description="GPUs of one trial; none: 1 if there are any; auto: as many trials share one as its memory holds, measured",
+    )
     cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one trial")
     max_concurrent: int | None = Field(None, ge=1, description="trials at a time; none: as many as fit")
     stall_limit: float | None = Field(
@@ -93,8 +96,9 @@ class SearchSettings(Strict):
             if value is not None and value not in known:
                 raise ValueError(unknown_name(field, value, known))
         self._check_objectives()
-        if self.gpus_per_trial is not None and self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
-            raise ValueError(f"gpus_per_trial: above 1 it must be a whole number, but got {self.gpus_per_trial}")
+        gpus = self.gpus_per_trial
+        if isinstance(gpus, float) and (gpus < 0 or (gpus > 1 and gpus % 1)):
+            raise ValueError(f"gpus_per_trial: must be auto, from 0 to 1, or a whole number above, but got {gpus}")
         return self
 
     def _check_objectives(self) -> None:
@@ -118,6 +122,11 @@ class SearchSettings(Strict):
     def stopping(self) -> str:
         """The scheduler that holds."""
         return self.scheduler or ("asha" if len(self.objectives) == 1 else "none")
+
+    @property
+    def gpu_share(self) -> float:
+        """GPUs of a trial on a machine that has some; ``auto`` counts as one before it is measured."""
+        return 1.0 if self.gpus_per_trial in (None, "auto") else float(self.gpus_per_trial or 0.0)
 
     @property
     def folder(self) -> Path:

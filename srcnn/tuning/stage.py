@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import ray
 from ray import tune
@@ -19,6 +19,7 @@ from srcnn.errors import SearchError
 from srcnn.tuning.callback import SearchCallback, StageRun, attending, error_line, outcome, trial_name
 from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.objective import OBJECTIVES
+from srcnn.tuning.reset_fault import patient_resets
 from srcnn.tuning.result import Row
 from srcnn.tuning.scheduler import PerScale
 from srcnn.tuning.snapshot import FOLDER, newest_snapshot
@@ -51,8 +52,8 @@ class Workers(Protocol):
     """What a trial gets, and how many run at a time; settings have these fields."""
 
     @property
-    def gpus_per_trial(self) -> float | None:
-        """None: 1 if there are any."""
+    def gpus_per_trial(self) -> float | Literal["auto"] | None:
+        """None: 1 if there are any; ``auto`` is replaced by a share before a stage runs."""
 
     @property
     def cpus_per_trial(self) -> int:
@@ -69,7 +70,7 @@ class Workers(Protocol):
 
 def _gpus(workers: Workers) -> float:
     if workers.gpus_per_trial is not None:
-        return workers.gpus_per_trial
+        return float(workers.gpus_per_trial)
     return 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
 
 
@@ -122,7 +123,7 @@ def run_stage(
             shutil.rmtree(stage.folder / FOLDER, ignore_errors=True)
             callback = SearchCallback(stage.folder, tags, {k: d.source for k, d in data.items()}, stage.name)
             tuner = _new_tuner(workers, stage, trainable, callback)
-        with attending(run):
+        with attending(run), patient_resets():
             # Tune's public results lack the configuration of a trial that never reported; its trials have it.
             trials = tuner.fit()._experiment_analysis.trials
     except Exception as error:

@@ -35,7 +35,17 @@ from srcnn.train import EpochResult, TrainState, fit
 from srcnn.tuning.objective import FAILED, METRIC, normalized_gain
 from srcnn.tuning.watchdog import Watchdog, stalls
 
-__all__ = ["LOGGED", "NETWORK_FILE", "STATE_FILE", "Place", "ScaleData", "history", "latency_ms", "run_trial"]
+__all__ = [
+    "CONTEXT",
+    "LOGGED",
+    "NETWORK_FILE",
+    "STATE_FILE",
+    "Place",
+    "ScaleData",
+    "history",
+    "latency_ms",
+    "run_trial",
+]
 
 NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
 
@@ -56,7 +66,7 @@ LOGGED = (
 )
 
 _STALLS = 2  # a trial that hung so often has failed
-_CONTEXT = 0.6e9  # bytes that a process takes on a GPU beside its tensors: CUDA's context and the libraries' kernels
+CONTEXT = 0.6e9  #: bytes that a process takes on a GPU beside its tensors: CUDA's context and the libraries' kernels
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
     """
     torch.set_num_threads(place.threads)
     if not gc.get_freeze_count():
-        gc.freeze()  # the libraries' half a million objects stay: looking through them at every end takes longer than a short trial
+        gc.freeze()  # the libraries' objects stay, and looking through them after every trial takes 0.3 s
     folder = Path(place.folder) / tune.get_context().get_trial_id()
     watchdog = Watchdog(folder, place.patience)
     device = torch.device("cpu")
@@ -110,10 +120,13 @@ def _device(place: Place) -> torch.device:
         raise RuntimeError(
             "the GPU that Ray gave this trial cannot be used"
         )  # a lost one; another attempt may get another
-    if device.type == "cuda" and place.gpus < 1:
-        # Trials that share a GPU must not take each other's memory, whatever their share was guessed from.
+    if device.type == "cuda":
+        # Trials that share a GPU must not take each other's memory, whatever their share was guessed from. Tune may have given
+        # this one more than the others, after it ran out.
+        share = float(get_runtime_context().get_assigned_resources().get("GPU", place.gpus))
         total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(max(0.01, place.gpus - _CONTEXT / total), device)
+        cap = 1.0 if share >= 1 else max(0.01, share - CONTEXT / total)
+        torch.cuda.set_per_process_memory_fraction(cap, device)
     return device
 
 

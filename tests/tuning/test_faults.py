@@ -97,6 +97,32 @@ def test_a_trial_that_hangs_is_killed_and_begun_once_more(workplace: Path) -> No
     sound("hang")
 
 
+def dies_once(mark: Path) -> Callable[[], None]:
+    """The first process that is reset for its next trial dies of it."""
+
+    def prepare() -> None:
+        function: Any = importlib.import_module("ray.tune.trainable.function_trainable").FunctionTrainable
+        reset = function.reset_config
+
+        def deadly(self: Any, config: Any) -> Any:
+            if not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return reset(self, config)
+
+        function.reset_config = deadly
+
+    return prepare
+
+
+def test_a_process_that_dies_between_two_trials_costs_neither(workplace: Path) -> None:
+    with machine(dies_once(workplace / "died"), num_cpus=1):
+        result = run_search(plan_search(settings("reset", trials=4)))
+    assert (workplace / "died").exists()
+    assert result.count("finished") == 4
+    sound("reset")
+
+
 def greedy() -> None:
     """A trial takes more memory than half a GPU has."""
     trainable: Any = importlib.import_module("srcnn.tuning.trainable")
