@@ -95,7 +95,7 @@ def _noting(file: Path) -> Iterator[None]:
     """Trials of searches in the block are `timed_trial`; their processes find this module."""
     with (
         mock.patch.dict(os.environ, {**child_environment(), _NOTES: str(file)}),
-        mock.patch("srcnn.tuning.search.run_trial", timed_trial),
+        mock.patch("srcnn.tuning.stage.run_trial", timed_trial),
     ):
         file.touch()
         yield

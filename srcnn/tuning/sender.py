@@ -182,7 +182,8 @@ class Sender:
                 words = (str(error).splitlines() or [type(error).__name__])[0]
                 if _final(error):
                     self.refused.append(f"{operation['do']} of {operation['trial'] or 'the search'}: {words}")
-                    _log.warning("MLflow refuses %s", self.refused[-1])
+                    if len(self.refused) == 1:
+                        _log.warning("MLflow refuses the %s", self.refused[0])
                     return True
                 if not self._away:
                     _log.warning(
@@ -229,6 +230,10 @@ class Sender:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(timeout=30)
+        if len(self.refused) > 1:
+            _log.warning(
+                "MLflow refused %d requests for good, the first of them the %s", len(self.refused), self.refused[0]
+            )
 
 
 def _final(error: Exception) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import getpass
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -276,7 +277,8 @@ class Tracker:
 
     def log_figures(self, trial_id: str | None, metrics: Mapping[str, float]) -> None:
         """Figures that stand for a whole run (None: the search itself); the same ones again are kept once."""
-        self._do("metrics", trial_id, step=0, metrics=dict(metrics), time=self._started)
+        named = {_metric_name(name): value for name, value in metrics.items()}
+        self._do("metrics", trial_id, step=0, metrics=named, time=self._started)
 
     def log_file(self, trial_id: str | None, file: Path, folder: str | None = None) -> None:
         """Keep a file as an artifact of a trial's run (None: of the search's); it must stay until it is sent."""
@@ -320,6 +322,12 @@ class Tracker:
                 with suppress(OSError):  # what it says only saves sending again
                     self._journal.mark()
                 self._journal.close()
+
+
+def _metric_name(name: str) -> str:
+    """A name as MLflow takes it: it may hold a test set's, and that is whatever a folder is called."""
+    parts = (part for part in name.split("/") if part not in ("", ".", ".."))
+    return re.sub(r"[^\w\-. :/]", "_", "/".join(parts))
 
 
 def _now() -> int:
