@@ -6,8 +6,8 @@
 
 train: target pixels a second against a plain loop, and the share of the matrix-product peak; at most five minutes.
 quality: core-seconds to a PSNR on Set5 at x3 after T91, against the plain loop; the spread over seeds; bf16 against fp32.
-platform: what a search costs beyond its trials. inference: reconstruction and resizing. memory: of a search's processes. scale: what the
-driver of a search of up to 2,000 trivial trials spends on each.
+platform: what a search costs beyond its trials. inference: reconstruction and resizing. memory: of a search's processes.
+scale: what the driver of a search of up to 2,000 trivial trials spends on each.
 
 Every section prints a table and puts its figures into the file of --json, beside those of other sections. A quality
 section that was stopped goes on when it is given the same file. Where T91, Set5 or BSDS300 are not on disk, the bundled
