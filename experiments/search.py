@@ -31,8 +31,9 @@ from srcnn.tuning.estimate import Estimate, estimate, lines
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.paper import printed
 from srcnn.tuning.pareto import front
+from srcnn.tuning.plan import Plan, plan_search
+from srcnn.tuning.remote import run_anywhere
 from srcnn.tuning.result import Row, SearchResult, verdicts
-from srcnn.tuning.search import Plan, plan_search, run_search
 from srcnn.tuning.settings import (
     SearchSettings,
     default_name,
@@ -349,7 +350,7 @@ def _main(argv: list[str] | None) -> int:
     monitor = _Monitor(console, settings.trials)
     try:
         with monitor.bar:
-            result = run_search(plan, resume=resume, listener=monitor)
+            result = run_anywhere(plan, resume=resume, listener=monitor)
     except KeyboardInterrupt:
         console.print(f"interrupted; to go on: {_resume(settings)}", soft_wrap=True)
         return 130

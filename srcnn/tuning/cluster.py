@@ -53,7 +53,9 @@ class Cluster:
         """
         if self._mine:
             self._up.wait()
-        if isinstance(self._error, ConnectionError | ValueError):
+        if isinstance(self._error, ImportError):
+            raise SearchError(f"address: {self._address} needs Ray's client: pip install 'srcnn[cluster]'") from None
+        if isinstance(self._error, ConnectionError | ValueError | RuntimeError):
             raise SearchError(f"address: no Ray cluster at {self._address}: {self._error}") from None
         if self._error is not None:
             raise self._error

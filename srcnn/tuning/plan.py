@@ -30,6 +30,7 @@ class Plan:
     test: tuple[ImageSet, ...]
     first: tuple[Mapping[str, Value], ...]  #: what runs before anything is sampled
     baselines: int  #: how many of these are the paper's network, one for each scale, which no scheduler stops
+    space_text: str  #: the space's file, to be kept with the results
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def plan_search(settings: SearchSettings) -> Plan:
     training, validation = split(images, count, settings.seed)
     test = tuple(load(name, root, skip_bad=settings.skip_bad) for name in settings.test)
     first, baselines = enqueued(space, settings.enqueue)
-    plan = Plan(settings, space, training, validation, test, first, baselines)
+    text = Path(settings.space).read_text(encoding="utf-8")
+    plan = Plan(settings, space, training, validation, test, first, baselines, text)
     shapes = {name: image.shape[:2] for name, image in training.images}
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from mlflow.exceptions import MlflowException
@@ -236,7 +235,7 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
         figures |= {f"{at}/{name}/psnr": choice.champion.test_psnr(name).mean for name in choice.champion.psnr}
     tracker.log_figures(None, figures)
     tracker.log_text(leaderboard_csv(result), "leaderboard.csv")
-    tracker.log_text(Path(plan.settings.space).read_text(encoding="utf-8"), "space.yaml")
+    tracker.log_text(plan.space_text, "space.yaml")
     if result.choices:
         tracker.log_text(choices_csv(result), "confirmed.csv")
     objectives = plan.settings.objectives

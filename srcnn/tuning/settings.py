@@ -82,7 +82,10 @@ class SearchSettings(Strict):
     seed: int = Field(123, ge=0, lt=2**31, description="seed of the sampler, the split and every run")
     tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
     storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the search")
-    address: str | None = Field(None, description="Ray cluster to join; none: this machine alone")
+    address: str | None = Field(
+        None,
+        description="Ray cluster: auto or HOST:PORT from one of its machines, ray://HOST:PORT from anywhere; none: this machine",
+    )
     data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
     skip_bad: bool = Field(False, description="leave corrupt image files out instead of refusing them")
 
@@ -96,6 +99,14 @@ class SearchSettings(Strict):
             if value is not None and value not in known:
                 raise ValueError(unknown_name(field, value, known))
         self._check_objectives()
+        if self.is_remote:
+            local = self.tracking_uri.startswith("sqlite:///") and not self.tracking_uri.startswith("sqlite:////")
+            for field, relative in (("storage", not Path(self.storage).is_absolute()), ("tracking_uri", local)):
+                if relative:
+                    raise ValueError(
+                        f"{field}: with {self.address} it must be one that this machine and the cluster know by the same name, "
+                        f"but got {getattr(self, field)}"
+                    )
         gpus = self.gpus_per_trial
         if isinstance(gpus, float) and (gpus < 0 or (gpus > 1 and gpus % 1)):
             raise ValueError(f"gpus_per_trial: must be auto, from 0 to 1, or a whole number above, but got {gpus}")
@@ -122,6 +133,11 @@ class SearchSettings(Strict):
     def stopping(self) -> str:
         """The scheduler that holds."""
         return self.scheduler or ("asha" if len(self.objectives) == 1 else "none")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the search runs on a cluster that this machine is no part of."""
+        return (self.address or "").startswith("ray://")
 
     @property
     def gpu_share(self) -> float:
