@@ -33,7 +33,7 @@ _RETRIES = 1  # of a trial whose own code raised: what the program does once it 
 class Event:
     """Something that happened to a trial."""
 
-    kind: str  #: ``start``, ``report``, ``fault`` (Tune begins the trial again) or ``end``
+    kind: str  #: ``start``, ``report``, ``fault`` (Tune begins the trial again) or ``end`` (which no kill takes back)
     trial_id: str
     name: str
     config: TrainConfig
@@ -52,6 +52,9 @@ class StageRun:
     expected: set[str] = field(default_factory=set)  #: trials that a resumed stage must know
     disk_full: bool = False  #: whether that ended the stage
     kept: int = 0  #: when Tune wrote the state that was copied last
+    untold: list[Event] = field(
+        default_factory=list
+    )  #: ends that no kept state knows of yet: a kill would take them back
 
 
 _runs: list[StageRun] = []
@@ -145,6 +148,8 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         keep_snapshot(self._folder, staging, run.tracker.journal_length, check=check)
         run.tracker.commit()
         run.kept = max(states)
+        while run.untold:
+            _tell(run.untold.pop(0))
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial begins, or goes on."""
@@ -233,8 +238,15 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     def _tell(self, kind: str, trial: Trial, result: dict[str, Any], end: str) -> None:
         config = _config(trial)
         event = Event(kind, trial.trial_id, self._name(trial), config, dict(result), end, self._stage, _run().trials)
-        for listener in list(_listeners):
-            listener(event)
+        if kind == "end":
+            _run().untold.append(event)
+        else:
+            _tell(event)
+
+
+def _tell(event: Event) -> None:
+    for listener in list(_listeners):
+        listener(event)
 
 
 def _config(trial: Trial) -> TrainConfig:

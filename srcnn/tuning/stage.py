@@ -31,8 +31,10 @@ __all__ = ["EPOCHS", "Stage", "Workers", "run_stage", "slots"]
 EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs, each keeping a third, lie at 2 and 6
 
 _RETRIES = 4  # of a trial whose process, GPU or machine went away
-_MANY = 300  # trials from which on Tune's own choice holds: a twentieth of the time for its states, at least ten seconds between
-_PERIOD = "2"  # seconds between two states of a smaller stage: a kill forgets the trials that began after the last one
+#: Seconds between two states that Tune keeps of itself, by the trials of a stage: a kill forgets the trials that began after the
+#: last one, and the more trials a state holds, the longer it takes. Beyond the last number Tune's own choice holds: a twentieth
+#: of the time, at least ten seconds between two.
+_PERIODS = {100: "0.5", 300: "2"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def run_stage(
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, data=data, place=place), {"cpu": workers.cpus_per_trial, "gpu": gpus}
     )
-    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = _PERIOD if stage.trials <= _MANY else "auto"
+    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = next((p for most, p in _PERIODS.items() if stage.trials <= most), "auto")
     run, kept = StageRun(tracker, stage.trials), newest_snapshot(stage.folder) if resume else None
     try:
         if kept is not None:

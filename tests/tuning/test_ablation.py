@@ -106,10 +106,9 @@ def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Pa
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     before = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == "finished"}  # type: ignore[attr-defined]
-    assert len(before) >= 2
     result = run_table(plan_table(settings(table, max_concurrent=1)))
     assert result.trained + result.kept == 8
-    assert result.kept >= 2
+    assert result.kept >= 3  # what was said to have finished has, whether or not MLflow had been told
     cells = Counter(
         run.data.tags["srcnn.cell"]  # type: ignore[attr-defined]
         for run in runs(table)
