@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TRIALS ?= 50
 
-.PHONY: search test check bench ui clean
+.PHONY: search test check bench soak ui clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
@@ -20,6 +20,10 @@ check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 
 bench: $(VENV)/.installed  ## every section of the benchmark, half an hour and more; one of them: see experiments/bench.py
 	$(BIN)/python experiments/bench.py all --json experiments/results/bench.json
+
+soak: $(VENV)/.installed-dev  ## searches killed at random moments, on SQLite and on PostgreSQL; half an hour and more
+	$(BIN)/python experiments/soak.py --store sqlite --driver-kills 20 --worker-kills 20
+	$(BIN)/python experiments/soak.py --store postgresql --driver-kills 20 --worker-kills 20
 
 ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
