@@ -35,7 +35,7 @@ class Cluster:
         # Linux kills Ray's processes when the thread that started them ends, so this one stays.
         try:
             ray.init(
-                address=self._address,
+                address=self._address or "local",  # without a word it would join whatever Ray runs on this machine
                 include_dashboard=None if self._address else False,
                 log_to_driver=False,
                 logging_level="ERROR",

@@ -45,7 +45,14 @@ def settings(name: str, **fields: Any) -> SearchSettings:
 def machine(hook: Callable[[], None] | None = None, **resources: Any) -> Iterator[None]:
     """Ray on this machine, whose workers call ``hook`` as they start."""
     environment = {} if hook is None else {"worker_process_setup_hook": hook}
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", runtime_env=environment, **resources)
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        runtime_env=environment,
+        **resources,
+    )
     try:
         yield
     finally:

@@ -86,7 +86,9 @@ def test_a_search_leaves_a_true_record(workplace: Path) -> None:
 
 
 def test_each_trial_is_given_its_own_gpu_and_no_more(workplace: Path) -> None:
-    ray.init(num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        address="local", num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )
     try:
         result = run_search(plan_search(settings("gpus", trials=4, budget=4e6)))
     finally:
