@@ -103,6 +103,7 @@ def open_tracker(uri: str, folder: Path | None = None) -> Tracker:
     # Behind a journal it is better to hear soon that a server is away than to have MLflow try for minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for every trial that ends
     return Tracker(whole, Path(whole.removeprefix("sqlite:///")).parent / "artifacts" if local else None, folder)
 
 
@@ -304,18 +305,20 @@ class Tracker:
     def close_search(self, status: str) -> None:
         """End the parent run and every child that is still RUNNING (as KILLED).
 
+        A search that did not finish does not wait long for a store that is away or slow: resuming it sends the rest.
+
         Raises:
-            SearchError: the store is away; a search that was ended by a signal does not wait for it.
+            SearchError: the store is away, and the search has finished.
         """
         try:
             for trial_id in sorted(self._open):
                 self.end_trial(trial_id, "KILLED")
             self._do("end", None, status=status, time=_now())
             self.flush(PATIENCE if status == "FINISHED" else 10.0)
-        except OSError:
+        except (OSError, SearchError) as error:
             if status == "FINISHED":
                 raise
-            _log.warning("%s cannot be written; resuming the search closes its runs", self._folder)
+            _log.warning("the runs are not closed in MLflow yet, resuming the search does that: %s", error)
         finally:
             if self._journal is not None and self._sender is not None:
                 self._sender.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +34,7 @@ from srcnn.tuning.trainable import NETWORK_FILE
 
 __all__ = ["Books", "Problem", "open_books", "repair", "verify"]
 
+_TRIES = 3
 _ARTIFACT = f"checkpoint/{NETWORK_FILE}"
 _OPTUNA = {"finished": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
 _MLFLOW = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
@@ -77,12 +79,20 @@ def open_books(name: str, storage: Path, uri: str) -> Books:
     Raises:
         SearchError: there is no such search in a store.
     """
+    for _ in range(_TRIES - 1):  # a search that runs may put a newer state in the place of the one that is being read
+        with suppress(SearchError, OSError):
+            return _read_books(name, storage, uri)
+    return _read_books(name, storage, uri)
+
+
+def _read_books(name: str, storage: Path, uri: str) -> Books:
     folder = storage.expanduser().resolve() / name
     places = [folder, *confirmation_folders(folder), *sorted(folder.glob("run-*/tune"))]
     stages = {place: kept for place in places if (kept := newest_snapshot(place)) is not None}
     if not stages:
         known = sorted(path.parent.name for path in storage.expanduser().glob(f"*/{JOURNAL_FILE}"))
-        raise SearchError(f"{unknown_name('search', name, dict.fromkeys(known))} (in {storage})")
+        there = unknown_name("search", name, dict.fromkeys(known)) if known else "search: there is none yet"
+        raise SearchError(f"{there} (in {storage})")
     client = open_store(uri)
     with reading(uri):
         parent = parent_named(parent_runs(client), name, uri)
