@@ -13,19 +13,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections import Counter
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from srcnn.device import pick_device
 from srcnn.errors import ConfigError, SRCNNError
-from srcnn.tuning.callback import Event
 from srcnn.tuning.confirm import Confirmed
 from srcnn.tuning.estimate import Estimate, estimate, lines
 from srcnn.tuning.objective import OBJECTIVES
@@ -46,6 +43,7 @@ from srcnn.tuning.speed import measure_speed
 from srcnn.tuning.tracking import ui_command
 
 from _command import Parser, add_fields, given_fields, run
+from _monitor import Monitor
 
 _SPECIAL = ("scales", "test", "budget", "confirm_budget", "time_budget", "objectives", "enqueue")
 _LISTS = ("test", "objectives", "enqueue")
@@ -169,70 +167,6 @@ def _resume(s: SearchSettings) -> str:
     )
 
 
-class _Monitor:
-    """Progress of a search: a bar on a terminal, and a line for every trial that ends."""
-
-    def __init__(self, console: Console, trials: int) -> None:
-        self._console, self._stage = console, "search"
-        self._ended: Counter[str] = Counter()
-        self._running: set[str] = set()
-        self._started = time.monotonic()
-        self._since: dict[str, float] = {}
-        self.busy = 0.0  #: seconds of all slots together
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-        )
-        self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self.bar.add_task("starting Ray", total=trials)
-
-    def __call__(self, event: Event) -> None:
-        if event.stage != self._stage:
-            self._stage, self._ended, self._running = event.stage, Counter(), set()
-            self._console.print("the best again, from new seeds:", highlight=False)
-        if event.kind == "start":
-            self._running.add(event.trial_id)
-            self._since[event.trial_id] = time.monotonic()
-        elif event.kind == "fault":
-            self._fault(event)
-        elif event.kind == "end":
-            self.busy += time.monotonic() - self._since.pop(event.trial_id, time.monotonic())
-            self._running.discard(event.trial_id)
-            self._ended[event.outcome] += 1
-            self._line(event)
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._ended.items()))
-        done = sum(self._ended.values())
-        text = f"{event.stage}: {len(self._running)} running; {kinds or 'none ended'}"
-        self.bar.update(self._task, completed=done, total=event.trials, description=text)
-
-    def _fault(self, event: Event) -> None:
-        self._running.discard(event.trial_id)
-        self._console.print(
-            f"{'':8}{time.monotonic() - self._started:5.0f} s  {event.name:38} begins again: {event.result['failure']}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-
-    def _line(self, event: Event) -> None:
-        result = event.result
-        if event.outcome == "failed":
-            text = str(result.get("failure", "no reason given"))
-        else:
-            text = f"gain {result['best_val_gain']:+.2f} dB, {result['train_seconds']:.0f} s"
-            if event.outcome == "stopped":
-                text += f", stopped at {result['epoch']}/{result['epochs']}"
-        done, elapsed = sum(self._ended.values()), time.monotonic() - self._started
-        self._console.print(
-            f"{done:3}/{event.trials} {elapsed:5.0f} s  {event.name:38} {event.outcome:9} {text}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
 def _figures(row: Row, sets: list[str]) -> list[str]:
     return [f"{row.test[s][0]:.2f} / {row.test[s][1]:.4f}" if s in row.test else "" for s in sets]
 
@@ -347,7 +281,7 @@ def _main(argv: list[str] | None) -> int:
     predicted = None if resume else _predict(plan)
     if predicted is not None:
         console.print(f"expected: {dict(lines(predicted))['time']}", highlight=False, soft_wrap=True)
-    monitor = _Monitor(console, settings.trials)
+    monitor = Monitor(console, settings.trials)
     try:
         with monitor.bar:
             result = run_anywhere(plan, resume=resume, listener=monitor)
