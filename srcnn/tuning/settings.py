@@ -99,6 +99,10 @@ class SearchSettings(Strict):
             if value is not None and value not in known:
                 raise ValueError(unknown_name(field, value, known))
         self._check_objectives()
+        if "://" in self.storage:
+            raise ValueError(
+                f"storage: must be a folder that every machine sees (a bucket can be mounted as one), but got {self.storage!r}"
+            )
         if self.is_remote:
             local = self.tracking_uri.startswith("sqlite:///") and not self.tracking_uri.startswith("sqlite:////")
             for field, relative in (("storage", not Path(self.storage).is_absolute()), ("tracking_uri", local)):

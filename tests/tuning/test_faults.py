@@ -179,6 +179,20 @@ def together(folder: Path, count: int) -> Callable[[], None]:
     return meet
 
 
+def test_half_a_gpu_packs_two(workplace: Path) -> None:
+    kinds, devices = [], set()
+
+    def listen(event: Event) -> None:
+        kinds.append(event.kind)
+        devices.add(event.result.get("device", "cpu 0"))
+
+    with machine(together(workplace / "up", 2), num_cpus=2, num_gpus=1):
+        result = run_search(plan_search(settings("packed", trials=2, gpus_per_trial=0.5)), listener=listen)
+    assert result.count("finished") == 2
+    assert kinds[:2] == ["start", "start"]  # both, before either said a word
+    assert devices == {"cpu 0"}
+
+
 def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path) -> None:
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
     try:

@@ -34,6 +34,17 @@ def test_a_share_is_a_number_or_auto() -> None:
             SearchSettings(name="x", gpus_per_trial=wrong)
 
 
+def test_a_search_far_away_needs_places_that_both_sides_know() -> None:
+    far = {"name": "x", "address": "ray://10.0.0.1:10001", "tracking_uri": "http://10.0.0.5:5000"}
+    assert SearchSettings(**far, storage="/srv/storage").is_remote
+    with pytest.raises(ConfigError, match="storage: with ray://"):
+        SearchSettings(**far)
+    with pytest.raises(ConfigError, match="tracking_uri: with ray://"):
+        SearchSettings(**{**far, "tracking_uri": "sqlite:///mlflow.db"}, storage="/srv/storage")
+    with pytest.raises(ConfigError, match="storage: must be a folder that every machine sees"):
+        SearchSettings(name="x", storage="s3://bucket/searches")
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
