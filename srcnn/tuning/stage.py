@@ -128,7 +128,7 @@ def run_stage(
         with attending(run), patient_resets():
             # Tune's public results lack the configuration of a trial that never reported; its trials have it.
             trials = tuner.fit()._experiment_analysis.trials
-    except Exception as error:
+    except BaseException as error:  # a second Ctrl-C as well
         tracker.drop()
         if is_disk_full(error):
             raise DiskFull(stage.folder) from None
