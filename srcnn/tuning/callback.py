@@ -52,9 +52,7 @@ class StageRun:
     expected: set[str] = field(default_factory=set)  #: trials that a resumed stage must know
     disk_full: bool = False  #: whether that ended the stage
     kept: int = 0  #: when Tune wrote the state that was copied last
-    untold: list[Event] = field(
-        default_factory=list
-    )  #: ends that no kept state knows of yet: a kill would take them back
+    untold: list[Event] = field(default_factory=list)  #: ends that no kept state knows of, so a kill takes them back
 
 
 _runs: list[StageRun] = []

@@ -178,7 +178,7 @@ class Sender:
         while not self._closed:
             try:
                 self._runs.apply(operation, again=again)
-            except (MlflowException, requests.RequestException, OSError) as error:
+            except (MlflowException, requests.RequestException, OSError, KeyError) as error:
                 words = (str(error).splitlines() or [type(error).__name__])[0]
                 if _final(error):
                     self.refused.append(f"{operation['do']} of {operation['trial'] or 'the search'}: {words}")
@@ -237,8 +237,8 @@ class Sender:
 
 
 def _final(error: Exception) -> bool:
-    """Whether a store will never take it: it says that the request itself is wrong, or a file is gone."""
-    if isinstance(error, FileNotFoundError):
+    """Whether a store will never take it: it says that the request itself is wrong, a file is gone, or it refused the run."""
+    if isinstance(error, FileNotFoundError | KeyError):
         return True
     if not isinstance(error, MlflowException):
         return False

@@ -80,6 +80,7 @@ class Store:
     def __init__(self, away: int, refuses: str = "") -> None:
         self.away, self.refuses = away, refuses
         self.done: list[tuple[str, bool]] = []
+        self.unknown: set[str] = set()  # trials whose run the store refused
 
     def apply(self, operation: dict[str, Any], *, again: bool = False) -> None:
         if self.away:
@@ -87,6 +88,8 @@ class Store:
             raise MlflowException("Max retries exceeded")
         if operation["trial"] == self.refuses:
             raise RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "too long"})
+        if operation["trial"] in self.unknown:
+            raise KeyError(operation["trial"])
         self.done.append((operation["trial"], again))
 
 
@@ -113,12 +116,13 @@ def test_a_store_that_comes_back_is_sent_everything_once_and_in_order(journal: J
 
 def test_what_a_store_refuses_is_said_and_holds_up_nothing(journal: Journal) -> None:
     store = Store(away=0, refuses="b")
+    store.unknown = {"c"}
     sender = Sender(journal, store, "http://somewhere")  # type: ignore[arg-type]
     journal.commit()
     sender.flush(patience=30)
-    assert [trial for trial, _ in store.done] == ["a", "c"]
-    (refused,) = sender.refused
-    assert refused.startswith("status of b: INVALID_PARAMETER_VALUE: too long")
+    assert [trial for trial, _ in store.done] == ["a"]
+    assert [words.partition(":")[0] for words in sender.refused] == ["status of b", "status of c"]
+    assert "INVALID_PARAMETER_VALUE: too long" in sender.refused[0]
     sender.close()
 
 
