@@ -14,11 +14,11 @@ import sys
 import time
 from pathlib import Path
 
+from srcnn.config import parse_pixels
 from srcnn.datasets import data_root, load
 from srcnn.errors import ConfigError
-from srcnn.tuning.plan import EPOCHS
 from srcnn.tuning.record import Recording, record
-from srcnn.tuning.settings import parse_budget
+from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.space_file import load_space
 
 from _command import Parser, run
@@ -50,7 +50,7 @@ def _main(argv: list[str] | None) -> int:
         images=load(options.train, data_root(options.data_root)),
         validation=options.validation,
         split_seed=options.split_seed,
-        budget=parse_budget(options.budget),
+        budget=parse_pixels(options.budget, "--budget"),
         epochs=EPOCHS,
         seeds=tuple(range(1, options.seeds + 1)),
     )

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from srcnn.config import parse_pixels
 from srcnn.device import pick_device
 from srcnn.errors import ConfigError, SRCNNError
 from srcnn.tuning.confirm import Confirmed
@@ -30,12 +31,12 @@ from srcnn.tuning.paper import printed
 from srcnn.tuning.pareto import front
 from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.remote import run_anywhere
-from srcnn.tuning.result import Row, SearchResult, verdicts
+from srcnn.tuning.result import SearchResult, verdicts
+from srcnn.tuning.row import Row
 from srcnn.tuning.settings import (
     SearchSettings,
     default_name,
     load_settings,
-    parse_budget,
     parse_duration,
     saved_searches,
 )
@@ -75,7 +76,7 @@ def _settings(options: argparse.Namespace) -> tuple[SearchSettings, bool]:
             fields[name] = tuple(part.strip() for part in getattr(options, name).split(","))
     for name in ("budget", "confirm_budget"):
         if getattr(options, name) is not None:
-            fields[name] = parse_budget(getattr(options, name), name)
+            fields[name] = parse_pixels(getattr(options, name), name)
     if options.time_budget is not None:
         fields["time_budget"] = parse_duration(options.time_budget)
     if options.resume is not None:
@@ -98,7 +99,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
     for name, value in (
         ("trials", f"{s.trials}, each {s.budget / 1e6:g} million training pixels; {_STOPPING[s.stopping]}"),
         ("sampler", f"{s.sampler}; optimises {', '.join(OBJECTIVES[name].title for name in s.objectives)}"),
-        ("confirmation", _confirmation(s)),
+        ("confirmation", _confirmation(plan)),
         ("space", f"{plan.space.source}: {varied}"),
         ("training", f"{plan.training.name}, {len(plan.training)} images (digest {plan.training.digest})"),
         ("validation", f"{len(plan.validation)} images, held out by image; every choice is made on them"),
@@ -123,13 +124,15 @@ _STOPPING = {
 }
 
 
-def _confirmation(s: SearchSettings) -> str:
+def _confirmation(plan: Plan) -> str:
+    s = plan.settings
     if not s.confirm:
         return "none: the best single trial is the winner"
     pixels = (s.confirm_budget or s.budget) / 1e6
+    paper = " and the paper's network" if plan.baselines else ""
     return (
-        f"the best {s.best} of each scale and the paper's network, {s.confirm_seeds} new seeds each, {pixels:g} million "
-        "pixels; the highest mean wins"
+        f"the best {s.best} of each scale{paper}, {s.confirm_seeds} new seeds each, {pixels:g} million pixels; "
+        "the highest mean wins"
     )
 
 

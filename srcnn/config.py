@@ -9,6 +9,7 @@ the network of ECCV 2014. Lists may be given as such strings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -16,7 +17,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from srcnn.errors import ConfigError, unknown_name
 
-__all__ = ["PRESETS", "ModelConfig", "Strict", "TrainConfig", "format_sizes", "preset"]
+__all__ = ["PRESETS", "ModelConfig", "Strict", "TrainConfig", "format_sizes", "parse_pixels", "preset"]
+
+_PIXELS = re.compile(r"^(\d+(?:\.\d*)?(?:e\+?\d+)?)\s*([kmg]?)$", re.IGNORECASE)
+_PIXELS_RULE = "must be a number of training pixels such as 8M, 500k or 8e6"
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
 def _split_integers(value: object) -> object:
@@ -37,6 +42,27 @@ def _split_numbers(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _read_pixels(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _PIXELS.match(value.strip())
+    if not match or not float(match[1]):
+        raise ValueError(_PIXELS_RULE)
+    return float(match[1]) * _UNITS[match[2].lower()]
+
+
+def parse_pixels(text: str, name: str) -> float:
+    """``8M`` -> 8e6 training pixels; also k, G, and plain numbers such as 8e6.
+
+    Raises:
+        ConfigError: the text is no such number; the line begins with ``name``.
+    """
+    try:
+        return float(str(_read_pixels(text)))
+    except ValueError:
+        raise ConfigError(f"{name}: {_PIXELS_RULE}, but got {text!r}") from None
+
+
 def format_sizes(sizes: tuple[int, ...]) -> str:
     """``(9, 1, 5)`` -> ``"9-1-5"``, the papers' way of naming a network."""
     return "-".join(map(str, sizes))
@@ -44,6 +70,7 @@ def format_sizes(sizes: tuple[int, ...]) -> str:
 
 Sizes = Annotated[tuple[int, ...], BeforeValidator(_split_integers)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_numbers)]
+Pixels = Annotated[float, BeforeValidator(_read_pixels)]
 
 
 class Strict(BaseModel):
@@ -166,9 +193,9 @@ class TrainConfig(ModelConfig):
     stride: int | None = Field(None, ge=1, description="grid of the sub-images, as in the papers; none: random places")
     augment: bool = Field(True, description="turn and mirror sub-images: the 8 symmetries of the square")
     epochs: int | None = Field(None, ge=1, description="budget in epochs")
-    pixels: float | None = Field(None, gt=0, description="budget in target pixels; exactly one budget holds")
-    epoch_pixels: float | None = Field(
-        None, gt=0, description="length of an epoch in target pixels; none: once over the training set"
+    pixels: Pixels | None = Field(None, gt=0, description="budget in target pixels: 60M; exactly one budget holds")
+    epoch_pixels: Pixels | None = Field(
+        None, gt=0, description="length of an epoch in target pixels: 6M; none: once over the training set"
     )
     seed: int = Field(123, ge=0, lt=2**63, description="seed of initialization, sampling and augmentation")
     precision: Literal["auto", "fp32", "bf16"] = Field(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from srcnn.config import PRESETS, ModelConfig, TrainConfig, format_sizes, preset
+from srcnn.config import PRESETS, ModelConfig, TrainConfig, format_sizes, parse_pixels, preset
 from srcnn.errors import ConfigError
 
 
@@ -238,3 +238,19 @@ def test_the_architecture_is_the_network_alone() -> None:
     assert config.architecture == ModelConfig(kernels=(9, 3, 5), scale=4, color="rgb")
     assert type(config.architecture) is ModelConfig
     assert (config.channels, config.depth, config.border) == (3, 3, 14)
+
+
+@pytest.mark.parametrize(
+    ("text", "pixels"), [("8M", 8e6), ("500k", 5e5), ("1.5m", 1.5e6), ("2e6", 2e6), ("60e+6", 6e7), ("1G", 1e9)]
+)
+def test_budgets_in_pixels_are_read(text: str, pixels: float) -> None:
+    assert parse_pixels(text, "budget") == pixels
+    assert TrainConfig(pixels=text).pixels == pixels
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1M", "0", "3 T"])
+def test_a_budget_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^budget: must be a number of training pixels such as .* got '{text}'$"):
+        parse_pixels(text, "budget")
+    with pytest.raises(ConfigError, match=rf"^pixels: must be a number of training pixels such as .* got '{text}'$"):
+        TrainConfig(pixels=text)

@@ -24,8 +24,9 @@ from srcnn.evaluate import Score, evaluate
 from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.objective import METRIC
 from srcnn.tuning.plan import Plan
-from srcnn.tuning.result import Row
-from srcnn.tuning.stage import EPOCHS, Stage
+from srcnn.tuning.row import Row
+from srcnn.tuning.scheduler import EPOCHS
+from srcnn.tuning.stage import Stage
 from srcnn.tuning.statistics import Interval, bootstrap, bootstrap_difference
 
 __all__ = [

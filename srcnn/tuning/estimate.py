@@ -20,7 +20,8 @@ from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet
 from srcnn.errors import ConfigError
 from srcnn.model import count_parameters
-from srcnn.tuning.plan import EPOCHS, Plan
+from srcnn.tuning.plan import Plan
+from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.speed import Speed, drawn_configs
 
 __all__ = ["Estimate", "Phase", "estimate", "expected_share", "lines"]

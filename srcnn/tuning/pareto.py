@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srcnn.tuning.objective import OBJECTIVES
-from srcnn.tuning.result import Row
+from srcnn.tuning.row import Row
 
 __all__ = ["draw_front", "front", "front_csv"]
 

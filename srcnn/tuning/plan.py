@@ -11,12 +11,12 @@ from srcnn.datasets import ImageSet, data_root, load, split
 from srcnn.errors import ConfigError, DataError
 from srcnn.tuning.enqueue import enqueued
 from srcnn.tuning.parameter import Value
+from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.settings import SearchSettings
 from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import load_space
-from srcnn.tuning.stage import EPOCHS
 
-__all__ = ["EPOCHS", "Plan", "plan_search"]
+__all__ = ["Plan", "plan_search"]
 
 
 @dataclass(frozen=True)

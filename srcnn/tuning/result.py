@@ -6,44 +6,20 @@ import csv
 import io
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from srcnn.config import TrainConfig
 from srcnn.evaluate import Score
 from srcnn.model import count_macs, count_parameters
-from srcnn.tuning.parameter import Value
+from srcnn.tuning.confirm import Choice
+from srcnn.tuning.row import Row
 from srcnn.tuning.settings import SearchSettings
 
-if TYPE_CHECKING:
-    from srcnn.tuning.confirm import Choice
-
-__all__ = ["Row", "SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdicts"]
+__all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdicts"]
 
 
 def mean(scores: Sequence[Score]) -> tuple[float, float]:
     """PSNR in dB and SSIM of a set: the means over its images."""
     return statistics.fmean(s.psnr for s in scores), statistics.fmean(s.ssim for s in scores)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One trial in the result; PSNRs in dB."""
-
-    trial_id: str
-    name: str
-    config: TrainConfig
-    outcome: str  #: ``finished``, ``stopped`` early, ``failed``, or ``unfinished`` in an interrupted search
-    reference: bool  #: the paper's network, trained with the same budget
-    objective: float
-    val_psnr: float
-    val_gain: float
-    checkpoint: Path | None
-    failure: str = ""
-    test: Mapping[str, tuple[float, float]] = field(default_factory=dict)  #: PSNR and SSIM by set
-    params: Mapping[str, Value] = field(default_factory=dict)  #: what the search varied
-    values: Mapping[str, float] = field(default_factory=dict)  #: by objective, those that were measured
 
 
 @dataclass(frozen=True)

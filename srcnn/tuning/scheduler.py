@@ -17,8 +17,9 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule
 from srcnn.tuning.deadline import note_full_trial, time_is_up
 from srcnn.tuning.objective import FAILED, METRIC
 
-__all__ = ["REDUCTION", "SCHEDULERS", "PerScale"]
+__all__ = ["EPOCHS", "REDUCTION", "SCHEDULERS", "PerScale"]
 
+EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs lie at 2 and 6
 REDUCTION = 3  #: one in so many trials goes on at each rung
 
 #: No trial stops before this epoch; rungs lie at 2 and 6 of 9. The first report comes soon after the warm-up: of the recorded

@@ -26,15 +26,16 @@ from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.packing import measured_share
 from srcnn.tuning.pareto import draw_front, front, front_csv
 from srcnn.tuning.plan import Plan, plan_search
-from srcnn.tuning.result import Row, SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
+from srcnn.tuning.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
+from srcnn.tuning.row import Row
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import save_settings
 from srcnn.tuning.snapshot import journal_length
-from srcnn.tuning.stage import EPOCHS, Stage, run_stage, slots
+from srcnn.tuning.stage import Stage, run_stage, slots
 from srcnn.tuning.tracking import Tracker, environment_tags, open_tracker
 from srcnn.tuning.trainable import ScaleData
 
-__all__ = ["EPOCHS", "FAILURES", "Plan", "plan_search", "run_search"]
+__all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
 
 _MEASURING = 20.0  # seconds of a time budget for the test images and the registry
 FAILURES = 10  #: so many failures in a row with one cause end a search

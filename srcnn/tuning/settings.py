@@ -21,17 +21,14 @@ __all__ = [
     "SearchSettings",
     "default_name",
     "load_settings",
-    "parse_budget",
     "parse_duration",
     "save_settings",
     "saved_searches",
 ]
 
 _FILE = "search.json"
-_BUDGET = re.compile(r"^(\d+(?:\.\d*)?(?:e\d+)?)\s*([kKmMgG]?)$")
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
 _MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # at a resume: where it runs, and for how long
-_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
 class SearchSettings(Strict):
@@ -152,18 +149,6 @@ class SearchSettings(Strict):
     def folder(self) -> Path:
         """Where the search keeps its state."""
         return Path(self.storage).expanduser().resolve() / self.name
-
-
-def parse_budget(text: str, name: str = "budget") -> float:
-    """``8M`` -> 8e6 training pixels; also k, G, and plain numbers such as 8e6.
-
-    Raises:
-        ConfigError: the text is no such number.
-    """
-    match = _BUDGET.match(text.strip())
-    if not match or not float(match[1]):
-        raise ConfigError(f"{name}: must be a number of training pixels such as 8M, 500k or 8e6, but got {text!r}")
-    return float(match[1]) * _UNITS[match[2].lower()]
 
 
 def parse_duration(text: str) -> float:

@@ -20,15 +20,13 @@ from srcnn.tuning.callback import SearchCallback, StageRun, attending, error_lin
 from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.reset_fault import patient_resets
-from srcnn.tuning.result import Row
-from srcnn.tuning.scheduler import PerScale
+from srcnn.tuning.row import Row
+from srcnn.tuning.scheduler import EPOCHS, PerScale
 from srcnn.tuning.snapshot import FOLDER, newest_snapshot
 from srcnn.tuning.tracking import Tracker
 from srcnn.tuning.trainable import NETWORK_FILE, Place, ScaleData, run_trial
 
-__all__ = ["EPOCHS", "Stage", "Workers", "run_stage", "slots"]
-
-EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs, each keeping a third, lie at 2 and 6
+__all__ = ["Stage", "Workers", "run_stage", "slots"]
 
 _RETRIES = 4  # of a trial whose process, GPU or machine went away
 #: Seconds between two states that Tune keeps of itself, by the trials of a stage: a kill forgets the trials that began after the

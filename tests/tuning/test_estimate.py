@@ -13,7 +13,8 @@ import torch
 from srcnn.config import TrainConfig
 from srcnn.model import count_macs
 from srcnn.tuning.estimate import _TRIAL, Estimate, estimate, expected_share, lines
-from srcnn.tuning.plan import EPOCHS, Plan, plan_search
+from srcnn.tuning.plan import Plan, plan_search
+from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.settings import SearchSettings
 from srcnn.tuning.speed import Probe, Speed, measure_speed
 

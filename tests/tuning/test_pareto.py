@@ -10,7 +10,7 @@ from PIL import Image
 
 from srcnn.config import TrainConfig
 from srcnn.tuning.pareto import draw_front, front, front_csv
-from srcnn.tuning.result import Row
+from srcnn.tuning.row import Row
 
 
 def row(name: str, gain: float, macs: float, scale: int = 3, outcome: str = "finished") -> Row:

@@ -25,8 +25,9 @@ from srcnn.datasets import load
 from srcnn.errors import ConfigError, DataError, SearchError
 from srcnn.evaluate import evaluate
 from srcnn.images import read_image, write_image
-from srcnn.tuning.search import EPOCHS, plan_search, run_search
-from srcnn.tuning.settings import SearchSettings, load_settings, parse_budget
+from srcnn.tuning.scheduler import EPOCHS
+from srcnn.tuning.search import plan_search, run_search
+from srcnn.tuning.settings import SearchSettings, load_settings
 
 COMMAND = Path(__file__).parents[2] / "experiments" / "search.py"
 
@@ -204,17 +205,6 @@ def test_what_the_machine_cannot_give_is_refused(workplace: Path) -> None:
 def test_a_setting_that_breaks_a_rule_is_named(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=field.removesuffix("s")):
         SearchSettings(**{"name": "x", field: value})
-
-
-@pytest.mark.parametrize(("text", "pixels"), [("8M", 8e6), ("500k", 5e5), ("1.5m", 1.5e6), ("2e6", 2e6), ("1G", 1e9)])
-def test_budgets_are_read(text: str, pixels: float) -> None:
-    assert parse_budget(text) == pixels
-
-
-@pytest.mark.parametrize("text", ["", "x", "-1M", "0", "3 T"])
-def test_a_budget_that_is_no_number_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="budget"):
-        parse_budget(text)
 
 
 def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from ray.tune import ExperimentAnalysis
 
 from srcnn.checkpoint import load_network
 from srcnn.errors import ConfigError, SearchError
-from srcnn.tuning.plan import EPOCHS, plan_search
+from srcnn.tuning.plan import plan_search
+from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.search import FAILURES, run_search
 from srcnn.tuning.searcher import load_study
 from srcnn.tuning.settings import SearchSettings, parse_duration

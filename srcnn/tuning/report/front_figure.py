@@ -10,7 +10,7 @@ from srcnn.tuning.pareto import front
 from srcnn.tuning.report.document import Figure
 from srcnn.tuning.report.interactive import legend_below, new_plot
 from srcnn.tuning.report.style import FONT, MARKERS, PALETTE, finish, log_ticks, new_figure, to_png
-from srcnn.tuning.result import Row
+from srcnn.tuning.row import Row
 
 __all__ = ["front_figure"]
 

@@ -21,7 +21,7 @@ from srcnn.errors import ConfigError
 from srcnn.model import count_macs, count_parameters
 from srcnn.tuning.objective import METRIC, OBJECTIVES
 from srcnn.tuning.parameter import Value
-from srcnn.tuning.result import Row
+from srcnn.tuning.row import Row
 from srcnn.tuning.runs import (
     SEARCH,
     TRIAL,
