@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TRIALS ?= 50
+TEST_PROCESSES ?= 2
 
 .PHONY: search test check bench soak ui clean
 
@@ -10,7 +11,7 @@ search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
 
 test: $(VENV)/.installed-dev  ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 	$(BIN)/ruff check .
