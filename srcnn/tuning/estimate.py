@@ -93,11 +93,14 @@ def expected_share(plan: Plan) -> float:
     For asha a curve that rises with the trials of a scale, since the sampler learns and better trials are stopped less.
     Its shape is that of nine searches with earlier rungs, its height that of one with the present rungs, whose 22 trials
     got 0.50 (7 a scale). The others are not measured: by their rules hyperband keeps some more, and the median rule
-    stops half of all trials early on.
+    stops half of all trials early on. Those searches began with the paper's network; where a space lacks it, nothing is
+    there to stop the first trial of a scale.
     """
-    each = max(1, plan.settings.trials - len(plan.first)) / len(plan.space.scales)
+    each = max(1, plan.settings.trials - plan.baselines) / len(plan.space.scales)
     asha = 0.6 * each / (each + 1.5)
-    return {"asha": asha, "hyperband": asha + 0.1, "median": 0.6}.get(plan.settings.stopping, 1.0)
+    if not plan.baselines:
+        asha += (1 - asha) / max(1, each)
+    return {"asha": asha, "hyperband": min(1.0, asha + 0.1), "median": 0.6}.get(plan.settings.stopping, 1.0)
 
 
 def _lean(plan: Plan) -> float:
@@ -132,14 +135,15 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
         ratio = (settings.confirm_budget or settings.budget) / settings.budget
         scales = len(plan.space.scales)
         # Only finished trials are confirmed. Of the share, about 0.23 is that of trials which do not finish.
-        finished = (trials - len(rows)) / scales * (share if share == 1 else max(0.0, share - 0.23))
+        each = (trials - len(rows)) / scales
+        finished = max(0 if rows else min(1, each), each * (share if share == 1 else max(0.0, share - 0.23)))
         leaders = [typical] * round(scales * min(settings.best, finished))
         again = [ratio * seconds for seconds in [*leaders, *references] * settings.confirm_seeds]
-    each = fmean(speed.look(config) + speed.ssim for config in drawn) * _pixels(plan.test)
+    looks = fmean(speed.look(config) + speed.ssim for config in drawn) * _pixels(plan.test)
     return Estimate(
         search=search,
         confirmation=_phase(again, max(again, default=0.0), speed, slots, size, start=_AGAIN),
-        tests=_TEST + (len(again) or trials) * each / slots,
+        tests=_TEST + (len(again) or trials) * looks / slots,
         speed=speed,
         slots=slots,
         units=settings.gpu_share if speed.gpu else settings.cpus_per_trial,

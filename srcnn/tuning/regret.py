@@ -137,12 +137,12 @@ def bands(traces: Sequence[Trace], at: NDArray[np.float64], worst: float) -> Map
     Args:
         traces: repetitions.
         at: core-seconds, ascending.
-        worst: regret in dB of a repetition of which nothing has run to its end yet.
+        worst: regret in dB of a repetition of which nothing alive has run to its end yet.
     """
     rows = np.full((len(traces), len(at)), worst)
     for row, trace in zip(rows, traces, strict=True):
         for step in trace.steps:
-            row[at >= step.compute] = step.regret
+            row[at >= step.compute] = min(step.regret, worst)  # infinite while all that ran to the end are dead
     source = np.random.default_rng(0)
     draws = np.array([rows[source.integers(len(rows), size=len(rows))].mean(axis=0) for _ in range(_DRAWS // 4)])
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)

@@ -176,8 +176,17 @@ def test_validation_and_test_images_take_their_time(workplace: Path) -> None:
 
 @pytest.mark.parametrize("scheduler", ["asha", "hyperband", "median", "none"])
 def test_every_scheduler_has_a_share(workplace: Path, scheduler: str) -> None:
-    few, many = (expected_share(plan(trials=trials, scheduler=scheduler)) for trials in (1, 1000))
-    assert 0 < few <= many <= 1
+    assert all(0 < expected_share(plan(trials=trials, scheduler=scheduler)) <= 1 for trials in (1, 10, 1000))
+
+
+def test_nothing_stops_the_first_trial_of_a_scale(workplace: Path) -> None:
+    alone = plan(trials=1, scales=(2,), best=1, confirm_seeds=2)
+    assert expected_share(alone) == 1
+    assert estimate(alone, SPEED, 1).confirmation.trials == 2
+    assert estimate(plan(trials=2, best=1, confirm_seeds=2), SPEED, 1).confirmation.trials == 4
+    (workplace / "one.yaml").write_text(ONE.replace("[8]", "[8, 64]").replace("n2: 8", "n2: 32"), encoding="utf-8")
+    beside = plan(space="one.yaml", trials=3, enqueue=("paper",))  # but the paper's network may
+    assert expected_share(beside) < 0.5
 
 
 def test_an_estimate_reads_as_names_and_values(workplace: Path) -> None:

@@ -227,6 +227,14 @@ def test_figures_of_repetitions() -> None:
     assert (band["high"] >= band["mean"]).all()
 
 
+def test_only_dead_networks_so_far_count_as_the_worst() -> None:
+    traces = [trace_of((10, math.inf), (30, 0.25)), trace_of((10, 0.5))]
+    band = bands(traces, np.array([5.0, 15.0, 40.0]), worst=1.0)
+    np.testing.assert_allclose(band["mean"], [1.0, 0.75, 0.375])
+    assert np.isfinite(band["low"]).all()
+    assert np.isfinite(band["high"]).all()
+
+
 def test_a_picture_is_drawn(tmp_path: Path, space: Space) -> None:
     table = make_table(space)
     traces = {(m, w): repeat(table, METHODS[m], w, 3) for m in ("random", "random+asha") for w in (1, 4)}
