@@ -13,6 +13,12 @@ from srcnn.tuning.callback import Event
 __all__ = ["Monitor"]
 
 
+_STAGES = {
+    "confirm": "the best again from new seeds, to choose among them:",
+    "judge": "the winners and the paper's network from further seeds, to judge them:",
+}
+
+
 class Monitor:
     """Progress of a search: a bar on a terminal, and a line for every trial that ends."""
 
@@ -35,7 +41,7 @@ class Monitor:
     def __call__(self, event: Event) -> None:
         if event.stage != self._stage:
             self._stage, self._ended, self._running = event.stage, Counter(), set()
-            self._console.print("the best again, from new seeds:", highlight=False)
+            self._console.print(_STAGES.get(event.stage, event.stage), highlight=False)
         if event.kind == "start":
             self._running.add(event.trial_id)
             self._since[event.trial_id] = time.monotonic()

@@ -103,6 +103,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
         ("space", f"{plan.space.source}: {varied}"),
         ("training", f"{plan.training.name}, {len(plan.training)} images (digest {plan.training.digest})"),
         ("validation", f"{len(plan.validation)} images, held out by image; every choice is made on them"),
+        ("judging", _judging(plan)),
         ("test", ", ".join(f"{t.name} ({len(t)} images)" for t in plan.test) + "; measured when the choice is made"),
         ("first", _first(plan)),
         ("workers", _workers(s)),
@@ -111,7 +112,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
     ):
         table.add_row(name, escape(value))
     console.print(table)
-    for images in (plan.training, plan.validation, *plan.test):
+    for images in (plan.training, plan.validation, plan.judging, *plan.test):
         if images.skipped:
             console.print(f"{images.name}: skipped {len(images.skipped)} unreadable: {', '.join(images.skipped)}")
 
@@ -130,9 +131,20 @@ def _confirmation(plan: Plan) -> str:
         return "none: the best single trial is the winner"
     pixels = (s.confirm_budget or s.budget) / 1e6
     paper = " and the paper's network" if plan.baselines else ""
+    both = " and the paper's network" if plan.baselines else ""
     return (
-        f"the best {s.best} of each scale{paper}, {s.confirm_seeds} new seeds each, {pixels:g} million pixels; "
-        "the highest mean wins"
+        f"the best {s.best} of each scale{paper}, {s.choice_seeds} new seeds each, {pixels:g} million pixels: the highest mean "
+        f"wins; then {s.confirm_seeds} further seeds of the winner{both} judge it"
+    )
+
+
+def _judging(plan: Plan) -> str:
+    if not plan.settings.confirm:
+        return "none: nothing is confirmed"
+    if not len(plan.judging):
+        return "none: too few images are left, so nothing can be said of the winner's lead"
+    return (
+        f"{len(plan.judging)} images that take no part in any choice; the winner's gain and lead are measured on them"
     )
 
 
@@ -175,38 +187,47 @@ def _figures(row: Row, sets: list[str]) -> list[str]:
 
 
 def _confirmed(one: Confirmed, sets: list[str]) -> list[str]:
-    return [str(one.gain), *(f"{one.test_psnr(name)} / {one.ssim[name]:.4f}" for name in sets)]
+    """A selected figure gets no interval: only what judged afterwards has one."""
+    cells = [f"{one.gains.mean():.3f}", "" if one.gain is None else str(one.gain)]
+    for name in sets:
+        psnr = one.test_psnr(name)
+        cells.append(f"{psnr.text('.2f') if one.fresh else format(psnr.mean, '.2f')} / {one.ssim[name]:.4f}")
+    return cells
 
 
 def _show_result(console: Console, plan: Plan, result: SearchResult) -> None:
     sets = [images.name for images in plan.test]
     title = "PSNR in dB / SSIM; chosen by the gain over bicubic on validation images"
     if result.choices:
-        title += "; means of new seeds [95 %: gain over seeds and images, PSNR over seeds]"
+        title += "; gain: of further seeds on judging images [95 % over both]; PSNR: of the same seeds [95 %]"
     table = Table(title=title, title_justify="left")
-    for head in ("scale", "configuration", "val gain", *sets):
+    gain = ["gain"] if result.choices else []
+    for head in ("scale", "configuration", "val gain", *gain, *sets):
         table.add_column(head, justify="left" if head == "configuration" else "right")
     choices = {choice.scale: choice for choice in result.choices}
     for scale in result.scales:
         rows, choice = result.of_scale(scale), choices.get(scale)
         plain = [f"{result.bicubic[s, scale][0]:.2f} / {result.bicubic[s, scale][1]:.4f}" for s in sets]
-        table.add_row(f"x{scale}", "bicubic", "0.00", *plain)
+        table.add_row(f"x{scale}", "bicubic", "0.00", *["0.00" for _ in gain], *plain)
         known = [printed(s, scale) for s in sets]
         if any(known):
-            table.add_row("", "the paper prints for 9-1-5 on T91", "", *[f"{k:.2f}" if k else "" for k in known])
+            table.add_row(
+                "", "the paper prints for 9-1-5 on T91", "", *gain and [""], *[f"{k:.2f}" if k else "" for k in known]
+            )
         if choice is not None:
             for place, one in enumerate(choice.ranked, start=1):
                 name = f"{place}. {one.name}" + (" (the paper's network)" if one.reference else "")
                 table.add_row("", name, *_confirmed(one, sets), style="bold green" if place == 1 else None)
         elif not rows:
-            table.add_row("", "no trial finished", "", *["" for _ in sets])
+            table.add_row("", "no trial finished", "", *["" for _ in (*gain, *sets)])
         else:
             for row in [row for row in rows if row.reference][:1]:
                 name = f"paper's network, same budget: {row.name}"
-                table.add_row("", name, f"{row.val_gain:+.2f}", *_figures(row, sets))
+                table.add_row("", name, f"{row.val_gain:+.2f}", *["" for _ in gain], *_figures(row, sets))
             for place, row in enumerate(rows[:3], start=1):
                 style = "bold green" if place == 1 else None
-                table.add_row("", f"{place}. {row.name}", f"{row.val_gain:+.2f}", *_figures(row, sets), style=style)
+                cells = [f"{row.val_gain:+.2f}", *["" for _ in gain], *_figures(row, sets)]
+                table.add_row("", f"{place}. {row.name}", *cells, style=style)
         table.add_section()
     console.print(table)
     for choice in result.choices:

@@ -7,7 +7,7 @@ name                  images   source
 ``BSDS300/train``     200      Martin et al., ICCV 2001; the Berkeley segmentation data set
 ``BSDS300/test``      100      the same; a test set
 ``Set5``, ``Set14``   5, 14    Bevilacqua et al. 2012, Zeyde et al. 2010; as released with SRCNN; test sets
-``sample/train``      9        photographs inside the wheels of scikit-image and scikit-learn
+``sample/train``      15       photographs inside the wheels of scikit-image, scikit-learn and matplotlib
 ``sample/test``       4        the same, other scenes
 ====================  =======  ==============================================================================
 
@@ -80,12 +80,18 @@ class KnownSet:
 _BSDS = frozenset({(481, 321), (321, 481)})
 _BSDS_CROPPED = frozenset({(480, 320), (320, 480)})  # a common redistribution of the test images
 _TRAIN_PHOTOS = (
+    "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
     "skimage/data/brick.png",
+    "skimage/data/cell.png",
+    "skimage/data/clock_motion.png",
     "skimage/data/coins.png",
     "skimage/data/grass.png",
     "skimage/data/gravel.png",
+    "skimage/data/hubble_deep_field.jpg",
     "skimage/data/ihc.png",
+    "skimage/data/moon.png",
     "skimage/data/motorcycle_left.png",
+    "skimage/data/page.png",
     "skimage/data/rocket.jpg",
     "sklearn/datasets/images/china.jpg",
     "sklearn/datasets/images/flower.jpg",
@@ -96,7 +102,7 @@ _TEST_PHOTOS = (  # no JPEG files: a test should not reward the reconstruction o
     "skimage/data/chelsea.png",
     "skimage/data/coffee.png",
 )
-_WHEELS = "scikit-image, scikit-learn"
+_WHEELS = "scikit-image, scikit-learn, matplotlib"
 
 #: Every named set.
 SETS: Mapping[str, KnownSet] = {

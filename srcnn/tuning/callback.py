@@ -39,7 +39,7 @@ class Event:
     config: TrainConfig
     result: dict[str, Any]  #: its last report; empty at the start
     outcome: str  #: ``running``, ``finished``, ``stopped`` or ``failed``
-    stage: str  #: ``search``, ``confirm`` or ``table``
+    stage: str  #: ``search``, ``confirm``, ``judge`` or ``table``
     trials: int  #: that the stage will have at most
 
 
@@ -107,7 +107,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         folder: of the stage.
         tags: of every trial's run.
         datasets: name, digest and number of the training images, by a trial's key ``data``, else by its scale.
-        stage: ``search``, ``confirm`` or ``table``.
+        stage: ``search``, ``confirm``, ``judge`` or ``table``.
     """
 
     def __init__(

@@ -1,8 +1,14 @@
-"""Search, then confirm: the best of every scale are trained again from new seeds, and the choice is made between means.
+"""Search, then confirm: choose among the best by new seeds, then judge the winner by further seeds and other images.
 
-The best of fifty noisy figures is partly luck. So the leaders of every scale, and the paper's network, are trained again with
-the full budget from seeds that the search has not seen; the one with the highest mean on the validation images wins, and a
-paired bootstrap over seeds and images says how sure that is. Test images are not read here before the choice.
+The best of fifty noisy figures is partly luck, and so is the best of four. Hence two steps, and no figure is both chosen and
+reported:
+
+1. *Choose.* The leaders of every scale, and the paper's network, are trained again with the full budget from new seeds; the one
+   with the highest mean on the validation images wins.
+2. *Judge.* The winner and the paper's network are trained once more, from seeds that took no part in the choice, and measured on
+   judging images, which took no part in any choice: what they show is not selected for being high.
+
+Test images are not read here before the choice.
 """
 
 from __future__ import annotations
@@ -27,16 +33,18 @@ from srcnn.tuning.plan import Plan
 from srcnn.tuning.row import Row
 from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.stage import Stage
-from srcnn.tuning.statistics import Interval, bootstrap, bootstrap_difference
+from srcnn.tuning.statistics import Interval, difference, over_seeds, over_seeds_and_images
 
 __all__ = [
     "Choice",
     "Confirmed",
     "Listed",
     "choose",
-    "confirmation",
+    "choosing",
     "confirmation_folders",
     "confirmations",
+    "judge",
+    "judging",
     "with_test",
 ]
 
@@ -45,11 +53,15 @@ Figures = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Confirmed:
-    """One configuration, trained from several new seeds."""
+    """One configuration, trained from new seeds; figures in dB."""
 
-    rows: tuple[Row, ...]  #: a trial for each seed
-    gains: Figures  #: (seeds, validation images), dB over bicubic
-    psnr: Mapping[str, Figures] = field(default_factory=dict)  #: (seeds, images) by test set, dB
+    rows: tuple[Row, ...]  #: trials of the seeds that chose, one each
+    gains: Figures  #: theirs over bicubic, (seeds, validation images); selected, if this is the winner
+    fresh: tuple[
+        Row, ...
+    ] = ()  #: trials of the seeds that judge; none if it was neither the winner nor the paper's network
+    judged: Figures | None = None  #: theirs over bicubic, (seeds, judging images); None: no seed or no image judges
+    psnr: Mapping[str, Figures] = field(default_factory=dict)  #: of `final`, (seeds, images) by test set
     ssim: Mapping[str, float] = field(default_factory=dict)  #: mean, by test set
 
     @property
@@ -63,23 +75,28 @@ class Confirmed:
         return self.rows[0].reference
 
     @property
-    def gain(self) -> Interval:
-        """Over bicubic on the validation images, in dB; over seeds and images."""
-        return bootstrap(self.gains)
+    def final(self) -> tuple[Row, ...]:
+        """The trials whose figures count: those that judge, where there are some."""
+        return self.fresh or self.rows
+
+    @property
+    def gain(self) -> Interval | None:
+        """Over bicubic on the judging images, over seeds and images; None if it was not judged."""
+        return None if self.judged is None else over_seeds_and_images(self.judged)
 
     @property
     def best(self) -> Row:
-        """The seed that did best on the validation images."""
-        return self.rows[int(self.gains.mean(axis=1).argmax())]
+        """Of the trials that count, the one that did best on the validation images, which do not judge it."""
+        return max(self.final, key=lambda row: row.val_gain)
 
     def test_psnr(self, name: str) -> Interval:
-        """Of a test set, in dB; the interval is over seeds, the images being what they are."""
-        return bootstrap(self.psnr[name].mean(axis=1, keepdims=True))
+        """Of a test set; the interval is over seeds, the images being what they are."""
+        return over_seeds(self.psnr[name])
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen at a scale, and how surely."""
+    """What was chosen at a scale, and how surely it leads."""
 
     scale: int
     ranked: tuple[Confirmed, ...]  #: highest mean gain on validation first
@@ -95,23 +112,26 @@ class Choice:
         """The paper's network, trained with the same budget and seeds."""
         return next((one for one in self.ranked if one.reference), None)
 
-    @property
-    def over_second(self) -> Interval | None:
-        """By how much the champion leads on validation, in dB; None if it was alone."""
-        return bootstrap_difference(self.champion.gains, self.ranked[1].gains) if len(self.ranked) > 1 else None
+    def _rival(self) -> Confirmed | None:
+        return None if self.paper is self.champion else self.paper
 
     @property
     def over_paper(self) -> Interval | None:
-        """The same against the paper's network; None if that is the champion or was not confirmed."""
-        if self.paper is None or self.paper is self.champion:
+        """The champion's lead over the paper's network on the judging images, in dB, over seeds and images.
+
+        None if the champion is the paper's network, or one of the two was not judged.
+        """
+        rival = self._rival()
+        if rival is None or rival.judged is None or self.champion.judged is None:
             return None
-        return bootstrap_difference(self.champion.gains, self.paper.gains)
+        return difference(self.champion.judged, rival.judged)
 
     def test_over_paper(self, name: str) -> Interval | None:
-        """The champion's lead over the paper's network on a test set, in dB, over seeds and images."""
-        if self.paper is None or self.paper is self.champion:
+        """The same on a test set; None if the two have no seeds that judge, since a selected figure has no interval."""
+        rival = self._rival()
+        if rival is None or not (rival.fresh and self.champion.fresh) or name not in rival.psnr:
             return None
-        return bootstrap_difference(self.champion.psnr[name], self.paper.psnr[name])
+        return difference(self.champion.psnr[name], rival.psnr[name])
 
 
 class Listed(Searcher):  # type: ignore[misc]
@@ -152,30 +172,27 @@ def _candidates(plan: Plan, rows: Sequence[Row]) -> list[Row]:
 
 
 def confirmations(plan: Plan) -> dict[int, int]:
-    """How many trials the confirmation will have at most, by scale."""
-    return dict.fromkeys(plan.space.scales, (plan.settings.best + 1) * plan.settings.confirm_seeds)
+    """How many trials choosing and judging will have at most, by scale."""
+    settings = plan.settings
+    count = (settings.best + bool(plan.baselines)) * settings.choice_seeds
+    return dict.fromkeys(plan.space.scales, count + (1 + bool(plan.baselines)) * settings.confirm_seeds)
 
 
 def confirmation_folders(folder: Path) -> list[Path]:
-    """Of the confirmations of a search: one, and another for every time that it was given more trials."""
+    """Of the stages that choose and judge: two, and two more for every time that the search was given more trials."""
     return sorted(path for path in folder.glob("confirm*") if path.is_dir())
 
 
-def confirmation(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> Stage | None:
-    """The stage that trains the leaders of a search again; None if nothing finished. ``seeds``: None for the settings'."""
-    settings = plan.settings
+def _stage(plan: Plan, name: str, folder: str, rows: Sequence[Row], seeds: range) -> Stage | None:
+    settings, trials = plan.settings, []
     budget = settings.confirm_budget or settings.budget
-    trials = []
-    for offset in range(
-        1, (seeds or settings.confirm_seeds) + 1
-    ):  # seed by seed: a confirmation that is cut short is even
-        for row in _candidates(plan, rows):
-            config = row.config.replace(
-                seed=(settings.seed + offset) % 2**31, pixels=budget, epoch_pixels=budget / EPOCHS
-            )
+    for offset in seeds:  # seed by seed: a stage that is cut short is even
+        for row in rows:
+            seed = (settings.seed + offset) % 2**31
+            config = row.config.replace(seed=seed, pixels=budget, epoch_pixels=budget / EPOCHS)
             trials.append(
                 {
-                    "params": {**row.params, "seed": config.seed},
+                    "params": {**row.params, "seed": seed},
                     "train": config.model_dump_json(),
                     "scale": config.scale,
                     "baseline": row.reference,
@@ -183,45 +200,106 @@ def confirmation(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> S
             )
     if not trials:
         return None
-    place = settings.folder / f"confirm-{settings.trials}"
-    return Stage("confirm", place, len(trials), Listed(trials), "none", plan.space.scales)
+    return Stage(name, settings.folder / folder, len(trials), Listed(trials), "none", plan.space.scales)
+
+
+def choosing(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> Stage | None:
+    """The stage that trains the leaders of a search again; None if nothing finished.
+
+    Args:
+        plan: the search.
+        rows: its trials.
+        seeds: new seeds of each; None: as the settings say.
+    """
+    count = plan.settings.choice_seeds if seeds is None else seeds
+    folder = f"confirm-{plan.settings.trials}"
+    return _stage(plan, "confirm", folder, _candidates(plan, rows), range(1, count + 1))
+
+
+def judging(plan: Plan, choices: Sequence[Choice], seeds: int | None = None) -> Stage | None:
+    """The stage that trains the winners and the paper's network from further seeds; None if nothing was chosen.
+
+    Args:
+        plan: the search.
+        choices: from `choose`.
+        seeds: further seeds of each; None: as the settings say.
+    """
+    settings = plan.settings
+    count = settings.confirm_seeds if seeds is None else seeds
+    rows = [one.rows[0] for choice in choices for one in choice.ranked if one is choice.champion or one.reference]
+    first = settings.choice_seeds + 1  # also where fewer seeds chose: a seed never has two meanings
+    return _stage(plan, "judge", f"confirm-{settings.trials}-judge", rows, range(first, first + count))
 
 
 def _psnr(scores: Sequence[Score]) -> list[float]:
     return [score.psnr for score in scores]
 
 
-def choose(plan: Plan, rows: Sequence[Row]) -> list[Choice]:
-    """Rank what a confirmation trained, by the validation images alone."""
+def _groups(rows: Sequence[Row]) -> dict[TrainConfig, list[Row]]:
+    """Trials by their configuration, whatever the seed."""
     groups: dict[TrainConfig, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.config.replace(seed=0)].append(row)
-    whole = {key: group for key, group in groups.items() if all(row.outcome == "finished" for row in group)}
-    networks = {r.trial_id: (r.checkpoint, r.config.scale) for group in whole.values() for r in group if r.checkpoint}
-    found = measure(networks, [plan.validation], with_ssim=False)
+    return groups
+
+
+def _whole(groups: Mapping[TrainConfig, Sequence[Row]]) -> dict[TrainConfig, tuple[Row, ...]]:
+    """Those of which every seed finished."""
+    return {key: tuple(group) for key, group in groups.items() if all(row.outcome == "finished" for row in group)}
+
+
+def _gains(rows: Sequence[Row], images: ImageSet) -> dict[str, Figures]:
+    """By trial, every image's gain over bicubic in dB."""
+    networks = {row.trial_id: (row.checkpoint, row.config.scale) for row in rows if row.checkpoint}
+    found = measure(networks, [images], with_ssim=False)
+    plain = {
+        scale: np.array(_psnr(evaluate(None, images.images, scale, with_ssim=False).images))
+        for scale in {scale for _, scale in networks.values()}
+    }
+    return {trial: np.array(_psnr(found[trial][images.name])) - plain[scale] for trial, (_, scale) in networks.items()}
+
+
+def choose(plan: Plan, rows: Sequence[Row]) -> list[Choice]:
+    """Rank what `choosing` trained, by the validation images alone."""
+    groups = _groups(rows)
+    whole = _whole(groups)
+    gains = _gains([row for group in whole.values() for row in group], plan.validation)
     choices = []
     for scale in plan.space.scales:
-        plain = _psnr(evaluate(None, plan.validation.images, scale, with_ssim=False).images)
-        confirmed = []
-        for key, group in whole.items():
-            if key.scale == scale:
-                psnr = np.array([_psnr(found[row.trial_id][plan.validation.name]) for row in group])
-                confirmed.append(Confirmed(tuple(group), psnr - np.array(plain)))
+        found = [
+            Confirmed(group, np.array([gains[row.trial_id] for row in group]))
+            for key, group in whole.items()
+            if key.scale == scale
+        ]
         lost = tuple(group[0].name for key, group in groups.items() if key.scale == scale and key not in whole)
-        if confirmed:
-            ranked = sorted(confirmed, key=lambda one: float(one.gains.mean()), reverse=True)
+        if found:
+            ranked = sorted(found, key=lambda one: float(one.gains.mean()), reverse=True)
             choices.append(Choice(scale, tuple(ranked), lost))
     return choices
 
 
+def judge(plan: Plan, choices: Sequence[Choice], rows: Sequence[Row]) -> list[Choice]:
+    """The choices with what `judging` trained, measured on the judging images. The choice stays as it was made."""
+    whole = _whole(_groups(rows))
+    fresh = [row for group in whole.values() for row in group]
+    gains = _gains(fresh, plan.judging) if len(plan.judging) else {}
+
+    def judged(one: Confirmed) -> Confirmed:
+        group = whole.get(one.rows[0].config.replace(seed=0), ())
+        figures = np.array([gains[row.trial_id] for row in group]) if group and gains else None
+        return replace(one, fresh=group, judged=figures)
+
+    return [replace(choice, ranked=tuple(map(judged, choice.ranked))) for choice in choices]
+
+
 def with_test(choices: Sequence[Choice], sets: Sequence[ImageSet]) -> tuple[list[Choice], dict[str, Scores]]:
     """The choices with their test figures, and every network's scores by trial. The choice stays as it was made."""
-    rows = [row for choice in choices for one in choice.ranked for row in one.rows]
+    rows = [row for choice in choices for one in choice.ranked for row in one.final]
     found = measure({row.trial_id: (row.checkpoint, row.config.scale) for row in rows if row.checkpoint}, sets)
     names = [images.name for images in sets]
 
     def measured(one: Confirmed) -> Confirmed:
-        scores = [found[row.trial_id] for row in one.rows]
+        scores = [found[row.trial_id] for row in one.final]
         return replace(
             one,
             psnr={name: np.array([_psnr(by_set[name]) for by_set in scores]) for name in names},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Plan:
     settings: SearchSettings
     space: Space
     training: ImageSet
-    validation: ImageSet
+    validation: ImageSet  #: every choice is made on them
+    judging: ImageSet  #: they take no part in any choice and judge the winner; may be empty
     test: tuple[ImageSet, ...]
     first: tuple[Mapping[str, Value], ...]  #: what runs before anything is sampled
     baselines: int  #: how many of these are the paper's network, one for each scale, which no scheduler stops
@@ -37,6 +38,40 @@ class Plan:
         """Fields that every run of the search shares."""
         budget = self.settings.budget
         return {"pixels": budget, "epoch_pixels": budget / EPOCHS, "seed": self.settings.seed}
+
+
+def held_out(total: int, validation: int | None, judging: int | None) -> tuple[int, int]:
+    """How many of ``total`` images choose, and how many judge.
+
+    A tenth each, at most 12; at least 6 to choose by and 4 to judge on, below which hardly anything can be told from chance.
+    Two thirds of a small set at most: something has to be left to train on.
+    """
+    tenth = round(total / 10)
+    if validation is None:
+        validation = max(1, min(12, max(6, tenth), total * 2 // 5))
+    if judging is None:
+        judging = max(0, min(12, max(4, tenth), total * 2 // 3 - validation))
+    return validation, judging
+
+
+def hold_out(images: ImageSet, settings: SearchSettings) -> tuple[ImageSet, ImageSet, ImageSet]:
+    """The images to train on, to choose by and to judge on, drawn by the seed; without a confirmation nothing is judged.
+
+    Raises:
+        DataError: nothing is left to train on.
+    """
+    given = settings.judging if settings.confirm else 0
+    count, judges = held_out(len(images), settings.validation, given)
+    if count + judges >= len(images):
+        raise DataError(
+            f"validation, judging: `validation + judging < {len(images)} images` of {images.name} must hold, but got "
+            f"{count} + {judges}"
+        )
+    rest, validation = split(images, count, settings.seed)
+    if not judges:
+        return rest, validation, ImageSet(f"{images.name}[judging]", ())
+    training, judging = split(rest, judges, settings.seed)
+    return replace(training, name=rest.name), validation, replace(judging, name=f"{images.name}[judging]")
 
 
 def plan_search(settings: SearchSettings) -> Plan:
@@ -50,12 +85,11 @@ def plan_search(settings: SearchSettings) -> Plan:
         space = space.restrict_scales(settings.scales)
     root = data_root(settings.data_root)
     images = load(settings.train, root, skip_bad=settings.skip_bad)
-    count = settings.validation or min(12, max(2, round(len(images) / 10)))
-    training, validation = split(images, count, settings.seed)
+    training, validation, judging = hold_out(images, settings)
     test = tuple(load(name, root, skip_bad=settings.skip_bad) for name in settings.test)
     first, baselines = enqueued(space, settings.enqueue)
     text = Path(settings.space).read_text(encoding="utf-8")
-    plan = Plan(settings, space, training, validation, test, first, baselines, text)
+    plan = Plan(settings, space, training, validation, judging, test, first, baselines, text)
     shapes = {name: image.shape[:2] for name, image in training.images}
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)

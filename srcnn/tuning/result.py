@@ -13,6 +13,7 @@ from srcnn.model import count_macs, count_parameters
 from srcnn.tuning.confirm import Choice
 from srcnn.tuning.row import Row
 from srcnn.tuning.settings import SearchSettings
+from srcnn.tuning.statistics import Interval
 
 __all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdicts"]
 
@@ -88,38 +89,35 @@ def leaderboard_csv(result: SearchResult) -> str:
 
 
 def choices_csv(result: SearchResult) -> str:
-    """What was confirmed, a line for each configuration and seed, best mean on validation first."""
+    """What was confirmed, a line for each configuration and new seed, best mean on validation first.
+
+    ``step``: ``choose`` for the seeds that chose, whose figure is ``val_gain``; ``judge`` for the further ones, whose figure is
+    ``gain``, on the judging images. ``gain_low`` and ``gain_high`` are of the configuration, over seeds and images.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "scale",
-            "place",
-            "configuration",
-            "reference",
-            "seed",
-            "trial",
-            "val_gain",
-            *(f"{n}_psnr" for n in result.sets),
-            "val_gain_low",
-            "val_gain_high",
-        ]
-    )
+    heads = ("scale", "place", "configuration", "reference", "step", "seed", "trial", "val_gain", "gain")
+    writer.writerow([*heads, *(f"{name}_psnr" for name in result.sets), "gain_low", "gain_high"])
     for choice in result.choices:
         for place, one in enumerate(choice.ranked, start=1):
-            interval = [f"{one.gain.low:.4f}", f"{one.gain.high:.4f}"]  # of the configuration, beside each of its seeds
-            for i, row in enumerate(one.rows):
-                figures = [f"{one.psnr[name][i].mean():.4f}" for name in result.sets]
-                gain = f"{one.gains[i].mean():.4f}"
-                cells = [choice.scale, place, one.name, one.reference, row.config.seed, row.trial_id, gain]
-                writer.writerow([*cells, *figures, *interval])
+            bounds = ["", ""] if one.gain is None else [f"{one.gain.low:.4f}", f"{one.gain.high:.4f}"]
+            for step, rows in (("choose", one.rows), ("judge", one.fresh)):
+                for i, row in enumerate(rows):
+                    chosen = f"{one.gains[i].mean():.4f}" if step == "choose" else ""
+                    judged = f"{one.judged[i].mean():.4f}" if step == "judge" and one.judged is not None else ""
+                    figures = [f"{one.psnr[n][i].mean():.4f}" if rows is one.final else "" for n in result.sets]
+                    cells = [choice.scale, place, one.name, one.reference, step, row.config.seed, row.trial_id]
+                    writer.writerow([*cells, chosen, judged, *figures, *(bounds if step == "judge" else ["", ""])])
     return text.getvalue()
 
 
 def summary_markdown(result: SearchResult) -> str:
     """What was chosen at every scale beside bicubic and the paper's network, for the page of the search's run."""
-    heads = ["scale", "configuration", "validation gain (dB)", *[f"{name} PSNR / SSIM" for name in result.sets]]
-    lines = [f"**{result.settings.name}**: chosen on validation images; test figures measured afterwards.", ""]
+    heads = ["scale", "configuration", "gain (dB)", *[f"{name} PSNR / SSIM" for name in result.sets]]
+    how = "chosen on validation images; test figures measured afterwards"
+    if result.choices:
+        how = "chosen on validation images; gains and test figures are of further seeds, the gains on judging images"
+    lines = [f"**{result.settings.name}**: {how}.", ""]
     lines += [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     choices = {choice.scale: choice for choice in result.choices}
     for scale in result.scales:
@@ -146,26 +144,44 @@ def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:
     if choice.paper is not None and choice.paper is not choice.champion:
         shown.insert(0, ("paper's network", choice.paper))
     for title, one in shown:
-        cells = [f"{one.test_psnr(name)} / {one.ssim[name]:.4f}" for name in result.sets]
-        lines.append(f"| x{choice.scale} | {title}: {one.name} | {one.gain} | {' | '.join(cells)} |")
+        cells = [f"{one.test_psnr(name).text('.2f')} / {one.ssim[name]:.4f}" for name in result.sets]
+        lines.append(f"| x{choice.scale} | {title}: {one.name} | {one.gain or 'not judged'} | {' | '.join(cells)} |")
     return lines
 
 
 def verdicts(choice: Choice, sets: Sequence[str]) -> list[str]:
-    """How sure the choice of a scale is, in sentences."""
-    lines = []
-    if choice.over_second is not None:
-        second = choice.ranked[1].name
-        sure = "surely better than" if choice.over_second.above_zero else "not surely better than"
-        lines.append(
-            f"x{choice.scale}: the champion is {sure} {second}: {choice.over_second.signed()} dB on validation"
+    """How the choice of a scale was made, and how surely the champion leads, in sentences."""
+    at, champion = f"x{choice.scale}", choice.champion
+    seeds, images = champion.gains.shape
+    lines = [f"{at}: {champion.name} was chosen by {_count(seeds, 'new seed')} on {_count(images, 'validation image')}"]
+    if len(choice.ranked) > 1:
+        behind = champion.gains.mean() - choice.ranked[1].gains.mean()
+        lines[0] += (
+            f", where {choice.ranked[1].name} is {behind:.3f} dB behind (no test: these figures made the choice)"
         )
-    if choice.over_paper is not None:
-        parts = [f"{choice.over_paper.signed()} dB on validation"]
-        for name in sets:
-            difference = choice.test_over_paper(name)
-            if difference is not None:
-                parts.append(f"{difference.signed()} dB on {name}")
-        lines.append(f"x{choice.scale}: over the paper's network, same budget and seeds: {', '.join(parts)}")
-    lines += [f"x{choice.scale}: {name} is out, since a seed of it failed" for name in choice.lost]
+    if not champion.fresh:
+        lines.append(
+            f"{at}: it was not judged, since not all of its further seeds finished; its test figures are selected ones"
+        )
+    elif champion.gain is None:
+        lines.append(f"{at}: no training image was left to judge it on; give more images, or --judging")
+    else:
+        judged = champion.judged
+        assert judged is not None
+        how = f"{_count(len(judged), 'further seed')} on {_count(judged.shape[1], 'judging image')}"
+        lines.append(f"{at}: judged by {how}, it gains {champion.gain.signed()} dB over bicubic")
+    parts = [] if choice.over_paper is None else [_lead(choice.over_paper, "the judging images")]
+    parts += [_lead(lead, name) for name in sets if (lead := choice.test_over_paper(name)) is not None]
+    if parts:
+        lines.append(f"{at}: over the paper's network, same budget and further seeds: {'; '.join(parts)}")
+    lines += [f"{at}: {name} is out, since a seed of it failed" for name in choice.lost]
     return lines
+
+
+def _lead(lead: Interval, where: str) -> str:
+    sure = "surely ahead" if lead.low > 0 else "surely behind" if lead.high < 0 else "not sure"
+    return f"{lead.signed()} dB on {where}, {sure}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,7 +1,8 @@
 """A search from its settings to its result: `run_search`.
 
 The order keeps test sets out of every choice: images are split, trials run and are judged on validation images, the best are
-confirmed and the winners fixed, and only then are the test sets opened, to measure what was chosen.
+trained again from new seeds and the winners fixed, these are judged by further seeds on images that chose nothing, and only then
+are the test sets opened, to measure what was chosen.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from srcnn.evaluate import degrade, evaluate
 from srcnn.tuning.callback import Event, listening
 from srcnn.tuning.champion import promote
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
-from srcnn.tuning.confirm import Choice, choose, confirmation, confirmation_folders, confirmations, with_test
+from srcnn.tuning.confirm import (
+    Choice,
+    choose,
+    choosing,
+    confirmation_folders,
+    confirmations,
+    judge,
+    judging,
+    with_test,
+)
 from srcnn.tuning.deadline import Deadline, time_budget
 from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.measure import Scores, measure
@@ -65,6 +75,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         "data.train": plan.training.name,
         "data.digest": plan.training.digest,
         "data.validation": ", ".join(name for name, _ in plan.validation.images),
+        "data.judging": ", ".join(name for name, _ in plan.judging.images),
     }
     status = "FAILED"
     try:
@@ -187,11 +198,16 @@ def _run_stages(
         if failures.over:
             raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
         seeds = settings.confirm_seeds if deadline is None else deadline.seeds(settings.confirm_seeds)
-        again = confirmation(plan, rows, seeds) if settings.confirm and not interrupt.came else None
+        again = choosing(plan, rows) if settings.confirm and not interrupt.came else None
         if again is not None:
             confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
             if not interrupt.came:
                 choices = choose(plan, confirmed)
+        last = judging(plan, choices, seeds) if not interrupt.came else None
+        if last is not None:
+            fresh = run_stage(settings, last, data, tracker, tags, resume=resume)
+            if not interrupt.came:
+                choices = judge(plan, choices, fresh)
         interrupted = interrupt.came
     return _Found(rows, interrupted, choices)
 
@@ -201,7 +217,7 @@ def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
     if found.choices:
         choices, scores = with_test(found.choices, plan.test)
         for trial_id, by_set in scores.items():
-            scale = next(c.scale for c in choices for one in c.ranked for r in one.rows if r.trial_id == trial_id)
+            scale = next(c.scale for c in choices for one in c.ranked for r in one.final if r.trial_id == trial_id)
             tracker.log_figures(trial_id, _figures(by_set, scale))
         return replace(found, choices=choices, champions=[promote(plan, tracker, choice) for choice in choices])
     left = [row for row in found.rows if row.checkpoint is not None and row.outcome in ("finished", "stopped")]
@@ -232,7 +248,9 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
             figures |= {f"best/x{scale}/{name}/psnr": psnr for name, (psnr, _) in row.test.items()}
     for choice in result.choices:
         gain, at = choice.champion.gain, f"champion/x{choice.scale}"
-        figures |= {f"{at}/val_gain": gain.mean, f"{at}/val_gain_low": gain.low, f"{at}/val_gain_high": gain.high}
+        figures[f"{at}/val_gain"] = float(choice.champion.gains.mean())
+        if gain is not None:
+            figures |= {f"{at}/gain": gain.mean, f"{at}/gain_low": gain.low, f"{at}/gain_high": gain.high}
         figures |= {f"{at}/{name}/psnr": choice.champion.test_psnr(name).mean for name in choice.champion.psnr}
     tracker.log_figures(None, figures)
     tracker.log_text(leaderboard_csv(result), "leaderboard.csv")

@@ -41,7 +41,13 @@ class SearchSettings(Strict):
     space: str = Field("search_spaces/default.yaml", description="search space, a YAML file")
     train: str = Field("sample/train", description="training images: a set's name or a folder; several joined by +")
     validation: int | None = Field(
-        None, ge=1, description="training images held out to choose by; none: a tenth, at least 2 and at most 12"
+        None, ge=1, description="training images held out to choose by; none: a tenth, at least 6 and at most 12"
+    )
+    judging: int | None = Field(
+        None,
+        ge=0,
+        description="further training images held out, to judge the winner on after the choice; none: a tenth, at least 4 and "
+        "at most 12",
     )
     test: tuple[str, ...] = Field(("sample/test",), description="sets that are measured once the choice is made")
     scales: tuple[int, ...] | None = Field(None, description="scales to search; none: the space's")
@@ -61,7 +67,10 @@ class SearchSettings(Strict):
     )
     confirm: bool = Field(True, description="train the best again with new seeds before the choice")
     best: int = Field(3, ge=1, description="configurations of each scale to confirm")
-    confirm_seeds: int = Field(3, ge=2, description="new seeds for each of them")
+    choice_seeds: int = Field(2, ge=1, description="new seeds of each of them, to choose the winner by")
+    confirm_seeds: int = Field(
+        3, ge=2, description="further new seeds of the winner and of the paper's network, to judge by"
+    )
     confirm_budget: float | None = Field(None, gt=0, description="their training pixels; none: those of a trial")
     time_budget: float | None = Field(None, gt=0, description="seconds after which no trial goes on, such as 2h or 30m")
     gpus_per_trial: float | Literal["auto"] | None = Field(

@@ -39,7 +39,7 @@ _PERIODS = {100: "0.5", 300: "2"}
 class Stage:
     """What to run."""
 
-    name: str  #: ``search``, ``confirm`` or ``table``, a tag of its runs
+    name: str  #: ``search``, ``confirm``, ``judge`` or ``table``, a tag of its runs
     folder: Path  #: of Tune's state
     trials: int
     searcher: Searcher

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
-from srcnn.tuning.claims import HOLDS, HOLDS_NOT, UNDECIDED, judge
+from srcnn.tuning.claims import FEW_SEEDS, HOLDS, HOLDS_NOT, MISSING, TOO_CLOSE, UNTRAINED, judge
 from srcnn.tuning.table import Claim
 
 Rows = dict[str, dict[float, NDArray[np.float64]]]
@@ -16,7 +17,7 @@ Rows = dict[str, dict[float, NDArray[np.float64]]]
 IMAGES = np.array([33.0, 34.5, 27.0, 33.1, 30.0])
 
 
-def figures(*means: float, seeds: int = 3, noise: float = 0.01) -> dict[float, NDArray[np.float64]]:
+def figures(*means: float, seeds: int = 5, noise: float = 0.01) -> dict[float, NDArray[np.float64]]:
     """Budgets 1, 2, ...: (seeds, images) whose images differ much and whose seeds differ by ``noise``."""
     generator = np.random.default_rng(0)
     shape = (seeds, len(IMAGES))
@@ -39,9 +40,9 @@ def verdict(given: Claim, rows: Rows, learnt: float | None = None, printed: floa
     [
         ((32.0, 32.3), (31.9, 32.2), HOLDS),
         ((31.9, 32.2), (32.0, 32.3), HOLDS_NOT),
-        ((32.0, 32.2), (32.0, 32.2), UNDECIDED),  # no difference
-        ((32.3, 32.25), (32.0, 32.2), UNDECIDED),  # ahead by 0.05, but 0.25 of the lead went in the last step
-        ((31.0, 32.1), (31.5, 32.2), UNDECIDED),  # behind by 0.1 and catching up
+        ((32.0, 32.2), (32.0, 32.2), TOO_CLOSE),  # no difference
+        ((32.3, 32.25), (32.0, 32.2), UNTRAINED),  # ahead by 0.05, but 0.25 of the lead went in the last step
+        ((31.0, 32.1), (31.5, 32.2), UNTRAINED),  # behind by 0.1 and catching up
         ((32.3,), (32.2,), HOLDS),  # one budget has no last step
     ],
 )
@@ -53,7 +54,7 @@ def test_an_order_holds_where_the_interval_and_the_next_step_say_so(
 
 def test_an_order_of_three_needs_both_steps() -> None:
     rows = {"a": figures(32.4, 32.6), "b": figures(32.2, 32.4), "c": figures(32.2, 32.4)}
-    assert verdict(claim("order", "a", "b", "c"), rows) == UNDECIDED
+    assert verdict(claim("order", "a", "b", "c"), rows) == TOO_CLOSE
     assert verdict(claim("order", "a", "b"), rows) == HOLDS
     rows["c"] = figures(32.3, 32.5)
     assert verdict(claim("order", "a", "b", "c"), rows) == HOLDS_NOT
@@ -62,7 +63,7 @@ def test_an_order_of_three_needs_both_steps() -> None:
 def test_networks_that_have_not_learnt_say_nothing() -> None:
     rows = {"a": figures(30.9, 31.0), "b": figures(30.7, 30.8)}
     assert verdict(claim("order", "a", "b"), rows) == HOLDS
-    assert verdict(claim("order", "a", "b"), rows, learnt=31.4) == UNDECIDED
+    assert verdict(claim("order", "a", "b"), rows, learnt=31.4) == UNTRAINED
 
 
 @pytest.mark.parametrize(("deep", "expected"), [(32.0, HOLDS), (32.04, HOLDS), (32.1, HOLDS_NOT), (31.5, HOLDS)])
@@ -80,13 +81,13 @@ def test_slower_looks_at_the_shortest_budget() -> None:
 def test_a_printed_figure_is_reached_within_its_margin() -> None:
     rows = {"a": figures(31.9, 31.95)}
     assert verdict(claim("reaches", "a", margin=0.1), rows) == HOLDS
-    assert verdict(claim("reaches", "a", margin=0.02), rows) == UNDECIDED  # it would be there after another such step
+    assert verdict(claim("reaches", "a", margin=0.02), rows) == UNTRAINED  # it would be there after another such step
     assert verdict(claim("reaches", "a"), rows, printed=32.5) == HOLDS_NOT
 
 
 def test_a_figure_that_was_never_printed_decides_nothing() -> None:
     found = judge(claim("reaches", "a"), "ours", {"a": figures(31.9, 31.95)}, printed={}, learnt=None)
-    assert (found.verdict, found.since) == (UNDECIDED, None)
+    assert (found.verdict, found.since) == (MISSING, None)
     assert "no printed figure" in found.evidence
 
 
@@ -96,7 +97,24 @@ def test_where_a_claim_turns_and_what_is_missing() -> None:
     assert found.verdict == HOLDS
     assert found.since == 2.0
     gone = judge(claim("order", "a", "c"), "ours", rows, printed={}, learnt=None)
-    assert gone.verdict == UNDECIDED
+    assert gone.verdict == MISSING
     assert "no finished run of c" in gone.evidence
-    uneven = {"a": figures(32.0, seeds=3), "b": figures(31.0, seeds=2)}
+    uneven = {"a": figures(32.0, seeds=6), "b": figures(31.0, seeds=5)}
     assert judge(claim("order", "a", "b"), "ours", uneven, printed={}, learnt=None).verdict == HOLDS
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 4])
+def test_a_verdict_needs_five_seeds(seeds: int) -> None:
+    """The percentile bootstrap called a lead sure that two seeds could not show."""
+    rows = {"a": figures(32.0, 32.3, seeds=seeds), "b": figures(31.9, 32.2, seeds=seeds)}
+    found = judge(claim("order", "a", "b"), "ours", rows, printed={}, learnt=None)
+    assert found.verdict == FEW_SEEDS
+    assert f"{seeds} seed" in found.evidence
+
+
+def test_a_lead_that_fails_a_paired_t_test_over_seeds_is_not_sure() -> None:
+    """Three seeds of one sign, far apart: t = 2.4 with two degrees of freedom, p = 0.14. The bootstrap saw no chance in it."""
+    lead = np.array([0.005, 0.06, 0.03, 0.001, 0.002])[:, None]
+    rows = {"a": {1.0: IMAGES + lead + 0.001 * np.arange(5)}, "b": {1.0: IMAGES + np.zeros((5, 1))}}
+    assert stats.ttest_1samp(lead.ravel(), 0.0).pvalue > 0.05
+    assert verdict(claim("order", "a", "b"), rows) == TOO_CLOSE

@@ -17,29 +17,26 @@ _SEED = re.compile(r" seed \d+$")
 
 
 class Confirmed:
-    """A configuration of confirmed.csv with its seeds: gains and PSNRs in dB, one of each for a seed."""
+    """A configuration of confirmed.csv with its new seeds; figures in dB, one for a seed."""
 
-    def __init__(self, data: SearchData, rows: Sequence[Mapping[str, str]], champion: bool) -> None:
-        self.rows = rows
+    def __init__(self, data: SearchData, rows: Sequence[Mapping[str, str]]) -> None:
+        chose = [row for row in rows if row.get("step", "choose") == "choose"]
+        self.rows = [row for row in rows if row not in chose] or chose  #: those whose figures count
+        self.judged = self.rows is not chose  #: whether these are of further seeds, which did not choose
         self.name = _SEED.sub("", rows[0].get("configuration", "?"))
         self.reference = rows[0].get("reference") == "True"
-        self.gains = np.array([number(row.get("val_gain")) for row in rows])
-        self.psnr = {n: np.array([number(row.get(f"{n}_psnr")) for row in rows]) for n in data.test_sets}
-        low, high = (rows[0].get(f"val_gain_{end}") for end in ("low", "high"))
-        at = f"champion/x{rows[0].get('scale', '')}/val_gain"
-        if low is None and champion and f"{at}_low" in data.metrics:  # of a search before the file had them
-            self.low: float | None = data.metrics[f"{at}_low"]
-            self.high: float | None = data.metrics[f"{at}_high"]
-        else:
-            self.low = None if low is None else number(low)
-            self.high = None if high is None else number(high)
-        runs = [data.by_trial.get(row.get("trial", "")) for row in rows]
+        self.chose = np.array([number(row.get("val_gain")) for row in chose])  #: gains on validation, which chose
+        #: Gains on the judging images, which did not; NaN where there was none.
+        self.gains = np.array([number(row.get("gain")) if self.judged else math.nan for row in self.rows])
+        self.psnr = {n: np.array([number(row.get(f"{n}_psnr")) for row in self.rows]) for n in data.test_sets}
+        self.low, self.high = (number(self.rows[0].get(f"gain_{end}")) for end in ("low", "high"))
+        runs = [data.by_trial.get(row.get("trial", "")) for row in self.rows]
         self.links = [data.link(run.run_id) if run is not None else None for run in runs]
 
     @property
     def link(self) -> str | None:
-        """To its best seed."""
-        return self.links[int(self.gains.argmax())]
+        """To its first seed that counts."""
+        return self.links[0]
 
 
 def number(text: str | None) -> float:
@@ -56,4 +53,4 @@ def confirmed_at(data: SearchData, scale: int) -> list[Confirmed]:
     for row in data.confirmed:
         if row.get("scale") == str(scale) and row.get("place", "").isdigit():
             places[int(row["place"])].append(row)
-    return [Confirmed(data, rows, place == 1) for place, rows in sorted(places.items())]
+    return [Confirmed(data, rows) for _, rows in sorted(places.items())]

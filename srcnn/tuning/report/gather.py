@@ -51,7 +51,7 @@ class Child:
     run_id: str
     trial_id: str
     name: str  #: of the configuration, and of the seed in a confirmation
-    stage: str  #: ``search`` or ``confirm``
+    stage: str  #: ``search``, ``confirm`` or ``judge``
     outcome: str  #: one of `OUTCOMES`
     reference: bool  #: whether it is the paper's network
     failure: str  #: why it failed, a line
@@ -103,7 +103,7 @@ class SearchData:
         return None if run_id is None else f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
 
     def of_stage(self, stage: str, scale: int | None = None) -> list[Child]:
-        """The runs of ``search`` or ``confirm``, of one scale or (None) of all."""
+        """The runs of ``search``, ``confirm`` or ``judge``, of one scale or (None) of all."""
         return [c for c in self.children if c.stage == stage and (scale is None or c.scale == scale)]
 
     @cached_property

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
+
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.pareto import front
 from srcnn.tuning.report import escape
@@ -60,13 +62,16 @@ def _result(data: SearchData) -> tuple[Part, ...]:
         confirmed = confirmed_at(data, scale)
         if confirmed:
             first = confirmed[0]
-            tests = "".join(f", {psnr.mean():.2f} dB on {escape.markdown(n)}" for n, psnr in first.psnr.items())
-            interval = (
-                f" [95 %: {first.low:.3f} to {first.high:.3f}, over seeds and images]" if first.low is not None else ""
-            )
+            tests = "".join(f"{psnr.mean():.2f} dB on {escape.markdown(n)}, " for n, psnr in first.psnr.items())
+            gain = f"{first.chose.mean():.3f} dB over bicubic on the validation images that chose it"
+            if first.judged and not np.isnan(first.gains).any():
+                gain = (
+                    f"{first.gains.mean():.3f} dB [95 %: {first.low:.3f} to {first.high:.3f}, over seeds and images] over "
+                    "bicubic on the judging images"
+                )
+            kind = "that took no part in the choice" if first.judged else "that chose it"
             sentences.append(
-                f"- **{escape.markdown(first.name)}** gains {first.gains.mean():.3f} dB{interval} over bicubic "
-                f"on validation{tests}; means of {len(first.gains)} seeds that the search had not seen."
+                f"- **{escape.markdown(first.name)}** gains {gain}; {tests}means of {len(first.rows)} seeds {kind}."
             )
             continue
         best = next((c for c in ranked(data, scale) if c.outcome == "finished"), None)
@@ -81,7 +86,7 @@ def _result(data: SearchData) -> tuple[Part, ...]:
     verdicts = [line for line in data.tags.get("mlflow.note.content", "").splitlines() if re.match(r"x\d: ", line)]
     if verdicts:
         said = "\n".join(f"- {escape.markdown(line)}." for line in verdicts)
-        parts.append(Text(f"How sure that is, by the bootstrap over seeds and images that the search made:\n\n{said}"))
+        parts.append(Text(f"How it was chosen, and how sure that is:\n\n{said}"))
     return tuple(parts)
 
 
@@ -100,6 +105,7 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
         "Training set": f"{text(tags.get('data.train', params.get('train', '?')))}, digest "
         f"{escape.code(tags.get('data.digest', '?'))}",
         "Validation images": text(tags.get("data.validation", "")),
+        "Judging images": text(tags.get("data.judging", "")),
         "Test sets": text(", ".join(data.test_sets) or "none measured"),
         "Seed": text(params.get("seed", "?")),
         "Machine": text(tags.get("device", "")),
@@ -111,7 +117,11 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
     if link is not None:
         items["Run"] = f"[{text(data.name)}](<{link}>)"
     rows = []
-    for stage, title in (("search", "search"), ("confirm", "confirmation")):
+    for stage, title in (
+        ("search", "search"),
+        ("confirm", "confirmation: choosing"),
+        ("judge", "confirmation: judging"),
+    ):
         children = data.of_stage(stage)
         if children:
             counts = Counter(child.outcome for child in children)

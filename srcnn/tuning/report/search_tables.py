@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from srcnn.tuning.entries import field_of
 from srcnn.tuning.report.confirmed import Confirmed, number
 from srcnn.tuning.report.document import Cell, Table
 from srcnn.tuning.report.gather import OUTCOMES, Child, SearchData
 from srcnn.tuning.report.wording import pixels, provenance
-from srcnn.tuning.statistics import bootstrap
+from srcnn.tuning.statistics import over_seeds
 
 __all__ = ["champions", "leaderboard", "ranked", "seeds"]
 
@@ -33,19 +35,21 @@ def champions(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> T
     rows = []
     for place, one in enumerate(confirmed, start=1):
         name = f"{place}. {one.name}{_PAPER if one.reference else ''}"
-        interval = "–" if one.low is None else f"{one.low:.3f} to {one.high:.3f}"
-        cells = [f"{one.gains.mean():.3f}", interval, f"{one.gains.min():.3f} to {one.gains.max():.3f}"]
+        known = one.judged and not np.isnan(one.gains).any()
+        interval = f"{one.low:.3f} to {one.high:.3f}" if known else "–"
+        cells = [f"{one.chose.mean():.3f}", f"{one.gains.mean():.3f}" if known else "–", interval]
         for psnr in one.psnr.values():
-            found = bootstrap(psnr.reshape(-1, 1))
-            cells += [f"{found.mean:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
+            found = over_seeds(psnr)
+            bounds = f"{found.low:.2f} to {found.high:.2f}" if one.judged and found.bounded else "–"
+            cells += [f"{found.mean:.2f}", bounds]
         rows.append((Cell(name, one.link, place == 1), *(Cell(text, bold=place == 1) for text in cells)))
-    head = ["configuration", "gain (dB)", "gain, 95 %", "gain of the seeds"]
+    head = ["configuration", "validation gain (dB)", "gain (dB)", "gain, 95 %"]
     for name in data.test_sets:
         head += [f"{name} PSNR (dB)", f"{name}, 95 %"]
-    count = len(confirmed[0].gains)
     caption = (
-        f"Confirmed at x{scale}: means of {count} new seeds, ranked by the gain over bicubic on validation images. Intervals "
-        "of the gain are over seeds and images, where the search kept them; those of the PSNR are over seeds. "
+        f"Confirmed at x{scale}, ranked by the validation gain, a mean of {len(confirmed[0].chose)} new seeds. The gain is over "
+        f"bicubic on judging images, of {len(confirmed[0].rows)} further seeds: neither these images nor these seeds chose, so "
+        "only these figures have intervals (of the gain over seeds and images, of the PSNR over seeds). "
         f"Budget {pixels(_confirm_budget(data))}; commit {data.commit}."
     )
     return Table(f"champions-x{scale}", tuple(head), tuple(rows), caption)
@@ -62,14 +66,17 @@ def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table
         (
             Cell(one.name, link),
             Cell(row.get("seed", "")),
-            Cell(f"{gain:.3f}"),
+            Cell("judge" if one.judged else "choose"),
+            Cell(_show(gain, ".3f")),
             *(Cell(f"{psnr[i]:.2f}") for psnr in one.psnr.values()),
         )
         for one in confirmed
-        for i, (row, link, gain) in enumerate(zip(one.rows, one.links, one.gains, strict=True))
+        for i, (row, link, gain) in enumerate(
+            zip(one.rows, one.links, one.gains if one.judged else one.chose, strict=True)
+        )
     ]
-    head = ("configuration", "seed", "gain (dB)", *(f"{name} PSNR (dB)" for name in data.test_sets))
-    return Table(f"seeds-x{scale}", head, tuple(rows), f"The confirmations at x{scale}, seed by seed.")
+    head = ("configuration", "seed", "step", "gain (dB)", *(f"{name} PSNR (dB)" for name in data.test_sets))
+    return Table(f"seeds-x{scale}", head, tuple(rows), f"The seeds at x{scale} whose test figures count.")
 
 
 def leaderboard(data: SearchData, scale: int) -> Table:

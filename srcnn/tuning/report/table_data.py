@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from srcnn.config import ModelConfig
 from srcnn.errors import SearchError
-from srcnn.tuning.claims import LEARNT, Verdict, judge
+from srcnn.tuning.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
 from srcnn.tuning.objective import PAPER_GAIN
 from srcnn.tuning.report.gather import curve_of, network_of
 from srcnn.tuning.runs import CELL, LENGTH, RECIPE, ROW, SEARCH, TRIAL, artifact_text, children_of, open_store, reading
@@ -26,6 +26,7 @@ __all__ = ["BICUBIC", "TableData", "Trained", "gather_table", "paper_name"]
 
 BICUBIC = "bicubic"
 _PREFIX = "test/"
+_PRINTED = ("Set5/", "Set14/")  # sets for which the papers print the network's gain
 
 
 @dataclass(frozen=True)
@@ -132,17 +133,17 @@ class TableData:
             metric = self.here(claim.metric)
             scale = self.scale_of(metric)
             plain = self.given.get((BICUBIC, scale), {}).get(metric)
-            # Half of the paper's gain is known for Y alone; other planes have no such mark.
-            known = plain is not None and metric.endswith(("/psnr", "/Y"))
-            learnt = plain + LEARNT * PAPER_GAIN[scale] if known and plain is not None else None
+            learnt = None
+            if plain is not None and metric.endswith(("/psnr", "/Y")):  # the paper's gain is known for Y alone
+                share = LEARNT if metric.startswith(_PRINTED) else LEARNT_ELSEWHERE
+                learnt = plain + share * PAPER_GAIN[scale]
             for recipe in claim.recipes or self.recipes:
                 rows: dict[str, dict[float, NDArray[np.float64]]] = {}
                 for row in claim.rows:
                     by_length = {length: self.figures(row, recipe, metric, length) for length in self.lengths()}
                     rows[row] = {length: array for length, array in by_length.items() if array is not None}
                 printed = {row: value for row in claim.rows if (value := self.printed(row, metric)) is not None}
-                # The photographs' own gains are smaller than Set5's: nothing is known of half of them.
-                found.append(judge(claim, recipe, rows, printed=printed, learnt=None if self.budget.sample else learnt))
+                found.append(judge(claim, recipe, rows, printed=printed, learnt=learnt))
         return found
 
     def amount(self, length: float) -> str:

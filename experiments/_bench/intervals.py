@@ -1,0 +1,221 @@
+"""Section ``intervals``: how often 95 % intervals hold the truth, and how often a title goes to a network that is no better.
+
+Figures are drawn as figure = truth + seed + image + rest, normal and independent, with standard deviations that the paper's
+tables showed (``*-variation.csv`` of the committed report: between seeds, between images, and of the rest). Every repetition
+takes the deviations of one measured row, or difference of two rows, at random. The intervals are those of
+`srcnn.tuning.statistics`, called as the product calls them:
+
+* ``mean``: one configuration's figure; ``difference``: two configurations', on the same images and from the same seeds;
+* ``... of the best of 4``: the best of four on validation images, by new seeds, is judged by further seeds on other images, as
+  `srcnn.tuning.confirm` does.
+
+With one image the interval is over seeds, for that image. A promotion is false where the champion's configuration is on average
+exactly as good as the holder's network. ``contrast`` holds what happens without these precautions.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.errors import ConfigError
+from srcnn.tuning.champion import LEAST_IMAGES, LEAST_SEEDS
+from srcnn.tuning.statistics import Components, Interval, difference, over_seeds, over_seeds_and_images
+
+from _bench.machine import ROOT
+from _bench.record import Bench
+
+__all__ = ["measured_components", "run_intervals"]
+
+_SEEDS, _IMAGES, _CANDIDATES = (2, 3, 4, 5, 7, 10), (1, 4, 9), (2, 4, 8)
+_BEST_OF, _CHOICE_SEEDS, _CHOICE_IMAGES = 4, 2, 6  # as a search does by default
+_DRAW = 2026  # seed of the simulation
+_TABLES = ROOT / "experiments" / "results" / "paper" / "tables"
+_DEVELOPED = ("filter_size", "scales")  # the method was chosen on variances of these, so it is not judged on them
+
+Figures = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Kinds:
+    means: tuple[Components, ...]
+    differences: tuple[Components, ...]
+    files: tuple[str, ...]
+
+
+def measured_components() -> _Kinds:
+    """Standard deviations of rows and of differences, out of the committed report.
+
+    Raises:
+        ConfigError: there is no report.
+    """
+    found: dict[bool, list[Components]] = {False: [], True: []}
+    files = [f for f in sorted(_TABLES.glob("*-variation.csv")) if not f.name.startswith(_DEVELOPED)]
+    for file in files:
+        with file.open(encoding="utf-8", newline="") as text:
+            for row in csv.DictReader(text):
+                deviations = Components(*(float(row[f"{name} (dB)"]) for name in ("seed", "image", "rest")))
+                found[" - " in row["row or difference"]].append(deviations)
+    if not found[True] or not found[False]:
+        raise ConfigError(f"intervals: needs the report of the paper's tables, but {_TABLES} has no variation of one")
+    return _Kinds(tuple(found[False]), tuple(found[True]), tuple(file.name for file in files))
+
+
+def _figures(draw: np.random.Generator, by: Components, seeds: int, images: int, truth: float = 0.0) -> Figures:
+    """One image is what it is; several are drawn from all there are."""
+    image = draw.normal(0.0, by.image, images) if images > 1 else np.zeros(1)
+    seed = draw.normal(0.0, by.seed, (seeds, 1))
+    return np.asarray(truth + seed + image + draw.normal(0.0, by.rest, (seeds, images)))
+
+
+def _chosen(draw: np.random.Generator, by: Components, candidates: int) -> tuple[float, Figures]:
+    """The truth of the one that looks best, and the figures that made it look so.
+
+    Half of the variance of a difference belongs to each of its sides. The truths differ a little, as those of a search's best do.
+    """
+    half = Components(by.seed / 2**0.5, by.image / 2**0.5, by.rest / 2**0.5)
+    truths = draw.normal(0.0, 0.02, candidates)
+    looks = [_figures(draw, half, _CHOICE_SEEDS, _CHOICE_IMAGES, truth) for truth in truths]
+    best = int(np.argmax([figures.mean() for figures in looks]))
+    return float(truths[best]), looks[best]
+
+
+def _coverage(repetitions: int, once: Callable[[], tuple[Interval, float]]) -> float:
+    hits = 0
+    for _ in range(repetitions):
+        found, truth = once()
+        hits += found.low <= truth <= found.high
+    return hits / repetitions
+
+
+def _interval(figures: Figures) -> Interval:
+    return over_seeds(figures) if figures.shape[1] == 1 else over_seeds_and_images(figures)
+
+
+def _pick(draw: np.random.Generator, among: Sequence[Components]) -> Components:
+    return among[int(draw.integers(len(among)))]
+
+
+def _rows(bench: Bench, measured: _Kinds, repetitions: int) -> list[dict[str, Any]]:
+    draw = np.random.default_rng(_DRAW)
+    rows = []
+
+    def mean(seeds: int, images: int) -> tuple[Interval, float]:
+        return _interval(_figures(draw, _pick(draw, measured.means), seeds, images)), 0.0
+
+    def compared(seeds: int, images: int) -> tuple[Interval, float]:
+        lead = _figures(draw, _pick(draw, measured.differences), seeds, images)
+        return difference(lead, np.zeros((1, images)), images_vary=images > 1), 0.0
+
+    def best_mean(seeds: int, images: int) -> tuple[Interval, float]:
+        truth, _ = _chosen(draw, _pick(draw, measured.differences), _BEST_OF)
+        return _interval(_figures(draw, _pick(draw, measured.means), seeds, images, truth)), truth
+
+    def best_compared(seeds: int, images: int) -> tuple[Interval, float]:
+        by = _pick(draw, measured.differences)
+        truth, _ = _chosen(draw, by, _BEST_OF)
+        return difference(
+            _figures(draw, by, seeds, images, truth), np.zeros((1, images)), images_vary=images > 1
+        ), truth
+
+    kinds = {"mean": mean, "difference": compared}
+    kinds |= {f"mean of the best of {_BEST_OF}": best_mean, f"difference of the best of {_BEST_OF}": best_compared}
+    for kind, once in kinds.items():
+        for seeds in _SEEDS:
+            for images in _IMAGES:
+                covered = _coverage(repetitions, lambda s=seeds, i=images, f=once: f(s, i))  # type: ignore[misc]
+                rows.append({"kind": kind, "seeds": seeds, "images": images, "coverage": covered})
+        bench.say(f"{kind} done")
+    return rows
+
+
+def _promotions(measured: _Kinds, repetitions: int) -> list[dict[str, Any]]:
+    """The holder's network is as good as the champion's configuration: every promotion is false."""
+    draw, rows = np.random.default_rng(_DRAW + 1), []
+    for seeds in (s for s in _SEEDS if s >= LEAST_SEEDS):
+        for images in (LEAST_IMAGES, 6, 9, 12):
+            for candidates in _CANDIDATES:
+                false = 0
+                for _ in range(repetitions):
+                    by = _pick(draw, measured.differences)
+                    truth, _ = _chosen(draw, by, candidates)
+                    judged = _figures(draw, by, seeds, images, truth)
+                    false += difference(judged, np.full((1, images), truth)).above_zero
+                row = {"seeds": seeds, "images": images, "candidates": candidates, "false": false / repetitions}
+                rows.append(row)
+    return rows
+
+
+def _contrast(measured: _Kinds, repetitions: int) -> list[dict[str, Any]]:
+    """What the percentile bootstrap over seeds covers, and what judging on the figures that chose promotes."""
+    draw, rows = np.random.default_rng(_DRAW + 2), []
+    for seeds in (2, 3):
+        hits = 0
+        for _ in range(repetitions):
+            values = draw.normal(0.0, 1.0, seeds)
+            means = draw.choice(values, (400, seeds)).mean(axis=1)
+            low, high = np.percentile(means, [2.5, 97.5])
+            hits += low <= 0.0 <= high
+        rows.append(
+            {"kind": "percentile bootstrap over seeds", "seeds": seeds, "images": 1, "coverage": hits / repetitions}
+        )
+    false = 0
+    for _ in range(repetitions):
+        by = _pick(draw, measured.differences)
+        truth, looked = _chosen(draw, by, _BEST_OF)
+        false += difference(looked, np.full((1, _CHOICE_IMAGES), truth)).above_zero
+    kind = f"promotion of the best of {_BEST_OF}, tested on the figures that chose it"
+    rows.append({"kind": kind, "seeds": _CHOICE_SEEDS, "images": _CHOICE_IMAGES, "false": false / repetitions})
+    return rows
+
+
+def run_intervals(bench: Bench) -> None:
+    """Simulate and print."""
+    measured, repetitions = measured_components(), 1000 if bench.quick else 20_000
+    bench.say(
+        f"{len(measured.means)} measured rows, {len(measured.differences)} differences; {repetitions} repetitions"
+    )
+    intervals = _rows(bench, measured, repetitions)
+    promotion, contrast = _promotions(measured, repetitions // 4), _contrast(measured, repetitions // 4)
+    bench.record.put("intervals", intervals)
+    bench.record.put("promotion", promotion)
+    bench.record.put("contrast", contrast)
+    bench.record.put(
+        "simulation",
+        {
+            "repetitions": {"intervals": repetitions, "promotion": repetitions // 4},
+            "seed": _DRAW,
+            "components": measured.files,
+            "rows": len(measured.means),
+            "differences": len(measured.differences),
+        },
+    )
+    kinds = dict.fromkeys(row["kind"] for row in intervals)
+    cells = [
+        [kind, seeds, *(f"{100 * _of(intervals, kind, seeds, images):.1f}" for images in _IMAGES)]
+        for kind in kinds
+        for seeds in _SEEDS
+    ]
+    heads = ["coverage of 95 % intervals, in %", "seeds", *(f"{n} image{'s' * (n > 1)}" for n in _IMAGES)]
+    low, high = (100 * pick(row["coverage"] for row in intervals) for pick in (min, max))
+    worst = 100 * max(row["false"] for row in promotion)
+    error = 100 * (0.05 * 0.95 / repetitions) ** 0.5
+    notes = [
+        f"from {low:.1f} to {high:.1f} %; {repetitions} repetitions each, standard error {error:.2f}",
+        f"false promotions: at most {worst:.1f} % of {repetitions // 4} repetitions, over {len(promotion)} sizes from "
+        f"{LEAST_SEEDS} seeds and {LEAST_IMAGES} images up",
+        *(
+            f"for contrast: {row['kind']}, {row['seeds']} seeds: {100 * row.get('coverage', row.get('false', 0.0)):.0f} %"
+            for row in contrast
+        ),
+    ]
+    bench.table("intervals", heads, cells, notes)
+
+
+def _of(rows: Sequence[dict[str, Any]], kind: str, seeds: int, images: int) -> float:
+    return next(float(r["coverage"]) for r in rows if (r["kind"], r["seeds"], r["images"]) == (kind, seeds, images))
