@@ -122,11 +122,14 @@ def a_whole_search(store: Store) -> None:
         store.trial(str(i), [0.5, 0.7, gain], kernels=kernels, n1=n1, learning_rate=2e-4 + 5e-5 * i)
     store.trial("weak", [-3.0, 0.2], "stopped", learning_rate=9e-4)
     store.trial("dead", [], "failed")
-    for seed in (8, 9):
-        store.trial(f"c{seed}", [1.0, 1.5 + seed / 100], stage="confirm", name=f"trial 9 seed {seed}", seed=seed)
+    for seed in (8, 9, 10, 11):
+        stage = "confirm" if seed < 10 else "judge"
+        store.trial(f"c{seed}", [1.0, 1.5 + seed / 100], stage=stage, name=f"trial 9 seed {seed}", seed=seed)
     store.tracker.log_text(SPACE, "space.yaml")
-    head = "scale,place,configuration,reference,seed,trial,val_gain,Set5_psnr,val_gain_low,val_gain_high\n"
-    rows = "3,1,trial 9 seed 8,False,8,c8,1.5800,32.10,1.2,1.9\n3,1,trial 9 seed 9,False,9,c9,1.5900,32.30,1.2,1.9\n"
+    head = "scale,place,configuration,reference,step,seed,trial,val_gain,gain,Set5_psnr,gain_low,gain_high\n"
+    rows = "3,1,trial 9 seed 8,False,choose,8,c8,1.7800,,,,\n3,1,trial 9 seed 9,False,choose,9,c9,1.7900,,,,\n"
+    rows += "3,1,trial 9 seed 8,False,judge,10,c10,,1.5800,32.10,1.2,1.9\n"
+    rows += "3,1,trial 9 seed 8,False,judge,11,c11,,1.5900,32.30,1.2,1.9\n"
     store.tracker.log_text(head + rows, "confirmed.csv")
     store.tracker.note("**whole**\n\nx3: the champion is not surely better than trial 7: +0.006 dB on validation")
     store.tracker.close_search("FINISHED")
@@ -169,13 +172,14 @@ def test_a_whole_search(whole: Store) -> None:
     folder = whole.folder / "out"
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "**trial 9** gains 1.585 dB [95 %: 1.200 to 1.900, over seeds and images]" in text
-    assert "32.20 dB on Set5; means of 2 seeds" in text
+    assert "32.20 dB on Set5, means of 2 seeds that took no part in the choice" in text
     assert "- x3: the champion is not surely better than trial 7: +0.006 dB on validation." in text
     assert "- 1 of: DeadNetworkError: a\\_b died \\| at step 3" in text
     assert (
         "n = 13 trials (11 finished, 1 stopped, 1 failed); budget 9 million training pixels; commit 0123456789" in text
     )
     champions = table_rows(folder / "tables" / "champions-x3.csv")
+    assert champions[0]["validation gain (dB)"] == "1.785"
     assert champions[0]["gain (dB)"] == "1.585"
     assert champions[0]["Set5 PSNR (dB)"] == "32.20"
     board = table_rows(folder / "tables" / "leaderboard-x3.csv")

@@ -30,13 +30,14 @@ class Confirmed:
         self.gains = np.array([number(row.get("gain")) if self.judged else math.nan for row in self.rows])
         self.psnr = {n: np.array([number(row.get(f"{n}_psnr")) for row in self.rows]) for n in data.test_sets}
         self.low, self.high = (number(self.rows[0].get(f"gain_{end}")) for end in ("low", "high"))
-        runs = [data.by_trial.get(row.get("trial", "")) for row in self.rows]
+        self.all = list(rows)  #: every seed's line, those that chose first
+        runs = [data.by_trial.get(row.get("trial", "")) for row in self.all]
         self.links = [data.link(run.run_id) if run is not None else None for run in runs]
 
     @property
     def link(self) -> str | None:
         """To its first seed that counts."""
-        return self.links[0]
+        return self.links[self.all.index(self.rows[0])]
 
 
 def number(text: str | None) -> float:

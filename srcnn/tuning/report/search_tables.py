@@ -62,21 +62,19 @@ def _confirm_budget(data: SearchData) -> float | None:
 
 def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table:
     """The same seed by seed, each with a link to its run."""
-    rows = [
-        (
-            Cell(one.name, link),
-            Cell(row.get("seed", "")),
-            Cell("judge" if one.judged else "choose"),
-            Cell(_show(gain, ".3f")),
-            *(Cell(f"{psnr[i]:.2f}") for psnr in one.psnr.values()),
-        )
-        for one in confirmed
-        for i, (row, link, gain) in enumerate(
-            zip(one.rows, one.links, one.gains if one.judged else one.chose, strict=True)
-        )
-    ]
+    rows = []
+    for one in confirmed:
+        for row, link in zip(one.all, one.links, strict=True):
+            judges = row.get("step") == "judge"
+            gain = number(row.get("gain" if judges else "val_gain"))
+            cells = [row.get("seed", ""), "judges" if judges else "chooses", _show(gain, ".3f")]
+            cells += [_show(number(row.get(f"{name}_psnr")), ".2f") for name in data.test_sets]
+            rows.append((Cell(one.name, link), *map(Cell, cells)))
     head = ("configuration", "seed", "step", "gain (dB)", *(f"{name} PSNR (dB)" for name in data.test_sets))
-    return Table(f"seeds-x{scale}", head, tuple(rows), f"The seeds at x{scale} whose test figures count.")
+    caption = (
+        f"The new seeds at x{scale}: gains on validation images of those that choose, on judging images of the others."
+    )
+    return Table(f"seeds-x{scale}", head, tuple(rows), caption)
 
 
 def leaderboard(data: SearchData, scale: int) -> Table:
