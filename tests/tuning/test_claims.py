@@ -118,3 +118,14 @@ def test_a_lead_that_fails_a_paired_t_test_over_seeds_is_not_sure() -> None:
     rows = {"a": {1.0: IMAGES + lead + 0.001 * np.arange(5)}, "b": {1.0: IMAGES + np.zeros((5, 1))}}
     assert stats.ttest_1samp(lead.ravel(), 0.0).pvalue > 0.05
     assert verdict(claim("order", "a", "b"), rows) == TOO_CLOSE
+
+
+def test_a_claim_on_the_tables_images_may_be_unsure_of_others() -> None:
+    """Ahead by the same half dB on one image of five, from every seed: sure of these five, not of photographs at large."""
+    lead = np.array([0.5, 0.0, 0.0, 0.0, 0.0]) + 0.001 * np.arange(5)[:, None]
+    rows = {"a": {1.0: IMAGES + lead}, "b": {1.0: IMAGES + np.zeros((5, 1))}}
+    found = judge(claim("order", "a", "b"), "ours", rows, printed={}, learnt=None)
+    assert (found.verdict, found.general) == (HOLDS, False)
+    assert "over images too [-" in found.evidence
+    rows["a"] = {1.0: IMAGES + 0.1 + lead / 100}
+    assert judge(claim("order", "a", "b"), "ours", rows, printed={}, learnt=None).general

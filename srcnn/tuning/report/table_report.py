@@ -145,11 +145,13 @@ def _claims(data: TableData) -> tuple[Part, ...]:
         since = "" if one.since is None else f"from {data.amount(one.since)}"
         cells = [Cell(one.claim.text), *[Cell(one.recipe)] * several]
         cells += [Cell(one.verdict, bold=one.verdict in (HOLDS, HOLDS_NOT)), Cell(one.evidence), Cell(since)]
+        cells.append(Cell("" if one.general is None else "sure" if one.general else "not sure"))
         rows.append(tuple(cells))
-    head = ("claim", *["recipe"] * several, "verdict", "evidence [95 %]", "held")
+    head = ("claim", *["recipe"] * several, "verdict", "evidence [95 %]", "held", "other images")
     text = Text(
-        "Differences are taken seed by seed and image by image; their intervals are over seeds and images (two-way analysis of "
-        "variance, Satterthwaite's degrees of freedom). Whether a printed figure is reached takes seeds alone (Student's t). A "
+        "Differences are taken seed by seed. The first interval decides: Student's over seeds, for these images. The second is "
+        "over images too (two-way analysis of variance, Satterthwaite's degrees of freedom): where it is on one side of the bound, "
+        "the same is sure of other photographs. A "
         f"verdict needs at least {LEAST_SEEDS} seeds of every row, an interval on one side of the bound, and networks that have "
         "learnt: half of the paper's gain over bicubic (Y on Set5 and Set14), or a quarter of its gain on Set5 for other images. "
         "It must also survive another step like the last: the change of the difference from the last budget but one to the last "
