@@ -150,8 +150,8 @@ def _claims(data: TableData) -> tuple[Part, ...]:
     head = ("claim", *["recipe"] * several, "verdict", "evidence [95 %]", "held", "other images")
     text = Text(
         "Differences are taken seed by seed. The first interval decides: Student's over seeds, for these images. The second is "
-        "over images too (two-way analysis of variance, Satterthwaite's degrees of freedom): where it is on one side of the bound, "
-        "the same is sure of other photographs. A "
+        "over images too (two-way analysis of variance, Satterthwaite's degrees of freedom): if it does not hold the bound, the "
+        "same is sure of other photographs. A "
         f"verdict needs at least {LEAST_SEEDS} seeds of every row, an interval on one side of the bound, and networks that have "
         "learnt: half of the paper's gain over bicubic (Y on Set5 and Set14), or a quarter of its gain on Set5 for other images. "
         "It must also survive another step like the last: the change of the difference from the last budget but one to the last "
