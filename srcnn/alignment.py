@@ -100,12 +100,14 @@ def _sampled(image: Floats, x: Floats, y: Floats) -> Floats:
     column, right = places(x, image.shape[1])
     row, below = places(y, image.shape[0])
     wide = image[:, column] * (1 - right) + image[:, np.minimum(column + 1, image.shape[1] - 1)] * right
-    return wide[row] * (1 - below)[:, None] + wide[np.minimum(row + 1, image.shape[0] - 1)] * below[:, None]
+    blended: Floats = wide[row] * (1 - below)[:, None] + wide[np.minimum(row + 1, image.shape[0] - 1)] * below[:, None]
+    return blended
 
 
 def _normal(image: Floats) -> Floats:
     centred = image - image.mean()
-    return centred / max(float(np.sqrt((centred**2).mean())), 1e-6)
+    unit: Floats = centred / max(float(np.sqrt((centred**2).mean())), 1e-6)
+    return unit
 
 
 def _details(image: Floats, blur: float) -> Floats:

@@ -59,7 +59,8 @@ def luma(image: NDArray[np.uint8]) -> Floats:
 def _halved(plane: Floats) -> Floats:
     height, width = plane.shape[0] // 2 * 2, plane.shape[1] // 2 * 2
     rows = plane[0:height:2] + plane[1:height:2]
-    return (rows[:, 0:width:2] + rows[:, 1:width:2]) * np.float32(0.25)
+    half: Floats = (rows[:, 0:width:2] + rows[:, 1:width:2]) * np.float32(0.25)
+    return half
 
 
 def working_image(plane: Floats) -> tuple[Floats, int]:
@@ -162,4 +163,5 @@ def whole_code(plane: Floats) -> Floats:
     rows, columns = (((np.arange(_GRID) + 0.5) * side / _GRID - 0.5) for side in (height, width))
     places = np.stack(np.meshgrid(rows, columns, indexing="ij"))
     patch: Floats = ndimage.map_coordinates(blurred, places, order=1, mode="nearest")
-    return _code(patch[None])[0]
+    code: Floats = _code(patch[None])[0]
+    return code

@@ -99,7 +99,8 @@ def _voted(a: Sequence[Described], b: Sequence[Described], within: bool) -> Iter
             at = order[start:end]
             placement, votes = _vote(one, two, row[at], column[at], mirrored[at])
             if placement is not None:
-                found.append(Candidate(*(int(k) for k in divmod(pair[at[0]], len(b))), votes, placement))
+                first, second = divmod(int(pair[at[0]]), len(b))
+                found.append(Candidate(first, second, votes, placement))
     yield from sorted(found, key=lambda c: -c.votes)
 
 
