@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from srcnn.checkpoint import load_network
 from srcnn.errors import SRCNNError
 from srcnn.evaluate import evaluate
+from srcnn.leaks import tags as overlap_tags
 from srcnn.tuning.confirm import Choice
 from srcnn.tuning.plan import Plan
 from srcnn.tuning.statistics import bootstrap_difference
@@ -53,6 +54,7 @@ def promote(plan: Plan, tracker: Tracker, choice: Choice) -> str:
         "validation.gain": str(choice.champion.gain),
         "validation.images": json.dumps([image for image, _ in plan.validation.images]),
         "seeds": str(len(choice.champion.rows)),
+        **overlap_tags(plan.left_out, plan.kept),
     }
     source = f"{client.get_run(run_id).info.artifact_uri}/checkpoint"
     version = client.create_model_version(name, source, run_id, tags=tags).version

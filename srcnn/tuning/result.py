@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from srcnn.evaluate import Score
+from srcnn.leaks import Leak, footnote, marked
+from srcnn.leaks import lines as leak_lines
 from srcnn.model import count_macs, count_parameters
 from srcnn.tuning.confirm import Choice
 from srcnn.tuning.row import Row
@@ -35,6 +37,8 @@ class SearchResult:
     tracking_uri: str
     choices: tuple[Choice, ...] = ()  #: after a confirmation, one for each scale
     champions: tuple[str, ...] = ()  #: what became of the titles in the model registry, a sentence each
+    left_out: tuple[Leak, ...] = ()  #: as in the plan
+    kept: tuple[Leak, ...] = ()  #: figures of the sets that these show are marked
 
     def of_scale(self, scale: int) -> list[Row]:
         """The finished trials of a scale, best on validation first."""
@@ -118,7 +122,8 @@ def choices_csv(result: SearchResult) -> str:
 
 def summary_markdown(result: SearchResult) -> str:
     """What was chosen at every scale beside bicubic and the paper's network, for the page of the search's run."""
-    heads = ["scale", "configuration", "validation gain (dB)", *[f"{name} PSNR / SSIM" for name in result.sets]]
+    sets = [marked(name, result.kept) for name in result.sets]
+    heads = ["scale", "configuration", "validation gain (dB)", *[f"{name} PSNR / SSIM" for name in sets]]
     lines = [f"**{result.settings.name}**: chosen on validation images; test figures measured afterwards.", ""]
     lines += [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     choices = {choice.scale: choice for choice in result.choices}
@@ -136,7 +141,9 @@ def summary_markdown(result: SearchResult) -> str:
     counts = ", ".join(f"{result.count(kind)} {kind}" for kind in kinds)
     lines += ["", f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s."]
     for choice in result.choices:
-        lines += ["", *verdicts(choice, result.sets)]
+        lines += ["", *verdicts(choice, result.sets, result.kept)]
+    lines += [f"\n{sentence}." for sentence in leak_lines(result.left_out, ())]
+    lines += [f"\n{footnote(result.kept)}"] * bool(result.kept)
     return "\n".join([*lines, *(f"\n{sentence}." for sentence in result.champions)])
 
 
@@ -151,8 +158,8 @@ def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:
     return lines
 
 
-def verdicts(choice: Choice, sets: Sequence[str]) -> list[str]:
-    """How sure the choice of a scale is, in sentences."""
+def verdicts(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> list[str]:
+    """How sure the choice of a scale is, in sentences; test sets that ``kept`` images show are marked."""
     lines = []
     if choice.over_second is not None:
         second = choice.ranked[1].name
@@ -165,7 +172,7 @@ def verdicts(choice: Choice, sets: Sequence[str]) -> list[str]:
         for name in sets:
             difference = choice.test_over_paper(name)
             if difference is not None:
-                parts.append(f"{difference.signed()} dB on {name}")
+                parts.append(f"{difference.signed()} dB on {marked(name, kept)}")
         lines.append(f"x{choice.scale}: over the paper's network, same budget and seeds: {', '.join(parts)}")
     lines += [f"x{choice.scale}: {name} is out, since a seed of it failed" for name in choice.lost]
     return lines

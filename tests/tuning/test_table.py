@@ -85,7 +85,7 @@ def test_a_cell_is_known_by_its_configuration_and_its_images(tmp_path: Path) -> 
 def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
     table = load_table(write(tmp_path, validation=3))
     images = table_images(table, table.budgets["smoke"])
-    training = images.training["sample/train"]
+    training = images.training["sample/train"].images
     assert len(images.validation) == 3
     assert len(training) == 6
     assert not {name for name, _ in images.validation.images} & {name for name, _ in training.images}

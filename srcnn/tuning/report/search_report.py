@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from srcnn.leaks import footnote, lines, marked
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.pareto import front
 from srcnn.tuning.report import escape
@@ -60,7 +61,10 @@ def _result(data: SearchData) -> tuple[Part, ...]:
         confirmed = confirmed_at(data, scale)
         if confirmed:
             first = confirmed[0]
-            tests = "".join(f", {psnr.mean():.2f} dB on {escape.markdown(n)}" for n, psnr in first.psnr.items())
+            tests = "".join(
+                f", {psnr.mean():.2f} dB on {escape.markdown(marked(n, data.leaks[1]))}"
+                for n, psnr in first.psnr.items()
+            )
             interval = (
                 f" [95 %: {first.low:.3f} to {first.high:.3f}, over seeds and images]" if first.low is not None else ""
             )
@@ -78,6 +82,8 @@ def _result(data: SearchData) -> tuple[Part, ...]:
                 "seed, the best of many, so partly luck: nothing was confirmed."
             )
     parts.append(Text("\n".join(sentences) or "There is no trial yet."))
+    if data.leaks[1]:
+        parts.append(Text(f"**{escape.markdown(footnote(data.leaks[1]))}**"))
     verdicts = [line for line in data.tags.get("mlflow.note.content", "").splitlines() if re.match(r"x\d: ", line)]
     if verdicts:
         said = "\n".join(f"- {escape.markdown(line)}." for line in verdicts)
@@ -100,6 +106,7 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
         "Training set": f"{text(tags.get('data.train', params.get('train', '?')))}, digest "
         f"{escape.code(tags.get('data.digest', '?'))}",
         "Validation images": text(tags.get("data.validation", "")),
+        "Overlap": text("; ".join(lines(*data.leaks))),
         "Test sets": text(", ".join(data.test_sets) or "none measured"),
         "Seed": text(params.get("seed", "?")),
         "Machine": text(tags.get("device", "")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from srcnn.leaks import footnote, marked
 from srcnn.tuning.entries import field_of
 from srcnn.tuning.report.confirmed import Confirmed, number
 from srcnn.tuning.report.document import Cell, Table
@@ -41,12 +42,12 @@ def champions(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> T
         rows.append((Cell(name, one.link, place == 1), *(Cell(text, bold=place == 1) for text in cells)))
     head = ["configuration", "gain (dB)", "gain, 95 %", "gain of the seeds"]
     for name in data.test_sets:
-        head += [f"{name} PSNR (dB)", f"{name}, 95 %"]
+        head += [f"{marked(name, data.leaks[1])} PSNR (dB)", f"{name}, 95 %"]
     count = len(confirmed[0].gains)
     caption = (
         f"Confirmed at x{scale}: means of {count} new seeds, ranked by the gain over bicubic on validation images. Intervals "
         "of the gain are over seeds and images, where the search kept them; those of the PSNR are over seeds. "
-        f"Budget {pixels(_confirm_budget(data))}; commit {data.commit}."
+        f"Budget {pixels(_confirm_budget(data))}; commit {data.commit}. {footnote(data.leaks[1])}".rstrip()
     )
     return Table(f"champions-x{scale}", tuple(head), tuple(rows), caption)
 
@@ -68,8 +69,18 @@ def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table
         for one in confirmed
         for i, (row, link, gain) in enumerate(zip(one.rows, one.links, one.gains, strict=True))
     ]
-    head = ("configuration", "seed", "gain (dB)", *(f"{name} PSNR (dB)" for name in data.test_sets))
-    return Table(f"seeds-x{scale}", head, tuple(rows), f"The confirmations at x{scale}, seed by seed.")
+    head = (
+        "configuration",
+        "seed",
+        "gain (dB)",
+        *(f"{marked(name, data.leaks[1])} PSNR (dB)" for name in data.test_sets),
+    )
+    return Table(
+        f"seeds-x{scale}",
+        head,
+        tuple(rows),
+        f"The confirmations at x{scale}, seed by seed. {footnote(data.leaks[1])}".rstrip(),
+    )
 
 
 def leaderboard(data: SearchData, scale: int) -> Table:
