@@ -8,6 +8,7 @@ train: target pixels a second against a plain loop, and the share of the matrix-
 quality: core-seconds to a PSNR on Set5 at x3 after T91, against the plain loop; the spread over seeds; bf16 against fp32.
 platform: what a search costs beyond its trials. inference: reconstruction and resizing. memory: of a search's processes.
 scale: what the driver of a search of up to 2,000 trivial trials spends on each.
+overlap: images of one photograph: seconds to compare the sets, and how many of 200 invented overlaps are found.
 
 Every section prints a table and puts its figures into the file of --json, beside those of other sections. A quality
 section that was stopped goes on when it is given the same file. Where T91, Set5 or BSDS300 are not on disk, the bundled
@@ -31,6 +32,7 @@ from srcnn.errors import ConfigError, unknown_name
 from _bench.inference import run_inference
 from _bench.machine import child_environment, environment, quiet_core
 from _bench.memory import run_memory
+from _bench.overlap import run_overlap
 from _bench.quality import run_quality
 from _bench.record import Bench, Record
 from _bench.scale import run_scale
@@ -45,6 +47,7 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "inference": run_inference,
     "memory": run_memory,
     "scale": run_scale,
+    "overlap": run_overlap,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 
