@@ -9,6 +9,7 @@ quality: core-seconds to a PSNR on Set5 at x3 after T91, against the plain loop;
 platform: what a search costs beyond its trials. inference: reconstruction and resizing. memory: of a search's processes.
 scale: what the driver of a search of up to 2,000 trivial trials spends on each.
 intervals: how often 95 % intervals hold the truth, and how often a title goes to a network that is no better; a simulation.
+overlap: images of one photograph: seconds to compare the sets, and how many of 200 invented overlaps are found.
 
 Every section prints a table and puts its figures into the file of --json, beside those of other sections. A quality
 section that was stopped goes on when it is given the same file. Where T91, Set5 or BSDS300 are not on disk, the bundled
@@ -33,6 +34,7 @@ from _bench.inference import run_inference
 from _bench.intervals import run_intervals
 from _bench.machine import child_environment, environment, quiet_core
 from _bench.memory import run_memory
+from _bench.overlap import run_overlap
 from _bench.quality import run_quality
 from _bench.record import Bench, Record
 from _bench.scale import run_scale
@@ -48,6 +50,7 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "memory": run_memory,
     "scale": run_scale,
     "intervals": run_intervals,
+    "overlap": run_overlap,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 

@@ -1,8 +1,9 @@
-"""The data sets: what there is, download, verify.
+"""The data sets: what there is, download, verify, compare.
 
     python experiments/data.py list
     python experiments/data.py fetch T91 Set5 Set14        # or: fetch all; weights are the authors' released networks
     python experiments/data.py verify
+    python experiments/data.py overlap T91 BSDS300/train Set5 Set14     # which images show the same photograph
 
 They lie below --data-root, else $SRCNN_DATA, else ./data.
 """
@@ -21,7 +22,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from srcnn import fetch
-from srcnn.datasets import SETS, data_root
+from srcnn.datasets import SETS, data_root, load
+from srcnn.overlap import duplicates, overlaps
 
 from _command import Parser, run
 
@@ -99,6 +101,22 @@ def check(names: list[str], root: Path, console: Console) -> int:
     return int(failed)
 
 
+def compare(names: list[str], root: Path, console: Console) -> int:
+    """List the pairs of images that show the same photograph, within a set and between sets."""
+    sets = [load(name, root) for name in names]
+    count = 0
+    for i, one in enumerate(sets):
+        found = [(one.name, pair) for pair in duplicates(one)]
+        found += [(other.name, pair) for other in sets[i + 1 :] for pair in overlaps(one, other)]
+        for other_name, pair in found:
+            _print(console, f"{one.name}: {pair.first} = {other_name}: {pair.second}, {pair}")
+        count += len(found)
+    images = sum(map(len, sets))
+    pairs = "1 pair shows" if count == 1 else f"{count} pairs show" if count else "no two show"
+    _print(console, f"{images} images, {images * (images - 1) // 2} pairs: {pairs} the same photograph")
+    return 0
+
+
 @contextmanager
 def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None], None]]:
     """A bar on a terminal; elsewhere a line for every tenth of the download."""
@@ -125,13 +143,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     shared = Parser(add_help=False)
     shared.add_argument("--data-root", metavar="DIR", help="where the sets lie (default: $SRCNN_DATA, else ./data)")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | verify")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | verify | overlap")
     commands.add_parser("list", parents=[shared], help="what there is, and whether it is here")
     getter = commands.add_parser("fetch", parents=[shared], help="download, unpack and verify")
     getter.add_argument("names", nargs="+", metavar="NAME", help=f"all, or any of {', '.join(fetch.names())}")
     getter.add_argument("--mirror", metavar="URL", help="a place with the same archives (default: $SRCNN_MIRROR)")
     checker = commands.add_parser("verify", parents=[shared], help="compare with the registry; exit code 1 if wrong")
     checker.add_argument("names", nargs="*", metavar="NAME", help="default: everything that is here")
+    comparer = commands.add_parser("overlap", parents=[shared], help="list images that show the same photograph")
+    comparer.add_argument("names", nargs="+", metavar="SET", help="a set's name or a folder; several are compared")
     return parser
 
 
@@ -143,6 +163,8 @@ def _main(argv: list[str] | None) -> int:
         return show(root, console)
     if options.command == "fetch":
         return get(options.names, root, options.mirror, console)
+    if options.command == "overlap":
+        return compare(options.names, root, console)
     return check(options.names, root, console)
 
 

@@ -24,6 +24,8 @@ from rich.table import Table
 from srcnn.config import parse_pixels
 from srcnn.device import pick_device
 from srcnn.errors import ConfigError, SRCNNError
+from srcnn.leaks import footnote, marked
+from srcnn.leaks import lines as leak_lines
 from srcnn.tuning.confirm import Confirmed
 from srcnn.tuning.estimate import Estimate, estimate, lines
 from srcnn.tuning.objective import OBJECTIVES
@@ -112,6 +114,8 @@ def _show_plan(console: Console, plan: Plan) -> None:
     ):
         table.add_row(name, escape(value))
     console.print(table)
+    for line in leak_lines(plan.left_out, plan.kept):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     for images in (plan.training, plan.validation, plan.judging, *plan.test):
         if images.skipped:
             console.print(f"{images.name}: skipped {len(images.skipped)} unreadable: {', '.join(images.skipped)}")
@@ -202,7 +206,7 @@ def _show_result(console: Console, plan: Plan, result: SearchResult) -> None:
         title += "; gain: of further seeds on judging images [95 % over both]; PSNR: of the same seeds [95 %]"
     table = Table(title=title, title_justify="left")
     gain = ["gain"] if result.choices else []
-    for head in ("scale", "configuration", "val gain", *gain, *sets):
+    for head in ("scale", "configuration", "val gain", *gain, *(marked(name, result.kept) for name in sets)):
         table.add_column(head, justify="left" if head == "configuration" else "right")
     choices = {choice.scale: choice for choice in result.choices}
     for scale in result.scales:
@@ -230,8 +234,10 @@ def _show_result(console: Console, plan: Plan, result: SearchResult) -> None:
                 table.add_row("", f"{place}. {row.name}", *cells, style=style)
         table.add_section()
     console.print(table)
+    if result.kept:
+        console.print(footnote(result.kept), markup=False, highlight=False, soft_wrap=True)
     for choice in result.choices:
-        for line in verdicts(choice, sets):
+        for line in verdicts(choice, sets, result.kept):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if len(plan.settings.objectives) > 1:
         _show_front(console, result)

@@ -29,11 +29,12 @@ from srcnn.article import average_psnr
 from srcnn.cache import prepare_cached
 from srcnn.checkpoint import load_network, load_state, save_network, save_state
 from srcnn.config import PRESETS, TrainConfig, preset
-from srcnn.datasets import ImageSet, data_root, load, split
+from srcnn.datasets import ImageSet, data_root, load
 from srcnn.device import pick_device, resolve_precision
 from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluate import Degraded, evaluate
 from srcnn.files import atomic_write
+from srcnn.leaks import Divided, divide, footnote, lines, marked
 from srcnn.model import SRCNN, count_macs, count_parameters
 from srcnn.patches import degrade_for
 from srcnn.train import EpochResult, fit
@@ -65,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data-root", metavar="DIR", help="where named sets lie (default: $SRCNN_DATA, else ./data)")
     parser.add_argument("--skip-bad", action="store_true", help="leave corrupt files out and count them")
+    parser.add_argument(
+        "--allow-overlap",
+        action="store_true",
+        default=None,
+        help="train on and choose by images that show a test image too, and mark the figures (default: leave them out)",
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the network goes (default: mlruns/train/...)")
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
@@ -111,10 +118,11 @@ def _line(result: EpochResult) -> str:
     return text + f", {result.pixels / 1e6 / result.seconds:.2f} Mpixel/s, {result.seconds:.1f} s"
 
 
-def _split(images: ImageSet, count: int | None, config: TrainConfig) -> tuple[ImageSet, ImageSet | None]:
+def _divide(images: ImageSet, test: ImageSet, job: _Job, config: TrainConfig) -> Divided:
+    count = job.validation
     if count is None:  # the article trains on every image and chooses no epoch
         count = 0 if config.protocol == "article" else min(12, max(1, round(len(images) / 10)))
-    return split(images, count, config.seed) if count else (images, None)
+    return divide(images, count, config.seed, [test], allow_overlap=job.allow_overlap)
 
 
 def _degraded(images: ImageSet, config: TrainConfig) -> list[Degraded]:
@@ -122,17 +130,17 @@ def _degraded(images: ImageSet, config: TrainConfig) -> list[Degraded]:
 
 
 def _report(
-    console: Console, network: SRCNN, test: ImageSet, config: TrainConfig, prepared: list[Degraded]
+    console: Console, network: SRCNN, test: ImageSet, name: str, config: TrainConfig, prepared: list[Degraded]
 ) -> dict[str, float]:
     """Print the test figures beside bicubic; return the network's."""
     if config.protocol == "article":
         ours = average_psnr(network, prepared, config.test_batch_size)
         plain = average_psnr(None, prepared, config.test_batch_size)
-        console.print(f"Average PSNR: {ours:.4f} dB on {test.name} (bicubic {plain:.4f} dB), the article's protocol")
+        console.print(f"Average PSNR: {ours:.4f} dB on {name} (bicubic {plain:.4f} dB), the article's protocol")
         return {"psnr": ours, "bicubic": plain}
     found, plain_found = (evaluate(n, test.images, config.scale, color=config.color).mean for n in (network, None))
     console.print(
-        f"{test.name} x{config.scale}: PSNR {found.psnr:.2f} dB, SSIM {found.ssim:.4f} "
+        f"{name} x{config.scale}: PSNR {found.psnr:.2f} dB, SSIM {found.ssim:.4f} "
         f"(bicubic {plain_found.psnr:.2f} dB, {plain_found.ssim:.4f})"
     )
     return {"psnr": found.psnr, "ssim": found.ssim, "bicubic": plain_found.psnr, "bicubic_ssim": plain_found.ssim}
@@ -146,6 +154,7 @@ class _Job:
     test: str
     validation: int | None
     digest: str = ""  #: of the training images
+    allow_overlap: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> _Job:
@@ -158,12 +167,13 @@ class _Job:
 def _job(options: argparse.Namespace) -> _Job:
     """The job of the flags, or of the folder to resume, which flags may repeat but not change."""
     if options.resume is None:
-        return _Job(options.train or "sample/train", options.test or "sample/test", options.validation)
+        train, test = options.train or "sample/train", options.test or "sample/test"
+        return _Job(train, test, options.validation, allow_overlap=bool(options.allow_overlap))
     job = _Job.read(options.resume)
-    for name in ("train", "test", "validation"):
+    for name in ("train", "test", "validation", "allow_overlap"):
         given, kept = getattr(options, name), getattr(job, name)
         if given not in (None, kept):
-            raise ConfigError(f"--{name}: the run in {options.resume} has {kept}, but got {given}")
+            raise ConfigError(f"--{name.replace('_', '-')}: the run in {options.resume} has {kept}, but got {given}")
     return job
 
 
@@ -197,8 +207,9 @@ def _main(argv: list[str] | None) -> int:
     images = load(job.train, root, skip_bad=options.skip_bad)
     if job.digest not in ("", images.digest):
         raise CheckpointError(f"--train: {job.train} has digest {images.digest}, but the run began on {job.digest}")
-    training, validation = _split(images, job.validation, config)
     test = load(job.test, root, skip_bad=options.skip_bad)
+    parts = _divide(images, test, job, config)
+    training, validation = parts.training, parts.validation
     test_images = _degraded(test, config) if config.protocol == "article" else []
     data = prepare_cached(training, config.scale, color=config.color, protocol=config.protocol)
     held_out = _degraded(validation, config) if validation else []
@@ -211,6 +222,8 @@ def _main(argv: list[str] | None) -> int:
         + (f", {len(held_out)} held out for validation" if held_out else "")
         + f"; {device.type}, {resolve_precision(config.precision, device)}"
     )
+    for line in lines(parts.left_out, parts.kept):
+        console.print(line)
     for name in images.skipped + test.skipped:
         console.print(f"skipped, unreadable: {name}")
     started = time.perf_counter()
@@ -227,9 +240,12 @@ def _main(argv: list[str] | None) -> int:
     if result is None:
         console.print("the run was complete already")
     network = load_network(folder / _NETWORK).to(device)
-    figures = _report(console, network, test, config, test_images)
+    figures = _report(console, network, test, marked(test.name, parts.kept), config, test_images)
+    if parts.kept:
+        console.print(footnote(parts.kept))
     with atomic_write(folder / "result.json") as file:
         record = {"test": test.name, **figures, "seconds": time.perf_counter() - started}
+        record |= {name: [asdict(leak) for leak in getattr(parts, name)] for name in ("left_out", "kept")}
         file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console.print(f"network: {folder / _NETWORK}")
     return 0

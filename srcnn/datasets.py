@@ -7,7 +7,7 @@ name                  images   source
 ``BSDS300/train``     200      Martin et al., ICCV 2001; the Berkeley segmentation data set
 ``BSDS300/test``      100      the same; a test set
 ``Set5``, ``Set14``   5, 14    Bevilacqua et al. 2012, Zeyde et al. 2010; as released with SRCNN; test sets
-``sample/train``      15       photographs inside the wheels of scikit-image, scikit-learn and matplotlib
+``sample/train``      14       photographs inside the wheels of scikit-image, scikit-learn and matplotlib
 ``sample/test``       4        the same, other scenes
 ====================  =======  ==============================================================================
 
@@ -23,7 +23,7 @@ import importlib.util
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,7 +82,6 @@ _BSDS_CROPPED = frozenset({(480, 320), (320, 480)})  # a common redistribution o
 _TRAIN_PHOTOS = (
     "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
     "skimage/data/brick.png",
-    "skimage/data/cell.png",
     "skimage/data/clock_motion.png",
     "skimage/data/coins.png",
     "skimage/data/grass.png",
@@ -163,21 +162,49 @@ def load(spec: str, root: Path | None = None, *, skip_bad: bool = False) -> Imag
     )
 
 
-def split(images: ImageSet, validation: int, seed: int) -> tuple[ImageSet, ImageSet]:
+def split(
+    images: ImageSet,
+    validation: int,
+    seed: int,
+    *,
+    together: Collection[Collection[str]] = (),
+    leave_out: Collection[str] = (),
+) -> tuple[ImageSet, ImageSet]:
     """Hold ``validation`` whole images out, drawn by ``seed``: (the rest, those held out), both in the set's order.
 
-    The draw depends on the seed and the names alone, not on the order in which they were read.
+    The draw depends on the seed and the names alone, not on the order in which they were read. The images of a group go to
+    one side. Images are held out in the order of the draw; with an image goes its group, and one whose group is larger than
+    what is still to be held out is passed over and trained on. So where the draw itself divides no group, it stands as it
+    is; else as many images as were asked for are held out, or the most below that which whole groups allow.
+
+    Args:
+        images: the set.
+        validation: how many to hold out.
+        seed: of the draw.
+        together: groups of names, disjoint; as `srcnn.overlap.same_photograph` finds them.
+        leave_out: names that go to neither side; the draw passes over them.
 
     Raises:
-        DataError: ``validation`` is below 1 or leaves nothing to train on.
+        DataError: ``validation`` is below 1 or leaves nothing to train on, or no group is small enough to be held out.
     """
-    total = len(images)
+    names = [name for name, _ in images.images]
+    total = len(set(names) - set(leave_out))
     if not 1 <= validation < total:
-        raise DataError(f"{images.name}: `1 <= validation < {total} images` must hold, but got {validation}")
-    by_name = sorted(range(total), key=lambda index: images.images[index][0])
-    held = {by_name[place] for place in np.random.default_rng(seed).permutation(total)[:validation]}
+        less = f" (of {len(names)}, the others left out)" if total < len(names) else ""
+        raise DataError(f"{images.name}: `1 <= validation < {total} images`{less} must hold, but got {validation}")
+    groups = {name: set(group) - set(leave_out) for group in together for name in group}
+    drawn = [sorted(names)[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    held: set[str] = set()
+    for name in drawn:
+        group = groups.get(name, {name})
+        if name not in leave_out and name not in held and len(held) + len(group) <= validation:
+            held |= group
+    if not held:
+        raise DataError(
+            f"{images.name}: every group of images of one photograph has more than the {validation} to be held out"
+        )
     train, out = (
-        tuple(image for index, image in enumerate(images.images) if (index in held) == wanted)
+        tuple(pair for pair in images.images if pair[0] not in leave_out and (pair[0] in held) == wanted)
         for wanted in (False, True)
     )
     return ImageSet(f"{images.name}[train]", train, images.skipped), ImageSet(f"{images.name}[validation]", out)

@@ -158,7 +158,7 @@ def test_the_data_root_is_the_option_then_the_environment_then_here(monkeypatch:
 def test_the_sample_has_different_scenes_for_training_and_testing() -> None:
     train, test = load("sample"), load("sample/test")
     assert train.name == "sample/train"
-    assert (len(train), len(test)) == (SETS["sample/train"].count, SETS["sample/test"].count) == (9, 4)
+    assert (len(train), len(test)) == (SETS["sample/train"].count, SETS["sample/test"].count) == (14, 4)
     assert not {name.split("_")[0] for name in names(train)} & {name.split("_")[0] for name in names(test)}
     assert verify("sample/train") == verify("sample/test") == []
 
@@ -166,13 +166,13 @@ def test_the_sample_has_different_scenes_for_training_and_testing() -> None:
 @pytest.mark.parametrize("name", ["sample/train", "sample/test"])
 def test_the_sample_is_neither_flat_nor_noise(name: str) -> None:
     for title, image in load(name).images:
-        assert 20 < score(None, degrade(image, 3), with_ssim=False).psnr < 36, title
+        assert 19 < score(None, degrade(image, 3), with_ssim=False).psnr < 44, title
 
 
 def test_the_sample_loads_without_the_packages_that_ship_it() -> None:
     code = (
         "import sys, srcnn.datasets as d; d.load('sample'); d.load('sample/test'); "
-        "print([m for m in ('skimage', 'sklearn') if m in sys.modules])"
+        "print([m for m in ('skimage', 'sklearn', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -20,6 +20,8 @@ from srcnn.config import Strict
 from srcnn.datasets import data_root
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.files import atomic_write
+from srcnn.leaks import Leak
+from srcnn.leaks import tags as overlap_tags
 from srcnn.official import official_file
 from srcnn.patches import degrade_for
 from srcnn.tuning.callback import listening
@@ -56,6 +58,9 @@ class AblationSettings(Strict):
     storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the runs")
     address: str | None = Field(None, description="Ray cluster to join; none: this machine alone")
     data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
+    allow_overlap: bool = Field(
+        False, description="train on images that show a test or validation image too, and mark the figures"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -81,13 +86,20 @@ class AblationPlan:
         return self.settings.name or f"{self.path.stem}-{self.settings.budget}"
 
     @property
+    def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
+        """Images that show what is measured, of all rows: (left out, kept by some)."""
+        sides = list(dict.fromkeys(map(self.images.of, self.cells)))
+        left_out = (*self.images.left_out, *(leak for side in sides for leak in side.left_out))
+        return tuple(dict.fromkeys(left_out)), tuple(dict.fromkeys(leak for side in sides for leak in side.kept))
+
+    @property
     def folder(self) -> Path:
         """Of the checkpoints and the state."""
         return Path(self.settings.storage).expanduser().resolve() / self.name
 
     def key(self, cell: Cell) -> str:
         """The digest by which a cell is known."""
-        return cell.key(self.images.training[cell.train], self.images.validation)
+        return cell.key(self.images.of(cell).images, self.images.validation)
 
 
 @dataclass(frozen=True)
@@ -116,8 +128,10 @@ def plan_table(settings: AblationSettings) -> AblationPlan:
     if settings.budget not in table.budgets:
         raise ConfigError(f"budget: {path} has {', '.join(table.budgets)}, but got {settings.budget!r}")
     budget = table.budgets[settings.budget]
-    images = table_images(table, budget, Path(settings.data_root) if settings.data_root else None)
-    found = cells(table, budget, settings.seeds or budget.seeds, _REPORTS[settings.budget])
+    root = Path(settings.data_root) if settings.data_root else None
+    images = table_images(table, budget, root, allow_overlap=settings.allow_overlap)
+    overlapping = images.overlapping if settings.allow_overlap else ()
+    found = cells(table, budget, settings.seeds or budget.seeds, _REPORTS[settings.budget], overlapping)
     return AblationPlan(settings, path, table, budget, images, tuple(found))
 
 
@@ -140,11 +154,12 @@ def run_table(plan: AblationPlan, *, listener: Callable[[Any], None] | None = No
         "protocol": "srcnn",
         "data.validation": ", ".join(name for name, _ in validation.images),
     }
+    about = overlap_tags(*plan.leaks)  # of the table; a trial has those of its own training set
     status = "FAILED"
     try:
         with listening(listener), Cluster(plan.settings.address) as cluster:
             counts = journal_length(plan.folder.glob("run-*/tune"))
-            tracker.open_search(plan.name, tags, {**dict(plan.settings), "table": plan.path.stem}, counts)
+            tracker.open_search(plan.name, {**tags, **about}, {**dict(plan.settings), "table": plan.path.stem}, counts)
             if tracker.tag(KIND) != "table":
                 raise SearchError(f"name: {plan.name} is a search, not a table")
             before = _finished(tracker)
@@ -228,11 +243,12 @@ def _stage(
 
 
 def _data_key(cell: Cell) -> str:
-    return f"{cell.train} x{cell.scale} {cell.config.color} {cell.config.protocol}"
+    kept = ", overlap kept" if cell.allow_overlap else ""
+    return f"{cell.train}{kept} x{cell.scale} {cell.config.color} {cell.config.protocol}"
 
 
 def _data(plan: AblationPlan, cell: Cell) -> ScaleData:
-    images, config = plan.images.training[cell.train], cell.config
+    images, config = plan.images.of(cell).images, cell.config
     return ScaleData(
         prepare_cached(images, cell.scale, color=config.color, protocol=config.protocol),
         tuple(
@@ -253,7 +269,13 @@ def _trial(plan: AblationPlan, cell: Cell) -> dict[str, Any]:
         "baseline": True,
         "data": _data_key(cell),
         "name": f"{cell.row}{by} x{cell.scale} {length}",
-        "tags": {CELL: plan.key(cell), ROW: cell.row, RECIPE: cell.recipe, LENGTH: f"{cell.length:g}"},
+        "tags": {
+            CELL: plan.key(cell),
+            ROW: cell.row,
+            RECIPE: cell.recipe,
+            LENGTH: f"{cell.length:g}",
+            **overlap_tags(plan.images.of(cell).left_out, plan.images.of(cell).kept),
+        },
     }
 
 

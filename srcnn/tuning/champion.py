@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from srcnn.checkpoint import load_network
 from srcnn.errors import SRCNNError
 from srcnn.evaluate import evaluate
+from srcnn.leaks import tags as overlap_tags
 from srcnn.tuning.confirm import Choice
 from srcnn.tuning.plan import Plan
 from srcnn.tuning.statistics import Figures, difference
@@ -70,6 +71,7 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
         "judging.gain": str(gain) if gain is not None else "",
         "judging.images": json.dumps([image for image, _ in plan.judging.images]),
         "seeds": str(len(choice.champion.final)),
+        **overlap_tags(plan.left_out, plan.kept),
     }
     source = f"{client.get_run(run_id).info.artifact_uri}/checkpoint"
     version = client.create_model_version(name, source, run_id, tags=tags).version

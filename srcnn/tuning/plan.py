@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from srcnn.datasets import ImageSet, data_root, load, split
 from srcnn.errors import ConfigError, DataError
+from srcnn.leaks import Divided, Leak, divide
+from srcnn.overlap import same_photograph
 from srcnn.tuning.enqueue import enqueued
 from srcnn.tuning.parameter import Value
 from srcnn.tuning.scheduler import EPOCHS
@@ -32,6 +34,8 @@ class Plan:
     first: tuple[Mapping[str, Value], ...]  #: what runs before anything is sampled
     baselines: int  #: how many of these are the paper's network, one for each scale, which no scheduler stops
     space_text: str  #: the space's file, to be kept with the results
+    left_out: tuple[Leak, ...] = ()  #: images that show a test image, neither trained on nor chosen by
+    kept: tuple[Leak, ...] = ()  #: the same with ``allow_overlap``: they are, and figures are marked
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -44,18 +48,20 @@ def held_out(total: int, validation: int | None, judging: int | None) -> tuple[i
     """How many of ``total`` images choose, and how many judge.
 
     A tenth each, at most 12; at least 6 to choose by and 4 to judge on, below which hardly anything can be told from chance.
-    Two thirds of a small set at most: something has to be left to train on.
+    Five sevenths of a small set at most: something has to be left to train on.
     """
     tenth = round(total / 10)
     if validation is None:
-        validation = max(1, min(12, max(6, tenth), total * 2 // 5))
+        validation = max(1, min(12, max(6, tenth), total * 3 // 7))
     if judging is None:
-        judging = max(0, min(12, max(4, tenth), total * 2 // 3 - validation))
+        judging = max(0, min(12, max(4, tenth), total * 5 // 7 - validation))
     return validation, judging
 
 
-def hold_out(images: ImageSet, settings: SearchSettings) -> tuple[ImageSet, ImageSet, ImageSet]:
-    """The images to train on, to choose by and to judge on, drawn by the seed; without a confirmation nothing is judged.
+def hold_out(images: ImageSet, settings: SearchSettings, tests: Sequence[ImageSet]) -> tuple[Divided, ImageSet]:
+    """The images to train on and to choose by, and those to judge on, drawn by the seed; without a confirmation none judge.
+
+    No part shows a test image (unless the settings allow it), and the images of one photograph go to one part.
 
     Raises:
         DataError: nothing is left to train on.
@@ -67,15 +73,22 @@ def hold_out(images: ImageSet, settings: SearchSettings) -> tuple[ImageSet, Imag
             f"validation, judging: `validation + judging < {len(images)} images` of {images.name} must hold, but got "
             f"{count} + {judges}"
         )
-    rest, validation = split(images, count, settings.seed)
+    parts = divide(images, count, settings.seed, tests, allow_overlap=settings.allow_overlap)
+    name = f"{images.name}[judging]"
     if not judges:
-        return rest, validation, ImageSet(f"{images.name}[judging]", ())
-    training, judging = split(rest, judges, settings.seed)
-    return replace(training, name=rest.name), validation, replace(judging, name=f"{images.name}[judging]")
+        return parts, ImageSet(name, ())
+    left = {name for name, _ in parts.training.images}
+    groups = [set(group) & left for group in same_photograph(images)]
+    training, judging = split(parts.training, judges, settings.seed, together=groups)
+    return replace(parts, training=replace(training, name=parts.training.name)), replace(judging, name=name)
 
 
 def plan_search(settings: SearchSettings) -> Plan:
     """Load and check everything a search needs, before anything is started or written.
+
+    Images that show a test image are left out of training and validation unless the settings allow them, and images of one
+    photograph go to one side. For this the contents of the test images are compared with the others'; no figure of a test
+    set is read, and nothing is chosen by them.
 
     Raises:
         SRCNNError: the space, the data or their combination breaks a rule.
@@ -85,11 +98,15 @@ def plan_search(settings: SearchSettings) -> Plan:
         space = space.restrict_scales(settings.scales)
     root = data_root(settings.data_root)
     images = load(settings.train, root, skip_bad=settings.skip_bad)
-    training, validation, judging = hold_out(images, settings)
     test = tuple(load(name, root, skip_bad=settings.skip_bad) for name in settings.test)
+    parts, judging = hold_out(images, settings, test)
+    training, validation = parts.training, parts.validation
+    assert validation is not None, "at least one image is held out"
     first, baselines = enqueued(space, settings.enqueue)
     text = Path(settings.space).read_text(encoding="utf-8")
-    plan = Plan(settings, space, training, validation, judging, test, first, baselines, text)
+    plan = Plan(
+        settings, space, training, validation, judging, test, first, baselines, text, parts.left_out, parts.kept
+    )
     shapes = {name: image.shape[:2] for name, image in training.images}
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)

@@ -24,6 +24,7 @@ from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet, split
 from srcnn.errors import ConfigError, DataError, TrainingError
 from srcnn.evaluate import degrade
+from srcnn.overlap import same_photograph
 from srcnn.train import fit
 from srcnn.tuning.curves import Curve, CurveTable, space_data, write_table
 from srcnn.tuning.objective import FAILED, normalized_gain
@@ -84,7 +85,8 @@ def record(
     """
     torch.set_num_threads(1)
     scale = recording.space.scales[0]
-    training, held_out = split(recording.images, recording.validation, recording.split_seed)
+    together = same_photograph(recording.images)  # else a run would be measured on what it was trained on
+    training, held_out = split(recording.images, recording.validation, recording.split_seed, together=together)
     asked = {
         "space": space_data(recording.space),
         "train": training.name,

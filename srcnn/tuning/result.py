@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from srcnn.evaluate import Score
+from srcnn.leaks import Leak, footnote, marked
+from srcnn.leaks import lines as leak_lines
 from srcnn.model import count_macs, count_parameters
 from srcnn.tuning.confirm import Choice
 from srcnn.tuning.row import Row
@@ -36,6 +38,8 @@ class SearchResult:
     tracking_uri: str
     choices: tuple[Choice, ...] = ()  #: after a confirmation, one for each scale
     champions: tuple[str, ...] = ()  #: what became of the titles in the model registry, a sentence each
+    left_out: tuple[Leak, ...] = ()  #: as in the plan
+    kept: tuple[Leak, ...] = ()  #: figures of the sets that these show are marked
 
     def of_scale(self, scale: int) -> list[Row]:
         """The finished trials of a scale, best on validation first."""
@@ -113,7 +117,8 @@ def choices_csv(result: SearchResult) -> str:
 
 def summary_markdown(result: SearchResult) -> str:
     """What was chosen at every scale beside bicubic and the paper's network, for the page of the search's run."""
-    heads = ["scale", "configuration", "gain (dB)", *[f"{name} PSNR / SSIM" for name in result.sets]]
+    sets = [marked(name, result.kept) for name in result.sets]
+    heads = ["scale", "configuration", "gain (dB)", *[f"{name} PSNR / SSIM" for name in sets]]
     how = "chosen on validation images; test figures measured afterwards"
     if result.choices:
         how = "chosen on validation images; gains and test figures are of further seeds, the gains on judging images"
@@ -134,7 +139,9 @@ def summary_markdown(result: SearchResult) -> str:
     counts = ", ".join(f"{result.count(kind)} {kind}" for kind in kinds)
     lines += ["", f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s."]
     for choice in result.choices:
-        lines += ["", *verdicts(choice, result.sets)]
+        lines += ["", *verdicts(choice, result.sets, result.kept)]
+    lines += [f"\n{sentence}." for sentence in leak_lines(result.left_out, ())]
+    lines += [f"\n{footnote(result.kept)}"] * bool(result.kept)
     return "\n".join([*lines, *(f"\n{sentence}." for sentence in result.champions)])
 
 
@@ -149,8 +156,11 @@ def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:
     return lines
 
 
-def verdicts(choice: Choice, sets: Sequence[str]) -> list[str]:
-    """How the choice of a scale was made, and how surely the champion leads, in sentences."""
+def verdicts(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> list[str]:
+    """How the choice of a scale was made, and how surely the champion leads, in sentences.
+
+    Test sets that ``kept`` images show are marked.
+    """
     at, champion = f"x{choice.scale}", choice.champion
     seeds, images = champion.gains.shape
     lines = [f"{at}: {champion.name} was chosen by {_count(seeds, 'new seed')} on {_count(images, 'validation image')}"]
@@ -171,7 +181,7 @@ def verdicts(choice: Choice, sets: Sequence[str]) -> list[str]:
         how = f"{_count(len(judged), 'further seed')} on {_count(judged.shape[1], 'judging image')}"
         lines.append(f"{at}: judged by {how}, it gains {champion.gain.signed()} dB over bicubic")
     parts = [] if choice.over_paper is None else [_lead(choice.over_paper, "the judging images")]
-    parts += [_lead(lead, name) for name in sets if (lead := choice.test_over_paper(name)) is not None]
+    parts += [_lead(lead, marked(name, kept)) for name in sets if (lead := choice.test_over_paper(name)) is not None]
     if parts:
         lines.append(f"{at}: over the paper's network, same budget and further seeds: {'; '.join(parts)}")
     lines += [f"{at}: {name} is out, since a seed of it failed" for name in choice.lost]

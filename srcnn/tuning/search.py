@@ -2,14 +2,16 @@
 
 The order keeps test sets out of every choice: images are split, trials run and are judged on validation images, the best are
 trained again from new seeds and the winners fixed, these are judged by further seeds on images that chose nothing, and only then
-are the test sets opened, to measure what was chosen.
+are the test sets measured with what was chosen. Before all that the plan has compared their contents with the other images, to
+leave out what shows a test image; no figure of theirs is read for it.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mlflow.exceptions import MlflowException
@@ -17,6 +19,8 @@ from mlflow.exceptions import MlflowException
 from srcnn.cache import prepare_cached
 from srcnn.errors import SearchError
 from srcnn.evaluate import degrade, evaluate
+from srcnn.leaks import MARK
+from srcnn.leaks import tags as overlap_tags
 from srcnn.tuning.callback import Event, listening
 from srcnn.tuning.champion import promote
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
@@ -76,6 +80,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         "data.digest": plan.training.digest,
         "data.validation": ", ".join(name for name, _ in plan.validation.images),
         "data.judging": ", ".join(name for name, _ in plan.judging.images),
+        **overlap_tags(plan.left_out, plan.kept),
     }
     status = "FAILED"
     try:
@@ -102,6 +107,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             tracker.uri,
             tuple(found.choices),
             tuple(found.champions),
+            plan.left_out,
+            plan.kept,
         )
         _record(tracker, plan, result)
         status = "KILLED" if found.interrupted else "FINISHED"
@@ -219,7 +226,8 @@ def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
         for trial_id, by_set in scores.items():
             scale = next(c.scale for c in choices for one in c.ranked for r in one.final if r.trial_id == trial_id)
             tracker.log_figures(trial_id, _figures(by_set, scale))
-        return replace(found, choices=choices, champions=[promote(plan, tracker, choice) for choice in choices])
+        mark = f" {MARK}" if plan.kept else ""
+        return replace(found, choices=choices, champions=[promote(plan, tracker, c) + mark for c in choices])
     left = [row for row in found.rows if row.checkpoint is not None and row.outcome in ("finished", "stopped")]
     scores = measure({row.trial_id: (row.checkpoint, row.config.scale) for row in left if row.checkpoint}, plan.test)
     rows = []
@@ -255,6 +263,9 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
     tracker.log_figures(None, figures)
     tracker.log_text(leaderboard_csv(result), "leaderboard.csv")
     tracker.log_text(plan.space_text, "space.yaml")
+    if plan.left_out or plan.kept:  # tags are cut where they are too long
+        found = {"left_out": [asdict(leak) for leak in plan.left_out], "kept": [asdict(leak) for leak in plan.kept]}
+        tracker.log_text(json.dumps(found, indent=2), "overlap.json")
     if result.choices:
         tracker.log_text(choices_csv(result), "confirmed.csv")
     objectives = plan.settings.objectives

@@ -94,6 +94,9 @@ class SearchSettings(Strict):
     )
     data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
     skip_bad: bool = Field(False, description="leave corrupt image files out instead of refusing them")
+    allow_overlap: bool = Field(
+        False, description="train on and choose by images that show a test image too, and mark the figures"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -8,7 +8,7 @@ are, ``Set5/x3/psnr`` or ``Set5/x3/psnr/baby``, in dB.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,8 +17,10 @@ import yaml
 from pydantic import Field, model_validator
 
 from srcnn.config import PRESETS, Strict, TrainConfig, preset
-from srcnn.datasets import ImageSet, data_root, load, split, without
-from srcnn.errors import ConfigError, DataError, unknown_name
+from srcnn.datasets import ImageSet, data_root, load, split
+from srcnn.errors import ConfigError, unknown_name
+from srcnn.leaks import Leak, leaks, trained_on
+from srcnn.overlap import same_photograph
 from srcnn.tuning.space_file import compose, plain
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Table",
     "TableImages",
     "TableRow",
+    "Training",
     "cells",
     "load_table",
     "table_files",
@@ -61,6 +64,9 @@ class TableRow(Strict):
     name: str = Field(min_length=1, description="as the paper calls it")
     config: dict[str, Any] = Field(default_factory=dict, description="fields that differ from the table's base")
     train: str | None = Field(None, description="training images; none: the table's")
+    allow_overlap: bool = Field(
+        False, description="train on images that show a test or validation image too; its figures are marked"
+    )
     recipes: tuple[str, ...] | None = Field(None, description="which recipes train it; none: all")
     official: str | None = Field(None, description="folder of the authors' weights for it")
     paper: dict[str, float] = Field(default_factory=dict, description="printed figures in dB by metric")
@@ -179,14 +185,18 @@ class Cell:
     length: float  #: pixels or epochs
     config: TrainConfig
     train: str  #: the set
+    allow_overlap: bool = False  #: whether its images may show test or validation images
 
     def key(self, training: ImageSet, validation: ImageSet) -> str:
         """What its figures depend on, as 16 hexadecimal digits: a cell of the same key is not run again."""
-        text = "|".join([self.config.model_dump_json(), training.digest, validation.digest])
+        # Two rows may differ in nothing but what they leave out, and where there is nothing to leave out they stay apart.
+        text = "|".join(
+            [self.config.model_dump_json(), training.digest, validation.digest, *["overlap"] * self.allow_overlap]
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def cells(table: Table, budget: Budget, seeds: int, reports: int) -> list[Cell]:
+def cells(table: Table, budget: Budget, seeds: int, reports: int, overlapping: Collection[str] = ()) -> list[Cell]:
     """Every run of a table, the first seed of all before the second of any, short ones before long ones.
 
     Args:
@@ -194,6 +204,7 @@ def cells(table: Table, budget: Budget, seeds: int, reports: int) -> list[Cell]:
         budget: one of its budgets.
         seeds: runs of a cell; seeds count from 123.
         reports: points of a convergence curve; runs counted in epochs have one for each.
+        overlapping: training sets that keep images which show a test or validation image, whatever the row says.
     """
     found = []
     for seed in range(123, 123 + seeds):
@@ -208,7 +219,8 @@ def cells(table: Table, budget: Budget, seeds: int, reports: int) -> list[Cell]:
                             more["epochs"] = int(length)
                         config = table.config(row, recipe, scale, **more)
                         train = SAMPLE[0] if budget.sample else row.train or table.train
-                        found.append(Cell(row.name, recipe, scale, length, config, train))
+                        allowed = row.allow_overlap or train in overlapping
+                        found.append(Cell(row.name, recipe, scale, length, config, train, allowed))
     return found
 
 
@@ -242,29 +254,57 @@ def load_table(path: Path) -> Table:
 
 
 @dataclass(frozen=True)
+class Training:
+    """A training set of a table."""
+
+    images: ImageSet  #: without those held out
+    left_out: tuple[Leak, ...] = ()
+    kept: tuple[Leak, ...] = ()
+
+
+@dataclass(frozen=True)
 class TableImages:
     """The images of a table."""
 
-    training: Mapping[str, ImageSet]  #: by the set's name, without those held out
+    training: Mapping[str, Training]  #: by the set's name; no image shows a test or validation image
+    overlapping: Mapping[str, Training]  #: the same with those images, of the sets that rows want so
     validation: ImageSet
     test: tuple[ImageSet, ...]
+    left_out: tuple[Leak, ...] = ()  #: of the set that is held out from, which are not chosen by
+
+    def of(self, cell: Cell) -> Training:
+        """What a cell trains on."""
+        return (self.overlapping if cell.allow_overlap else self.training)[cell.train]
 
 
-def table_images(table: Table, budget: Budget, root: Path | None = None) -> TableImages:
+def table_images(table: Table, budget: Budget, root: Path | None = None, *, allow_overlap: bool = False) -> TableImages:
     """Load what a table trains, chooses and measures on.
+
+    Test images are compared with the others by their content, so that none is trained on or chosen by.
+
+    Args:
+        table: the table.
+        budget: one of its budgets.
+        root: the data root, as in `srcnn.datasets.data_root`.
+        allow_overlap: keep training and validation images that show a test image, in every row.
 
     Raises:
         DataError: a set is missing or too small.
     """
     there = data_root(root)
-    hold_out = SAMPLE[0] if budget.sample else table.hold_out
-    pool = load(hold_out, there)
+    test = tuple(load(name, there) for name in ((SAMPLE[1],) if budget.sample else table.test))
+    pool = load(SAMPLE[0] if budget.sample else table.hold_out, there)
+    shown = () if allow_overlap else leaks(pool, test, "test")
     count = min(table.validation, max(1, len(pool) // 3))
-    _, validation = split(pool, count, 123)
-    wanted = {SAMPLE[0]} if budget.sample else {row.train or table.train for row in table.rows}
-    training = {name: without(load(name, there), validation) for name in sorted(wanted)}
-    for name, images in training.items():
-        if not len(images):
-            raise DataError(f"{name}: nothing is left to train on once {len(validation)} images are held out")
-    test = (SAMPLE[1],) if budget.sample else table.test
-    return TableImages(training, validation, tuple(load(name, there) for name in test))
+    _, validation = split(pool, count, 123, together=same_photograph(pool), leave_out={leak.image for leak in shown})
+    wanted = {(SAMPLE[0] if budget.sample else row.train or table.train, row.allow_overlap) for row in table.rows}
+    training: dict[str, Training] = {}
+    overlapping: dict[str, Training] = {}
+    for name, allowed in sorted(wanted):
+        found = trained_on(load(name, there), pool, validation, test, allow_overlap=allowed or allow_overlap)
+        one = Training(found.training, found.left_out, found.kept)
+        if allowed or found.kept:
+            overlapping[name] = one
+        if not allowed and not found.kept:
+            training[name] = one
+    return TableImages(training, overlapping, validation, test, shown)

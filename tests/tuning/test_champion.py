@@ -146,4 +146,4 @@ def test_the_bundled_sample_has_enough_images_to_choose_and_to_judge(workplace: 
     assert (len(plan.validation), len(plan.judging)) == (6, 4)
     parts = [{name for name, _ in images.images} for images in (plan.training, plan.validation, plan.judging)]
     assert set.union(*parts) == {name for name, _ in load("sample/train").images}
-    assert sum(map(len, parts)) == 15
+    assert sum(map(len, parts)) == 14

@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 
 from srcnn.config import ModelConfig, TrainConfig
 from srcnn.errors import ConfigError
+from srcnn.leaks import Leak, read_tags
 from srcnn.model import count_macs, count_parameters
 from srcnn.tuning.objective import METRIC, OBJECTIVES
 from srcnn.tuning.parameter import Value
@@ -155,6 +156,11 @@ class SearchData:
         """The test sets whose figures were kept, in the order of confirmed.csv."""
         heads = self.confirmed[0] if self.confirmed else {}
         return [name.removesuffix("_psnr") for name in heads if name.endswith("_psnr")]
+
+    @cached_property
+    def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
+        """Images that show test images: (left out of training and validation, kept on request)."""
+        return read_tags(self.tags)
 
     @property
     def commit(self) -> str:

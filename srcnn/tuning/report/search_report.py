@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from srcnn.leaks import footnote, lines, marked
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.pareto import front
 from srcnn.tuning.report import escape
@@ -62,7 +63,10 @@ def _result(data: SearchData) -> tuple[Part, ...]:
         confirmed = confirmed_at(data, scale)
         if confirmed:
             first = confirmed[0]
-            tests = "".join(f"{psnr.mean():.2f} dB on {escape.markdown(n)}, " for n, psnr in first.psnr.items())
+            tests = "".join(
+                f"{psnr.mean():.2f} dB on {escape.markdown(marked(n, data.leaks[1]))}, "
+                for n, psnr in first.psnr.items()
+            )
             gain = f"{first.chose.mean():.3f} dB over bicubic on the validation images that chose it"
             if first.judged and not np.isnan(first.gains).any():
                 gain = (
@@ -83,6 +87,8 @@ def _result(data: SearchData) -> tuple[Part, ...]:
                 "seed, the best of many, so partly luck: nothing was confirmed."
             )
     parts.append(Text("\n".join(sentences) or "There is no trial yet."))
+    if data.leaks[1]:
+        parts.append(Text(f"**{escape.markdown(footnote(data.leaks[1]))}**"))
     verdicts = [line for line in data.tags.get("mlflow.note.content", "").splitlines() if re.match(r"x\d: ", line)]
     if verdicts:
         said = "\n".join(f"- {escape.markdown(line)}." for line in verdicts)
@@ -106,6 +112,7 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
         f"{escape.code(tags.get('data.digest', '?'))}",
         "Validation images": text(tags.get("data.validation", "")),
         "Judging images": text(tags.get("data.judging", "")),
+        "Overlap": text("; ".join(lines(*data.leaks))),
         "Test sets": text(", ".join(data.test_sets) or "none measured"),
         "Seed": text(params.get("seed", "?")),
         "Machine": text(tags.get("device", "")),

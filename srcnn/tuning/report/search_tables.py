@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from srcnn.leaks import footnote, marked
 from srcnn.tuning.entries import field_of
 from srcnn.tuning.report.confirmed import Confirmed, number
 from srcnn.tuning.report.document import Cell, Table
@@ -45,12 +46,12 @@ def champions(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> T
         rows.append((Cell(name, one.link, place == 1), *(Cell(text, bold=place == 1) for text in cells)))
     head = ["configuration", "validation gain (dB)", "gain (dB)", "gain, 95 %"]
     for name in data.test_sets:
-        head += [f"{name} PSNR (dB)", f"{name}, 95 %"]
+        head += [f"{marked(name, data.leaks[1])} PSNR (dB)", f"{name}, 95 %"]
     caption = (
         f"Confirmed at x{scale}, ranked by the validation gain, a mean of {len(confirmed[0].chose)} new seeds. The gain is over "
         f"bicubic on judging images, of {len(confirmed[0].rows)} further seeds: neither these images nor these seeds chose, so "
         "only these figures have intervals (of the gain over seeds and images, of the PSNR over seeds). "
-        f"Budget {pixels(_confirm_budget(data))}; commit {data.commit}."
+        f"Budget {pixels(_confirm_budget(data))}; commit {data.commit}. {footnote(data.leaks[1])}".rstrip()
     )
     return Table(f"champions-x{scale}", tuple(head), tuple(rows), caption)
 
@@ -70,10 +71,17 @@ def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table
             cells = [row.get("seed", ""), "judges" if judges else "chooses", _show(gain, ".3f")]
             cells += [_show(number(row.get(f"{name}_psnr")), ".2f") for name in data.test_sets]
             rows.append((Cell(one.name, link), *map(Cell, cells)))
-    head = ("configuration", "seed", "step", "gain (dB)", *(f"{name} PSNR (dB)" for name in data.test_sets))
-    caption = (
-        f"The new seeds at x{scale}: gains on validation images of those that choose, on judging images of the others."
+    head = (
+        "configuration",
+        "seed",
+        "step",
+        "gain (dB)",
+        *(f"{marked(name, data.leaks[1])} PSNR (dB)" for name in data.test_sets),
     )
+    caption = (
+        f"The new seeds at x{scale}: gains on validation images of those that choose, on judging images of the others. "
+        f"{footnote(data.leaks[1])}"
+    ).rstrip()
     return Table(f"seeds-x{scale}", head, tuple(rows), caption)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from srcnn.config import ModelConfig
 from srcnn.errors import SearchError
+from srcnn.leaks import Leak, read_tags
 from srcnn.tuning.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
 from srcnn.tuning.objective import PAPER_GAIN
 from srcnn.tuning.report.gather import curve_of, network_of
@@ -46,6 +47,7 @@ class Trained:
     seconds: float  #: of training
     network: ModelConfig | None
     curve: tuple[tuple[float, float], ...]  #: (training pixels, gain over bicubic on validation in dB)
+    kept: tuple[Leak, ...] = ()  #: images that it was trained on and that show what was measured
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,15 @@ class TableData:
     def link(self, run_id: str) -> str:
         """The page of a run."""
         return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+
+    @cached_property
+    def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
+        """Images that show what is measured: (left out, kept by some row)."""
+        return read_tags(self.tags)
+
+    def kept(self, row: str) -> tuple[Leak, ...]:
+        """What a row was trained on though it shows what is measured."""
+        return next((one.kept for one in self.trained if one.row == row and one.kept), ())
 
     @property
     def commit(self) -> str:
@@ -239,4 +250,5 @@ def _trained(client: MlflowClient, run: Run) -> Trained:
         seconds=float(run.data.metrics.get("train_seconds", 0.0)),
         network=network_of(params),
         curve=curve_of(client, run),
+        kept=read_tags(tags)[1],
     )

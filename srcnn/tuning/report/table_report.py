@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from mlflow.entities import Run
 from numpy.typing import NDArray
 
+from srcnn.leaks import MARK, Leak, footnote, lines
 from srcnn.tuning.claims import HOLDS, HOLDS_NOT, LEAST_SEEDS
 from srcnn.tuning.report import escape
 from srcnn.tuning.report.document import Cell, Document, Figure, Section, Table, Text
@@ -44,7 +47,29 @@ def table_document(data: TableData) -> Document:
 
 def _head(metric: str) -> str:
     *place, scale, what = metric.split("/")
+    if place and scale in _PLANES:  # of one image
+        *place, scale, what, image = metric.split("/")
+        return f"{paper_name(image)} of {'/'.join(place)} {scale}, {_PLANES[what]}"
     return f"{'/'.join(place)} {scale}, {_PLANES.get(what, what)}"
+
+
+def _mark(data: TableData, row: str, metric: str) -> str:
+    """The mark of a figure of a row that was trained on what the metric measures; empty if it was not."""
+    return f" {MARK}" if _shown(data.kept(row), metric) else ""
+
+
+def _shown(kept: Sequence[Leak], metric: str) -> list[Leak]:
+    """Of the leaks those that concern a metric: the mean of a set, or one of the very images."""
+    of = [leak for leak in kept if metric.startswith(f"{leak.of}/x") or leak.kind == "validation"]
+    parts = metric.split("/")
+    image = parts[-1] if len(parts) > 2 and parts[-2] in _PLANES else None
+    return [leak for leak in of if image is None or leak.shows == image]
+
+
+def _note(data: TableData, metric: str) -> str:
+    """What the mark means, where a table has it."""
+    found = [leak for row in data.table.rows for leak in _shown(data.kept(row.name), metric)]
+    return f" {footnote(list(dict.fromkeys(found)))}" if found else ""
 
 
 def _db(value: float | None) -> str:
@@ -85,7 +110,7 @@ def _gap(mean: float | None, known: float | None) -> str:
 def _single_row(data: TableData) -> Table:
     """A table of one row, turned: a line for each figure."""
     row, recipe = data.table.rows[0], data.recipes[0]
-    lines = []
+    found = []
     for metric in data.shown:
         scale = data.scale_of(metric)
         mean, ours = _mean(data.figures(row.name, recipe, metric))
@@ -93,13 +118,14 @@ def _single_row(data: TableData) -> Table:
         plain, theirs = (data.given.get((name, scale), {}).get(metric) for name in (BICUBIC, row.name))
         figures = [Cell(_db(value)) for value in (plain, known, theirs)]
         runs = str(len(data.of(row.name, recipe, metric)))
-        lines.append((Cell(_head(metric)), *figures, Cell(ours, bold=True), Cell(_gap(mean, known)), Cell(runs)))
+        ours += _mark(data, row.name, metric)
+        found.append((Cell(_head(metric)), *figures, Cell(ours, bold=True), Cell(_gap(mean, known)), Cell(runs)))
     head = (row.name, "bicubic", "paper", "authors' weights", "ours [95 %]", "ours - paper", "seeds")
     caption = (
         f"In dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. Source of the paper's figures: "
-        f"{data.table.source.rstrip('.')}."
+        f"{data.table.source.rstrip('.')}.{_note(data, data.shown[0])}"
     )
-    return Table(f"{data.name}-1", head, tuple(lines), caption)
+    return Table(f"{data.name}-1", head, tuple(found), caption)
 
 
 def _metric_table(data: TableData, metric: str, name: str) -> Table:
@@ -126,11 +152,12 @@ def _metric_table(data: TableData, metric: str, name: str) -> Table:
             gap = _gap(mean, known)
             cells = [Cell(row.name), *[Cell(recipe)] * several, *[Cell(_db(known))] * printed]
             cells += [Cell(_db(theirs))] * official
+            ours += _mark(data, row.name, metric)
             cells += [Cell(ours, bold=mean is not None), *[Cell(gap)] * printed, Cell(str(len(runs)) if runs else "")]
             rows.append(tuple(cells))
     caption = (
         f"{_head(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
-        f"Source of the paper's figures: {data.table.source.rstrip('.')}."
+        f"Source of the paper's figures: {data.table.source.rstrip('.')}.{_note(data, metric)}"
     )
     return Table(name, tuple(head), tuple(rows), caption)
 
@@ -217,11 +244,14 @@ def _images(data: TableData) -> tuple[Part, ...]:
             cells += [Cell(_db(data.given[row.name, scale].get(image))) for row in theirs]
             for row in rows_of:
                 runs = data.of(row.name, recipe, metric)
-                cells.append(Cell(_db(sum(one.metrics[image] for one in runs) / len(runs))))
+                mean = _db(sum(one.metrics[image] for one in runs) / len(runs))
+                cells.append(Cell(mean + _mark(data, row.name, image)))
             rows.append(tuple(cells))
         name = f"{data.name}-images-{metric.replace('/', '-')}"
         by = f", recipe {recipe}" if len(data.recipes) > 1 else ""
-        caption = f"{_head(metric)} in dB, means of the seeds after {data.amount(data.longest)}{by}."
+        caption = (
+            f"{_head(metric)} in dB, means of the seeds after {data.amount(data.longest)}{by}.{_note(data, metric)}"
+        )
         parts.append(Table(name, tuple(head), tuple(rows), caption))
     return tuple(parts)
 
@@ -246,6 +276,7 @@ def _setting(data: TableData) -> tuple[Part, ...]:
         "Source": text(data.table.source),
         "Training sets": "the bundled photographs" if data.budget.sample else text(", ".join(sets)),
         "Validation images": text(tags.get("data.validation", "")) + " (they choose the epoch; none is trained on)",
+        "Overlap": text("; ".join(lines(*data.leaks))),
         "Budgets": text(", ".join(map(data.amount, data.budget.lengths))),
         "Recipes": text(", ".join(f"{n} (preset {r.preset})" for n, r in data.table.recipes.items())),
         "Machine": text(tags.get("device", "")),
