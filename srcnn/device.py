@@ -8,33 +8,48 @@ from contextlib import contextmanager
 import torch
 
 from srcnn.errors import ConfigError
+from srcnn.gpu import gpu_count, gpu_index, has_bf16
 
-__all__ = ["arithmetic", "bf16_is_fast", "pick_device", "resolve_precision"]
+__all__ = ["arithmetic", "bf16_is_fast", "indexed", "pick_device", "resolve_precision"]
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """``auto``: the first GPU if there is one, else the CPU; otherwise the device of that name.
+    """``auto``: a GPU if there is one, else the CPU; otherwise the device of that name. A GPU has its index.
+
+    ``auto`` and ``cuda`` mean the GPU that is current in this process, the first unless somebody chose another. Indices count
+    the GPUs that the process may see (CUDA_VISIBLE_DEVICES); Ray shows a trial its own alone.
 
     Raises:
         ConfigError: the device does not exist here.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return indexed(torch.device("cuda")) if gpu_count() else torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
         raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, but got {name!r}") from None
     if device.type not in ("cpu", "cuda"):
         raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, but got {name!r}")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device: no GPU is available here, but got {name!r}")
+    if device.type == "cuda":
+        count = gpu_count()
+        if not count:
+            raise ConfigError(f"device: no GPU is available here, but got {name!r}")
+        if device.index is not None and device.index >= count:
+            raise ConfigError(f"device: N of cuda:N must be below {count}, the GPUs that are visible, but got {name!r}")
+    return indexed(device)
+
+
+def indexed(device: torch.device) -> torch.device:
+    """The device with an index if it is a GPU: ``cuda`` is the one that is current in this process."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", gpu_index())
     return device
 
 
 def bf16_is_fast(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 natively: AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return has_bf16(device)
     capabilities = torch.backends.cpu.get_cpu_capability()
     return "AVX512" in capabilities and _cpu_flag("_is_avx512_bf16_supported")
 

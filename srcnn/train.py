@@ -21,14 +21,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from srcnn.config import TrainConfig
-from srcnn.device import arithmetic, pick_device, resolve_precision
+from srcnn.cuda_recorder import CudaRecorder
+from srcnn.device import arithmetic, indexed, pick_device, resolve_precision
 from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
 from srcnn.evaluate import Degraded, score
 from srcnn.memory import keep_freed_memory
 from srcnn.model import SRCNN
 from srcnn.muon import Muon
 from srcnn.patches import Batch, PatchSampler, TrainingData
-from srcnn.recorded import RecordedStep
+from srcnn.recorded import RecordedStep, Recorder
 
 __all__ = ["EpochResult", "TrainState", "fit"]
 
@@ -78,6 +79,7 @@ def fit(
     device: torch.device | None = None,
     on_step: Callable[[int, int, int], None] | None = None,
     recorded: bool | None = None,
+    recorder: Recorder | None = None,
 ) -> Iterator[EpochResult]:
     """Train a network, yielding after every epoch.
 
@@ -86,9 +88,10 @@ def fit(
         data: training images, prepared for the configuration's scale, colour and protocol.
         validation: images that choose the best epoch; never test images.
         state: where an earlier run of the same configuration stopped.
-        device: where to train; None: the first GPU, else the CPU.
+        device: where to train; None: the GPU that is current in this process, else the CPU.
         on_step: called with (epoch, step within it, its steps) now and then, for a progress bar.
         recorded: whether steps run as a `RecordedStep`; None: on a GPU.
+        recorder: what records the steps of a `RecordedStep`; None: CUDA graphs on a GPU, nothing elsewhere.
 
     Raises:
         ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
@@ -97,7 +100,7 @@ def fit(
         DivergenceError: the loss became NaN or infinite.
         DeadNetworkError: no gradient reaches the first layer any more.
     """
-    run = _Run(config, data, validation, device or pick_device(), state, recorded)
+    run = _Run(config, data, validation, indexed(device) if device else pick_device(), state, recorded, recorder)
     while run.epoch < run.epochs:
         yield run.train_epoch(on_step)
 
@@ -113,6 +116,7 @@ class _Run:
         device: torch.device,
         state: TrainState | None,
         recorded: bool | None,
+        recorder: Recorder | None = None,
     ) -> None:
         if config.epochs is None and config.pixels is None:
             raise ConfigError("epochs: a run needs a budget, in epochs or in pixels, but got none")
@@ -146,10 +150,13 @@ class _Run:
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _make_optimizer(config, self.network)
         self.recorded: RecordedStep | None = None
-        if device.type == "cuda" if recorded is None else recorded:
+        if device.type == "cuda" or recorder is not None if recorded is None else recorded:
             for group in self.optimizer.param_groups:
                 group["lr"] = torch.zeros((), device=device)
-            self.recorded = RecordedStep(self._step_at, math.ceil(self.steps / self.epochs), device)
+            if recorder is None and device.type == "cuda":
+                recorder = CudaRecorder(device)
+            longest = math.ceil(self.steps / self.epochs)
+            self.recorded = RecordedStep(self._step_at, self._changes, longest, device, recorder)
         self.precision = resolve_precision(config.precision, device)
         self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.best_epoch, self.best_psnr = 0, -math.inf
@@ -176,7 +183,8 @@ class _Run:
         end = self._end_of(self.epoch + 1)
         count = end - self.step
         plan = self.sampler.draw(count, self.generator)
-        rates = [self.rate_at(step) for step in range(self.step, end)]
+        # In float32, as a table on the device holds them: plain and recorded steps are then the same to the last bit.
+        rates = [float(np.float32(self.rate_at(step))) for step in range(self.step, end)]
         self.network.train()
         with arithmetic(search=True, deterministic=self.config.deterministic):
             total = torch.zeros((), device=self.device) if self.recorded is None else self.recorded.load(plan, rates)
@@ -185,7 +193,7 @@ class _Run:
                     self._begin_fine_tuning(self.plane_weights)
                 if self.recorded is None:
                     for group in self.optimizer.param_groups:
-                        group["lr"] = rate * group["factor"]
+                        group["lr"] = float(np.float32(rate) * np.float32(group["factor"]))
                     total += self._train_step(plan.batch(i))
                 else:
                     self.recorded()
@@ -205,7 +213,7 @@ class _Run:
             raise DeadNetworkError(
                 f"no gradient reaches the first layer at step {self.step} (epoch {self.epoch}): a layer's units are all off"
             )
-        return self._result(loss, rate)
+        return self._result(loss, self.rate_at(self.step - 1))
 
     def _end_of(self, epoch: int) -> int:
         """Steps after an epoch: epochs are of equal length, whatever the budget."""
@@ -221,6 +229,14 @@ class _Run:
         for slots in self.optimizer.state.values():
             for value in slots.values():
                 value.zero_()
+
+    def _changes(self) -> dict[str, Tensor]:
+        """What a step changes, by name."""
+        found = {f"weight {name}": value for name, value in self.network.named_parameters()}
+        found |= {f"gradient {name}": p.grad for name, p in self.network.named_parameters() if p.grad is not None}
+        for i, slots in enumerate(self.optimizer.state.values()):
+            found |= {f"{slot} {i}": value for slot, value in slots.items() if isinstance(value, Tensor)}
+        return found
 
     def _step_at(self, batch: Batch, rate: Tensor) -> Tensor:
         """`_train_step` at a rate that lies on the device."""
