@@ -28,6 +28,7 @@ __all__ = [
     "on",
     "peak_reserved",
     "release_memory",
+    "reserved",
     "reset_peak",
     "total_memory",
     "used_memory",
@@ -42,7 +43,7 @@ def gpu_count() -> int:
 
 def gpu_index() -> int:
     """The index of the GPU that is current in this process; 0 where the process has not used one yet."""
-    return torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+    return torch.cuda.current_device() if torch.cuda.is_initialized() else 0  # type: ignore[no-untyped-call]
 
 
 def capability(device: torch.device) -> tuple[int, int]:
@@ -84,6 +85,11 @@ def reset_peak(device: torch.device) -> None:
 def peak_reserved(device: torch.device) -> int:
     """The most bytes that torch's allocator has held at a time since `reset_peak`, whether tensors filled them or not."""
     return int(torch.cuda.max_memory_reserved(device))
+
+
+def reserved(device: torch.device) -> int:
+    """Bytes that torch's allocator holds now."""
+    return int(torch.cuda.memory_reserved(device))
 
 
 def release_memory(device: torch.device) -> None:

@@ -232,7 +232,7 @@ class _Run:
 
     def _changes(self) -> dict[str, Tensor]:
         """What a step changes, by name."""
-        found = {f"weight {name}": value for name, value in self.network.named_parameters()}
+        found: dict[str, Tensor] = {f"weight {name}": value for name, value in self.network.named_parameters()}
         found |= {f"gradient {name}": p.grad for name, p in self.network.named_parameters() if p.grad is not None}
         for i, slots in enumerate(self.optimizer.state.values()):
             found |= {f"{slot} {i}": value for slot, value in slots.items() if isinstance(value, Tensor)}

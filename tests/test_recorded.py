@@ -102,7 +102,7 @@ class Unable(Right):
             raise RuntimeError("operation not permitted when stream is capturing\n(more lines)")
         finally:
             # torch ends the recording, which fails as well
-            raise RuntimeError("capture_end failed")  # noqa: B012
+            raise RuntimeError("capture_end failed")
 
 
 def configured(**fields: Any) -> TrainConfig:

@@ -19,6 +19,8 @@ import torch
 
 from srcnn.datasets import ImageSet, load, locate
 from srcnn.device import bf16_is_fast, pick_device
+from srcnn.gpu import gpu_name, wait
+from srcnn.own_process import in_own_process
 
 __all__ = ["child_environment", "clock", "environment", "images", "peak", "pinned", "quiet_core"]
 
@@ -38,8 +40,11 @@ def environment(device: str) -> dict[str, Any]:
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
-        "bf16": bf16_is_fast(torch.device(device)),
+        "device": "cpu" if device == "cpu" else gpu_name(),
+        # Of a GPU in another process: this one waits while others measure, and would keep a part of its memory.
+        "bf16": bf16_is_fast(torch.device(device))
+        if device == "cpu"
+        else in_own_process(bf16_is_fast, torch.device(device)),
         "versions": versions,
         "commit": _commit(),
         "sources": _sources(),
@@ -127,14 +132,13 @@ def clock(device: str) -> float:
 
     What other processes take of a busy core does not count, for neither of two that are compared.
     """
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() if device == "cuda" else time.process_time()
+    wait(torch.device(device))
+    return time.process_time() if device == "cpu" else time.perf_counter()
 
 
 def peak(device: str, precision: str) -> float:
     """Floating-point operations a second of one large matrix product: the median of five, on the current threads."""
-    side = 8192 if device == "cuda" else 2048
+    side = 2048 if device == "cpu" else 8192
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(side, side, device=pick_device(device)).to(dtype) for _ in range(2))
     out = torch.mm(a, b)
