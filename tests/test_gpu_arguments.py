@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,11 @@ pytestmark = pytest.mark.gpu_arguments
 ROOT = Path(srcnn.__file__).parents[1]
 SECOND = torch.device("cuda", 1)
 Patch = pytest.MonkeyPatch
+
+
+def start() -> None:
+    """What the first tensor on a GPU does to a process."""
+    torch.cuda.init()  # type: ignore[no-untyped-call]
 
 
 class Context:
@@ -81,7 +87,7 @@ def a_device_has_an_index_and_asking_takes_no_gpu(driver: Driver, patch: Patch) 
         with pytest.raises(ConfigError, match=f"device: N of cuda:N must be below 2.*'{wrong}'"):
             pick_device(wrong)
     with gpu.on(SECOND):
-        torch.cuda.init()
+        start()
         assert pick_device() == pick_device("cuda") == SECOND
 
 
@@ -102,7 +108,12 @@ def the_index_counts_visible_devices(driver: Driver, patch: Patch) -> None:
 
 def a_look_at_bf16_asks_the_named_device(driver: Driver, patch: Patch) -> None:
     asked: list[int] = []
-    patch.setattr(torch.cuda, "_get_device_properties", lambda i: asked.append(i) or driver.properties(i))
+
+    def properties(index: int) -> Any:
+        asked.append(index)
+        return driver.properties(index)
+
+    patch.setattr(torch.cuda, "_get_device_properties", properties)
     assert bf16_is_fast(SECOND)
     assert asked == [1]
     assert driver.current == 0
@@ -113,7 +124,7 @@ def a_look_at_bf16_asks_the_named_device(driver: Driver, patch: Patch) -> None:
 def memory_is_measured_on_the_named_device(driver: Driver, patch: Patch) -> None:
     gpu.reset_peak(SECOND)
     assert gpu.total_memory(SECOND) == 80 * GIB
-    torch.cuda.init()
+    start()
     assert gpu.peak_reserved(SECOND) == 3 * GIB
     assert gpu.reserved(SECOND) == GIB
     assert gpu.memory_info(SECOND) == (70 * GIB, 80 * GIB)
@@ -132,7 +143,7 @@ def waiting_waits_for_the_named_device(driver: Driver, patch: Patch) -> None:
 
 
 def memory_is_given_back(driver: Driver, patch: Patch) -> None:
-    torch.cuda.init()
+    start()
     gpu.release_memory(SECOND)
     assert driver.log[-2:] == [("clear_workspaces",), ("empty_cache",)]
     before = list(driver.log)
@@ -201,7 +212,7 @@ def a_step_that_waits_is_not_recorded_and_goes_on_where_it_was(driver: Driver, p
             run.train_epoch()
         assert len(told) == 1
         assert streams[-1] == (1, 0) and streams[0][1] != 0
-        assert len({stream for stream in streams[:4]}) == 1
+        assert len(set(streams[:4])) == 1
 
 
 def a_search_counts_gpus_without_using_one(driver: Driver, patch: Patch) -> None:
@@ -215,16 +226,18 @@ def a_search_counts_gpus_without_using_one(driver: Driver, patch: Patch) -> None
     assert search._predict(plan) == 4
     assert asked == [torch.device("cuda", 0)]
     alone: list[Any] = []
-    patch.setattr(speed, "in_own_process", lambda function, *args: alone.append(args) or _speed(speed))
-    patch.setenv("SRCNN_CACHE", str(Path(os.environ.get("PYTEST_TMP", "/nonexistent"))))
+
+    def in_own_process(function: Any, *args: Any) -> Any:
+        alone.append(function)
+        return speed.Speed("GPU", True, 1, (), 0.0, 0.0)
+
+    patch.setattr(speed, "in_own_process", in_own_process)
     space = type("Space", (), {"parameters": {}, "constants": {}, "constraints": ""})()
-    speed.measure_speed(type("Plan", (), {"settings": settings, "space": space})(), asked[0], fresh=True)
+    with tempfile.TemporaryDirectory() as cache:
+        patch.setenv("SRCNN_CACHE", cache)
+        speed.measure_speed(type("Plan", (), {"settings": settings, "space": space})(), asked[0], fresh=True)
     assert len(alone) == 1, "a GPU is timed from another process"
     assert driver.log == []
-
-
-def _speed(speed: Any) -> Any:
-    return speed.Speed("GPU", True, 1, (), 0.0, 0.0)
 
 
 def a_share_is_measured_from_what_the_allocator_reserves(driver: Driver, patch: Patch) -> None:
@@ -232,7 +245,7 @@ def a_share_is_measured_from_what_the_allocator_reserves(driver: Driver, patch: 
 
     def fit(config: Any, data: Any, validation: Any, device: Any) -> list[Any]:
         asked.append(device)
-        torch.cuda.init()
+        start()
         return []
 
     patch.setattr(packing, "fit", fit)
@@ -268,7 +281,7 @@ def a_name_is_asked_of_the_drivers_program(driver: Driver, patch: Patch) -> None
 def a_seed_reaches_every_device(driver: Driver, patch: Patch) -> None:
     plain = _experiment("_bench.plain")
     image = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
-    torch.cuda.init()
+    start()
     plain.PlainLoop((3, 3), (4,), prepare([("noise", np.tile(image, (3, 3)))], 3), "cpu")
     assert [g.initial_seed() for g in torch.cuda.default_generators] == [123, 123]
 
