@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 from srcnn.errors import ConfigError
 from srcnn.gpu import gpu_count, gpu_index, has_bf16
 
-__all__ = ["arithmetic", "bf16_is_fast", "indexed", "pick_device", "resolve_precision"]
+__all__ = ["arithmetic", "autocast", "bf16_is_fast", "indexed", "pick_device", "resolve_precision"]
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -64,6 +64,13 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision == "auto":
         return "bf16" if bf16_is_fast(device) else "fp32"
     return precision
+
+
+def autocast(device: torch.device, *, enabled: bool) -> AbstractContextManager[object]:
+    """bfloat16 in the layers that gain from it, or none of it, within the block; nothing on a device that has no such mode."""
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from srcnn.config import TrainConfig
 from srcnn.cuda_recorder import CudaRecorder
-from srcnn.device import arithmetic, indexed, pick_device, resolve_precision
+from srcnn.device import arithmetic, autocast, indexed, pick_device, resolve_precision
 from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
 from srcnn.evaluate import Degraded, score
 from srcnn.memory import keep_freed_memory
@@ -246,7 +246,7 @@ class _Run:
 
     def _train_step(self, batch: Batch) -> Tensor:
         """One optimiser step; returns the batch's mean squared error, without waiting for the device."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with autocast(self.device, enabled=self.precision == "bf16"):
             output = self.network(batch.x, batch.base)
         mse = F.mse_loss(output.float(), batch.target)
         loss = mse
@@ -273,7 +273,7 @@ class _Run:
             # bf16 halves the time. Where the network adds to a float32 image the PSNR moves by 0.001 dB; where it makes
             # the whole image, by 0.01 dB, which is too much.
             fast = self.precision == "bf16" and self.config.residual
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+            with autocast(self.device, enabled=fast):
                 psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
         # The first epoch after pre-training takes the place of any within it, whose other planes nobody has trained.
         early = 0 < self._end_of(self.best_epoch) <= self.pretraining
@@ -369,8 +369,8 @@ def _make_optimizer(config: TrainConfig, network: SRCNN) -> torch.optim.Optimize
         return Muon(groups, lr=config.learning_rate)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
-    on_gpu = network.convolutions[0].weight.is_cuda
-    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True, capturable=on_gpu)
+    recordable = network.convolutions[0].weight.device.type != "cpu"
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True, capturable=recordable)
 
 
 def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
