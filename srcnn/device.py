@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -10,7 +11,15 @@ import torch
 from srcnn.errors import ConfigError
 from srcnn.gpu import gpu_count, gpu_index, has_bf16
 
-__all__ = ["arithmetic", "autocast", "bf16_is_fast", "indexed", "pick_device", "resolve_precision"]
+__all__ = [
+    "arithmetic",
+    "autocast",
+    "bf16_is_fast",
+    "indexed",
+    "pick_device",
+    "promise_determinism",
+    "resolve_precision",
+]
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -81,17 +90,36 @@ def arithmetic(*, search: bool = False, deterministic: bool = False) -> Iterator
     a PSNR.
 
     Args:
-        search: let cuDNN time its algorithms for a new shape, which pays where one shape comes often.
-        deterministic: the same bits every time; excludes ``search``.
+        search: let cuDNN time its algorithms for a new shape, which pays where one shape comes often. Which one wins differs
+            from run to run, and some of them add in any order: two runs then differ in their last bits.
+        deterministic: the same bits every time on the same GPU and versions; excludes ``search``. cuDNN takes algorithms
+            that add in one order, and torch refuses operations that have none. cuBLAS keeps its part of the promise only if
+            the environment said CUBLAS_WORKSPACE_CONFIG=:4096:8 before its first product: see `promise_determinism`. After
+            torch's notes on reproducibility; not yet run on a GPU (``experiments/doctor.py --gpu`` does).
     """
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic
+    strict = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
 
     def put(values: tuple[bool, bool, bool, bool]) -> None:
         cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic = values
 
     put((False, False, search and not deterministic, deterministic))
+    if deterministic:
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
     try:
         yield
     finally:
         put(before)
+        torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+        torch.utils.deterministic.fill_uninitialized_memory = filled
+
+
+def promise_determinism() -> None:
+    """Ask cuBLAS for one order of additions; it reads this at the first product of a process, so ask before.
+
+    A value that the environment has already is kept.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import ParamSpec, TypeVar
+
+from srcnn.errors import SearchError
 
 __all__ = ["in_own_process", "one_process"]
 
@@ -17,10 +20,13 @@ def in_own_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
     """Call a function of a module in a new process that ends with it; its result, or its error.
 
     Raises:
-        BrokenProcessPool: the process died.
+        SearchError: the process died.
     """
     with one_process() as pool:
-        return pool.submit(function, *args, **kwargs).result()
+        try:
+            return pool.submit(function, *args, **kwargs).result()
+        except BrokenProcessPool:
+            raise SearchError(f"{function.__name__}: the process that measures died; out of memory, perhaps") from None
 
 
 def one_process(setup: Callable[..., None] | None = None, *args: object) -> ProcessPoolExecutor:

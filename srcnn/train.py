@@ -4,7 +4,8 @@
         print(result.epoch, result.loss, result.val_psnr)
 
 The caller may stop at any epoch, save ``result.state()``, and give it to `fit` again later: the run then goes on as if it
-had never stopped, bit for bit on the same machine.
+had never stopped: bit for bit on the same CPU, and on the same GPU with ``deterministic``. Without it a GPU chooses its
+algorithms by timing them, and runs of one configuration differ in their last bits. No GPU was at hand to try that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch.nn import functional as F
 
 from srcnn.config import TrainConfig
 from srcnn.cuda_recorder import CudaRecorder
-from srcnn.device import arithmetic, autocast, indexed, pick_device, resolve_precision
+from srcnn.device import arithmetic, autocast, indexed, pick_device, promise_determinism, resolve_precision
 from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
 from srcnn.evaluate import Degraded, score
 from srcnn.memory import keep_freed_memory
@@ -126,6 +127,8 @@ class _Run:
                 raise ConfigError(f"{field}: the data was prepared for {got!r}, but the configuration says {wanted!r}")
         if device.type == "cpu":
             keep_freed_memory()
+        else:
+            promise_determinism()  # at every run: the next one of this process may want it
         self.config, self.device, self.validation = config, device, validation
         self.sampler = PatchSampler(config, data, device)
         per_epoch = self.sampler.steps_per_epoch

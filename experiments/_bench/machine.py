@@ -14,12 +14,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from srcnn import throughput
 from srcnn.datasets import ImageSet, load, locate
 from srcnn.device import bf16_is_fast, pick_device
-from srcnn.gpu import gpu_name, wait
+from srcnn.gpu import gpu_name
 from srcnn.own_process import in_own_process
 
 __all__ = ["child_environment", "clock", "environment", "images", "peak", "pinned", "quiet_core"]
@@ -128,23 +128,10 @@ def images(name: str, root: Path, sample: str) -> ImageSet:
 
 
 def clock(device: str) -> float:
-    """Seconds of this process's core; of the wall on a GPU, whose work is then done.
-
-    What other processes take of a busy core does not count, for neither of two that are compared.
-    """
-    wait(torch.device(device))
-    return time.process_time() if device == "cpu" else time.perf_counter()
+    """`srcnn.throughput.clock` of a device by its name."""
+    return throughput.clock(torch.device(device))
 
 
 def peak(device: str, precision: str) -> float:
-    """Floating-point operations a second of one large matrix product: the median of five, on the current threads."""
-    side = 2048 if device == "cpu" else 8192
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = (torch.randn(side, side, device=pick_device(device)).to(dtype) for _ in range(2))
-    out = torch.mm(a, b)
-    seconds = []
-    for _ in range(5):
-        started = clock(device)
-        torch.mm(a, b, out=out)
-        seconds.append(clock(device) - started)
-    return 2 * side**3 / float(np.median(seconds))
+    """`srcnn.throughput.matrix_peak` of a device by its name."""
+    return throughput.matrix_peak(pick_device(device), precision)

@@ -15,6 +15,7 @@ from typing import Any
 
 from srcnn.config import TrainConfig
 from srcnn.datasets import data_root
+from srcnn.throughput import step_flops
 
 from _bench.machine import images
 from _bench.plain import BATCH, SIDE
@@ -24,17 +25,6 @@ from _bench.worker import FILTERS, Worker, ours_config
 __all__ = ["PACKED", "plain_config", "run_train", "step_flops"]
 
 PACKED = 4
-
-
-def step_flops(config: TrainConfig) -> int:
-    """Floating-point operations of the convolutions in one training step; an addition and a multiplication are two."""
-    side, total = config.side, 0
-    widths = (config.channels, *config.filters, config.channels)
-    for i, kernel in enumerate(config.kernels):
-        side -= 0 if config.padding == "zeros" else kernel - 1
-        forward = 2 * side**2 * kernel**2 * widths[i] * widths[i + 1]
-        total += forward * (2 if i == 0 else 3)
-    return total * config.batch_size
 
 
 def plain_config(kernels: str) -> TrainConfig:

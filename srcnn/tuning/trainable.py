@@ -212,7 +212,7 @@ def latency_ms(config: TrainConfig, device: torch.device) -> float:
 
 
 def _last_state(folder: Path) -> TrainState | None:
-    """The state to go on from; None starts the trial over, which gives the same figures again."""
+    """The state to go on from; None starts the trial over, which gives the same figures again, on a GPU but for rounding."""
     try:
         return load_state(folder / STATE_FILE)
     except CheckpointError:
