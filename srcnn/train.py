@@ -32,7 +32,7 @@ from srcnn.muon import Muon
 from srcnn.patches import Batch, PatchSampler, TrainingData
 from srcnn.recorded import RecordedStep, Recorder
 
-__all__ = ["EpochResult", "TrainState", "fit"]
+__all__ = ["EpochResult", "TrainState", "fit", "step_on"]
 
 _CHECK_EVERY = 64  # steps between looks at the loss: a look waits for the device, so not at every step
 
@@ -106,6 +106,15 @@ def fit(
         yield run.train_epoch(on_step)
 
 
+def step_on(device: torch.device, config: TrainConfig, data: TrainingData) -> list[Tensor]:
+    """The gradients of a run's first batch, weight by weight; on any device, ``meta`` with its empty tensors as well."""
+    run = _Run(config, data, (), device, None, recorded=True)
+    run.network.train()
+    line = torch.zeros(1, dtype=torch.int64, device=device)
+    run._backward(run.sampler.draw(1, run.generator).batch(line))
+    return [p.grad for p in run.network.parameters() if p.grad is not None]
+
+
 class _Run:
     """A run in progress."""
 
@@ -127,7 +136,7 @@ class _Run:
                 raise ConfigError(f"{field}: the data was prepared for {got!r}, but the configuration says {wanted!r}")
         if device.type == "cpu":
             keep_freed_memory()
-        else:
+        elif device.type == "cuda":
             promise_determinism()  # at every run: the next one of this process may want it
         self.config, self.device, self.validation = config, device, validation
         self.sampler = PatchSampler(config, data, device)
@@ -249,6 +258,12 @@ class _Run:
 
     def _train_step(self, batch: Batch) -> Tensor:
         """One optimiser step; returns the batch's mean squared error, without waiting for the device."""
+        mse = self._backward(batch)
+        self.optimizer.step()
+        return mse
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """The gradients of a batch; returns its mean squared error."""
         with autocast(self.device, enabled=self.precision == "bf16"):
             output = self.network(batch.x, batch.base)
         mse = F.mse_loss(output.float(), batch.target)
@@ -262,7 +277,6 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        self.optimizer.step()
         return mse.detach()
 
     def _is_dead(self) -> bool:

@@ -55,7 +55,7 @@ def test_float32_means_float32_within_the_block_and_the_callers_settings_hold_af
             _ = 1 / 0
     assert flags() == before
     assert not strict()
-    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
 
 
 def test_cublas_is_asked_before_its_first_product_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:

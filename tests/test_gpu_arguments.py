@@ -61,14 +61,14 @@ class Context:
 def a_trial_is_capped_at_its_share(driver: Driver, patch: Patch) -> None:
     for share, cap in ((1.0, 1.0), (0.5, 0.5 - CONTEXT / (80 * GIB)), (0.25, 0.25 - CONTEXT / (80 * GIB)), (2.0, 1.0)):
         patch.setattr(trainable, "get_runtime_context", lambda share=share: Context(share))
-        device = trainable._device(Place("folder", 1, share))
+        device = trainable.trial_device(Place("folder", 1, share))
         assert device == torch.device("cuda", 0)
         assert driver.fractions == {0: cap}
         assert memory_cap(share, 80 * GIB) == cap
 
 
 def a_trial_without_a_share_uses_no_gpu(driver: Driver, patch: Patch) -> None:
-    assert trainable._device(Place("folder", 1, 0)) == torch.device("cpu")
+    assert trainable.trial_device(Place("folder", 1, 0)) == torch.device("cpu")
     assert not driver.fractions and not driver.log
 
 
@@ -101,7 +101,7 @@ def the_index_counts_visible_devices(driver: Driver, patch: Patch) -> None:
                 pick_device("cuda:1")
     patch.setenv("CUDA_VISIBLE_DEVICES", "1")
     patch.setattr(trainable, "get_runtime_context", lambda: Context(1.0))
-    trainable._device(Place("folder", 1, 1.0))
+    trainable.trial_device(Place("folder", 1, 1.0))
     assert driver.fractions == {0: 1.0}
     patch.delenv("CUDA_VISIBLE_DEVICES")
 

@@ -24,11 +24,11 @@ from srcnn.train import _Run
 META = torch.device("meta")
 
 
-class OnlyOn(TorchDispatchMode):
+class OnlyOn(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fails where an operation makes a tensor on another device; counts the operations."""
 
     def __init__(self, device: torch.device) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._device = device
         self.operations = 0
 

@@ -47,6 +47,7 @@ __all__ = [
     "latency_ms",
     "memory_cap",
     "run_trial",
+    "trial_device",
 ]
 
 NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
@@ -106,7 +107,7 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
     watchdog = Watchdog(folder, place.patience)
     device = torch.device("cpu")
     try:
-        device = _device(place)
+        device = trial_device(place)
         _train(trial, data, place, folder, device, watchdog)
     finally:
         watchdog.close()
@@ -114,7 +115,12 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
         release_memory(device)
 
 
-def _device(place: Place) -> torch.device:
+def trial_device(place: Place) -> torch.device:
+    """The device of a trial in the process that Ray started for it; its memory is capped where others share it.
+
+    Raises:
+        RuntimeError: Ray gave the trial a GPU that cannot be used.
+    """
     # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
     device = pick_device("auto" if place.gpus else "cpu")
     if place.gpus and device.type == "cpu" and Path("/dev/nvidiactl").exists():
