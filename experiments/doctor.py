@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def _main(argv: list[str] | None) -> int:
     _show(console, findings)
     if options.gpu and gpu is None:
         console.print("there is no GPU here: the checks that need one were skipped, and say nothing about one")
-    failed = sum(one.outcome == "failed" for one in findings)
+    counts = Counter(one.outcome for one in findings)
+    failed = counts["failed"]
     if options.json is not None:
         try:
             with atomic_write(options.json) as file:
@@ -68,7 +70,7 @@ def _main(argv: list[str] | None) -> int:
         except OSError as error:
             raise ConfigError(f"--json: {options.json} cannot be written ({error.strerror})") from None
         console.print(f"findings: {options.json}", markup=False, soft_wrap=True)
-    console.print(f"{failed} of {len(findings)} checks failed" if failed else f"{len(findings)} checks, none failed")
+    console.print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     return 1 if failed else 0
 
 

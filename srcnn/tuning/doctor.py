@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from srcnn.errors import SRCNNError
@@ -74,6 +75,7 @@ CHECKS: tuple[Check, ...] = (
         "doctor_search.invented_gpus",
         False,
         "Ray's placement does not hold: check its version (versions, above) and free memory",
+        600.0,
     ),
     Check(
         "device and driver",
@@ -125,13 +127,21 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+_FIRST = next(check for check in CHECKS if check.gpu)
+
+
+def _card_here() -> bool:
+    """Whether a driver is loaded; then a torch that finds no GPU is a fault rather than a machine without one."""
+    return Path("/dev/nvidiactl").exists()
+
+
 def examine(
     *, gpu: bool, checks: Sequence[Check] = CHECKS, begin: Callable[[Check], None] | None = None
 ) -> Iterator[Finding]:
     """Look at one thing after the other.
 
     Args:
-        gpu: the checks that need a GPU as well; without one they are skipped.
+        gpu: the checks that need a GPU as well; without one they are skipped, but for the first where a driver is loaded.
         checks: what to look at.
         begin: called before each check that runs.
     """
@@ -139,7 +149,7 @@ def examine(
     for check in checks:
         if check.gpu and not gpu:
             continue
-        if check.gpu and not count:
+        if check.gpu and not count and not (check is _FIRST and _card_here()):
             yield Finding(check.name, "skipped", "no GPU is visible to this process")
             continue
         if begin is not None:
@@ -181,6 +191,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     except (OSError, AttributeError):
         process.kill()
     process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def _answer(function: str) -> dict[str, Any]:

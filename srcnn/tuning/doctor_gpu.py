@@ -55,7 +55,8 @@ _SECONDS = 3.0  # of training, for a rate
 def _gpu() -> torch.device:
     device = pick_device()
     if device.type != "cuda":
-        raise ConfigError("device: no GPU is available to this process")
+        why = "its CUDA does not find one" if torch.version.cuda else "it is built without CUDA"
+        raise ConfigError(f"device: torch {torch.__version__} can use no GPU: {why}")
     return device
 
 
@@ -135,17 +136,17 @@ def memory_cap_holds() -> Seen:
 
 def deterministic_runs_agree() -> Seen:
     """Two runs with ``deterministic``, each in a process of its own, end with the same bits."""
-    _gpu()
-    digests = {name: [in_own_process(_digest, on) for _ in range(2)] for name, on in (("yes", True), ("no", False))}
+    device = _gpu()
+    digests = {name: [in_own_process(_digest, device, name == "yes") for _ in range(2)] for name in ("yes", "no")}
     if len(set(digests["yes"])) != 1:
         raise TrainingError("two runs with --deterministic end with different weights")
     plain = "agree too" if len(set(digests["no"])) == 1 else "differ in their last bits, as expected"
     return Seen(f"the same bits; runs without --deterministic {plain}", {"digests": digests})
 
 
-def _digest(deterministic: bool) -> str:
+def _digest(device: torch.device, deterministic: bool) -> str:
     total = hashlib.sha256()
-    for result in fit(small(epochs=3, deterministic=deterministic), sample(), device=_gpu()):
+    for result in fit(small(epochs=3, deterministic=deterministic), sample(), device=device):
         last = result
     for value in last.network.state_dict().values():
         total.update(value.detach().cpu().numpy().tobytes())
