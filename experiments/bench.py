@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="fewer and shorter samples; quality without the plain loop"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda, for train and quality (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda or cuda:N, for train and quality (default: auto)"
+    )
     parser.add_argument("--kernels", default=_KERNELS, metavar="LIST", help=f"of three layers (default: {_KERNELS})")
     parser.add_argument(
         "--seeds", type=int, default=5, metavar="K", help="runs of each network, in quality (default: 5)"
@@ -97,7 +99,7 @@ def _main(argv: list[str] | None) -> int:
         raise ConfigError(unknown_name("section", options.section, [*_SECTIONS, "all"]))
     if options.seeds < 1:
         raise ConfigError(f"--seeds: must be at least 1, but got {options.seeds}")
-    kernels, device = _kernels(options.kernels), pick_device(options.device).type
+    kernels, device = _kernels(options.kernels), str(pick_device(options.device))
     if options.section == "all":
         return _all(options)
     record = Record(options.json, environment(device))

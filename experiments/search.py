@@ -16,7 +16,6 @@ import sys
 from collections import Counter
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -24,6 +23,7 @@ from rich.table import Table
 from srcnn.config import parse_pixels
 from srcnn.device import pick_device
 from srcnn.errors import ConfigError, SRCNNError
+from srcnn.gpu import gpu_count
 from srcnn.leaks import footnote, marked
 from srcnn.leaks import lines as leak_lines
 from srcnn.tuning.confirm import Confirmed
@@ -281,7 +281,7 @@ def _predict(plan: Plan, *, fresh: bool = False) -> Estimate | None:
     device = pick_device("cpu" if s.gpus_per_trial == 0 else "auto")
     slots = (os.cpu_count() or 1) // s.cpus_per_trial
     if device.type == "cuda":
-        slots = min(slots, int(torch.cuda.device_count() / s.gpu_share))
+        slots = min(slots, int(gpu_count() / s.gpu_share))
     slots = max(1, min(slots, s.max_concurrent or slots))
     return estimate(plan, measure_speed(plan, device, fresh=fresh), slots)
 

@@ -202,7 +202,7 @@ class TrainConfig(ModelConfig):
         "auto", description="arithmetic of the convolutions in training; auto: bf16 where the processor has it"
     )
     deterministic: bool = Field(
-        False, description="a GPU gives the same bits every time, at some cost in speed; a CPU always does"
+        False, description="the same bits every time on one kind of GPU, at some cost in speed; a CPU always gives them"
     )
 
     @model_validator(mode="after")

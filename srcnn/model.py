@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from srcnn.chain import FEW, chain, few_outputs, rows
 from srcnn.config import ModelConfig
+from srcnn.device import autocast
 
 _STRIP = {"cpu": 1 << 16, "cuda": 1 << 21}  # pixels; on a CPU the layers of a strip stay in its caches: twice as fast
 
@@ -111,7 +112,7 @@ class SRCNN(nn.Module):
         Its output is the image: eight bits of mantissa would round a residual a little and a whole image a lot.
         """
         layer = self.convolutions[-1]
-        with torch.autocast(x.device.type, enabled=False):
+        with autocast(x.device, enabled=False):
             x = x.to(layer.weight.dtype)
             if x.device.type != "cpu" or layer.out_channels > FEW or layer.bias is None:
                 out: Tensor = layer(x)

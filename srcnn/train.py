@@ -4,7 +4,8 @@
         print(result.epoch, result.loss, result.val_psnr)
 
 The caller may stop at any epoch, save ``result.state()``, and give it to `fit` again later: the run then goes on as if it
-had never stopped, bit for bit on the same machine.
+had never stopped: bit for bit on the same CPU, and on the same GPU with ``deterministic``. Without it a GPU chooses its
+algorithms by timing them, and runs of one configuration differ in their last bits. No GPU was at hand to try that.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from srcnn.config import TrainConfig
-from srcnn.device import arithmetic, pick_device, resolve_precision
+from srcnn.cuda_recorder import CudaRecorder
+from srcnn.device import arithmetic, autocast, indexed, pick_device, promise_determinism, resolve_precision
 from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
 from srcnn.evaluate import Degraded, score
 from srcnn.memory import keep_freed_memory
 from srcnn.model import SRCNN
 from srcnn.muon import Muon
 from srcnn.patches import Batch, PatchSampler, TrainingData
-from srcnn.recorded import RecordedStep
+from srcnn.recorded import RecordedStep, Recorder
 
-__all__ = ["EpochResult", "TrainState", "fit"]
+__all__ = ["EpochResult", "TrainState", "fit", "step_on"]
 
 _CHECK_EVERY = 64  # steps between looks at the loss: a look waits for the device, so not at every step
 
@@ -78,6 +80,7 @@ def fit(
     device: torch.device | None = None,
     on_step: Callable[[int, int, int], None] | None = None,
     recorded: bool | None = None,
+    recorder: Recorder | None = None,
 ) -> Iterator[EpochResult]:
     """Train a network, yielding after every epoch.
 
@@ -86,9 +89,10 @@ def fit(
         data: training images, prepared for the configuration's scale, colour and protocol.
         validation: images that choose the best epoch; never test images.
         state: where an earlier run of the same configuration stopped.
-        device: where to train; None: the first GPU, else the CPU.
+        device: where to train; None: the GPU that is current in this process, else the CPU.
         on_step: called with (epoch, step within it, its steps) now and then, for a progress bar.
         recorded: whether steps run as a `RecordedStep`; None: on a GPU.
+        recorder: what records the steps of a `RecordedStep`; None: CUDA graphs on a GPU, nothing elsewhere.
 
     Raises:
         ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
@@ -97,9 +101,18 @@ def fit(
         DivergenceError: the loss became NaN or infinite.
         DeadNetworkError: no gradient reaches the first layer any more.
     """
-    run = _Run(config, data, validation, device or pick_device(), state, recorded)
+    run = _Run(config, data, validation, indexed(device) if device else pick_device(), state, recorded, recorder)
     while run.epoch < run.epochs:
         yield run.train_epoch(on_step)
+
+
+def step_on(device: torch.device, config: TrainConfig, data: TrainingData) -> list[Tensor]:
+    """The gradients of a run's first batch, weight by weight; on any device, ``meta`` with its empty tensors as well."""
+    run = _Run(config, data, (), device, None, recorded=True)
+    run.network.train()
+    line = torch.zeros(1, dtype=torch.int64, device=device)
+    run._backward(run.sampler.draw(1, run.generator).batch(line))
+    return [p.grad for p in run.network.parameters() if p.grad is not None]
 
 
 class _Run:
@@ -113,6 +126,7 @@ class _Run:
         device: torch.device,
         state: TrainState | None,
         recorded: bool | None,
+        recorder: Recorder | None = None,
     ) -> None:
         if config.epochs is None and config.pixels is None:
             raise ConfigError("epochs: a run needs a budget, in epochs or in pixels, but got none")
@@ -122,6 +136,8 @@ class _Run:
                 raise ConfigError(f"{field}: the data was prepared for {got!r}, but the configuration says {wanted!r}")
         if device.type == "cpu":
             keep_freed_memory()
+        elif device.type == "cuda":
+            promise_determinism()  # at every run: the next one of this process may want it
         self.config, self.device, self.validation = config, device, validation
         self.sampler = PatchSampler(config, data, device)
         per_epoch = self.sampler.steps_per_epoch
@@ -146,10 +162,13 @@ class _Run:
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _make_optimizer(config, self.network)
         self.recorded: RecordedStep | None = None
-        if device.type == "cuda" if recorded is None else recorded:
+        if device.type == "cuda" or recorder is not None if recorded is None else recorded:
             for group in self.optimizer.param_groups:
                 group["lr"] = torch.zeros((), device=device)
-            self.recorded = RecordedStep(self._step_at, math.ceil(self.steps / self.epochs), device)
+            if recorder is None and device.type == "cuda":
+                recorder = CudaRecorder(device)
+            longest = math.ceil(self.steps / self.epochs)
+            self.recorded = RecordedStep(self._step_at, self._changes, longest, device, recorder)
         self.precision = resolve_precision(config.precision, device)
         self.epoch, self.step, self.seconds = 0, 0, 0.0
         self.best_epoch, self.best_psnr = 0, -math.inf
@@ -176,7 +195,8 @@ class _Run:
         end = self._end_of(self.epoch + 1)
         count = end - self.step
         plan = self.sampler.draw(count, self.generator)
-        rates = [self.rate_at(step) for step in range(self.step, end)]
+        # In float32, as a table on the device holds them: plain and recorded steps are then the same to the last bit.
+        rates = [float(np.float32(self.rate_at(step))) for step in range(self.step, end)]
         self.network.train()
         with arithmetic(search=True, deterministic=self.config.deterministic):
             total = torch.zeros((), device=self.device) if self.recorded is None else self.recorded.load(plan, rates)
@@ -185,7 +205,7 @@ class _Run:
                     self._begin_fine_tuning(self.plane_weights)
                 if self.recorded is None:
                     for group in self.optimizer.param_groups:
-                        group["lr"] = rate * group["factor"]
+                        group["lr"] = float(np.float32(rate) * np.float32(group["factor"]))
                     total += self._train_step(plan.batch(i))
                 else:
                     self.recorded()
@@ -205,7 +225,7 @@ class _Run:
             raise DeadNetworkError(
                 f"no gradient reaches the first layer at step {self.step} (epoch {self.epoch}): a layer's units are all off"
             )
-        return self._result(loss, rate)
+        return self._result(loss, self.rate_at(self.step - 1))
 
     def _end_of(self, epoch: int) -> int:
         """Steps after an epoch: epochs are of equal length, whatever the budget."""
@@ -222,6 +242,14 @@ class _Run:
             for value in slots.values():
                 value.zero_()
 
+    def _changes(self) -> dict[str, Tensor]:
+        """What a step changes, by name."""
+        found: dict[str, Tensor] = {f"weight {name}": value for name, value in self.network.named_parameters()}
+        found |= {f"gradient {name}": p.grad for name, p in self.network.named_parameters() if p.grad is not None}
+        for i, slots in enumerate(self.optimizer.state.values()):
+            found |= {f"{slot} {i}": value for slot, value in slots.items() if isinstance(value, Tensor)}
+        return found
+
     def _step_at(self, batch: Batch, rate: Tensor) -> Tensor:
         """`_train_step` at a rate that lies on the device."""
         for group in self.optimizer.param_groups:
@@ -230,7 +258,13 @@ class _Run:
 
     def _train_step(self, batch: Batch) -> Tensor:
         """One optimiser step; returns the batch's mean squared error, without waiting for the device."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        mse = self._backward(batch)
+        self.optimizer.step()
+        return mse
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """The gradients of a batch; returns its mean squared error."""
+        with autocast(self.device, enabled=self.precision == "bf16"):
             output = self.network(batch.x, batch.base)
         mse = F.mse_loss(output.float(), batch.target)
         loss = mse
@@ -243,7 +277,6 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        self.optimizer.step()
         return mse.detach()
 
     def _is_dead(self) -> bool:
@@ -257,7 +290,7 @@ class _Run:
             # bf16 halves the time. Where the network adds to a float32 image the PSNR moves by 0.001 dB; where it makes
             # the whole image, by 0.01 dB, which is too much.
             fast = self.precision == "bf16" and self.config.residual
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+            with autocast(self.device, enabled=fast):
                 psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
         # The first epoch after pre-training takes the place of any within it, whose other planes nobody has trained.
         early = 0 < self._end_of(self.best_epoch) <= self.pretraining
@@ -353,8 +386,8 @@ def _make_optimizer(config: TrainConfig, network: SRCNN) -> torch.optim.Optimize
         return Muon(groups, lr=config.learning_rate)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
-    on_gpu = network.convolutions[0].weight.is_cuda
-    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True, capturable=on_gpu)
+    recordable = network.convolutions[0].weight.device.type != "cpu"
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True, capturable=recordable)
 
 
 def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from srcnn.config import TrainConfig
 from srcnn.datasets import load
 from srcnn.errors import ConfigError
 from srcnn.evaluate import degrade
+from srcnn.own_process import one_process
 from srcnn.patches import prepare
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -108,6 +109,20 @@ def test_a_ladder_takes_the_first_budget_that_reaches_a_goal(module: Any) -> Non
     assert len(made) == 4  # 16M was not needed
     assert quality.climb(runs, "9-1-5", 1, (40.0,), sorted(psnrs)) == {}
     assert len(made) == len(kept) == 5  # what was made before was not made again
+
+
+def test_on_a_gpu_runs_have_a_process_of_their_own(module: Any) -> None:
+    """The same calls on the CPU."""
+    quality = module("_bench.quality")
+    images = [(name, image[100:196, 100:196]) for name, image in load("sample/train").images[:2]]
+    held = [degrade(image, 3, name=name) for name, image in images]
+    data = prepare(images, quality.SCALE)
+    job = quality.Job("5-1-3", 2e5, 1)
+    with one_process(quality._set_up, data, held, held, "cpu") as pool:
+        apart = pool.submit(quality._in_process, job).result()
+    here = quality._Trainer(data, held, held, "cpu")(job)
+    assert apart["test_psnr"] == pytest.approx(here["test_psnr"])
+    assert quality._trainer is None
 
 
 def test_a_stopped_quality_section_goes_on_only_where_it_was_measured(module: Any, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
-from srcnn.device import arithmetic, bf16_is_fast, pick_device, resolve_precision
+from srcnn.device import arithmetic, bf16_is_fast, pick_device, promise_determinism, resolve_precision
 from srcnn.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -30,6 +32,10 @@ def test_precision() -> None:
     assert resolve_precision("auto", CPU) == ("bf16" if bf16_is_fast(CPU) else "fp32")
 
 
+def strict() -> bool:
+    return torch.are_deterministic_algorithms_enabled()
+
+
 def flags() -> tuple[bool, bool, bool, bool]:
     cudnn = torch.backends.cudnn
     return cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic
@@ -43,5 +49,19 @@ def test_float32_means_float32_within_the_block_and_the_callers_settings_hold_af
             assert flags() == (False, False, True, False)
         with pytest.raises(ZeroDivisionError), arithmetic(search=True, deterministic=True):
             assert flags() == (False, False, False, True)
+            assert strict()
+            with arithmetic():  # a look at the validation images between two epochs
+                assert strict()
             _ = 1 / 0
     assert flags() == before
+    assert not strict()
+    assert torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+
+
+def test_cublas_is_asked_before_its_first_product_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    promise_determinism()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    promise_determinism()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"

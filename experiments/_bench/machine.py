@@ -14,11 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from srcnn import throughput
 from srcnn.datasets import ImageSet, load, locate
 from srcnn.device import bf16_is_fast, pick_device
+from srcnn.gpu import gpu_name
+from srcnn.own_process import in_own_process
 
 __all__ = ["child_environment", "clock", "environment", "images", "peak", "pinned", "quiet_core"]
 
@@ -38,8 +40,11 @@ def environment(device: str) -> dict[str, Any]:
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
-        "bf16": bf16_is_fast(torch.device(device)),
+        "device": "cpu" if device == "cpu" else gpu_name(),
+        # Of a GPU in another process: this one waits while others measure, and would keep a part of its memory.
+        "bf16": bf16_is_fast(torch.device(device))
+        if device == "cpu"
+        else in_own_process(bf16_is_fast, torch.device(device)),
         "versions": versions,
         "commit": _commit(),
         "sources": _sources(),
@@ -123,24 +128,10 @@ def images(name: str, root: Path, sample: str) -> ImageSet:
 
 
 def clock(device: str) -> float:
-    """Seconds of this process's core; of the wall on a GPU, whose work is then done.
-
-    What other processes take of a busy core does not count, for neither of two that are compared.
-    """
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() if device == "cuda" else time.process_time()
+    """`srcnn.throughput.clock` of a device by its name."""
+    return throughput.clock(torch.device(device))
 
 
 def peak(device: str, precision: str) -> float:
-    """Floating-point operations a second of one large matrix product: the median of five, on the current threads."""
-    side = 8192 if device == "cuda" else 2048
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = (torch.randn(side, side, device=pick_device(device)).to(dtype) for _ in range(2))
-    out = torch.mm(a, b)
-    seconds = []
-    for _ in range(5):
-        started = clock(device)
-        torch.mm(a, b, out=out)
-        seconds.append(clock(device) - started)
-    return 2 * side**3 / float(np.median(seconds))
+    """`srcnn.throughput.matrix_peak` of a device by its name."""
+    return throughput.matrix_peak(pick_device(device), precision)

@@ -12,9 +12,11 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from srcnn.config import TrainConfig
 from srcnn.datasets import data_root
@@ -22,6 +24,7 @@ from srcnn.device import pick_device, resolve_precision
 from srcnn.errors import TrainingError
 from srcnn.evaluate import Degraded, degrade, score
 from srcnn.model import SRCNN
+from srcnn.own_process import one_process
 from srcnn.patches import TrainingData, prepare
 from srcnn.train import fit
 
@@ -172,8 +175,13 @@ def run_quality(bench: Bench) -> None:
     result |= {"scale": SCALE, "final_pixels": _FINAL}
     if result["runs"]:
         bench.say(f"going on: {len(result['runs'])} runs are in the file")
-    trainer = _Trainer(data, held, tested, bench.device)
-    with pinned(bench.core):
+    with ExitStack() as stack:
+        stack.enter_context(pinned(bench.core))
+        if bench.on_gpu:  # in a process of its own: this one would keep a part of the GPU while the plain loop runs
+            pool = stack.enter_context(one_process(_set_up, data, held, tested, bench.device))
+            trainer: Callable[[Job], Outcome] = lambda job: pool.submit(_in_process, job).result()  # noqa: E731
+        else:
+            trainer = _Trainer(data, held, tested, bench.device)
         result["bicubic"] = {"val_psnr": _mean(None, held), "test_psnr": _mean(None, tested)}
         trainer(Job("9-1-5", 1e5, 1))  # so that no run pays for what torch sets up once
         _measure(bench, result, trainer)
@@ -182,7 +190,21 @@ def run_quality(bench: Bench) -> None:
     show(bench, result)
 
 
-def _measure(bench: Bench, result: dict[str, Any], trainer: _Trainer) -> None:
+_trainer: _Trainer | None = None  # of the process that measures on a GPU
+
+
+def _set_up(data: TrainingData, validation: list[Degraded], test: list[Degraded], device: str) -> None:
+    global _trainer
+    torch.set_num_threads(1)
+    _trainer = _Trainer(data, validation, test, device)
+
+
+def _in_process(job: Job) -> Outcome:
+    assert _trainer is not None, "_set_up comes first"
+    return _trainer(job)
+
+
+def _measure(bench: Bench, result: dict[str, Any], trainer: Callable[[Job], Outcome]) -> None:
     wanted = not bench.quick and _PLAIN_KERNELS in bench.kernels and "plain" not in result
     place = (bench.device, bench.core, bench.data_root)
     with Worker("plain", _PLAIN_KERNELS, *place, validate=True) if wanted else nullcontext() as worker:

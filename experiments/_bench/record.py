@@ -80,13 +80,18 @@ class Bench:
 
     console: Console
     record: Record
-    device: str  #: cpu or cuda
+    device: str  #: cpu, or cuda:N
     core: int | None  #: the core that is measured; None: not pinned
     data_root: str | None
     quick: bool
     kernels: tuple[str, ...]
     seeds: int
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it is a GPU that is measured."""
+        return self.device != "cpu"
 
     def say(self, text: str) -> None:
         """A line of progress, with the seconds so far."""

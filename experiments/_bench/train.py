@@ -13,11 +13,9 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-import torch
-
 from srcnn.config import TrainConfig
 from srcnn.datasets import data_root
-from srcnn.device import resolve_precision
+from srcnn.throughput import step_flops
 
 from _bench.machine import images
 from _bench.plain import BATCH, SIDE
@@ -27,17 +25,6 @@ from _bench.worker import FILTERS, Worker, ours_config
 __all__ = ["PACKED", "plain_config", "run_train", "step_flops"]
 
 PACKED = 4
-
-
-def step_flops(config: TrainConfig) -> int:
-    """Floating-point operations of the convolutions in one training step; an addition and a multiplication are two."""
-    side, total = config.side, 0
-    widths = (config.channels, *config.filters, config.channels)
-    for i, kernel in enumerate(config.kernels):
-        side -= 0 if config.padding == "zeros" else kernel - 1
-        forward = 2 * side**2 * kernel**2 * widths[i] * widths[i + 1]
-        total += forward * (2 if i == 0 else 3)
-    return total * config.batch_size
 
 
 def plain_config(kernels: str) -> TrainConfig:
@@ -54,11 +41,11 @@ def run_train(bench: Bench) -> None:
     """Measure and print; a row for each choice of kernels."""
     rounds, seconds = (3, 0.3) if bench.quick else (7, 2.0)
     data = images("T91", data_root(bench.data_root), "sample/train").name
-    precision = resolve_precision("auto", torch.device(bench.device))
+    precision = "bf16" if bench.record.environment["bf16"] else "fp32"
     rows = []
     for kernels in bench.kernels:
         row = _measure(bench, kernels, rounds, seconds, precision)
-        if bench.device == "cuda":
+        if bench.on_gpu:
             row["packed"] = _packed(bench, kernels, rounds, seconds)
         rows.append({**row, "data": data})
         bench.record.put("train", rows)
@@ -122,7 +109,7 @@ def _show(bench: Bench, rows: list[dict[str, Any]]) -> None:
         return f"{row[name] * unit:.{digits}f} [{low * unit:.{digits}f}..{high * unit:.{digits}f}]"
 
     heads = ["kernels", "ours Mpixel/s", "plain Mpixel/s", "ratio", "ours GFLOP/s", "peak GFLOP/s", "share of peak, %"]
-    if bench.device == "cuda":
+    if bench.on_gpu:
         heads.append(f"{PACKED} packed Mpixel/s (TFLOP/s)")
     table = []
     for row in rows:
@@ -132,7 +119,7 @@ def _show(bench: Bench, rows: list[dict[str, Any]]) -> None:
             cells.append(f"{row['packed']['mpixels']['median']:.1f} ({row['packed']['tflops']:.1f})")
         table.append(cells)
     first = rows[0]
-    where = "one GPU" if bench.device == "cuda" else "one core, one thread, core-seconds"
+    where = "one GPU" if bench.on_gpu else "one core, one thread, core-seconds"
     notes = [
         f"{where}; medians of {first['n']} samples of {first['seconds_per_sample']:g} s, interleaved; [smallest..largest]",
         f"data {first['data']}, x3, filters 64-32; ours and the matrix product in {first['precision']}, plain in fp32",

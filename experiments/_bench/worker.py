@@ -26,6 +26,7 @@ from srcnn.datasets import ImageSet, data_root, split
 from srcnn.device import pick_device, resolve_precision
 from srcnn.evaluate import degrade
 from srcnn.patches import TrainingData, prepare
+from srcnn.throughput import endless
 from srcnn.train import EpochResult, fit
 
 from _bench.machine import child_environment, clock, images, peak, pinned
@@ -36,8 +37,6 @@ __all__ = ["FILTERS", "SCALE", "SPLIT_SEED", "Worker", "held_out", "ours_config"
 SCALE = 3
 FILTERS = (64, 32)
 SPLIT_SEED = 123
-_FOREVER = 1e12  # target pixels: more than anybody waits for
-_WARMUP = 1e6  # target pixels
 
 
 def held_out(training: ImageSet) -> tuple[ImageSet, ImageSet]:
@@ -47,14 +46,7 @@ def held_out(training: ImageSet) -> tuple[ImageSet, ImageSet]:
 
 def ours_config(kernels: str, epoch_pixels: float) -> TrainConfig:
     """The default settings, without an end."""
-    return TrainConfig(
-        kernels=kernels,
-        filters=FILTERS,
-        scale=SCALE,
-        pixels=_FOREVER,
-        epoch_pixels=epoch_pixels,
-        warmup=_WARMUP / _FOREVER,
-    )
+    return endless(kernels, FILTERS, SCALE, epoch_pixels)
 
 
 class _Ours:

@@ -11,32 +11,35 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import ray
-import torch
 
 from srcnn.cache import prepare_cached
 from srcnn.config import TrainConfig
+from srcnn.device import pick_device
 from srcnn.errors import TrainingError
 from srcnn.evaluate import Degraded, degrade
+from srcnn.gpu import memory_info, peak_reserved, release_memory, reserved, reset_peak, used_memory
 from srcnn.patches import TrainingData
 from srcnn.train import fit
 from srcnn.tuning.plan import Plan
 from srcnn.tuning.speed import drawn_configs
 from srcnn.tuning.trainable import CONTEXT
 
-__all__ = ["gpu_share", "measured_share", "peak_memory"]
+__all__ = ["context_size", "gpu_share", "measured_share", "peak_memory"]
 
 _MARGIN = 1.25  # of what was seen: other configurations, other shapes, fragments
 _MOST = 16  # trials on a GPU; beyond that they wait for each other's kernels
 
 
-def gpu_share(peak: float, total: float) -> float:
+def gpu_share(peak: float, total: float, context: float = CONTEXT) -> float:
     """The part of a GPU that a trial gets: one over a whole number, and 1 if no two fit.
 
     Args:
-        peak: bytes that its tensors take at most.
+        peak: bytes that torch's allocator reserves for it at most: its tensors, what lies free between them, a recorded
+            step's memory and cuBLAS's workspaces.
         total: bytes that the GPU has.
+        context: bytes that the process takes beside those.
     """
-    fit_in = total / (_MARGIN * peak + CONTEXT)
+    fit_in = total / (_MARGIN * peak + context)
     return 1.0 / max(1, min(_MOST, math.floor(fit_in)))
 
 
@@ -46,7 +49,8 @@ def measured_share(plan: Plan) -> float:
         return 0.0
     config = max(drawn_configs(plan.space), key=_activations)
     data = _prepared(plan, config)
-    measured = ray.get(ray.remote(num_gpus=1)(peak_memory).remote(config, *data))
+    # max_calls: the worker ends with the task, and with it what it keeps of the GPU.
+    measured = ray.get(ray.remote(num_gpus=1, max_calls=1)(peak_memory).remote(config, *data))
     return 1.0 if measured is None else gpu_share(*measured)
 
 
@@ -62,18 +66,33 @@ def _activations(config: TrainConfig) -> float:
     return config.batch_size * (config.side / unit) ** 2 * (config.channels + sum(config.filters))
 
 
-def peak_memory(config: TrainConfig, data: TrainingData, validation: Sequence[Degraded]) -> tuple[int, int] | None:
-    """Bytes that a few steps and a look at a validation image reserve on this process's GPU, and bytes that it has.
+def peak_memory(
+    config: TrainConfig, data: TrainingData, validation: Sequence[Degraded]
+) -> tuple[float, float, float] | None:
+    """Bytes that a few steps and a look at a validation image reserve on this process's GPU, bytes that it has, and bytes that
+    the process takes beside what is reserved.
 
     None: there is no GPU after all, as with those that a test invents.
     """
-    if not torch.cuda.is_available():
+    device = pick_device()
+    if device.type == "cpu":
         return None
-    device = torch.device("cuda")
-    torch.cuda.reset_peak_memory_stats(device)
+    before = used_memory()
+    reset_peak(device)
     pixels = config.batch_size * config.output_size**2
     short = config.replace(epoch_pixels=4.0 * pixels, pixels=8.0 * pixels)
     with suppress(TrainingError):  # what a rate does to a network does not matter here
         for _ in fit(short, data, validation=validation, device=device):
             pass
-    return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
+    peak = peak_reserved(device)
+    release_memory(device)
+    free, total = memory_info(device)
+    return peak, total, context_size(before, total - free - reserved(device))
+
+
+def context_size(before: float | None, after: float) -> float:
+    """Bytes of a process's context, from what is used of the GPU before the process came and what is used without its tensors.
+
+    At least `CONTEXT`, which a trial's cap is reckoned with; that alone where ``before`` is unknown.
+    """
+    return CONTEXT if before is None else max(CONTEXT, after - before)

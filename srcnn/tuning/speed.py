@@ -24,7 +24,9 @@ from srcnn.config import TrainConfig
 from srcnn.errors import ConfigError
 from srcnn.evaluate import Degraded, degrade, score
 from srcnn.files import atomic_write
+from srcnn.gpu import gpu_name
 from srcnn.model import count_macs
+from srcnn.own_process import in_own_process
 from srcnn.train import EpochResult, fit
 from srcnn.tuning.plan import Plan
 from srcnn.tuning.space import Space
@@ -77,19 +79,19 @@ def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> S
 
     Args:
         plan: the search.
-        device: where its trials will run.
+        device: where its trials will run; a GPU is timed from a process of its own.
         fresh: measure even if a result is there.
     """
-    threads = plan.settings.cpus_per_trial
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    threads, on_gpu = plan.settings.cpus_per_trial, device.type == "cuda"
+    name = (gpu_name() or "a GPU") if on_gpu else _processor()
     facts = [_LAYOUT, name, torch.__version__, threads, repr((plan.space.parameters, plan.space.constants))]
     key = hashlib.sha256(json.dumps([*facts, repr(plan.space.constraints)]).encode()).hexdigest()[:32]
     path = cache_folder() / f"speed-{key}.json"
     if not fresh:
         with suppress(OSError, ValueError, KeyError, TypeError):  # absent, or damaged
             return _read(path)
-    with _threads(threads):
-        speed = _measure(plan, device, name)
+    # A driver that used a GPU would keep a part of its memory while trials want the whole.
+    speed = (in_own_process if on_gpu else _call)(_measure, plan, device, name, threads)
     with suppress(OSError), atomic_write(path) as file:  # a full or read-only disk: the next search measures again
         file.write_text(json.dumps(asdict(speed)), encoding="utf-8")
     return speed
@@ -131,7 +133,16 @@ def drawn_configs(space: Space) -> list[TrainConfig]:
     return sorted(found, key=_step_macs)
 
 
-def _measure(plan: Plan, device: torch.device, name: str) -> Speed:
+def _call(function: Callable[..., Speed], *args: object) -> Speed:
+    return function(*args)
+
+
+def _measure(plan: Plan, device: torch.device, name: str, threads: int) -> Speed:
+    with _threads(threads):
+        return _measured(plan, device, name)
+
+
+def _measured(plan: Plan, device: torch.device, name: str) -> Speed:
     drawn = drawn_configs(plan.space)
     picked = {_step_macs(config): config for config in (drawn[0], drawn[len(drawn) // 2], drawn[-1])}.values()
     image = plan.validation.images[0][1][:_CROP, :_CROP]

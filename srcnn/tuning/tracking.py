@@ -28,6 +28,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
+from srcnn.gpu import gpu_name
 from srcnn.tuning.journal import Journal
 from srcnn.tuning.runs import EXPERIMENT, PARENT, SEARCH, TRIAL, absolute_uri, every_run
 from srcnn.tuning.sender import PATIENCE, Runs, Sender, batched
@@ -48,11 +49,9 @@ _OWN = "objective"  # the metric that every report has
 
 def environment_tags() -> dict[str, str]:
     """What a figure depends on besides its configuration: commit, versions, machine."""
-    import torch
-
     tags = {f"version.{name}": version(name) for name in ("torch", "ray", "optuna", "mlflow", "numpy")}
     tags["version.python"] = ".".join(map(str, sys.version_info[:3]))
-    tags["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
+    tags["device"] = gpu_name() or _processor()
     tags["mlflow.source.git.commit"] = _commit()
     tags["mlflow.source.name"] = Path(sys.argv[0]).name or "python"
     with suppress(Exception):  # a container may run as a user without a name

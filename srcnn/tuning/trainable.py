@@ -29,6 +29,7 @@ from srcnn.config import TrainConfig
 from srcnn.device import pick_device
 from srcnn.errors import CheckpointError, TrainingError
 from srcnn.evaluate import Degraded
+from srcnn.gpu import cap_memory, release_memory, total_memory, wait
 from srcnn.model import SRCNN, count_macs, count_parameters
 from srcnn.patches import TrainingData
 from srcnn.train import EpochResult, TrainState, fit
@@ -44,7 +45,9 @@ __all__ = [
     "ScaleData",
     "history",
     "latency_ms",
+    "memory_cap",
     "run_trial",
+    "trial_device",
 ]
 
 NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
@@ -104,16 +107,20 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
     watchdog = Watchdog(folder, place.patience)
     device = torch.device("cpu")
     try:
-        device = _device(place)
+        device = trial_device(place)
         _train(trial, data, place, folder, device, watchdog)
     finally:
         watchdog.close()
         gc.collect()
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(device)
 
 
-def _device(place: Place) -> torch.device:
+def trial_device(place: Place) -> torch.device:
+    """The device of a trial in the process that Ray started for it; its memory is capped where others share it.
+
+    Raises:
+        RuntimeError: Ray gave the trial a GPU that cannot be used.
+    """
     # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
     device = pick_device("auto" if place.gpus else "cpu")
     if place.gpus and device.type == "cpu" and Path("/dev/nvidiactl").exists():
@@ -124,10 +131,20 @@ def _device(place: Place) -> torch.device:
         # Trials that share a GPU must not take each other's memory, whatever their share was guessed from. Tune may have given
         # this one more than the others, after it ran out.
         share = float(get_runtime_context().get_assigned_resources().get("GPU", place.gpus))
-        total = torch.cuda.get_device_properties(device).total_memory
-        cap = 1.0 if share >= 1 else max(0.01, share - CONTEXT / total)
-        torch.cuda.set_per_process_memory_fraction(cap, device)
+        cap_memory(device, memory_cap(share, total_memory(device)))
     return device
+
+
+def memory_cap(share: float, total: float) -> float:
+    """The part of a GPU's memory, 0.01 to 1, that torch may allocate for a trial with a share of the GPU, 0 to 1 and above.
+
+    What CUDA itself takes for the process comes out of the share. A trial with a whole GPU, or more than one, is not capped.
+
+    Args:
+        share: of the GPU.
+        total: bytes that the GPU has.
+    """
+    return 1.0 if share >= 1 else max(0.01, share - CONTEXT / total)
 
 
 def _train(
@@ -195,14 +212,13 @@ def latency_ms(config: TrainConfig, device: torch.device) -> float:
         for _ in range(9):
             started = time.perf_counter()
             network(x, base if config.upsampling == "pixel_shuffle" else None)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            wait(device)
             times.append(1e3 * (time.perf_counter() - started))
     return statistics.median(times[2:])
 
 
 def _last_state(folder: Path) -> TrainState | None:
-    """The state to go on from; None starts the trial over, which gives the same figures again."""
+    """The state to go on from; None starts the trial over, which gives the same figures again, on a GPU but for rounding."""
     try:
         return load_state(folder / STATE_FILE)
     except CheckpointError:

@@ -12,11 +12,12 @@ import torch
 
 from srcnn.config import TrainConfig
 from srcnn.model import count_macs
+from srcnn.own_process import in_own_process
 from srcnn.tuning.estimate import _TRIAL, Estimate, estimate, expected_share, lines
 from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.settings import SearchSettings
-from srcnn.tuning.speed import Probe, Speed, measure_speed
+from srcnn.tuning.speed import Probe, Speed, _measure, measure_speed
 
 CPU = torch.device("cpu")
 
@@ -88,6 +89,15 @@ def test_every_kind_of_size_is_timed_and_kept(workplace: Path, monkeypatch: pyte
     assert len(measure_speed(ours, CPU).probes) == 3
     measure_speed(plan(scales=(2,)), CPU)  # another space
     assert len(list((workplace / "cache").glob("speed-*.json"))) == 2
+
+
+def test_a_gpu_is_timed_from_a_process_of_its_own(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same call on the CPU: a plan goes to another process, and its speed comes back."""
+    monkeypatch.setenv("SRCNN_CACHE", str(workplace / "cache"))
+    monkeypatch.setattr("srcnn.tuning.speed._SECONDS", 0.1)
+    found = in_own_process(_measure, plan(), CPU, "a device", 1)
+    assert found.device == "a device"
+    assert len(found.probes) == 3
 
 
 def test_nothing_is_lost_where_nothing_can_be_kept(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
