@@ -89,7 +89,7 @@ def results_faults(folder: Path) -> list[str]:
     return faults + [f"{SIDECAR}: {pattern}: there is no such file" for pattern in sorted(unused)]
 
 
-def _own(file: Path) -> dict[str, Mapping[str, Any]]:
+def _own(file: Path) -> dict[str, Any]:
     """The headers that a file holds itself, by section."""
     data = file.read_bytes()
     if file.suffix == ".json":
