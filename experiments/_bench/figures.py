@@ -44,7 +44,8 @@ _STEP = re.compile(r"\.?([^.\[\]#'=]+)|\['([^']*)'\]|\[(\d+)\]|\[([^\[\]]*=[^\[\
 _NUMBER = r"\d+(?:[.,]\d+)*"
 #: With a unit; an interval after it, or a list before it, belongs to it: "0.30 dB [0.15, 0.48]", "37.06, 32.93 and 30.52 dB".
 _MEASURED = re.compile(
-    rf"(?<![\w.])(?:{_NUMBER}(?:,| and| to|, and) )*{_NUMBER}(?:\*\*)? ?(?:dB|core-s|core-seconds)\b(?: \[[^\]]*\d[^\]]*\])?"
+    rf"(?<![\w.])(?:{_NUMBER}(?:,| and| to|, and) )*{_NUMBER}(?:\*\*)? ?(?:dB|core-s|core-seconds)\b"
+    r"(?:(?:\*\*)? \[[^\]]*\d[^\]]*\])?"
 )
 #: By itself: not a part of a name such as 9-1-5, x3 or Set5.
 _ALONE = re.compile(rf"(?<![\w.,-]){_NUMBER}(?![\w-])")
@@ -164,6 +165,7 @@ def faults(root: Path, text: str, declared: Mapping[str, Any]) -> list[str]:
                 place = flat.find(rendered, place + 1)
     lines = text.splitlines()
     debts = dict.fromkeys(declared.get("undeclared", ()), False)
+    bare: dict[int, list[str]] = {}
     for at, figure in _figures(flat, text, starts):
         if all(covered[at : at + len(figure)]):
             continue
@@ -171,9 +173,10 @@ def faults(root: Path, text: str, declared: Mapping[str, Any]) -> list[str]:
         owing = [debt for debt in debts if debt in lines[number]]
         debts.update(dict.fromkeys(owing, True))
         if not owing:
-            found.append(f"line {number + 1}: {figure!r} has no file: {lines[number].strip()}")
-    found += [f"undeclared: {debt!r} owes nothing any more" for debt, used in debts.items() if not used]
-    return list(dict.fromkeys(found))
+            bare.setdefault(number, []).append(figure.replace("*", ""))
+    for number, figures in sorted(bare.items()):
+        found.append(f"line {number + 1}: no file for {', '.join(dict.fromkeys(figures))}: {lines[number].strip()}")
+    return found + [f"undeclared: {debt!r} owes nothing any more" for debt, used in debts.items() if not used]
 
 
 def _literal(line: str) -> list[str]:
