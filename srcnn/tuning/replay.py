@@ -13,7 +13,8 @@ best figure *that the search saw*, lucky or not. What that is worth is judged by
 
 A repetition ends when it has cost as much as every configuration trained once (or as a hundred full trials, where the table
 is smaller), since a search that costs more than the whole grid is none; or when nothing is left to try; or, if asked, once
-what it has found is one of the best.
+what it has found is one of the best. Of many workers that limit leaves little: a hundred that stay busy, as those of a sampler do
+that repeats configurations, have spent it before the slower networks can end, and such a row says no more than that.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from srcnn.tuning.past import past_search
 from srcnn.tuning.regret import bands, processes, ratio, repeat, summarize
 from srcnn.tuning.regret_plot import plot_regret
 from srcnn.tuning.replay import METHODS, Method, Step, Trace, parse_method, replay, table_cost
-from srcnn.tuning.replay_figures import SHARES, Replayed, figures, over_tables
+from srcnn.tuning.replay_figures import SHARES, Replayed, figures, over_tables, table_data
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.space import Space
 from srcnn.tuning.space_file import load_space
@@ -375,6 +375,13 @@ def test_methods_meet_the_same_runs_in_the_same_repetition(space: Space) -> None
             replay(table, parse_method(m), w, seed).steps[-1].regret for m in ("random", "grid+none") for w in (1, 5)
         }
         assert len(ends) == 1
+
+
+def test_the_table_on_which_something_was_developed_says_so(space: Space) -> None:
+    table = make_table(space)
+    assert table_data(Replayed("t", table, TableTruth.of(table)))["developed_on"] is False
+    told = CurveTable(space, EPOCHS, table.params, table.curves, {"developed_on": "the first rung"})
+    assert table_data(Replayed("t", told, TableTruth.of(told)))["developed_on"] == "the first rung"
 
 
 def test_several_tables_have_a_summary(space: Space) -> None:
