@@ -35,6 +35,7 @@ from _bench.intervals import run_intervals
 from _bench.machine import child_environment, environment, quiet_core
 from _bench.memory import run_memory
 from _bench.overlap import run_overlap
+from _bench.provenance import header
 from _bench.quality import run_quality
 from _bench.record import Bench, Record
 from _bench.scale import run_scale
@@ -102,7 +103,9 @@ def _main(argv: list[str] | None) -> int:
     kernels, device = _kernels(options.kernels), str(pick_device(options.device))
     if options.section == "all":
         return _all(options)
-    record = Record(options.json, environment(device))
+    # Sections that repeat say how often; the seed is the default of training and of searches.
+    about = header("bench.py", sys.argv[1:] if argv is None else argv, n=1, seed=123, device=device)
+    record = Record(options.json, environment(device), about)
     bench = Bench(
         console=Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False),
         record=record,

@@ -21,6 +21,7 @@ from srcnn.tuning.record import Recording, record
 from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.space_file import load_space
 
+from _bench.provenance import header
 from _command import Parser, run
 
 _OUT = Path("experiments/results/grid-x3.csv.gz")
@@ -54,6 +55,7 @@ def _main(argv: list[str] | None) -> int:
         epochs=EPOCHS,
         seeds=tuple(range(1, options.seeds + 1)),
     )
+    about = header("record.py", sys.argv[1:] if argv is None else argv, options.seeds, list(recording.seeds))
     started = time.monotonic()
 
     def say(number: int, count: int, name: str, objective: float) -> None:
@@ -62,7 +64,7 @@ def _main(argv: list[str] | None) -> int:
             flush=True,
         )
 
-    table = record(recording, options.out, say)
+    table = record(recording, options.out, say, about)
     print(
         f"{options.out}: {len(table.params)} configurations, {options.seeds} seeds each, {table.seconds:.0f} core-seconds; "
         f"best {table.quality.max():.3f} dB over bicubic"

@@ -2,11 +2,15 @@
 
     python experiments/replay.py
     python experiments/replay.py --methods ours,stock,gp+median --workers 4 --plot regret.png
+    python experiments/replay.py --tables experiments/results/grid-x3.csv.gz my.csv.gz
     python experiments/replay.py --search NAME --scale 3
 
-A method is one of ours, stock, tpe, random+asha, random, or SAMPLER+SCHEDULER by the names of experiments/search.py.
-stock: Tune's OptunaSearch and ASHAScheduler as they come. The table is one of experiments/record.py, or with --search the
-trials of a past search in MLflow.
+A method is one of ours, stock, stock-same-rungs, tpe, random+asha, random, or SAMPLER+SCHEDULER by the names of
+experiments/search.py. stock: Tune's OptunaSearch and ASHAScheduler as they come; stock-same-rungs: with this project's rungs.
+Tables are those of experiments/record.py, or with --search the trials of a past search in MLflow.
+
+First comes regret in dB against compute: what the search would hand over, judged by runs that it did not see. Then the compute
+until that is one of the best: not worse than the best by more than the noise of the comparison.
 """
 
 from __future__ import annotations
@@ -17,8 +21,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +30,16 @@ from rich.table import Table
 
 from srcnn.errors import ConfigError
 from srcnn.files import atomic_write
-from srcnn.tuning.curves import CurveTable, read_table
+from srcnn.tuning.curves import read_table
 from srcnn.tuning.past import past_search
-from srcnn.tuning.regret import Summary, processes, ratio, repeat, summarize
+from srcnn.tuning.regret import Interval, processes, repeat
 from srcnn.tuning.regret_plot import plot_regret
-from srcnn.tuning.replay import METHODS, Method, Trace, parse_method
+from srcnn.tuning.replay import METHODS, Method, parse_method
+from srcnn.tuning.replay_figures import SHARES, Replayed, figures, over_tables, plain, table_data
 from srcnn.tuning.settings import SearchSettings
-from srcnn.tuning.tracking import environment_tags
+from srcnn.tuning.table_truth import TableTruth
 
+from _bench.provenance import header
 from _command import Parser, run
 
 _TABLE = Path("experiments/results/grid-x3.csv.gz")
@@ -44,16 +49,20 @@ _MOST_WORKERS = 1000
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--table", type=Path, default=_TABLE, help=f"recorded curves (default: {_TABLE})")
+    source.add_argument(
+        "--tables", type=Path, nargs="+", default=[_TABLE], metavar="FILE", help=f"recorded curves (default: {_TABLE})"
+    )
     source.add_argument("--search", metavar="NAME", help="a past search in MLflow instead")
     parser.add_argument("--scale", type=int, help="which scale of a past search (default: its only one)")
     uri = SearchSettings.model_fields["tracking_uri"].default
     parser.add_argument("--tracking-uri", default=uri, help=f"MLflow store (default: {uri})")
     parser.add_argument("--methods", default=",".join(METHODS), help=f"joined by commas (default: {','.join(METHODS)})")
     parser.add_argument("--workers", default="1,8,100", help="trials at a time, joined by commas (default: 1,8,100)")
-    parser.add_argument("--repetitions", type=int, default=200, help="of each method and worker count (default: 200)")
+    parser.add_argument("--repetitions", type=int, default=100, help="of each method and worker count (default: 100)")
     parser.add_argument(
-        "--tolerance", type=float, default=0.02, help="dB below the table's best that count as reached (default: 0.02)"
+        "--tolerance",
+        type=float,
+        help="dB below the best that count as the same (default: the noise of the comparison)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the first repetition (default: 0)")
     parser.add_argument("--processes", type=int, help="repetitions at a time (default: the cores there are)")
@@ -73,7 +82,7 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
     methods = list(dict.fromkeys(parse_method(part.strip()) for part in options.methods.split(",")))
     if options.repetitions < 2:
         raise ConfigError(f"--repetitions: must be at least 2, but got {options.repetitions}")
-    if not 0 <= options.tolerance < math.inf:
+    if options.tolerance is not None and not 0 <= options.tolerance < math.inf:
         raise ConfigError(f"--tolerance: must be a number of dB from 0, but got {options.tolerance}")
     if options.seed < 0:
         raise ConfigError(f"--seed: must be at least 0, but got {options.seed}")
@@ -84,9 +93,13 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
         at_once = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if at_once < 1:
         raise ConfigError(f"--processes: must be at least 1, but got {at_once}")
+    if len(set(options.tables)) < len(options.tables):
+        raise ConfigError(f"--tables: must differ, but got {' '.join(map(str, options.tables))}")
     for flag, path in (("--plot", options.plot), ("--json", options.json)):
         if path is not None and not path.parent.is_dir():
             raise ConfigError(f"{flag}: must lie in a folder that exists, but got {path}")
+    if options.plot is not None and len(options.tables) > 1:
+        raise ConfigError(f"--plot: shows one table, but --tables has {len(options.tables)}")
     if options.plot is not None and options.plot.suffix not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--plot: must end in .png, .svg or .pdf, but got {options.plot}")
     return methods, _counts(options.workers), at_once
@@ -103,129 +116,154 @@ def _interval(values: Sequence[float], digits: int) -> str:
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     methods, workers, at_once = _check(options)
+    about = header("replay.py", sys.argv[1:] if argv is None else argv, options.repetitions, options.seed)
     if options.search is not None:
-        table = past_search(options.search, options.tracking_uri, options.scale)
+        past = past_search(options.search, options.tracking_uri, options.scale)
+        tables = {f"search {options.search}": past}
     else:
-        table = read_table(options.table)
+        tables = {str(path): read_table(path) for path in options.tables}
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
-    source = table.about.get("source") or options.table
-    console.print(f"{source}: {len(table.params)} configurations, {sum(map(len, table.curves))} runs at x{table.scale}")
-    if table.about.get("partial"):
-        console.print(f"{table.about['partial']} runs ended early; from there on each keeps its last value")
     started = time.perf_counter()
-    # A picture shows what comes after the tolerance, too.
-    until = 0.0 if options.plot is not None else options.tolerance
-    traces: dict[tuple[str, int], list[Trace]] = {}
+    done = [Replayed(name, table, TableTruth.of(table, options.tolerance)) for name, table in tables.items()]
     with processes(at_once) as pool:
-        for count in workers:
-            for method in methods:
-                traces[method.name, count] = repeat(
-                    table, method, count, options.repetitions, until=until, seed=options.seed, pool=pool
-                )
-            _print(console, methods, count, traces, options.tolerance)
-    seconds = time.perf_counter() - started
-    console.print(f"{len(traces) * options.repetitions} searches in {seconds:.0f} s")
+        for one in done:
+            _introduce(console, one)
+            for count in workers:
+                for method in methods:
+                    one.traces[method.name, count] = repeat(
+                        one.table, method, count, options.repetitions, truth=one.truth, seed=options.seed, pool=pool
+                    )
+                _print(console, figures(one, methods, [count]))
+    count = sum(len(some) for one in done for some in one.traces.values())
+    console.print(f"{count} searches in {time.perf_counter() - started:.0f} s")
+    if len(done) > 1:
+        for line_workers in workers:
+            _print_over(console, over_tables(done, methods, [line_workers]))
     if options.plot is not None:
-        near = int((table.quality >= table.quality.max() - options.tolerance).sum())
-        caption = (
-            f"{options.repetitions} repetitions; bands: 95 % bootstrap interval of the mean; grey line: "
-            f"{options.tolerance:g} dB, which {near} of {len(table.params)} configurations keep"
-        )
-        plot_regret(options.plot, table, traces, options.tolerance, caption)
+        plot_regret(options.plot, done[0].table, done[0].truth, done[0].traces, _caption(done[0], options.repetitions))
         console.print(f"picture: {options.plot}")
     if options.json is not None:
-        _write(options, table, methods, workers, traces)
+        _write(options.json, about, done, methods, workers)
         console.print(f"figures: {options.json}")
     return 0
 
 
-def _print(
-    console: Console,
-    methods: Sequence[Method],
-    workers: int,
-    traces: dict[tuple[str, int], list[Trace]],
-    tolerance: float,
-) -> None:
-    rows = [
-        (method.name, summarize(method.name, workers, traces[method.name, workers], tolerance)) for method in methods
-    ]
+def _introduce(console: Console, one: Replayed) -> None:
+    told = table_data(one)
+    source = told["about"].get("source") or one.name
+    console.print(f"{source}: {told['configurations']} configurations, {told['runs']} runs at x{told['scale']}")
+    if told["about"].get("partial"):
+        console.print(f"{told['about']['partial']} runs ended early; from there on each keeps its last value")
+    if told["developed_on"]:
+        console.print(f"developed on this table, whose figures flatter it: {told['developed_on']}")
+    if math.isnan(one.truth.noise):
+        console.print(
+            "no configuration ran twice: the figures are those of the runs that the search saw, luck included"
+        )
+    else:
+        console.print(
+            f"best {told['best_db']:.3f} dB over bicubic; a run varies by {told['noise_of_a_run_db']:.3f} dB between seeds, "
+            f"a configuration's mean by {told['noise_of_a_mean_db']:.3f}"
+        )
+    console.print(
+        f"within {told['tolerance_db']:.3f} dB counts as one of the best, which {told['among_best']} configurations are; "
+        f"every one trained once costs {told['cost_core_seconds']:.0f} core-s"
+    )
+
+
+def _heading(lines: Sequence[Mapping[str, Any]], what: str) -> str:
+    workers = lines[0]["workers"]
+    return f"{workers} worker{'s' * (workers > 1)}: {what}"
+
+
+def _regret(console: Console, lines: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> None:
     shown = Table(
-        title=f"{workers} worker{'s' * (workers > 1)}, within {tolerance:g} dB of the best", title_justify="left"
+        title=_heading(lines, "regret in dB after so much compute, mean [95 % over repetitions]"), title_justify="left"
     )
     shown.add_column("method")
-    for head in ("compute, core-s [95 %]", "of stock's", "of random's", "reached", "clock, s", "trials"):
+    for head in heads:
         shown.add_column(head, justify="right")
-    for name, summary in rows:
-        ratios = [_ratio(traces, name, other, workers, tolerance) for other in ("stock", "random")]
+    for line in lines:
+        shown.add_row(line["method"], *(_interval(value, 3) for value in line["regret"]))
+    console.print(shown)
+
+
+def _others(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(other for line in lines for other in line["of"]))
+
+
+def _print(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
+    _regret(console, lines, [f"{compute:.0f} core-s" for compute in lines[0]["at"]])
+    shown = Table(title=_heading(lines, "until one of the best is found"), title_justify="left")
+    shown.add_column("method")
+    others = _others(lines)
+    heads = ("compute, core-s [95 %]", *(f"of {other}'s" for other in others), "reached", "clock, s", "trials")
+    for head in heads:
+        shown.add_column(head, justify="right")
+    for line in lines:
+        reached: Interval = line["reached"]
         shown.add_row(
-            name,
-            _interval(summary.compute, 0),
-            *(_interval(value, 2) for value in ratios),
-            f"{summary.reached:.0%}",
-            _interval(summary.clock, 0).partition(" ")[0],
-            f"{summary.trials:.0f}",
+            line["method"],
+            _interval(line["compute"], 0),
+            *(_interval(line["of"][other], 2) for other in others),
+            f"{reached[0]:.0%} [{reached[1]:.0%}, {reached[2]:.0%}]",
+            _interval(line["clock"], 0).partition(" ")[0],
+            f"{line['trials']:.0f}",
         )
     console.print(shown)
-    nearest = max(summary.nearest for _, summary in rows)
+    nearest = max(line["nearest"] for line in lines)
     if nearest:
         console.print(
             f"  up to {nearest:.0%} of the suggestions are not in the table; the nearest configuration stood for them"
         )
 
 
-def _ratio(
-    traces: dict[tuple[str, int], list[Trace]], name: str, other: str, workers: int, tolerance: float
-) -> tuple[float, float, float]:
-    if (other, workers) not in traces:
-        return math.nan, math.nan, math.nan
-    return ratio(traces[name, workers], traces[other, workers], tolerance)
+def _print_over(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
+    console.print(
+        f"over {lines[0]['tables']} tables, each counted alike; intervals are over repetitions, not over tables"
+    )
+    _regret(console, lines, [f"{share:.0%} of the grid" for share in lines[0]["shares"]])
+    shown = Table(title=_heading(lines, "compute until one of the best, geometric mean"), title_justify="left")
+    shown.add_column("method")
+    others = _others(lines)
+    for head in (*(f"of {other}'s" for other in others), "reached"):
+        shown.add_column(head, justify="right")
+    for line in lines:
+        shown.add_row(line["method"], *(_interval(line["of"][other], 2) for other in others), f"{line['reached']:.0%}")
+    console.print(shown)
+
+
+def _caption(one: Replayed, repetitions: int) -> str:
+    told = table_data(one)
+    developed = f"; developed on this table: {told['developed_on']}" if told["developed_on"] else ""
+    return (
+        f"{repetitions} repetitions; bands: Student's 95 % interval of the mean over them; judged by runs that the search did "
+        f"not see; grey line: {told['tolerance_db']:.3f} dB, within which {told['among_best']} of {told['configurations']} "
+        f"configurations count as the best{developed}"
+    )
 
 
 def _write(
-    options: argparse.Namespace,
-    table: CurveTable,
-    methods: Sequence[Method],
-    workers: Sequence[int],
-    traces: dict[tuple[str, int], list[Trace]],
+    path: Path, about: Mapping[str, Any], done: Sequence[Replayed], methods: Sequence[Method], workers: Sequence[int]
 ) -> None:
-    figures: list[dict[str, Any]] = []
-    for count in workers:
-        for method in methods:
-            summary: Summary = summarize(method.name, count, traces[method.name, count], options.tolerance)
-            figures.append(
-                {
-                    **asdict(summary),
-                    "sampler": method.sampler,
-                    "scheduler": method.scheduler,
-                    "of_stock": _ratio(traces, method.name, "stock", count, options.tolerance),
-                    "of_random": _ratio(traces, method.name, "random", count, options.tolerance),
-                }
-            )
-    about = {
-        "table": table.about,
-        "configurations": len(table.params),
-        "runs": sum(map(len, table.curves)),
-        "within_tolerance": int((table.quality >= table.quality.max() - options.tolerance).sum()),
-        "tolerance_db": options.tolerance,
-        "seed": options.seed,
-        "environment": {k: v for k, v in environment_tags().items() if k != "mlflow.user"},
-        "intervals": "median, low, high; 95 % percentile bootstrap over repetitions; null: fewer than half arrived",
+    content = {
+        "provenance": about,
+        "intervals": {
+            "regret": "dB: mean, low, high at each of the core-seconds under at; Student's t over repetitions",
+            "reached": "share of the repetitions, low, high; Wilson's interval",
+            "compute, pixels, clock, of": "median or ratio of medians, low, high; 95 % percentile bootstrap over repetitions; "
+            "null: fewer than half arrived",
+        },
+        "shares": SHARES,
+        "tables": [{**table_data(one), "figures": figures(one, methods, workers)} for one in done],
+        "over_tables": over_tables(done, methods, workers) if len(done) > 1 else [],
     }
-    text = json.dumps(_finite({**about, "figures": figures}), indent=1) + "\n"
+    text = json.dumps(plain(content), indent=1) + "\n"
     try:
-        with atomic_write(options.json) as file:
+        with atomic_write(path) as file:
             file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--json: {options.json} cannot be written ({error.strerror})") from None
-
-
-def _finite(value: Any) -> Any:
-    """The same data with null for what JSON has no word for."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        raise ConfigError(f"--json: {path} cannot be written ({error.strerror})") from None
 
 
 def main(argv: list[str] | None = None) -> int:

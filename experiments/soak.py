@@ -31,6 +31,7 @@ from srcnn.images import write_image
 from srcnn.tuning.runs import absolute_uri
 from srcnn.tuning.verify import open_books, verify
 
+from _bench.provenance import header
 from _command import Parser, run
 from _servers import MlflowServer, kin, postgresql
 
@@ -161,6 +162,8 @@ def _main(argv: list[str] | None) -> int:
     for name in ("driver_kills", "worker_kills"):
         if getattr(options, name) < 0:
             raise ConfigError(f"{name}: must not be negative, but got {getattr(options, name)}")
+    kills = options.driver_kills + options.worker_kills
+    about = header("soak.py", sys.argv[1:] if argv is None else argv, kills, options.seed)
     began = time.monotonic()
     with ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="srcnn-soak-")))
@@ -183,9 +186,9 @@ def _main(argv: list[str] | None) -> int:
             print(f"{time.monotonic() - began:6.0f} s  {dict(soak.counts)}; {len(soak.problems)} problems", flush=True)
     for problem in soak.problems:
         print(problem)
-    result: dict[str, Any] = {"store": options.store, **soak.counts, "problems": soak.problems}
+    result: dict[str, Any] = {"provenance": about, "store": options.store, **soak.counts, "problems": soak.problems}
     result["seconds"] = round(time.monotonic() - began)
-    print(json.dumps(result))
+    print(json.dumps({name: value for name, value in result.items() if name != "provenance"}))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 1 if soak.problems else 0

@@ -186,7 +186,7 @@ def run_quality(bench: Bench) -> None:
         trainer(Job("9-1-5", 1e5, 1))  # so that no run pays for what torch sets up once
         _measure(bench, result, trainer)
     result["complete"] = True
-    bench.record.put("quality", result)
+    bench.record.put("quality", result, n=bench.seeds)
     show(bench, result)
 
 
@@ -218,7 +218,7 @@ def _measure(bench: Bench, result: dict[str, Any], trainer: Callable[[Job], Outc
                 race.slice()
             return outcome
 
-        runs = Runs(make, result["runs"], lambda: bench.record.put("quality", result))
+        runs = Runs(make, result["runs"], lambda: bench.record.put("quality", result, n=bench.seeds))
         seeds = [_SEED + i for i in range(bench.seeds)]
         result["goals"] = [
             _goals(runs, kernels, *((seeds[:1], _QUICK_BUDGETS) if bench.quick else (seeds[:3], _BUDGETS)))

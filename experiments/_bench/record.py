@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,18 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 
 class Record:
-    """A JSON file that holds sections by name, and under ``environments`` where each was measured.
+    """A JSON file that holds sections by name, under ``environments`` where each was measured, and under ``provenance`` by which
+    command.
 
-    ``environment`` is that of the last command that wrote. None instead of a file: nothing is written.
+    ``environment`` is that of the last command that wrote. None instead of a file: nothing is written. ``about``: the command's
+    header (`_bench.provenance.header`); None: the file gets none.
 
     Raises:
         ConfigError: the file is there but is none of ours.
     """
 
-    def __init__(self, path: Path | None, environment: dict[str, Any]) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, environment: dict[str, Any], about: Mapping[str, Any] | None = None) -> None:
+        self._path, self._about = path, about
         self._all: dict[str, Any] = {}
         if path is not None and path.exists():
             try:
@@ -61,9 +63,11 @@ class Record:
         same = all(before.get(k) == v for k, v in self.environment.items() if k not in _MOMENT)
         return self._all.get(section) if same else None
 
-    def put(self, section: str, result: Any) -> None:
-        """Take a section's result and write the file."""
+    def put(self, section: str, result: Any, **about: Any) -> None:
+        """Take a section's result and write the file. ``about``: what its header says otherwise, such as ``n`` or ``seed``."""
         self._all[section] = result
+        if self._about is not None:
+            self._all.setdefault("provenance", {})[section] = {**self._about, **about}
         self._all.setdefault("environments", {})[section] = self.environment
         if self._path is None:
             return

@@ -48,7 +48,7 @@ def run_train(bench: Bench) -> None:
         if bench.on_gpu:
             row["packed"] = _packed(bench, kernels, rounds, seconds)
         rows.append({**row, "data": data})
-        bench.record.put("train", rows)
+        bench.record.put("train", rows, n=rounds)
         bench.say(f"{kernels}: {row['ours']:.2f} Mpixel/s, {row['ratio']:.1f} times the plain loop")
     _show(bench, rows)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -70,7 +71,10 @@ class Recording:
 
 
 def record(
-    recording: Recording, path: Path, listener: Callable[[int, int, str, float], None] | None = None
+    recording: Recording,
+    path: Path,
+    listener: Callable[[int, int, str, float], None] | None = None,
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> CurveTable:
     """Train what is missing, one run after the other on one thread, and write the table.
 
@@ -78,6 +82,7 @@ def record(
         recording: what to train.
         path: of the table; unfinished work lies beside it, in ``<path>.runs``.
         listener: called after every run with its number from 1, how many there are, its name and its last gain in dB.
+        about: what else the table's first line says of where it comes from, such as the command.
 
     Raises:
         ConfigError: unfinished work of other settings is there.
@@ -96,7 +101,7 @@ def record(
         "epochs": recording.epochs,
     }
     work = path.with_name(path.name + ".runs")
-    about, done = _open(work, asked)
+    told, done = _open(work, asked, about)
     data = ScaleData(
         prepare_cached(training, scale), tuple(degrade(image, scale, name=name) for name, image in held_out.images)
     )
@@ -118,7 +123,7 @@ def record(
         recording.epochs,
         tuple(configurations.values()),
         tuple(tuple(done[_key(params, seed)] for seed in recording.seeds) for params in configurations.values()),
-        {name: value for name, value in about.items() if name not in ("space", "epochs")},
+        {name: value for name, value in told.items() if name not in ("space", "epochs")},
     )
     write_table(path, table)
     work.unlink()
@@ -154,11 +159,11 @@ def _plain(curve: Curve) -> dict[str, Sequence[float]]:
     return {"objective": curve.objective, "seconds": curve.seconds, "pixels": curve.pixels}
 
 
-def _open(work: Path, asked: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Curve]]:
+def _open(work: Path, asked: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Curve]]:
     """Where unfinished work comes from, and its runs by key; makes the file if there is none."""
     if not work.exists():
         tags = {name: value for name, value in environment_tags().items() if not name.startswith("mlflow.user")}
-        about = {**asked, **tags, "date": datetime.now(UTC).isoformat(timespec="seconds"), "threads": 1}
+        about = {**told, **asked, **tags, "date": datetime.now(UTC).isoformat(timespec="seconds"), "threads": 1}
         _append(work, about)
         return about, {}
     try:

@@ -1,8 +1,10 @@
-"""Many repetitions of a replay, and what they say: compute until a good configuration, and regret against compute.
+"""Many repetitions of a replay, and what they say: regret against compute, and compute until one of the best is found.
 
-Medians, since a repetition may never arrive, and an infinite value has no mean. The interval around a median, or around the
-ratio of two, holds 95 of 100 bootstrap values (percentile method; Efron and Tibshirani, "An Introduction to the Bootstrap",
-1993, chapter 13).
+Regret has a mean, with Student's interval over the repetitions. Compute has a median, since a repetition may never arrive, and an
+infinite value has no mean; the interval around a median, or around the ratio of two, holds 95 of 100 bootstrap values
+(percentile method; Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13), and that around the share of
+repetitions that arrived is Wilson's (Journal of the American Statistical Association 22, 1927). All of them are over
+repetitions on one table: what another table would give they cannot say.
 """
 
 from __future__ import annotations
@@ -18,16 +20,18 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest, t
 
 from srcnn.tuning.curves import CurveTable
 from srcnn.tuning.replay import Method, Trace, replay
+from srcnn.tuning.table_truth import TableTruth
 
-__all__ = ["Summary", "bands", "processes", "ratio", "repeat", "summarize"]
+__all__ = ["Interval", "Summary", "bands", "processes", "ratio", "repeat", "summarize", "worst_regret"]
 
 _DRAWS = 2000  # of the bootstrap
 _CHUNK = 10  # repetitions a process is given at a time
 
-Interval = tuple[float, float, float]  # median, low, high
+Interval = tuple[float, float, float]  # middle, low, high
 
 
 def repeat(
@@ -36,12 +40,14 @@ def repeat(
     workers: int,
     repetitions: int,
     *,
-    until: float = 0.0,
+    truth: TableTruth | None = None,
+    until_best: bool = False,
     seed: int = 0,
     pool: Executor | None = None,
 ) -> list[Trace]:
     """Repetitions with the seeds ``seed``, ``seed + 1``, ...; the same with a pool of processes as without."""
-    one = partial(_one, table, method, workers, until)
+    truth = TableTruth.of(table) if truth is None else truth
+    one = partial(_one, table, truth, method, workers, until_best)
     seeds = range(seed, seed + repetitions)
     return [one(s) for s in seeds] if pool is None else list(pool.map(one, seeds, chunksize=_CHUNK))
 
@@ -59,39 +65,61 @@ def processes(count: int) -> Iterator[Executor | None]:
         yield pool
 
 
-def _one(table: CurveTable, method: Method, workers: int, until: float, seed: int) -> Trace:
-    return replay(table, method, workers, seed, until)
+def _one(table: CurveTable, truth: TableTruth, method: Method, workers: int, until_best: bool, seed: int) -> Trace:
+    return replay(table, method, workers, seed, truth=truth, until_best=until_best)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the repetitions of one method with one number of workers needed to come within a tolerance."""
+    """What the repetitions of one method with one number of workers found, and what they needed for it."""
 
     method: str
     workers: int
     repetitions: int
-    reached: float  #: share of the repetitions
-    compute: Interval  #: core-seconds; infinite where fewer than half arrived
+    at: tuple[float, ...]  #: core-seconds at which regret is told
+    regret: tuple[Interval, ...]  #: dB, the mean at each of them
+    reached: Interval  #: share of the repetitions that found one of the best
+    compute: Interval  #: core-seconds until then; infinite where fewer than half arrived
     pixels: Interval  #: target pixels
     clock: Interval  #: seconds from start to arrival
     trials: float  #: mean number of trials of a repetition
     nearest: float  #: share of the suggestions that another configuration stood for
 
 
-def summarize(method: str, workers: int, traces: Sequence[Trace], tolerance: float) -> Summary:
-    """Figures of some repetitions."""
-    steps = [trace.first(tolerance) for trace in traces]
+def worst_regret(truth: TableTruth, table: CurveTable) -> float:
+    """Regret in dB of a repetition in which nothing has run to its end: that of the worst configuration that lives."""
+    return truth.best - float(table.quality[np.isfinite(table.quality)].min())
+
+
+def summarize(method: str, workers: int, traces: Sequence[Trace], at: Sequence[float], worst: float) -> Summary:
+    """Figures of some repetitions.
+
+    Args:
+        method: its name.
+        workers: trials at a time.
+        traces: the repetitions, at least two.
+        at: core-seconds at which regret is told, ascending.
+        worst: regret in dB before anything alive has run to its end.
+    """
+    steps = [trace.reached() for trace in traces]
 
     def of(value: Callable[[int], float]) -> Interval:
         return _median(np.array([math.inf if step is None else value(i) for i, step in enumerate(steps)]))
 
     found = {i: step for i, step in enumerate(steps) if step is not None}
     trials = sum(trace.trials for trace in traces)
+    band = bands(traces, np.array(at), worst)
+    share = binomtest(len(found), len(traces)).proportion_ci(method="wilson")
     return Summary(
         method,
         workers,
         len(traces),
-        len(found) / len(traces),
+        tuple(at),
+        tuple(
+            (float(m), float(low), float(high))
+            for m, low, high in zip(band["mean"], band["low"], band["high"], strict=True)
+        ),
+        (len(found) / len(traces), float(share.low), float(share.high)),
         of(lambda i: found[i].compute),
         of(lambda i: found[i].pixels),
         of(lambda i: found[i].clock),
@@ -100,9 +128,9 @@ def summarize(method: str, workers: int, traces: Sequence[Trace], tolerance: flo
     )
 
 
-def compute_to(traces: Sequence[Trace], tolerance: float) -> NDArray[np.float64]:
-    """Core-seconds until each repetition came within a tolerance, infinite where it never did."""
-    return np.array([math.inf if (step := trace.first(tolerance)) is None else step.compute for trace in traces])
+def _compute(traces: Sequence[Trace]) -> NDArray[np.float64]:
+    """Core-seconds until each repetition found one of the best, infinite where it never did."""
+    return np.array([math.inf if (step := trace.reached()) is None else step.compute for trace in traces])
 
 
 def _medians(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
@@ -121,29 +149,35 @@ def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def ratio(ours: Sequence[Trace], theirs: Sequence[Trace], tolerance: float) -> Interval:
-    """Median compute of one method over that of another; NaN where neither arrived in half its repetitions."""
-    mine, other = compute_to(ours, tolerance), compute_to(theirs, tolerance)
+def ratio(ours: Sequence[Sequence[Trace]], theirs: Sequence[Sequence[Trace]]) -> Interval:
+    """Median compute of one method over that of another, the geometric mean over some tables.
+
+    Args:
+        ours: repetitions of one method on each table.
+        theirs: of the other, on the same tables in the same order.
+
+    Returns:
+        The ratio with its bootstrap interval; NaN where on some table neither arrived in half its repetitions.
+    """
+    middle, draws = 0.0, np.zeros(_DRAWS)
     with np.errstate(invalid="ignore"):
-        draws = _medians(mine, 1) / _medians(other, 2)
-        middle = float(np.median(mine) / np.median(other))
+        for number, (mine, other) in enumerate(zip(map(_compute, ours), map(_compute, theirs), strict=True)):
+            middle += float(np.log(np.median(mine)) - np.log(np.median(other)))
+            draws += np.log(_medians(mine, 2 * number + 1)) - np.log(_medians(other, 2 * number + 2))
+    middle, draws = math.exp(middle / len(ours)), np.exp(draws / len(ours))
     low, high = _percentiles(draws[~np.isnan(draws)]) if not np.isnan(draws).all() else (math.nan, math.nan)
     return middle, low, high
 
 
 def bands(traces: Sequence[Trace], at: NDArray[np.float64], worst: float) -> Mapping[str, NDArray[np.float64]]:
-    """Regret at some amounts of compute over repetitions: ``mean`` with the bootstrap interval ``low`` to ``high``.
+    """Regret at some amounts of compute: the ``mean`` over repetitions with Student's 95 % interval ``low`` to ``high``.
 
     Args:
-        traces: repetitions.
+        traces: repetitions, at least two.
         at: core-seconds, ascending.
         worst: regret in dB of a repetition of which nothing alive has run to its end yet.
     """
-    rows = np.full((len(traces), len(at)), worst)
-    for row, trace in zip(rows, traces, strict=True):
-        for step in trace.steps:
-            row[at >= step.compute] = min(step.regret, worst)  # infinite while all that ran to the end are dead
-    source = np.random.default_rng(0)
-    draws = np.array([rows[source.integers(len(rows), size=len(rows))].mean(axis=0) for _ in range(_DRAWS // 4)])
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    return {"mean": rows.mean(axis=0), "low": low, "high": high}
+    rows = np.array([[trace.regret(float(compute), worst) for compute in at] for trace in traces])
+    mean = rows.mean(axis=0)
+    half = float(t.ppf(0.975, len(rows) - 1)) * rows.std(axis=0, ddof=1) / math.sqrt(len(rows))
+    return {"mean": mean, "low": mean - half, "high": mean + half}

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from srcnn.errors import DataError
 from srcnn.files import atomic_write
 from srcnn.tuning.curves import CurveTable
-from srcnn.tuning.regret import bands
-from srcnn.tuning.replay import Trace
+from srcnn.tuning.regret import bands, worst_regret
+from srcnn.tuning.replay import Trace, table_cost
+from srcnn.tuning.table_truth import TableTruth
 
 __all__ = ["plot_regret"]
 
@@ -33,8 +34,8 @@ _POINTS = 200
 def plot_regret(
     path: Path,
     table: CurveTable,
+    truth: TableTruth,
     traces: Mapping[tuple[str, int], Sequence[Trace]],
-    tolerance: float,
     caption: str,
 ) -> None:
     """Draw mean regret with its 95 % interval.
@@ -42,8 +43,8 @@ def plot_regret(
     Args:
         path: of the picture; its suffix says the format.
         table: what was searched.
+        truth: what its configurations are worth; the noise of a comparison is marked.
         traces: repetitions by method and workers.
-        tolerance: regret in dB to mark.
         caption: what must be known to read it.
 
     Raises:
@@ -51,27 +52,24 @@ def plot_regret(
     """
     methods = list(dict.fromkeys(method for method, _ in traces))
     workers = list(dict.fromkeys(count for _, count in traces))
-    # Of a repetition that has finished nothing yet: as far below the best as the worst configuration that lives.
-    worst = float(table.quality.max() - table.quality[np.isfinite(table.quality)].min())
+    worst, tolerance = worst_regret(truth, table), truth.usual_tolerance
     figure = Figure(figsize=(4.2 * len(workers) + 0.6, 4.4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(workers), sharey=True, squeeze=False)[0]
     for panel, count in zip(panels, workers, strict=True):
-        ends = [trace.compute for (_, w), some in traces.items() if w == count for trace in some]
         starts = [t.steps[0].compute for (_, w), some in traces.items() if w == count for t in some if t.steps]
-        at = np.geomspace(max(1e-3, float(np.quantile(starts or [1.0], 0.05))), max(ends), _POINTS)
+        at = np.geomspace(max(1e-3, float(np.quantile(starts or [1.0], 0.05))), table_cost(table), _POINTS)
         for method, (color, dash) in zip(methods, _STYLES * (len(methods) // len(_STYLES) + 1), strict=False):
             band = bands(traces[method, count], at, worst)
             panel.plot(at, band["mean"], color=color, linestyle=dash, linewidth=1.8, label=method)
             panel.fill_between(at, band["low"], band["high"], color=color, alpha=0.18, linewidth=0)
         panel.axhline(tolerance, color="0.5", linewidth=0.8)
         panel.set_xscale("log")
-        panel.set_yscale("symlog", linthresh=max(tolerance, 1e-3), linscale=0.4)
-        panel.set_ylim(bottom=0)
+        panel.set_yscale("symlog", linthresh=max(tolerance, 1e-2), linscale=0.8)
         panel.set_title(f"{count} worker{'s' * (count > 1)}")
         panel.set_xlabel("compute (core-seconds of all workers)")
         panel.grid(alpha=0.25, which="both", linewidth=0.5)
-    panels[0].set_ylabel("regret (dB below the table's best)")
+    panels[0].set_ylabel("regret (dB below the best; mean and 95 % interval)")
     panels[-1].legend(loc="upper right", fontsize=9)
     figure.supxlabel(caption, fontsize=8, color="0.3")
     try:

@@ -2,18 +2,26 @@
 
 A replay asks the real searcher for configurations and shows the real scheduler every report, in the order and with the
 words of Tune's own loop; only the training is read from a table. A worker is busy for as long as the recorded epochs took,
-and asks again when its trial ends; the time to ask is not counted. A trial is given one of its configuration's recorded
-runs at random, so a repetition meets the same noise as a search would.
+and asks again when its trial ends; the time to ask is not counted. A repetition draws one recorded run of every configuration,
+and that is what its trials of it see: the noise that a search meets, whose trials all start from one seed, and the same for
+all methods in the same repetition.
 
-A repetition ends when some trial has run to its end whose configuration, by the mean of all its recorded runs, is within
-``until`` dB of the best one of the table; or when it has cost three times as much as the whole table (or as a hundred full
-trials, where the table is smaller); or when nothing is left to try.
+What a search has found at a moment is what it would hand over then: of the trials that ran to their end, the one with the
+best figure *that the search saw*, lucky or not. What that is worth is judged by runs that it did not see
+(`srcnn.tuning.table_truth`), so regret may rise again where luck misleads. This is how tabular benchmarks report an incumbent
+(Dong and Yang, "NAS-Bench-201", ICLR 2020: chosen by validation, judged by test).
+
+A repetition ends when it has cost as much as every configuration trained once (or as a hundred full trials, where the table
+is smaller), since a search that costs more than the whole grid is none; or when nothing is left to try; or, if asked, once
+what it has found is one of the best. Of many workers that limit leaves little: a hundred that stay busy, as those of a sampler do
+that repeats configurations, have spent it before the slower networks can end, and such a row says no more than that.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,30 +39,36 @@ from srcnn.tuning.curves import Curve, CurveTable
 from srcnn.tuning.nearest import Nearest
 from srcnn.tuning.objective import METRIC
 from srcnn.tuning.parameter import Value
-from srcnn.tuning.scheduler import SCHEDULERS, PerScale
+from srcnn.tuning.scheduler import GRACE, REDUCTION, SCHEDULERS, PerScale
 from srcnn.tuning.searcher import SAMPLERS, StudySearcher
+from srcnn.tuning.table_truth import TableTruth
 
-__all__ = ["METHODS", "Method", "Step", "Trace", "parse_method", "replay"]
+__all__ = ["METHODS", "Method", "Step", "Trace", "parse_method", "replay", "table_cost"]
 
 _TRIALS = 100  # full trials that count as the cost of a table, however small it is
-_TIMES = 3  # such costs that a repetition may have: many workers are busy while the slowest network trains
 
 
 @dataclass(frozen=True)
 class Method:
-    """What suggests configurations and what stops trials. The sampler ``stock`` is Tune's own pair, as it comes."""
+    """What suggests configurations and what stops trials.
+
+    The sampler ``stock`` is Tune's OptunaSearch, with Tune's ASHAScheduler: as it comes, whose rungs lie at 1 and 4 of 9
+    epochs, or with the scheduler ``asha-same-rungs``, at this project's 2 and 6.
+    """
 
     name: str
     sampler: str
     scheduler: str
 
 
-#: By name: this project's defaults, Tune's own OptunaSearch and ASHAScheduler, and the plain ways to compare with.
+#: By name: this project's defaults; Tune's own OptunaSearch and ASHAScheduler as they come, and with this project's rungs,
+#: which tells the sampler's part from the rungs'; and the plain ways to compare with.
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
         Method("ours", "curves", "asha"),
         Method("stock", "stock", "asha"),
+        Method("stock-same-rungs", "stock", "asha-same-rungs"),
         Method("tpe", "tpe", "none"),
         Method("random+asha", "random", "asha"),
         Method("random", "random", "none"),
@@ -81,27 +95,39 @@ def parse_method(text: str) -> Method:
 
 @dataclass(frozen=True)
 class Step:
-    """A moment at which the best configuration that ran to its end became a better one."""
+    """A moment at which a trial ended with the best figure that the search had seen."""
 
     compute: float  #: core-seconds of all workers so far
     pixels: float  #: target pixels so far
     clock: float  #: seconds since the start
-    regret: float  #: dB by which the best so far is below the best of the table
+    regret: (
+        float  #: dB by which its configuration is worth less than the best of the table, by runs the search did not see
+    )
+    among_best: bool  #: whether its configuration counts as one of the best
 
 
 @dataclass
 class Trace:
     """One repetition."""
 
-    steps: list[Step] = field(default_factory=list)  #: regret falls from one to the next
+    steps: list[Step] = field(default_factory=list)  #: the figure that the search saw rises from one to the next
     compute: float = 0.0  #: core-seconds in all
     trials: int = 0
     finished: int = 0  #: trials that ran to their end
     nearest: int = 0  #: suggestions that the table does not hold, and that its nearest configuration stood for
 
-    def first(self, tolerance: float) -> Step | None:
-        """The moment at which a configuration within ``tolerance`` dB of the best was reached; None: never."""
-        return next((step for step in self.steps if step.regret <= tolerance), None)
+    def reached(self) -> Step | None:
+        """The first moment at which what the search would hand over is one of the best; None: never."""
+        return next((step for step in self.steps if step.among_best), None)
+
+    def regret(self, compute: float, worst: float) -> float:
+        """Regret in dB after some core-seconds; ``worst`` before anything alive has run to its end."""
+        value = worst
+        for step in self.steps:
+            if step.compute > compute:
+                break
+            value = min(step.regret, worst)
+        return value
 
 
 class _Scheduler(Protocol):
@@ -119,6 +145,7 @@ class _Trial:
     trial_id: str
     config: dict[str, Any]
     row: int
+    run: int  #: which of the recorded ones of its configuration
     curve: Curve
     started: float  #: of the epoch in progress, on the clock
     epoch: int = 0  #: reported so far
@@ -126,7 +153,24 @@ class _Trial:
     status: str = "RUNNING"
 
 
-def replay(table: CurveTable, method: Method, workers: int, seed: int, until: float = 0.0) -> Trace:
+def table_cost(table: CurveTable) -> float:
+    """Core-seconds that every configuration trained once costs: what a repetition may cost at most.
+
+    A hundred full trials where the table is smaller: a few recorded ones stand for many suggestions then.
+    """
+    full = [float(np.mean([sum(curve.seconds) for curve in curves])) for curves in table.curves]
+    return max(len(full), _TRIALS) * float(np.mean(full))
+
+
+def replay(
+    table: CurveTable,
+    method: Method,
+    workers: int,
+    seed: int,
+    *,
+    truth: TableTruth | None = None,
+    until_best: bool = False,
+) -> Trace:
     """One search over a table.
 
     Args:
@@ -134,11 +178,13 @@ def replay(table: CurveTable, method: Method, workers: int, seed: int, until: fl
         method: what suggests and stops.
         workers: trials at a time.
         seed: of the sampler and of the choice among recorded runs.
-        until: regret in dB at which to stop.
+        truth: what the configurations are worth; None: worked out here.
+        until_best: whether to end as soon as what was found is one of the best.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     searcher, scheduler, params_of = _make(table, method, seed)
-    return _Replay(table, searcher, scheduler, params_of, seed).run(workers, until)
+    truth = TableTruth.of(table) if truth is None else truth
+    return _Replay(table, truth, searcher, scheduler, params_of, seed).run(workers, until_best)
 
 
 def _make(
@@ -146,7 +192,9 @@ def _make(
 ) -> tuple[Searcher, _Scheduler, Callable[[dict[str, Any]], Mapping[str, Value]]]:
     if method.sampler == "stock":
         space = {name: _quick(parameter.distribution) for name, parameter in table.space.parameters.items()}
-        scheduler = ASHAScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=table.epochs)
+        same = {"grace_period": min(GRACE, table.epochs), "reduction_factor": REDUCTION}
+        rungs = same if method.scheduler == "asha-same-rungs" else {}
+        scheduler = ASHAScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=table.epochs, **rungs)
         return OptunaSearch(space, metric=METRIC, mode="max", seed=seed), scheduler, lambda config: config
     own = StudySearcher(table.space, seed, {}, sampler=method.sampler)
     return own, PerScale(method.scheduler, table.space.scales, table.epochs), lambda config: config["params"]
@@ -171,25 +219,26 @@ class _Replay:
     def __init__(
         self,
         table: CurveTable,
+        truth: TableTruth,
         searcher: Searcher,
         scheduler: _Scheduler,
         params_of: Callable[[dict[str, Any]], Mapping[str, Value]],
         seed: int,
     ) -> None:
         self._table, self._searcher, self._scheduler, self._params_of = table, searcher, scheduler, params_of
-        self._source = random.Random(seed)
+        source = random.Random(seed)
+        self._runs = [source.randrange(len(curves)) for curves in table.curves]
         self._nearest = Nearest.of(table)
-        self._regret = table.quality.max() - table.quality
+        self._truth = truth
+        self._seen = -math.inf  # the best figure of a trial that ran to its end, as the search saw it
         self._ends: list[tuple[float, int, _Trial]] = []  # of the epochs in progress, the earliest first
         self._order = itertools.count()  # of two that end together, the one that was started first comes first
         self._done = 0.0  # core-seconds of epochs that ended
         self._pixels = 0.0
         self._trace = Trace()
 
-    def run(self, workers: int, until: float) -> Trace:
-        clock, trace = 0.0, self._trace
-        full = [float(np.mean([sum(curve.seconds) for curve in curves])) for curves in self._table.curves]
-        most = _TIMES * max(len(full), _TRIALS) * float(np.mean(full))
+    def run(self, workers: int, until_best: bool) -> Trace:
+        clock, trace, most = 0.0, self._trace, table_cost(self._table)
         free, more = workers, True
         while True:
             while free and more:
@@ -203,7 +252,7 @@ class _Replay:
             if ended:
                 free += 1
                 self._note(trial, clock)
-            if (trace.steps and trace.steps[-1].regret <= until) or trace.compute > most:
+            if (until_best and trace.steps and trace.steps[-1].among_best) or trace.compute > most:
                 return trace
 
     def get_live_trials(self) -> list[_Trial]:
@@ -219,7 +268,8 @@ class _Replay:
         row, exact = self._nearest.row(self._params_of(config))
         self._trace.trials += 1
         self._trace.nearest += not exact
-        trial = _Trial(name, config, row, self._source.choice(self._table.curves[row]), clock)
+        run = self._runs[row]
+        trial = _Trial(name, config, row, run, self._table.curves[row][run], clock)
         self._scheduler.on_trial_add(self, trial)
         self._run_epoch(trial, clock)
         return True
@@ -259,10 +309,13 @@ class _Replay:
         return True
 
     def _note(self, trial: _Trial, clock: float) -> None:
-        """A trial that ended: whether its configuration is the best yet of those that ran to their end."""
+        """A trial that ended: whether its figure is the best yet of those that ran to their end."""
         if trial.epoch < self._table.epochs or trial.curve.failed:
             return
         self._trace.finished += 1
-        regret, steps = float(self._regret[trial.row]), self._trace.steps
-        if not steps or regret < steps[-1].regret:
-            steps.append(Step(self._trace.compute, self._pixels, clock, regret))
+        seen = max(trial.curve.objective)
+        if seen > self._seen:
+            self._seen = seen
+            regret = self._truth.regret[trial.row][trial.run]
+            among = bool(self._truth.among_best[trial.row])
+            self._trace.steps.append(Step(self._trace.compute, self._pixels, clock, regret, among))

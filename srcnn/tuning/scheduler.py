@@ -17,7 +17,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule
 from srcnn.tuning.deadline import note_full_trial, time_is_up
 from srcnn.tuning.objective import FAILED, METRIC
 
-__all__ = ["EPOCHS", "REDUCTION", "SCHEDULERS", "PerScale"]
+__all__ = ["EPOCHS", "GRACE", "REDUCTION", "SCHEDULERS", "PerScale"]
 
 EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs lie at 2 and 6
 REDUCTION = 3  #: one in so many trials goes on at each rung

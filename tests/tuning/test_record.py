@@ -102,17 +102,35 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
     recorded = ["--space", "grid.yaml", "--train", "train", "--validation", "2", "--budget", "8k", "--seeds", "1"]
     assert record.main([*recorded, "--out", "t.csv.gz"]) == 0
     assert "4 configurations, 1 seeds each" in capsys.readouterr().out
-    flags = ["--table", "t.csv.gz", "--workers", "1,3", "--repetitions", "4", "--processes", "1"]
+    flags = ["--tables", "t.csv.gz", "--workers", "1,3", "--repetitions", "4", "--processes", "1"]
     assert command.main([*flags, "--methods", "ours,stock,random", "--plot", "p.png", "--json", "f.json"]) == 0
     printed = capsys.readouterr().out
     assert "3 workers" in printed
     assert "of stock's" in printed
-    figures = json.loads(Path("f.json").read_text(encoding="utf-8"))
-    assert [(f["method"], f["workers"]) for f in figures["figures"]] == [
+    assert printed.index("regret in dB after") < printed.index("until one of the best is found")
+    assert "no configuration ran twice" in printed
+    found = json.loads(Path("f.json").read_text(encoding="utf-8"))
+    assert found["provenance"]["command"].startswith("python experiments/replay.py --tables t.csv.gz")
+    assert (found["provenance"]["n"], found["provenance"]["seed"]) == (4, 0)
+    (table,) = found["tables"]
+    assert table["developed_on"] is False
+    figures = table["figures"]
+    assert [(f["method"], f["workers"]) for f in figures] == [
         (m, w) for w in (1, 3) for m in ("ours", "stock", "random")
     ]
-    assert all(f["of_random"][0] == 1.0 for f in figures["figures"] if f["method"] == "random" and f["reached"] == 1)
+    assert all(f["of"]["random"][0] == 1.0 for f in figures if f["method"] == "random" and f["reached"][0] == 1)
     assert Path("p.png").stat().st_size > 1000
+    assert table["about"]["seed"] == [1]
+    assert record.main([*recorded, "--out", "u.csv.gz"]) == 0
+    capsys.readouterr()
+    several = ["--tables", "t.csv.gz", "u.csv.gz", "--workers", "2", "--repetitions", "3", "--processes", "1"]
+    assert command.main([*several, "--methods", "ours,random", "--json", "f.json"]) == 0
+    assert "over 2 tables" in capsys.readouterr().out
+    found = json.loads(Path("f.json").read_text(encoding="utf-8"))
+    assert [t["table"] for t in found["tables"]] == ["t.csv.gz", "u.csv.gz"]
+    assert [line["tables"] for line in found["over_tables"]] == [2, 2]
+    assert command.main([*several, "--plot", "p.png"]) == 2
+    assert "--plot: shows one table, but --tables has 2" in capsys.readouterr().err
     assert record.main([*recorded, "--out", "t.csv.gz"]) == 2
     assert "--out: must be a new file, but t.csv.gz is there" in capsys.readouterr().err
 
@@ -131,7 +149,8 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
         (["--processes", "0"], "--processes: must be at least 1, but got 0"),
         (["--seed", "-1"], "--seed: must be at least 0, but got -1"),
         (["--scale", "3"], "--scale: belongs to --search, but got 3 without it"),
-        (["--table", "none.csv"], "none.csv: cannot be read"),
+        (["--tables", "none.csv"], "none.csv: cannot be read"),
+        (["--tables", "a.csv", "a.csv"], "--tables: must differ, but got a.csv a.csv"),
         (["--plot", "p.txt"], "--plot: must end in .png, .svg or .pdf, but got p.txt"),
         (["--plot", "none/p.png"], "--plot: must lie in a folder that exists, but got none/p.png"),
         (["--json", "none/f.json"], "--json: must lie in a folder that exists, but got none/f.json"),
