@@ -35,6 +35,7 @@ class SearchResult:
     tracking_uri: str
     choices: tuple[Choice, ...] = ()  #: after a confirmation, one for each scale
     champions: tuple[str, ...] = ()  #: what became of the titles in the model registry, a sentence each
+    notes: tuple[str, ...] = ()  #: what the time budget left of the confirmation, where it is not the one asked for
 
     def of_scale(self, scale: int) -> list[Row]:
         """The finished trials of a scale, best on validation first."""
@@ -137,7 +138,7 @@ def summary_markdown(result: SearchResult) -> str:
     lines += ["", f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s."]
     for choice in result.choices:
         lines += ["", *verdicts(choice, result.sets)]
-    return "\n".join([*lines, *(f"\n{sentence}." for sentence in result.champions)])
+    return "\n".join([*lines, *(f"\n{sentence}." for sentence in (*result.notes, *result.champions))])
 
 
 def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:

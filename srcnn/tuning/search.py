@@ -6,6 +6,7 @@ confirmed and the winners fixed, and only then are the test sets opened, to meas
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,25 +20,28 @@ from srcnn.evaluate import degrade, evaluate
 from srcnn.tuning.callback import Event, listening
 from srcnn.tuning.champion import promote
 from srcnn.tuning.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
-from srcnn.tuning.confirm import Choice, choose, confirmation, confirmation_folders, confirmations, with_test
+from srcnn.tuning.confirm import Choice, choose, confirmation, confirmation_folders, with_test
 from srcnn.tuning.deadline import Deadline, time_budget
+from srcnn.tuning.estimate import speed_here
 from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.packing import measured_share
 from srcnn.tuning.pareto import draw_front, front, front_csv
 from srcnn.tuning.plan import Plan, plan_search
+from srcnn.tuning.reserve import deadline_of, smaller, time_file
 from srcnn.tuning.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.row import Row
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import save_settings
-from srcnn.tuning.snapshot import journal_length
+from srcnn.tuning.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.stage import Stage, run_stage, slots
 from srcnn.tuning.tracking import Tracker, environment_tags, open_tracker
 from srcnn.tuning.trainable import ScaleData
 
+_log = logging.getLogger(__name__)
+
 __all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
 
-_MEASURING = 20.0  # seconds of a time budget for the test images and the registry
 FAILURES = 10  #: so many failures in a row with one cause end a search
 
 
@@ -58,6 +62,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         raise SearchError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
     be_quiet()
     save_settings(settings)
+    # Before Ray comes up and shares the processor; where a caller has shown an estimate, it is read from the cache.
+    speed = speed_here(plan) if settings.time_budget is not None else None
     tracker = open_tracker(settings.tracking_uri, settings.folder)
     tags = {
         **environment_tags(),
@@ -78,7 +84,14 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
                 plan = replace(plan, settings=settings.replace(gpus_per_trial=measured_share(plan)))
                 settings = plan.settings
                 save_settings(settings)
-            found = _run_stages(plan, data, tracker, tags, resume, time.perf_counter() - started)
+            deadline = deadline_of(
+                plan,
+                None if speed is None else speed[0],
+                slots(settings),
+                spent=time.perf_counter() - started,
+                file=time_file(plan),
+            )
+            found = _run_stages(plan, data, tracker, tags, resume, deadline)
             if not found.interrupted:
                 found = _measure(plan, tracker, found)
         result = SearchResult(
@@ -91,6 +104,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             tracker.uri,
             tuple(found.choices),
             tuple(found.champions),
+            tuple(found.notes),
         )
         _record(tracker, plan, result)
         status = "KILLED" if found.interrupted else "FINISHED"
@@ -126,6 +140,7 @@ class _Found:
     interrupted: bool
     choices: Sequence[Choice] = ()
     champions: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 class _SameFailure:
@@ -155,13 +170,9 @@ def _run_stages(
     tracker: Tracker,
     tags: dict[str, str],
     resume: bool,
-    spent: float,
+    deadline: Deadline | None,
 ) -> _Found:
     settings, failures = plan.settings, _SameFailure()
-    deadline = None
-    if settings.time_budget is not None:
-        left = max(settings.time_budget / 2, settings.time_budget - spent - _MEASURING)
-        deadline = Deadline(left, confirmations(plan) if settings.confirm else {}, slots(settings))
     searcher = StudySearcher(
         plan.space,
         settings.seed,
@@ -186,14 +197,28 @@ def _run_stages(
             rows = run_stage(settings, search, data, tracker, tags, resume=resume)
         if failures.over:
             raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
-        seeds = settings.confirm_seeds if deadline is None else deadline.seeds(settings.confirm_seeds)
-        again = confirmation(plan, rows, seeds) if settings.confirm and not interrupt.came else None
+        again, note = None, ""
+        if settings.confirm and not interrupt.came:
+            again, note = _confirmation(plan, rows, deadline, resume)
+        if note:
+            _log.warning(note)
         if again is not None:
-            confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
+            with time_budget(deadline, ends=False):
+                confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
             if not interrupt.came:
                 choices = choose(plan, confirmed)
         interrupted = interrupt.came
-    return _Found(rows, interrupted, choices)
+    return _Found(rows, interrupted, choices, notes=[note] if note else [])
+
+
+def _confirmation(plan: Plan, rows: Sequence[Row], deadline: Deadline | None, resume: bool) -> tuple[Stage | None, str]:
+    """The confirmation that there is time for, None if there is none, and what was made of the one asked for."""
+    asked = confirmation(plan, rows)
+    if asked is None or deadline is None or (resume and newest_snapshot(asked.folder) is not None):
+        return asked, ""  # one that was begun is brought to its end: it was made as large as there was time for
+    size = deadline.last_size()
+    fits = None if size is None else confirmation(smaller(plan, size.best, size.seeds), rows)
+    return fits, deadline.line(size)
 
 
 def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
