@@ -21,18 +21,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from srcnn.config import parse_pixels
-from srcnn.device import pick_device
 from srcnn.errors import ConfigError, SRCNNError
-from srcnn.gpu import gpu_count
 from srcnn.leaks import footnote, marked
 from srcnn.leaks import lines as leak_lines
 from srcnn.tuning.confirm import Confirmed
-from srcnn.tuning.estimate import Estimate, estimate, lines
+from srcnn.tuning.deadline import spent_before
+from srcnn.tuning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.objective import OBJECTIVES
 from srcnn.tuning.paper import printed
 from srcnn.tuning.pareto import front
 from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.remote import run_anywhere
+from srcnn.tuning.reserve import deadline_of, time_file
 from srcnn.tuning.result import SearchResult, verdicts
 from srcnn.tuning.row import Row
 from srcnn.tuning.settings import (
@@ -42,7 +42,6 @@ from srcnn.tuning.settings import (
     parse_duration,
     saved_searches,
 )
-from srcnn.tuning.speed import measure_speed
 from srcnn.tuning.tracking import ui_command
 
 from _command import Parser, add_fields, given_fields, run
@@ -266,36 +265,35 @@ def _show_end(console: Console, result: SearchResult) -> None:
     for scale in result.scales:
         for row in [best[scale]] if scale in best else result.of_scale(scale)[:1]:
             console.print(f"best x{scale}: {row.checkpoint}", markup=False, highlight=False, soft_wrap=True)
-    for sentence in result.champions:
+    for sentence in (*result.notes, *result.champions):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     if result.interrupted:
         console.print(f"interrupted; to go on: {_resume(s)}", soft_wrap=True)
     console.print(f"compare the runs: {ui_command(result.tracking_uri)}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _predict(plan: Plan, *, fresh: bool = False) -> Estimate | None:
-    """What the search will take on this machine; None if it runs elsewhere."""
-    s = plan.settings
-    if s.address is not None:
+def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
+    """What the search will take on this machine, and what its time budget leaves of the confirmation; None: it runs elsewhere."""
+    here = speed_here(plan, fresh=fresh)
+    if here is None:
         return None
-    device = pick_device("cpu" if s.gpus_per_trial == 0 else "auto")
-    slots = (os.cpu_count() or 1) // s.cpus_per_trial
-    if device.type == "cuda":
-        slots = min(slots, int(gpu_count() / s.gpu_share))
-    slots = max(1, min(slots, s.max_concurrent or slots))
-    return estimate(plan, measure_speed(plan, device, fresh=fresh), slots)
+    deadline = deadline_of(plan, *here)
+    return estimate(plan, *here), "" if deadline is None else deadline.line(deadline.planned)
 
 
 def _dry_run(console: Console, plan: Plan) -> int:
-    predicted = _predict(plan, fresh=True)
-    if predicted is None:
+    found = _predict(plan, fresh=True)
+    if found is None:
         raise ConfigError("dry_run: times this machine and cannot speak for the cluster of --address")
+    predicted, line = found
     table = Table(title="expected", title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in lines(predicted):
         table.add_row(name, escape(value))
     console.print(table)
+    if line:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print("dry run: nothing was started or written", highlight=False)
     return 0
 
@@ -308,7 +306,12 @@ def _main(argv: list[str] | None) -> int:
     _show_plan(console, plan)
     if options.dry_run:
         return _dry_run(console, plan)
-    predicted = None if resume else _predict(plan)
+    predicted, line = (None if resume else _predict(plan)) or (None, "")
+    if resume and settings.time_budget is not None:
+        spent = spent_before(time_file(plan))
+        line = f"time_budget: {spent:.0f} s of the {settings.time_budget:.0f} s are spent"
+    if line:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if predicted is not None:
         console.print(f"expected: {dict(lines(predicted))['time']}", highlight=False, soft_wrap=True)
     monitor = Monitor(console, settings.trials)

@@ -18,6 +18,7 @@ from ray.tune.experiment import Trial
 from srcnn.config import TrainConfig
 from srcnn.errors import SearchError
 from srcnn.tuning.cluster import end_in_good_order
+from srcnn.tuning.deadline import keep_time
 from srcnn.tuning.faults import Fault, fault_of, more_room
 from srcnn.tuning.objective import FAILED, METRIC
 from srcnn.tuning.snapshot import keep_snapshot
@@ -130,6 +131,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """A state that Tune has written in this step knows of everything that was told to the tracker so far."""
+        keep_time()  # Tune comes by here several times a second, reports or not
         self._keep(trials)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:

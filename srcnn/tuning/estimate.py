@@ -10,6 +10,7 @@ took 1.4 to 1.5 times as long as expected.
 from __future__ import annotations
 
 import math
+import os
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,20 +19,34 @@ from statistics import fmean
 
 from srcnn.config import TrainConfig
 from srcnn.datasets import ImageSet
+from srcnn.device import pick_device
 from srcnn.errors import ConfigError
+from srcnn.gpu import gpu_count
 from srcnn.model import count_parameters
 from srcnn.tuning.plan import Plan
 from srcnn.tuning.scheduler import EPOCHS
-from srcnn.tuning.speed import Speed, drawn_configs
+from srcnn.tuning.speed import Speed, drawn_configs, measure_speed
 
-__all__ = ["Estimate", "Phase", "estimate", "expected_share", "lines"]
+__all__ = [
+    "AGAIN",
+    "TEST",
+    "TRIAL",
+    "Estimate",
+    "Phase",
+    "estimate",
+    "expected_share",
+    "image_pixels",
+    "lines",
+    "speed_here",
+    "trial_seconds",
+]
 
 
 # Seconds, measured with Ray 2.60 and MLflow 3.17 on a local SQLite store.
 _START = 13.0  # until the first step: Ray, the store, workers that import torch
-_TRIAL = 0.7  # of a slot for each trial beside its steps and looks: reports, checkpoints, MLflow, the next one's turn
-_AGAIN = 8.0  # until the first confirmation runs: another set of workers starts
-_TEST = 6.0  # until workers measure networks: another set of them starts
+TRIAL = 0.7  # of a slot for each trial beside its steps and looks: reports, checkpoints, MLflow, the next one's turn
+AGAIN = 8.0  # until the first confirmation runs: another set of workers starts
+TEST = 6.0  # until workers measure networks: another set of them starts
 
 # Bytes, measured.
 _DRIVER, _RAY, _WORKER = 0.65e9, 0.15e9, 0.55e9  # without data; pages that processes share count once
@@ -121,13 +136,13 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
     """
     settings, drawn = plan.settings, drawn_configs(plan.space)
     share = expected_share(plan) if kept is None else kept
-    full = sorted(_trial_seconds(plan, speed, config) for config in drawn)
+    full = sorted(trial_seconds(plan, speed, config) for config in drawn)
     dearest = fmean(full[-max(1, len(full) // 10) :])
     typical = fmean(full) + _lean(plan) * (dearest - fmean(full))
     trials = _trials(plan)
     rows = plan.first[: min(plan.baselines, trials)]
     # What a row leaves open is drawn, as the sampler would.
-    references = [_trial_seconds(plan, speed, plan.space.to_config(plan.space.draw(random.Random(0), r))) for r in rows]
+    references = [trial_seconds(plan, speed, plan.space.to_config(plan.space.draw(random.Random(0), r))) for r in rows]
     size = fmean(map(_trial_bytes, drawn))
     search = _phase([*references, *[share * typical] * (trials - len(rows))], typical, speed, slots, size)
     again: list[float] = []
@@ -138,18 +153,37 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
         each = (trials - len(rows)) / scales
         finished = max(0 if rows else min(1, each), each * (share if share == 1 else max(0.0, share - 0.23)))
         leaders = [typical] * round(scales * min(settings.best, finished))
-        again = [ratio * seconds for seconds in [*leaders, *references] * settings.confirm_seeds]
-    looks = fmean(speed.look(config) + speed.ssim for config in drawn) * _pixels(plan.test)
+        choose = [*leaders, *references] * settings.choice_seeds
+        winners = [typical] * min(scales, len(leaders))
+        again = [ratio * seconds for seconds in [*choose, *([*winners, *references] * settings.confirm_seeds)]]
+    looks = fmean(speed.look(config) + speed.ssim for config in drawn) * image_pixels(plan.test)
     return Estimate(
         search=search,
-        confirmation=_phase(again, max(again, default=0.0), speed, slots, size, start=_AGAIN),
-        tests=_TEST + (len(again) or trials) * looks / slots,
+        confirmation=_phase(again, max(again, default=0.0), speed, slots, size, start=2 * AGAIN),
+        tests=TEST + (len(again) or trials) * looks / slots,
         speed=speed,
         slots=slots,
         units=settings.gpu_share if speed.gpu else settings.cpus_per_trial,
         memory=_memory(plan, drawn, slots),
         limit=settings.time_budget,
     )
+
+
+def speed_here(plan: Plan, *, fresh: bool = False) -> tuple[Speed, int] | None:
+    """The speed of this machine and its trials at a time; None if the search runs elsewhere.
+
+    Args:
+        plan: the search.
+        fresh: measure even if the speed is known.
+    """
+    s = plan.settings
+    if s.address is not None:
+        return None
+    device = pick_device("cpu" if s.gpus_per_trial == 0 else "auto")
+    slots = (os.cpu_count() or 1) // s.cpus_per_trial
+    if device.type == "cuda":
+        slots = min(slots, int(gpu_count() / s.gpu_share))
+    return measure_speed(plan, device, fresh=fresh), max(1, min(slots, s.max_concurrent or slots))
 
 
 def _trials(plan: Plan) -> int:
@@ -160,14 +194,15 @@ def _trials(plan: Plan) -> int:
     return plan.settings.trials
 
 
-def _pixels(sets: Sequence[ImageSet]) -> int:
+def image_pixels(sets: Sequence[ImageSet]) -> int:
+    """Pixels of all images of some sets."""
     return sum(image.shape[0] * image.shape[1] for images in sets for _, image in images.images)
 
 
-def _trial_seconds(plan: Plan, speed: Speed, config: TrainConfig) -> float:
+def trial_seconds(plan: Plan, speed: Speed, config: TrainConfig) -> float:
     """Of a full trial: its steps and a look at the validation images after every epoch."""
     steps = math.ceil(plan.settings.budget / (config.batch_size * config.output_size**2))
-    return steps * speed.step(config) + EPOCHS * speed.look(config) * _pixels([plan.validation])
+    return steps * speed.step(config) + EPOCHS * speed.look(config) * image_pixels([plan.validation])
 
 
 def _trial_bytes(config: TrainConfig) -> float:
@@ -179,7 +214,7 @@ def _phase(busy: Sequence[float], last: float, speed: Speed, slots: int, size: f
     """Trials of the given seconds on some slots; ``last``: of one that may run alone at the end."""
     if not busy:
         return Phase(0, 0.0, 0.0, 0.0)
-    total = sum(busy) + len(busy) * (_TRIAL + speed.setup)
+    total = sum(busy) + len(busy) * (TRIAL + speed.setup)
     used = min(slots, len(busy))
     seconds = start + max(total / used + (used - 1) / used * last / 2, max(busy))
     return Phase(len(busy), seconds, total, len(busy) * size)
@@ -187,9 +222,9 @@ def _phase(busy: Sequence[float], last: float, speed: Speed, slots: int, size: f
 
 def _memory(plan: Plan, drawn: Sequence[TrainConfig], slots: int) -> float:
     """The driver and Ray's store with the images, and the workers with a step's activations, kept until backward."""
-    scales, training, validation = plan.space.scales, _pixels([plan.training]), _pixels([plan.validation])
+    scales, training, validation = plan.space.scales, image_pixels([plan.training]), image_pixels([plan.validation])
     planes: float = sum(training * (5 + 4 / s**2) + validation * (8 + 4 / s**2) for s in scales)
-    images = 3 * _pixels([plan.training, plan.validation, *plan.test])
+    images = 3 * image_pixels([plan.training, plan.validation, *plan.test])
     step = max(12.0 * c.batch_size * c.side**2 * sum(c.filters) for c in drawn)
     idle = 2 if plan.settings.confirm else 1  # workers that Ray keeps for what may come
     return _DRIVER + _RAY + 2 * planes + images + slots * step + (slots + idle) * _WORKER

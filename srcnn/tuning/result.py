@@ -40,6 +40,7 @@ class SearchResult:
     champions: tuple[str, ...] = ()  #: what became of the titles in the model registry, a sentence each
     left_out: tuple[Leak, ...] = ()  #: as in the plan
     kept: tuple[Leak, ...] = ()  #: figures of the sets that these show are marked
+    notes: tuple[str, ...] = ()  #: what the time budget left of the confirmation, where it is not the one asked for
 
     def of_scale(self, scale: int) -> list[Row]:
         """The finished trials of a scale, best on validation first."""
@@ -142,7 +143,7 @@ def summary_markdown(result: SearchResult) -> str:
         lines += ["", *verdicts(choice, result.sets, result.kept)]
     lines += [f"\n{sentence}." for sentence in leak_lines(result.left_out, ())]
     lines += [f"\n{footnote(result.kept)}"] * bool(result.kept)
-    return "\n".join([*lines, *(f"\n{sentence}." for sentence in result.champions)])
+    return "\n".join([*lines, *(f"\n{sentence}." for sentence in (*result.notes, *result.champions))])
 
 
 def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:

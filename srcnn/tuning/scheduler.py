@@ -14,7 +14,7 @@ import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
-from srcnn.tuning.deadline import note_full_trial, time_is_up
+from srcnn.tuning.deadline import note_full_trial, note_network, note_report, time_is_up
 from srcnn.tuning.objective import FAILED, METRIC
 
 __all__ = ["EPOCHS", "GRACE", "REDUCTION", "SCHEDULERS", "PerScale"]
@@ -83,6 +83,8 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         """Stop or go on. A failed trial ends and leaves no figure behind for others to be measured against."""
         if result[METRIC] <= FAILED:
             return str(TrialScheduler.STOP)
+        if "time_total_s" in result:
+            note_report(trial.config["scale"], float(result["time_total_s"]), result["epoch"], result["epochs"])
         if time_is_up():
             return str(TrialScheduler.STOP)
         decision = self._judge(tune_controller, trial, result)
@@ -93,6 +95,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """The end of a trial."""
         if result.get(METRIC, FAILED) > FAILED:
+            note_network()
             if result["epoch"] >= result["epochs"] and "time_total_s" in result:
                 note_full_trial(trial.config["scale"], float(result["time_total_s"]))
             self._of(trial).on_trial_complete(tune_controller, trial, result)

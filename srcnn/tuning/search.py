@@ -9,6 +9,7 @@ leave out what shows a test image; no figure of theirs is read for it.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,29 +30,31 @@ from srcnn.tuning.confirm import (
     choose,
     choosing,
     confirmation_folders,
-    confirmations,
     judge,
     judging,
     with_test,
 )
 from srcnn.tuning.deadline import Deadline, time_budget
+from srcnn.tuning.estimate import speed_here
 from srcnn.tuning.faults import DiskFull, is_disk_full
 from srcnn.tuning.measure import Scores, measure
 from srcnn.tuning.packing import measured_share
 from srcnn.tuning.pareto import draw_front, front, front_csv
 from srcnn.tuning.plan import Plan, plan_search
+from srcnn.tuning.reserve import deadline_of, least_seeds, smaller, time_file
 from srcnn.tuning.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.row import Row
 from srcnn.tuning.searcher import StudySearcher
 from srcnn.tuning.settings import save_settings
-from srcnn.tuning.snapshot import journal_length
+from srcnn.tuning.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.stage import Stage, run_stage, slots
 from srcnn.tuning.tracking import Tracker, environment_tags, open_tracker
 from srcnn.tuning.trainable import ScaleData
 
+_log = logging.getLogger(__name__)
+
 __all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
 
-_MEASURING = 20.0  # seconds of a time budget for the test images and the registry
 FAILURES = 10  #: so many failures in a row with one cause end a search
 
 
@@ -72,6 +75,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
         raise SearchError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
     be_quiet()
     save_settings(settings)
+    # Before Ray comes up and shares the processor; where a caller has shown an estimate, it is read from the cache.
+    speed = speed_here(plan) if settings.time_budget is not None else None
     tracker = open_tracker(settings.tracking_uri, settings.folder)
     tags = {
         **environment_tags(),
@@ -94,7 +99,14 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
                 plan = replace(plan, settings=settings.replace(gpus_per_trial=measured_share(plan)))
                 settings = plan.settings
                 save_settings(settings)
-            found = _run_stages(plan, data, tracker, tags, resume, time.perf_counter() - started)
+            deadline = deadline_of(
+                plan,
+                None if speed is None else speed[0],
+                slots(settings),
+                spent=time.perf_counter() - started,
+                file=time_file(plan),
+            )
+            found = _run_stages(plan, data, tracker, tags, resume, deadline)
             if not found.interrupted:
                 found = _measure(plan, tracker, found)
         result = SearchResult(
@@ -109,6 +121,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
             tuple(found.champions),
             plan.left_out,
             plan.kept,
+            tuple(found.notes),
         )
         _record(tracker, plan, result)
         status = "KILLED" if found.interrupted else "FINISHED"
@@ -144,6 +157,7 @@ class _Found:
     interrupted: bool
     choices: Sequence[Choice] = ()
     champions: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 class _SameFailure:
@@ -173,13 +187,9 @@ def _run_stages(
     tracker: Tracker,
     tags: dict[str, str],
     resume: bool,
-    spent: float,
+    deadline: Deadline | None,
 ) -> _Found:
     settings, failures = plan.settings, _SameFailure()
-    deadline = None
-    if settings.time_budget is not None:
-        left = max(settings.time_budget / 2, settings.time_budget - spent - _MEASURING)
-        deadline = Deadline(left, confirmations(plan) if settings.confirm else {}, slots(settings))
     searcher = StudySearcher(
         plan.space,
         settings.seed,
@@ -204,19 +214,40 @@ def _run_stages(
             rows = run_stage(settings, search, data, tracker, tags, resume=resume)
         if failures.over:
             raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
-        seeds = settings.confirm_seeds if deadline is None else deadline.seeds(settings.confirm_seeds)
-        again = choosing(plan, rows) if settings.confirm and not interrupt.came else None
+        again, seeds, note = None, 0, ""
+        if settings.confirm and not interrupt.came:
+            again, seeds, note = _confirmation(plan, rows, deadline, resume)
+        if note:
+            _log.warning(note)
         if again is not None:
-            confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
+            with time_budget(deadline, ends=False):
+                confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
             if not interrupt.came:
                 choices = choose(plan, confirmed)
         last = judging(plan, choices, seeds) if not interrupt.came else None
         if last is not None:
-            fresh = run_stage(settings, last, data, tracker, tags, resume=resume)
+            with time_budget(deadline, ends=False):
+                fresh = run_stage(settings, last, data, tracker, tags, resume=resume)
             if not interrupt.came:
                 choices = judge(plan, choices, fresh)
         interrupted = interrupt.came
-    return _Found(rows, interrupted, choices)
+    return _Found(rows, interrupted, choices, notes=[note] if note else [])
+
+
+def _confirmation(
+    plan: Plan, rows: Sequence[Row], deadline: Deadline | None, resume: bool
+) -> tuple[Stage | None, int, str]:
+    """What chooses, the seeds that judge, and what the time left made of the confirmation asked for; None: there is none."""
+    asked, seeds = choosing(plan, rows), plan.settings.confirm_seeds
+    if asked is None or deadline is None:
+        return asked, seeds, ""
+    size = deadline.last_size()
+    if resume and newest_snapshot(asked.folder) is not None:
+        # What was begun is brought to its end: it was made as large as there was time for.
+        return asked, min(seeds, size.seeds) if size is not None else least_seeds(), ""
+    if size is None:
+        return None, 0, deadline.line(size)
+    return choosing(smaller(plan, size.best, size.seeds), rows), size.seeds, deadline.line(size)
 
 
 def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:

@@ -7,6 +7,12 @@ ahead of them, and a restored search would then contradict it.
 
 A configuration that ran already, or that breaks a constraint, is told FAIL with a word why (user attribute ``skipped``) and
 another one is asked for.
+
+The scale of the next trial is settled before the sampler is asked (the one with the fewest trials), and every sampler draws the
+other values for that scale. `CurveSampler` models all scales at once and takes the scale as given. Optuna's TPE, Gaussian
+process and CMA-ES have no such condition: a value that is fixed beforehand takes the place of the one in a joint sample, whose
+other values were drawn for another scale. So they learn from a study for each scale, in which the scale is a constant; the
+study over all scales, which others read, keeps a copy of every trial.
 """
 
 from __future__ import annotations
@@ -38,6 +44,10 @@ __all__ = ["SAMPLERS", "StudySearcher", "load_study"]
 #: random); every combination of a grid.
 SAMPLERS = ("curves", "tpe", "random", "gp", "cmaes", "grid")
 
+#: Those that draw for one scale only if they know no other.
+_APART = ("tpe", "gp", "cmaes")
+
+_START = 6  # trials of a scale before its sampler learns, of several scales; of one scale Optuna's 10
 _TRIES = 30  # of the sampler, before configurations are drawn at random
 _DRAWS = 2000  # at random, before a space counts as used up
 
@@ -77,17 +87,25 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._source.shuffle(rows)  # a search that is stopped half-way has then seen every part of the grid
             self._first += rows
             self._last = True
+        kind = "tpe" if sampler == "curves" and len(objectives) > 1 else sampler
+        directions, scales = [OBJECTIVES[name].direction for name in objectives], space.scales
+        apart = kind in _APART and len(scales) > 1
+        #: Over all scales. Where each scale has a study of its own, this one is given the values that those drew.
         self._study = optuna.create_study(
-            directions=[OBJECTIVES[name].direction for name in objectives],
-            sampler=_make_sampler("tpe" if sampler == "curves" and len(objectives) > 1 else sampler, seed, space),
+            directions=directions, sampler=_make_sampler("random" if apart else kind, seed, space)
         )
-        self._trials: dict[str, optuna.Trial] = {}
+        self._asked: dict[int, tuple[optuna.Study, Space]] = dict.fromkeys(scales, (self._study, space))
+        for i, scale in enumerate(scales if apart else ()):
+            alone = space.restrict_scales((scale,))
+            drawn = _make_sampler(kind, (seed + i) % 2**31, alone, len(scales))
+            self._asked[scale] = optuna.create_study(directions=directions, sampler=drawn), alone
+        self._trials: dict[str, tuple[optuna.Trial, ...]] = {}
         self._seen: set[str] = set()
         self._per_scale: Counter[int] = Counter(dict.fromkeys(space.scales, 0))
 
     @property
     def study(self) -> optuna.Study:
-        """The study: one Optuna trial for each of Tune's, named by the user attribute ``trial_id``."""
+        """The study over all scales: one Optuna trial for each of Tune's, named by the user attribute ``trial_id``."""
         return self._study
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -95,14 +113,15 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         found = None if time_is_up() else self._next()
         if found is None:
             return str(Searcher.FINISHED)
-        trial, params, config, baseline = found
+        trials, params, config, baseline = found
         self._seen.add(config.model_dump_json())
         self._per_scale[config.scale] += 1
-        trial.set_user_attr("trial_id", trial_id)
-        self._trials[trial_id] = trial
+        for trial in trials:
+            trial.set_user_attr("trial_id", trial_id)
+        self._trials[trial_id] = trials
         return {"params": params, "train": config.model_dump_json(), "scale": config.scale, "baseline": baseline}
 
-    def _next(self) -> tuple[optuna.Trial, dict[str, Value], TrainConfig, bool] | None:
+    def _next(self) -> tuple[tuple[optuna.Trial, ...], dict[str, Value], TrainConfig, bool] | None:
         while self._first:
             baseline, fixed = self._baselines > 0, self._first.pop(0)
             self._baselines -= baseline
@@ -130,19 +149,23 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return dict(fixed)
         return {**fixed, "scale": min(self._per_scale, key=lambda s: (self._per_scale[s], s))}
 
-    def _ask(self, fixed: Mapping[str, Value]) -> tuple[optuna.Trial, dict[str, Value], TrainConfig] | None:
-        """One question to the sampler; None if its answer cannot be run."""
+    def _ask(self, fixed: Mapping[str, Value]) -> tuple[tuple[optuna.Trial, ...], dict[str, Value], TrainConfig] | None:
+        """One question to the sampler of a scale; None if its answer cannot be run.
+
+        Returns:
+            The trial, in the scale's own study and in the one over all scales if these are two; its values; its run.
+        """
         fixed = self._next_scale(fixed)
-        if fixed:
-            self._study.enqueue_trial(dict(fixed))
-        trial = self._study.ask()
-        params = self._space.suggest(trial)
+        study, space = self._asked[int(str(fixed.get("scale", self._space.scales[0])))]
+        trial, params = _draw(study, space, fixed)
+        trials = (trial,) if study is self._study else (trial, _draw(self._study, self._space, params)[0])
         refused = self._refused(params)
         if refused:
-            trial.set_user_attr("skipped", refused)
-            self._study.tell(trial, state=TrialState.FAIL)
+            for trial in trials:
+                trial.set_user_attr("skipped", refused)
+                trial.study.tell(trial, state=TrialState.FAIL)
             return None
-        return trial, params, self._space.to_config(params, **self._overrides)
+        return trials, params, self._space.to_config(params, **self._overrides)
 
     def _refused(self, params: Mapping[str, Value]) -> str:
         """Why values cannot be run; empty if they can."""
@@ -157,32 +180,24 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A report on the way: one more point of the trial's curve."""
         if len(self._objectives) == 1 and result.get(METRIC, FAILED) > FAILED:
-            self._tell_curve(self._trials[trial_id], result["curve"])
-
-    def _tell_curve(self, trial: optuna.Trial, curve: Sequence[float]) -> None:
-        """The points that Optuna lacks: a trial that was begun again reports its last epoch once more, or went on unseen.
-
-        Optuna keeps the first value of a step and warns about a second.
-        """
-        told = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
-        for epoch, value in enumerate(curve, start=1):
-            if epoch not in told:
-                trial.report(float(value), epoch)
+            for trial in self._trials[trial_id]:
+                _tell_curve(trial, result["curve"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The end of a trial: COMPLETE if it reached its last epoch, PRUNED if it was stopped before, else FAIL."""
-        trial = self._trials.pop(trial_id, None)
-        if trial is None:  # told already
-            return
-        if error or result is None or result.get(METRIC, FAILED) <= FAILED:
-            self._study.tell(trial, state=TrialState.FAIL)
+        for trial in self._trials.pop(trial_id, ()):  # none: told already
+            self._tell(trial, None if error else result)
+
+    def _tell(self, trial: optuna.Trial, result: Mapping[str, Any] | None) -> None:
+        if result is None or result.get(METRIC, FAILED) <= FAILED:
+            trial.study.tell(trial, state=TrialState.FAIL)
             return
         if len(self._objectives) == 1:
-            self._tell_curve(trial, result["curve"])  # Tune does not pass on the report at which it stops a trial
+            _tell_curve(trial, result["curve"])  # Tune does not pass on the report at which it stops a trial
         if result["epoch"] < result["epochs"]:
-            self._study.tell(trial, state=TrialState.PRUNED)
+            trial.study.tell(trial, state=TrialState.PRUNED)
         else:
-            self._study.tell(trial, [float(result[OBJECTIVES[name].metric]) for name in self._objectives])
+            trial.study.tell(trial, [float(result[OBJECTIVES[name].metric]) for name in self._objectives])
 
     def save(self, checkpoint_path: str) -> None:
         """Write everything to a file of Tune's snapshot."""
@@ -191,6 +206,25 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def restore(self, checkpoint_path: str) -> None:
         """Read what `save` wrote."""
         self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
+
+
+def _draw(study: optuna.Study, space: Space, fixed: Mapping[str, Value]) -> tuple[optuna.Trial, dict[str, Value]]:
+    """A trial of a study and its values, those that are not fixed from its sampler."""
+    if fixed:
+        study.enqueue_trial(dict(fixed))
+    trial = study.ask()
+    return trial, space.suggest(trial)
+
+
+def _tell_curve(trial: optuna.Trial, curve: Sequence[float]) -> None:
+    """The points that Optuna lacks: a trial that was begun again reports its last epoch once more, or went on unseen.
+
+    Optuna keeps the first value of a step and warns about a second.
+    """
+    told = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+    for epoch, value in enumerate(curve, start=1):
+        if epoch not in told:
+            trial.report(float(value), epoch)
 
 
 def load_study(folder: Path) -> optuna.Study:
@@ -211,13 +245,17 @@ def load_study(folder: Path) -> optuna.Study:
     return study
 
 
-def _make_sampler(kind: str, seed: int, space: Space) -> BaseSampler:
+def _make_sampler(kind: str, seed: int, space: Space, scales: int = 1) -> BaseSampler:
+    """``scales``: how many share the trials of a search."""
+    start = 10 if scales == 1 else _START
     if kind == "curves":
         return CurveSampler(space, seed)
     if kind == "tpe":
-        return TPESampler(seed=seed, multivariate=True, group=space.conditional, constant_liar=True)
+        return TPESampler(
+            seed=seed, multivariate=True, group=space.conditional, constant_liar=True, n_startup_trials=start
+        )
     if kind == "gp":
-        return GPSampler(seed=seed)
+        return GPSampler(seed=seed, n_startup_trials=start)
     if kind == "cmaes":
         return CmaEsSampler(seed=seed, warn_independent_sampling=False)
     return RandomSampler(seed=seed)

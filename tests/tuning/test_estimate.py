@@ -13,7 +13,7 @@ import torch
 from srcnn.config import TrainConfig
 from srcnn.model import count_macs
 from srcnn.own_process import in_own_process
-from srcnn.tuning.estimate import _TRIAL, Estimate, estimate, expected_share, lines
+from srcnn.tuning.estimate import TRIAL, Estimate, estimate, expected_share, lines
 from srcnn.tuning.plan import Plan, plan_search
 from srcnn.tuning.scheduler import EPOCHS
 from srcnn.tuning.settings import SearchSettings
@@ -126,17 +126,15 @@ def test_equal_trials_are_counted_by_hand(workplace: Path) -> None:
 
     alone = of(scheduler="none", confirm=False)
     assert alone.search.trials == 10
-    assert alone.search.busy == pytest.approx(10 * (full + _TRIAL))
+    assert alone.search.busy == pytest.approx(10 * (full + TRIAL))
     assert alone.search.seconds == pytest.approx(alone.search.busy)
     assert alone.hours == pytest.approx(alone.search.busy / 3600)
     assert alone.confirmation.trials == 0
     # The share that the scheduler leaves of it.
     stopped = of(confirm=False)
-    assert stopped.search.busy == pytest.approx(
-        10 * (expected_share(plan(space="one.yaml", trials=10)) * full + _TRIAL)
-    )
+    assert stopped.search.busy == pytest.approx(10 * (expected_share(plan(space="one.yaml", trials=10)) * full + TRIAL))
     assert estimate(plan(space="one.yaml", trials=10), SPEED, 1, kept=0.5).search.busy == pytest.approx(
-        5 * full + 10 * _TRIAL
+        5 * full + 10 * TRIAL
     )
     # Two at a time take half as long, and one of them waits for the other at the end.
     two = of(2, scheduler="none", confirm=False)
@@ -145,7 +143,7 @@ def test_equal_trials_are_counted_by_hand(workplace: Path) -> None:
     # Five seeds of the best two at each scale, with three times the pixels.
     confirmed = of(scheduler="none", best=2, confirm_seeds=5, confirm_budget=450e3)
     assert confirmed.confirmation.trials == 20
-    assert confirmed.confirmation.busy == pytest.approx(20 * (3 * full + _TRIAL), rel=0.01)
+    assert confirmed.confirmation.busy == pytest.approx(20 * (3 * full + TRIAL), rel=0.01)
     assert confirmed.seconds > alone.seconds
     assert confirmed.disk > alone.disk
     assert of(best=9, confirm_seeds=2).confirmation.trials < 2 * 9 * 2  # few finish, and only those are confirmed
@@ -160,7 +158,7 @@ def test_reference_rows_run_whole_and_are_confirmed(workplace: Path) -> None:
     full = math.ceil(150e3 / (8 * config.output_size**2)) * 2e-9 * macs_of_a_step(config)
     found = estimate(ours, SPEED, 1)
     assert ours.baselines == 2
-    assert found.search.busy == pytest.approx(2 * (full + _TRIAL))
+    assert found.search.busy == pytest.approx(2 * (full + TRIAL))
     assert found.confirmation.trials == 2 * 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import sqlite3
@@ -165,6 +166,31 @@ def test_interrupted_then_killed_a_search_goes_on_and_loses_nothing(workplace: P
     for child in children:
         last = EPOCHS if child.data.tags["outcome"] == "finished" else max(steps(client, child))
         assert steps(client, child) == list(range(1, last + 1))
+
+
+def test_a_killed_search_goes_on_with_what_is_left_of_its_time(workplace: Path) -> None:
+    (workplace / "mlruns").mkdir()
+    arguments = ["--name", "timed", "--space", "space.yaml", "--train", "train", "--test", "test", "--budget", "1500k"]
+    budget = ["--validation", "2", "--trials", "500", "--time-budget", "1h", "--confirm-seeds", "2", "--best", "1"]
+    first = start(*arguments, *budget)
+    wait_until(first, lambda: reports() >= 12)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate(timeout=60)
+    file = workplace / "mlruns" / "ray" / "timed" / "time.json"
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert 0 < kept["spent"] < 3600
+    before = len(runs(store(), "timed")[1])
+    kept["spent"] = 3600.0  # as if it had run for an hour
+    file.write_text(json.dumps(kept), encoding="utf-8")
+
+    second = start("--resume", "timed")
+    output, _ = second.communicate(timeout=240)
+    assert second.returncode == 0, output
+    assert "time_budget: 3600 s of the 3600 s are spent" in output
+    parent, children = runs(store(), "timed")
+    assert parent.info.status == "FINISHED"
+    assert len([c for c in children if c.data.tags["stage"] == "search"]) <= before
+    assert json.loads(file.read_text(encoding="utf-8"))["spent"] > 3600
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,19 @@ def test_a_time_budget_ends_a_search_in_good_order(workplace: Path) -> None:
     assert all(t.state.is_finished() for t in load_study(workplace / "mlruns" / "ray" / "timed").trials)
 
 
+def test_a_confirmation_without_time_is_left_out_and_said(workplace: Path) -> None:
+    """Its trials have a thousand times the pixels: hours, in a budget of a minute."""
+    fields = {"trials": 2, "scales": (3,), "confirm": True, "confirm_budget": 150e6, "time_budget": 60.0}
+    result = run_search(plan_search(settings("hurried", **fields)))
+    assert len(result.rows) == 2
+    assert result.choices == ()
+    (note,) = result.notes
+    assert note.startswith("time_budget: ") and "there is none" in note
+    _, parent, runs = children("hurried")
+    assert {run.data.tags["stage"] for run in runs} == {"search"}
+    assert note in parent.data.tags["mlflow.note.content"]
+
+
 def test_ten_failures_of_one_cause_end_a_search(workplace: Path) -> None:
     text = (workplace / "space.yaml").read_text(encoding="utf-8")
     (workplace / "space.yaml").write_text(
