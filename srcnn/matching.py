@@ -24,6 +24,7 @@ _ALIKE = 0.86  # correlation of two patches that count as a match
 _WHOLE = 0.75  # correlation of two overviews that put a pair on the list
 _PROPORTIONS = 1.06  # and how much their widths over heights may differ
 _VOTES = 3  # matches that must agree
+_PLACEMENTS = 2  # on the list for a pair: a texture that repeats itself fits in several places, and one of them best
 _SCALES = 2.5  # the largest scale on the list, and its inverse the smallest
 _BLOCK = 1 << 23  # comparisons at a time, 32 MB
 
@@ -99,10 +100,14 @@ def _voted(a: Sequence[Described], b: Sequence[Described], within: bool) -> Iter
     for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
         if end - start >= _VOTES:
             at = order[start:end]
-            placement, votes = _vote(one, two, row[at], column[at], mirrored[at])
-            if placement is not None:
-                first, second = divmod(int(pair[at[0]]), len(b))
-                found.append(Candidate(first, second, votes, placement))
+            first, second = divmod(int(pair[at[0]]), len(b))
+            for _ in range(_PLACEMENTS):
+                placement, chosen, votes = _vote(one, two, row[at], column[at], mirrored[at])
+                if placement is not None:
+                    found.append(Candidate(first, second, votes, placement))
+                at = np.delete(at, chosen)
+                if len(at) < _VOTES or votes < _VOTES:
+                    break
     yield from sorted(found, key=lambda c: -c.votes)
 
 
@@ -139,8 +144,8 @@ def _matches(a: _Pool, b: _Pool, within: bool) -> tuple[NDArray[np.intp], NDArra
 
 def _vote(
     a: _Pool, b: _Pool, row: NDArray[np.intp], column: NDArray[np.intp], mirrored: NDArray[np.bool_]
-) -> tuple[Placement | None, int]:
-    """The placement on which most matches agree, and how many of them; None: too few."""
+) -> tuple[Placement | None, NDArray[np.intp], int]:
+    """The placement on which most matches agree (None: no good one), which these are, and how many features of an image."""
     x, y, size, s = a.x[row], a.y[row], a.size[row], np.where(mirrored, -1, 1)
     u, v, ratio = b.x[column], b.y[column], b.size[column] / a.size[row]
     # Each match proposes its own scale; a blob's size is known to a sixth, so the place is looked at with that tolerance.
@@ -154,7 +159,7 @@ def _vote(
     chosen = np.flatnonzero(agree[best])
     votes = min(len(set(row[chosen].tolist())), len(set(column[chosen].tolist())))
     if votes < _VOTES:
-        return None, votes
+        return None, chosen, votes
     # Least squares over those that agree; where they lie too close together their own sizes tell the scale.
     x, y, u, v, sign = x[chosen], y[chosen], u[chosen], v[chosen], float(s[best])
     flat_x, flat_y = x - x.mean(), y - y.mean()
@@ -164,6 +169,6 @@ def _vote(
     slope = float((sign * flat_x * (u - u.mean()) + flat_y * (v - v.mean())).sum())
     scale = (slope + weight * own) / (spread + weight)
     if not 1 / _SCALES < scale < _SCALES:
-        return None, votes
+        return None, chosen, votes
     shift_x, shift_y = float(u.mean() - sign * scale * x.mean()), float(v.mean() - scale * y.mean())
-    return Placement(sign * scale, scale, shift_x, shift_y), votes
+    return Placement(sign * scale, scale, shift_x, shift_y), chosen, votes

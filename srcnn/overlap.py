@@ -26,7 +26,9 @@ from srcnn.matching import Described, candidates, describe
 __all__ = ["SIMILAR", "Overlap", "duplicates", "overlaps", "same_photograph"]
 
 _LAYOUT = "1"  # of a cached result and of the method; another number leaves the old ones unread
-SIMILAR = 0.7  #: correlation of details from which two images show the same photograph; others stay below 0.5
+#: Correlation of details from which two images show the same photograph. Copies have 0.99, other photographs stay below 0.5;
+#: in between lie parts of one photograph of things that repeat themselves, such as bricks or coins.
+SIMILAR = 0.85
 _SHARE = 0.1  # of the smaller image that both must show
 
 _described: WeakKeyDictionary[ImageSet, tuple[Described, ...]] = WeakKeyDictionary()
@@ -97,16 +99,20 @@ def _describe(images: ImageSet) -> tuple[Described, ...]:
 def _find(a: ImageSet, b: ImageSet | None) -> tuple[Overlap, ...]:
     other = a if b is None else b
     found = {(i, j): _overlap(a, other, i, j, 1.0, 1.0, False, 1.0) for i, j in _identical(a, b)}
+    exact = set(found)
     left, right = _describe(a), _describe(other)
     for candidate in candidates(left, None if b is None else right):
-        pair = candidate.first, candidate.second
-        if pair in found:
+        i, j = pair = candidate.first, candidate.second
+        if pair in exact:
             continue
-        one, two = left[pair[0]], right[pair[1]]
+        one, two = left[i], right[j]
         result = align(one.plane, two.plane, _between(candidate.placement, 1 / one.factor, 1 / two.factor))
-        if result is not None and result.similarity >= SIMILAR and result.share >= _SHARE:
-            place = _between(result.placement, one.factor, two.factor)
-            found[pair] = _overlap(a, other, *pair, result.similarity, place.scale, place.scale_x < 0, result.share)
+        if result is None or result.similarity < SIMILAR or result.share < _SHARE:
+            continue
+        place = _between(result.placement, one.factor, two.factor)
+        pictured = _overlap(a, other, i, j, result.similarity, place.scale, place.scale_x < 0, result.share)
+        if pair not in found or found[pair].similarity < pictured.similarity:
+            found[pair] = pictured
     return tuple(found[pair] for pair in sorted(found))
 
 

@@ -221,6 +221,37 @@ def test_a_split_that_leaves_a_side_empty_is_refused(validation: int) -> None:
         split(numbered(3), validation, seed=0)
 
 
+def test_groups_go_to_one_side_and_leave_a_draw_that_divides_none_as_it_was() -> None:
+    images, groups = numbered(20), [{"03", "11"}, {"05", "06", "17"}]
+    alike = 0
+    for seed in range(60):
+        plain = set(names(split(images, 5, seed)[1]))
+        train, held = split(images, 5, seed, together=groups)
+        assert sorted(names(train) + names(held)) == names(images)
+        assert len(held) == 5
+        for group in groups:
+            assert group <= set(names(held)) or not group & set(names(held))
+        if all(group <= plain or not group & plain for group in groups):
+            alike += 1
+            assert set(names(held)) == plain
+    assert 10 < alike < 60
+
+
+def test_a_group_that_is_too_large_is_trained_on() -> None:
+    assert names(split(numbered(4), 2, 0, together=[{"00", "01", "02"}])[1]) == ["03"]  # fewer than were asked for
+    with pytest.raises(DataError, match="more than the 1 to be held out"):
+        split(numbered(4), 1, 0, together=[{"00", "01"}, {"02", "03"}])
+
+
+def test_what_is_left_out_is_on_no_side_and_the_draw_passes_over_it() -> None:
+    images = numbered(20)
+    first = names(split(images, 5, 1)[1])
+    train, held = split(images, 5, 1, leave_out={first[0], "19"})
+    assert not {first[0], "19"} & {*names(train), *names(held)}
+    assert (len(train), len(held)) == (13, 5)
+    assert set(first[1:]) - {"19"} <= set(names(held))
+
+
 # Verification
 
 
