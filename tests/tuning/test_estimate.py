@@ -140,10 +140,10 @@ def test_equal_trials_are_counted_by_hand(workplace: Path) -> None:
     two = of(2, scheduler="none", confirm=False)
     assert two.search.busy == alone.search.busy
     assert two.search.seconds == pytest.approx(alone.search.busy / 2 + full / 4)
-    # Five seeds of the best two at each scale, with three times the pixels.
+    # Two seeds of the best two at each of two scales choose, five of the winners judge; with three times the pixels.
     confirmed = of(scheduler="none", best=2, confirm_seeds=5, confirm_budget=450e3)
-    assert confirmed.confirmation.trials == 20
-    assert confirmed.confirmation.busy == pytest.approx(20 * (3 * full + TRIAL), rel=0.01)
+    assert confirmed.confirmation.trials == 18
+    assert confirmed.confirmation.busy == pytest.approx(18 * (3 * full + TRIAL), rel=0.01)
     assert confirmed.seconds > alone.seconds
     assert confirmed.disk > alone.disk
     assert of(best=9, confirm_seeds=2).confirmation.trials < 2 * 9 * 2  # few finish, and only those are confirmed
@@ -159,7 +159,7 @@ def test_reference_rows_run_whole_and_are_confirmed(workplace: Path) -> None:
     found = estimate(ours, SPEED, 1)
     assert ours.baselines == 2
     assert found.search.busy == pytest.approx(2 * (full + TRIAL))
-    assert found.confirmation.trials == 2 * 2
+    assert found.confirmation.trials == 2 * (2 + 2)
 
 
 def test_trials_end_with_the_grid_and_time_with_its_budget(workplace: Path) -> None:
@@ -190,8 +190,8 @@ def test_every_scheduler_has_a_share(workplace: Path, scheduler: str) -> None:
 def test_nothing_stops_the_first_trial_of_a_scale(workplace: Path) -> None:
     alone = plan(trials=1, scales=(2,), best=1, confirm_seeds=2)
     assert expected_share(alone) == 1
-    assert estimate(alone, SPEED, 1).confirmation.trials == 2
-    assert estimate(plan(trials=2, best=1, confirm_seeds=2), SPEED, 1).confirmation.trials == 4
+    assert estimate(alone, SPEED, 1).confirmation.trials == 4
+    assert estimate(plan(trials=2, best=1, confirm_seeds=2), SPEED, 1).confirmation.trials == 8
     (workplace / "one.yaml").write_text(ONE.replace("[8]", "[8, 64]").replace("n2: 8", "n2: 32"), encoding="utf-8")
     beside = plan(space="one.yaml", trials=3, enqueue=("paper",))  # but the paper's network may
     assert expected_share(beside) < 0.5
