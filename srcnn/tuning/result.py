@@ -163,12 +163,14 @@ def verdicts(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> 
     Test sets that ``kept`` images show are marked.
     """
     at, champion = f"x{choice.scale}", choice.champion
+    name = champion.name.removeprefix(f"{at} ")
     seeds, images = champion.gains.shape
-    lines = [f"{at}: {champion.name} was chosen by {_count(seeds, 'new seed')} on {_count(images, 'validation image')}"]
+    lines = [f"{at}: {name} was chosen by {_count(seeds, 'new seed')} on {_count(images, 'validation image')}"]
     if len(choice.ranked) > 1:
-        behind = champion.gains.mean() - choice.ranked[1].gains.mean()
+        second = choice.ranked[1]
+        behind = champion.gains.mean() - second.gains.mean()
         lines[0] += (
-            f", where {choice.ranked[1].name} is {behind:.3f} dB behind (no test: these figures made the choice)"
+            f", where {second.name.removeprefix(f'{at} ')} is {behind:.3f} dB behind (no test: these figures chose)"
         )
     if not champion.fresh:
         lines.append(
@@ -185,7 +187,7 @@ def verdicts(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> 
     parts += [_lead(lead, marked(name, kept)) for name in sets if (lead := choice.test_over_paper(name)) is not None]
     if parts:
         lines.append(f"{at}: over the paper's network, same budget and further seeds: {'; '.join(parts)}")
-    lines += [f"{at}: {name} is out, since a seed of it failed" for name in choice.lost]
+    lines += [f"{at}: {one.removeprefix(f'{at} ')} is out, since a seed of it failed" for one in choice.lost]
     return lines
 
 
