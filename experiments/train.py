@@ -220,7 +220,7 @@ def _main(argv: list[str] | None) -> int:
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
         f"{count_macs(config):.0f} multiply-adds a pixel; {len(training)} images of {images.name}"
         + (f", {len(held_out)} held out for validation" if held_out else "")
-        + f"; {device.type}, {resolve_precision(config.precision, device)}"
+        + f"; {device}, {resolve_precision(config.precision, device)}"
     )
     for line in lines(parts.left_out, parts.kept):
         console.print(line)

@@ -117,11 +117,11 @@ def on(device: torch.device) -> AbstractContextManager[object]:
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
-def gpu_name() -> str | None:
-    """The name of the first GPU that this process may use, without touching it; None where there is none."""
-    if not gpu_count():
+def gpu_name(index: int = 0) -> str | None:
+    """The name of one of the GPUs that this process may use, without touching it; None where there is no such GPU."""
+    if index >= gpu_count():
         return None
-    return _ask("name") or "a GPU"
+    return _ask("name", index) or "a GPU"
 
 
 def used_memory() -> float | None:
@@ -129,20 +129,21 @@ def used_memory() -> float | None:
 
     None where the driver's program does not say.
     """
-    answer = _ask("memory.used")
+    answer = _ask("memory.used", 0)
     try:
         return None if answer is None else float(answer) * 2**20
     except ValueError:  # "[N/A]", on a part of a card
         return None
 
 
-def _ask(field: str) -> str | None:
-    """A field of nvidia-smi for the first visible GPU."""
+def _ask(field: str, index: int) -> str | None:
+    """A field of nvidia-smi for one of the visible GPUs."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
-    command = [program, f"--id={visible}", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    shown = visible[index].strip() if len(visible) > index else ""
+    command = [program, f"--id={shown or index}", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
     with suppress(OSError, subprocess.SubprocessError):
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
         return found.splitlines()[0].strip() if found else None

@@ -162,7 +162,8 @@ class _Run:
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _make_optimizer(config, self.network)
         self.recorded: RecordedStep | None = None
-        if device.type == "cuda" or recorder is not None if recorded is None else recorded:
+        wanted = device.type == "cuda" or recorder is not None
+        if wanted if recorded is None else recorded:
             for group in self.optimizer.param_groups:
                 group["lr"] = torch.zeros((), device=device)
             if recorder is None and device.type == "cuda":

@@ -272,6 +272,8 @@ def a_name_is_asked_of_the_drivers_program(driver: Driver, patch: Patch) -> None
     assert gpu.gpu_name() == "NVIDIA H100"
     assert gpu.used_memory() == GIB
     assert {command[1] for command in asked} == {"--id=1"}
+    assert gpu.gpu_name(1) and asked[-1][1] == "--id=0"
+    assert gpu.gpu_name(2) is None
     patch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpu.gpu_name() is None
     patch.delenv("CUDA_VISIBLE_DEVICES")

@@ -173,7 +173,7 @@ def test_the_proof_leaves_no_trace_at_the_end_of_an_epoch(epochs: int) -> None:
         ("nothing", "its line"),
         ("no_update", "weight layers.0."),
         ("old_rate", "weight layers.0."),
-        ("old_batch", " layers.0."),
+        ("old_batch", " layers."),
         ("one_line_too_few", "its line"),
         ("breaks", "CUDA error: invalid argument"),
     ],

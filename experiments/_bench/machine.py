@@ -40,7 +40,7 @@ def environment(device: str) -> dict[str, Any]:
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "device": "cpu" if device == "cpu" else gpu_name(),
+        "device": "cpu" if device == "cpu" else gpu_name(torch.device(device).index or 0),
         # Of a GPU in another process: this one waits while others measure, and would keep a part of its memory.
         "bf16": bf16_is_fast(torch.device(device))
         if device == "cpu"

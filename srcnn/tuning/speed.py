@@ -83,7 +83,7 @@ def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> S
         fresh: measure even if a result is there.
     """
     threads, on_gpu = plan.settings.cpus_per_trial, device.type == "cuda"
-    name = (gpu_name() or "a GPU") if on_gpu else _processor()
+    name = (gpu_name(device.index or 0) or "a GPU") if on_gpu else _processor()
     facts = [_LAYOUT, name, torch.__version__, threads, repr((plan.space.parameters, plan.space.constants))]
     key = hashlib.sha256(json.dumps([*facts, repr(plan.space.constraints)]).encode()).hexdigest()[:32]
     path = cache_folder() / f"speed-{key}.json"
