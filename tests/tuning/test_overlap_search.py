@@ -24,6 +24,7 @@ from srcnn.tuning.report.gather import find_parent, gather
 from srcnn.tuning.report.search_report import search_document
 from srcnn.tuning.report.table_data import gather_table
 from srcnn.tuning.report.table_report import table_document
+from srcnn.tuning.runs import ROW
 from srcnn.tuning.search import run_search
 from srcnn.tuning.settings import SearchSettings, load_settings
 from srcnn.tuning.table import load_table, table_images
@@ -182,7 +183,7 @@ def test_a_table_leaves_a_leak_out_of_the_rows_that_do_not_ask_for_it(table: Pat
     assert "astronaut of test x3, PSNR" in report
     for child in children(MlflowClient(run.uri), parent):
         if child.data.tags.get("outcome") == "finished":
-            wanted = leaky if child.data.tags["row"] == "leaky" else clean
+            wanted = leaky if child.data.tags[ROW] == "leaky" else clean
             assert child.inputs.dataset_inputs[0].dataset.digest == wanted.images.digest
 
 
