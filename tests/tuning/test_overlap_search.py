@@ -128,16 +128,6 @@ def test_the_command_prints_what_is_left_out_or_kept(leaky: Path) -> None:
     assert f"kept on request (--allow-overlap), so figures marked {MARK} are too high: zz leak" in printed
 
 
-def test_the_fault_302003_is_trained_on_by_no_search_of_both_sets() -> None:
-    for name in ("T91", "BSDS300/train", "Set5"):
-        if not (data_root() / name).is_dir():
-            pytest.skip(f"{name} is not on disk")
-    space = Path(__file__).parents[2] / "search_spaces" / "default.yaml"
-    plan = plan_search(SearchSettings(name="fault", space=str(space), train="T91+BSDS300/train", test=("Set5",)))
-    assert "BSDS300/train/302003" not in names(plan.training) + names(plan.validation)
-    assert [leak.shows for leak in plan.left_out] == ["woman_GT"]
-
-
 # Tables
 
 TABLE = {
