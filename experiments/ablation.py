@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Grid
 
 from srcnn.errors import ConfigError
+from srcnn.leaks import lines as leak_lines
 from srcnn.tuning.ablation import AblationPlan, AblationSettings, TableRun, plan_table, run_table
 from srcnn.tuning.callback import Event
 from srcnn.tuning.cluster import Cluster
@@ -76,6 +77,8 @@ def _say_plan(console: Console, plan: AblationPlan) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for line in leak_lines(*plan.leaks, flag="allow_overlap"):
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 class _Monitor:
@@ -106,7 +109,9 @@ class _Monitor:
 
 def _command(plan: AblationPlan) -> str:
     given = plan.settings.model_dump(exclude_defaults=True)
-    return "python experiments/ablation.py " + " ".join(f"--{n.replace('_', '-')} {v}" for n, v in given.items())
+    return "python experiments/ablation.py " + " ".join(
+        f"--{n.replace('_', '-')}" + ("" if v is True else f" {v}") for n, v in given.items()
+    )
 
 
 def _say_end(console: Console, plan: AblationPlan, result: TableRun) -> None:

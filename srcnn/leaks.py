@@ -142,13 +142,13 @@ def _less(images: ImageSet, out: Sequence[str]) -> ImageSet:
     return ImageSet(f"{images.name.removesuffix('[train]')}[train]", left, images.skipped)
 
 
-def lines(left_out: Sequence[Leak], kept: Sequence[Leak]) -> list[str]:
-    """What a person should know, a sentence each; empty if there is nothing."""
+def lines(left_out: Sequence[Leak], kept: Sequence[Leak], flag: str = "--allow-overlap") -> list[str]:
+    """What a person should know, a sentence each; empty if there is nothing. ``flag``: what asked for those that are kept."""
     found = []
     if left_out:
         found.append(f"left out, since they show what is measured: {_named(left_out)}")
     if kept:
-        found.append(f"kept on request (--allow-overlap), so figures marked {MARK} are too high: {_named(kept)}")
+        found.append(f"kept on request ({flag}), so figures marked {MARK} are too high: {_named(kept)}")
     return found
 
 

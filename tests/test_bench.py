@@ -172,3 +172,25 @@ def test_mistakes_are_one_line(
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert says in error
+
+
+def test_overlap_counts_what_it_invented_and_finds_the_real_pairs(
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "overlap.json"
+    before = os.environ.get("SRCNN_CACHE")
+    assert module("bench").main(["overlap", "--quick", "--json", str(file)]) == 0
+    assert os.environ.get("SRCNN_CACHE") == before
+    out = capsys.readouterr().out
+    assert "the bundled sample takes the sets' place" in out
+    result = json.loads(file.read_text(encoding="utf-8"))["overlap"]
+    assert result["sets"] == ["sample/train", "sample/test"]
+    assert (result["real"]["images"], result["real"]["pairs"], result["real"]["found"]) == (13, 78, [])
+    invented = result["invented"]
+    assert invented["count"] == 9  # each photograph once
+    assert sum(kind["count"] for kind in invented["kinds"].values()) == 9
+    assert sum(kind["found"] for kind in invented["kinds"].values()) == invented["found"]
+    assert invented["found"] + len(invented["missed"]) == 9
+    assert invented["found"] >= 8
+    assert invented["false"] == 0
+    assert invented["lowest"] >= result["threshold"]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from srcnn.checkpoint import load_network, load_state, read_header, save_network
@@ -299,7 +300,7 @@ def test_the_seed_preset_is_measured_by_its_own_protocol(
         wave = 120 + 80 * np.sin(x + i) * np.cos(y)
         write_image(tmp_path / "photos" / f"{i}.png", np.repeat(wave[:, :, None], 3, axis=2).astype(np.uint8))
     sets = ["--train", str(tmp_path / "photos"), "--test", str(tmp_path / "photos"), "--out", str(tmp_path / "run")]
-    assert command("train")(["--preset", "seed", "--nEpochs", "1", "--batchSize", "1", *sets]) == 0
+    assert command("train")(["--preset", "seed", "--nEpochs", "1", "--batchSize", "1", "--allow-overlap", *sets]) == 0
     printed = capsys.readouterr().out
     assert printed.count("Average PSNR: ") == 2  # after the epoch, and at the end
     assert read_header(tmp_path / "run" / "network.safetensors")["config"]["protocol"] == "article"
@@ -422,3 +423,63 @@ def test_mistakes_of_train(
     tiny = [] if "--preset" in arguments else TINY
     error = refusal(command("train"), [*tiny, "--train", "./train", "--test", "./test", *budget, *arguments], capsys)
     assert all(part in error for part in parts), error
+
+
+# Leaks
+
+
+@pytest.fixture
+def leaky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A training folder of five photographs, one of which shows the test folder's only one at three quarters of its size."""
+    monkeypatch.setenv("SRCNN_CACHE", str(tmp_path / "cache"))
+    for name, image in load("sample/train").images[:4]:
+        write_image(tmp_path / "train" / f"{name}.png", image[100:196, 100:196])
+    picture = Image.fromarray(load("sample/test").images[0][1][60:200, 100:240])
+    (tmp_path / "test").mkdir()
+    picture.save(tmp_path / "test" / "face.png")
+    picture.resize((105, 105)).save(tmp_path / "train" / "copy.png")
+    return tmp_path
+
+
+def test_train_leaves_a_leak_out_or_marks_its_figures(
+    command: Any, leaky: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--train", str(leaky / "train"), "--test", str(leaky / "test"), "--validation", "1", "--epochs", "1"]
+    flags += [*TINY, "--scale", "2"]
+    assert command("train")([*flags, "--out", str(leaky / "clean")]) == 0
+    printed = capsys.readouterr().out
+    assert "3 images of" in printed  # five, of which one is left out and one held out
+    assert "left out, since they show what is measured: copy shows face of" in printed
+    assert "†" not in printed
+    record = json.loads((leaky / "clean" / "result.json").read_text(encoding="utf-8"))
+    assert [leak["image"] for leak in record["left_out"]] == ["copy"]
+    assert record["kept"] == []
+    assert command("train")([*flags, "--out", str(leaky / "kept"), "--allow-overlap"]) == 0
+    printed = capsys.readouterr().out
+    assert "4 images of" in printed
+    assert re.search(r"test † x2: PSNR \d+\.\d\d dB", printed)
+    assert "† measured on photographs that were trained on or chosen by: copy shows face of" in printed
+    assert [leak["image"] for leak in json.loads((leaky / "kept" / "result.json").read_text())["kept"]] == ["copy"]
+    assert command("train")(["--resume", str(leaky / "clean"), "--allow-overlap"]) == 2
+    assert "--allow-overlap: the run in" in capsys.readouterr().err
+
+
+def test_overlap_lists_pairs_within_and_between_sets(
+    command: Any, leaky: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, test = str(leaky / "train"), str(leaky / "test")
+    assert command("data")(["overlap", train, test]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(rf"{train}: copy = {test}: face, similarity 0\.9\d\d, scale 1\.33", lines[0])
+    assert lines[1] == "6 images, 15 pairs: 1 pair shows the same photograph"
+    write_image(Path(train, "again.png"), np.asarray(Image.open(Path(train, "copy.png")))[:, ::-1])
+    assert command("data")(["overlap", train]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        rf"{train}: again = {train}: copy, similarity (0\.99\d|1\.000), scale 1\.00, mirrored", lines[0]
+    )
+    assert command("data")(["overlap", "sample/train", "sample/test"]) == 0
+    assert capsys.readouterr().out == "13 images, 78 pairs: no two show the same photograph\n"
+    assert command("data")(["overlap", "T19"]) == 2
+    assert "T19" in capsys.readouterr().err

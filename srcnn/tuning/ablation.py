@@ -130,7 +130,7 @@ def plan_table(settings: AblationSettings) -> AblationPlan:
     budget = table.budgets[settings.budget]
     root = Path(settings.data_root) if settings.data_root else None
     images = table_images(table, budget, root, allow_overlap=settings.allow_overlap)
-    overlapping = images.overlapping if settings.allow_overlap else ()
+    overlapping = [name for name, one in images.overlapping.items() if settings.allow_overlap and one.kept]
     found = cells(table, budget, settings.seeds or budget.seeds, _REPORTS[settings.budget], overlapping)
     return AblationPlan(settings, path, table, budget, images, tuple(found))
 

@@ -259,7 +259,7 @@ class Training:
 
     images: ImageSet  #: without those held out
     left_out: tuple[Leak, ...] = ()
-    kept: tuple[Leak, ...] = ()
+    kept: tuple[Leak, ...] = ()  #: of these images, and of the validation images that choose the epoch
 
 
 @dataclass(frozen=True)
@@ -294,17 +294,19 @@ def table_images(table: Table, budget: Budget, root: Path | None = None, *, allo
     there = data_root(root)
     test = tuple(load(name, there) for name in ((SAMPLE[1],) if budget.sample else table.test))
     pool = load(SAMPLE[0] if budget.sample else table.hold_out, there)
-    shown = () if allow_overlap else leaks(pool, test, "test")
+    shown = leaks(pool, test, "test")
+    out = () if allow_overlap else {leak.image for leak in shown}
     count = min(table.validation, max(1, len(pool) // 3))
-    _, validation = split(pool, count, 123, together=same_photograph(pool), leave_out={leak.image for leak in shown})
+    _, validation = split(pool, count, 123, together=same_photograph(pool), leave_out=out)
+    chosen_by = tuple(leak for leak in shown if leak.image in {name for name, _ in validation.images})
     wanted = {(SAMPLE[0] if budget.sample else row.train or table.train, row.allow_overlap) for row in table.rows}
     training: dict[str, Training] = {}
     overlapping: dict[str, Training] = {}
     for name, allowed in sorted(wanted):
         found = trained_on(load(name, there), pool, validation, test, allow_overlap=allowed or allow_overlap)
-        one = Training(found.training, found.left_out, found.kept)
-        if allowed or found.kept:
+        one = Training(found.training, found.left_out, (*found.kept, *chosen_by))
+        if allowed or one.kept:
             overlapping[name] = one
-        if not allowed and not found.kept:
+        if not allowed and not one.kept:
             training[name] = one
-    return TableImages(training, overlapping, validation, test, shown)
+    return TableImages(training, overlapping, validation, test, () if allow_overlap else shown)

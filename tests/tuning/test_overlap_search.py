@@ -24,6 +24,7 @@ from srcnn.tuning.report.gather import find_parent, gather
 from srcnn.tuning.report.search_report import search_document
 from srcnn.tuning.report.table_data import gather_table
 from srcnn.tuning.report.table_report import table_document
+from srcnn.tuning.runs import ROW
 from srcnn.tuning.search import run_search
 from srcnn.tuning.settings import SearchSettings, load_settings
 from srcnn.tuning.table import load_table, table_images
@@ -127,16 +128,6 @@ def test_the_command_prints_what_is_left_out_or_kept(leaky: Path) -> None:
     assert f"kept on request (--allow-overlap), so figures marked {MARK} are too high: zz leak" in printed
 
 
-def test_the_fault_302003_is_trained_on_by_no_search_of_both_sets() -> None:
-    for name in ("T91", "BSDS300/train", "Set5"):
-        if not (data_root() / name).is_dir():
-            pytest.skip(f"{name} is not on disk")
-    space = Path(__file__).parents[2] / "search_spaces" / "default.yaml"
-    plan = plan_search(SearchSettings(name="fault", space=str(space), train="T91+BSDS300/train", test=("Set5",)))
-    assert "BSDS300/train/302003" not in names(plan.training) + names(plan.validation)
-    assert [leak.shows for leak in plan.left_out] == ["woman_GT"]
-
-
 # Tables
 
 TABLE = {
@@ -182,7 +173,7 @@ def test_a_table_leaves_a_leak_out_of_the_rows_that_do_not_ask_for_it(table: Pat
     assert "astronaut of test x3, PSNR" in report
     for child in children(MlflowClient(run.uri), parent):
         if child.data.tags.get("outcome") == "finished":
-            wanted = leaky if child.data.tags["row"] == "leaky" else clean
+            wanted = leaky if child.data.tags[ROW] == "leaky" else clean
             assert child.inputs.dataset_inputs[0].dataset.digest == wanted.images.digest
 
 

@@ -276,7 +276,7 @@ def _setting(data: TableData) -> tuple[Part, ...]:
         "Source": text(data.table.source),
         "Training sets": "the bundled photographs" if data.budget.sample else text(", ".join(sets)),
         "Validation images": text(tags.get("data.validation", "")) + " (they choose the epoch; none is trained on)",
-        "Overlap": text("; ".join(lines(*data.leaks))),
+        "Overlap": text("; ".join(lines(*data.leaks, flag="allow_overlap"))),
         "Budgets": text(", ".join(map(data.amount, data.budget.lengths))),
         "Recipes": text(", ".join(f"{n} (preset {r.preset})" for n, r in data.table.recipes.items())),
         "Machine": text(tags.get("device", "")),
