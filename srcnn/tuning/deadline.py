@@ -190,7 +190,7 @@ class Deadline:
 
     def last_size(self) -> Size | None:
         """The confirmation for which there is time now; None: for none."""
-        return self.size_within(self.left + _OVERRUN * self._seconds)
+        return self.size_within((1 + _OVERRUN) * self._seconds - self.spent)
 
     def line(self, size: Size | None) -> str:
         """What becomes of the confirmation, in a line; empty if it is the one asked for, or if there was to be none."""

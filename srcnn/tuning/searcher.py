@@ -110,7 +110,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune's call for a configuration: the searched ``params``, the run as JSON and whether it is a reference row."""
-        found = None if time_is_up() else self._next()
+        # The first trial is given out in any case: a search without one would be worth nothing. It ends at its first report.
+        found = None if time_is_up() and self._per_scale.total() else self._next()
         if found is None:
             return str(Searcher.FINISHED)
         trials, params, config, baseline = found

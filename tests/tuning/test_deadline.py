@@ -132,6 +132,7 @@ def test_a_search_that_goes_on_has_what_is_left(tmp_path: Path) -> None:
     assert third.left == pytest.approx(1)
     clock.now += 50
     assert third.left == 0
+    assert third.last_size() is None
 
 
 @pytest.mark.parametrize(

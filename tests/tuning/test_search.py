@@ -172,6 +172,7 @@ def test_a_killed_search_goes_on_with_what_is_left_of_its_time(workplace: Path) 
     (workplace / "mlruns").mkdir()
     arguments = ["--name", "timed", "--space", "space.yaml", "--train", "train", "--test", "test", "--budget", "1500k"]
     budget = ["--validation", "2", "--trials", "500", "--time-budget", "1h", "--confirm-seeds", "2", "--best", "1"]
+    budget += ["--max-concurrent", "2"]
     first = start(*arguments, *budget)
     wait_until(first, lambda: reports() >= 12)
     os.kill(first.pid, signal.SIGKILL)
@@ -189,7 +190,8 @@ def test_a_killed_search_goes_on_with_what_is_left_of_its_time(workplace: Path) 
     assert "time_budget: 3600 s of the 3600 s are spent" in output
     parent, children = runs(store(), "timed")
     assert parent.info.status == "FINISHED"
-    assert len([c for c in children if c.data.tags["stage"] == "search"]) <= before
+    # No new ones: at most those two that had begun when it was killed, and that MLflow had not heard of.
+    assert len([c for c in children if c.data.tags["stage"] == "search"]) <= before + 2
     assert json.loads(file.read_text(encoding="utf-8"))["spent"] > 3600
 
 
