@@ -167,7 +167,7 @@ def _introduce(console: Console, one: Replayed) -> None:
         )
     console.print(
         f"within {told['tolerance_db']:.3f} dB counts as one of the best, which {told['among_best']} configurations are; "
-        f"every one trained once costs {told['cost_core_seconds']:.0f} core-s"
+        f"a search ends at {told['cost_core_seconds']:.0f} core-s, what all of them cost, or a hundred where there are fewer"
     )
 
 

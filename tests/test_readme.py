@@ -96,6 +96,7 @@ def test_places_in_every_kind_of_file(tmp_path: Path) -> None:
     assert render(tmp_path, {"file": "t.csv"}, "{[row=9-1-5]['ours [95 %]']|s}!") == "32.23 [32.19, 32.26]!"
     assert render(tmp_path, {"file": "t.csv"}, "{[row=9-1-5]['ours [95 %]']#1|.1f}") == "32.2"
     assert render(tmp_path, {"file": "t.csv"}, "{t.csv.gz#[row=a].x|.1f}") == "1.2"
+    assert render(tmp_path, {"file": "t.csv.gz"}, "{[row=a].x|.0 %}") == "125 %"
     assert render(tmp_path, {"file": "t.yaml", "at": "rows"}, "{[name=a].psnr.Set5/x3|.2f}") == "36.34"
     with pytest.raises(FigureError, match="there is no such file"):
         render(tmp_path, {"file": "none.json"}, "{a|s}")

@@ -16,7 +16,8 @@
 Between braces stands ``PLACE|FORMAT``. A place goes down a JSON, YAML or CSV file (CSV: a list of rows by column) by
 ``.name``, ``[number]``, ``[name=value,...]`` (the only element that has these values) and ``['a name.with dots']``. ``FILE#``
 before it names another file than the group's. In the end there is a number, or a text of which ``#0`` takes the first number.
-The format is Python's, so the figure is compared to the decimals that are printed; ``s`` prints a text as it is.
+The format is Python's, so the figure is compared to the decimals that are printed; ``s`` prints a text as it is,
+and ``.0 %`` a share as 98 %.
 
 What must be declared (`faults`): a line's text must stand in the README, spaces and line ends aside. A figure with a unit (dB,
 core-s, core-seconds) anywhere, and every number that stands by itself in a row of a table, must be part of such a line, and must
@@ -126,6 +127,8 @@ def render(root: Path, group: Mapping[str, Any], line: str) -> str:
         whole = rest if named else f"{group.get('at', '')}{_joined(group, place)}"
         value = look_up(_content(path), whole)
         try:
+            if form.endswith(" %"):
+                return format(float(value), form[:-2] + "%").replace("%", " %")
             return format(value if form.endswith("s") else float(value), form)
         except (TypeError, ValueError):
             raise FigureError(f"{name}: {whole}: {value!r} cannot be printed as {form!r}") from None

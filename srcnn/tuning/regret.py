@@ -157,13 +157,15 @@ def ratio(ours: Sequence[Sequence[Trace]], theirs: Sequence[Sequence[Trace]]) ->
         theirs: of the other, on the same tables in the same order.
 
     Returns:
-        The ratio with its bootstrap interval; NaN where on some table neither arrived in half its repetitions.
+        The ratio with its bootstrap interval; NaN where on some table the other did not arrive in half its repetitions.
     """
     middle, draws = 0.0, np.zeros(_DRAWS)
     with np.errstate(invalid="ignore"):
         for number, (mine, other) in enumerate(zip(map(_compute, ours), map(_compute, theirs), strict=True)):
             middle += float(np.log(np.median(mine)) - np.log(np.median(other)))
             draws += np.log(_medians(mine, 2 * number + 1)) - np.log(_medians(other, 2 * number + 2))
+    if any(np.isinf(np.median(_compute(other))) for other in theirs):
+        return math.nan, math.nan, math.nan
     middle, draws = math.exp(middle / len(ours)), np.exp(draws / len(ours))
     low, high = _percentiles(draws[~np.isnan(draws)]) if not np.isnan(draws).all() else (math.nan, math.nan)
     return middle, low, high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,12 +56,14 @@ def plot_regret(
     worst, tolerance = worst_regret(truth, table), truth.usual_tolerance
     figure = Figure(figsize=(4.2 * len(workers) + 0.6, 4.4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
+    lowest = 0.0
     panels = figure.subplots(1, len(workers), sharey=True, squeeze=False)[0]
     for panel, count in zip(panels, workers, strict=True):
         starts = [t.steps[0].compute for (_, w), some in traces.items() if w == count for t in some if t.steps]
         at = np.geomspace(max(1e-3, float(np.quantile(starts or [1.0], 0.05))), table_cost(table), _POINTS)
         for method, (color, dash) in zip(methods, _STYLES * (len(methods) // len(_STYLES) + 1), strict=False):
             band = bands(traces[method, count], at, worst)
+            lowest = min(lowest, float(band["low"].min()))
             panel.plot(at, band["mean"], color=color, linestyle=dash, linewidth=1.8, label=method)
             panel.fill_between(at, band["low"], band["high"], color=color, alpha=0.18, linewidth=0)
         panel.axhline(tolerance, color="0.5", linewidth=0.8)
@@ -71,7 +74,9 @@ def plot_regret(
         panel.grid(alpha=0.25, which="both", linewidth=0.5)
     panels[0].set_ylabel("regret (dB below the best; mean and 95 % interval)")
     panels[-1].legend(loc="upper right", fontsize=9)
-    figure.supxlabel(caption, fontsize=8, color="0.3")
+    panels[0].set_ylim(bottom=min(0.0, lowest))
+    width = int(26 * figure.get_figwidth())  # characters of this size that fit in a line
+    figure.supxlabel(textwrap.fill(caption, width), fontsize=8, color="0.3")
     try:
         with atomic_write(path) as file:
             figure.savefig(file)

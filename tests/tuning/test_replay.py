@@ -231,6 +231,7 @@ def test_figures_of_repetitions() -> None:
     assert never.compute == (math.inf,) * 3
     assert ratio([[trace_of((10, 0.0))] * 3], [[trace_of((40, 0.0))] * 3]) == pytest.approx((0.25, 0.25, 0.25))
     assert all(map(math.isnan, ratio([traces[2:] * 2], [traces[2:] * 2])))
+    assert all(map(math.isnan, ratio([[trace_of((10, 0.0))] * 2], [traces[2:] * 2])))  # of one who never arrives
     two = ratio([[trace_of((10, 0.0))] * 3, [trace_of((40, 0.0))] * 3], [[trace_of((40, 0.0))] * 3] * 2)
     assert two == pytest.approx((0.5, 0.5, 0.5))
 
