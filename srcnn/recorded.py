@@ -25,9 +25,9 @@ __all__ = ["RecordedStep", "Recorder"]
 
 _WARM = 4  # steps before the recording: optimisers make their moments and cuDNN chooses its algorithms in the first
 # How far two steps may lie apart, in lengths of the step's own change. Measured on a CPU, where the same batch in another order
-# adds up gradients in another order (9-1-5 in fp32, 9-1-5 and 9-5-5 in bf16, three optimisers): gradients and moments differ by 2e-4,
-# weights by 0.01, since Muon's iteration multiplies small errors, the loss not at all. Another batch moves a gradient by 0.06 and
-# more and the loss by 0.13, a rate that was kept moves weights by 1.
+# adds up gradients in another order (9-1-5 in fp32, 9-1-5 and 9-5-5 in bf16, three optimisers): gradients and moments differ by
+# 2e-4, weights by 0.01, since Muon's iteration multiplies small errors, the loss not at all. Another batch moves a gradient by
+# 0.06 and more and the loss by 0.13, half the rate moves weights by 0.5.
 _TOLERANCES = {"weight": 0.25, "loss": 0.01}
 _TOLERANCE = 0.02  # of gradients and moments
 _ROUNDING = 2e-7  # of a tensor's length: changes below that are float32's own
