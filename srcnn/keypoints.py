@@ -3,8 +3,9 @@
 Blobs of a difference-of-Gaussians pyramid (Lowe, IJCV 2004, section 3), each described by an upright patch of 8x8 samples of
 the blurred image as wide as twelve times the blob's size (Brown, Szeliski and Winder, CVPR 2005). Two deviations make it
 quick enough to compare hundreds of images on one core in seconds: an image is halved until its shorter side is below 300
-pixels, and there is no orientation, for a copy of a photograph is scaled, cropped and mirrored, but not turned. The patch is kept as cosine coefficients, those that a mirror negates apart from the
-others, so that one comparison finds a match and its mirror image.
+pixels, and there is no orientation, for a copy of a photograph is scaled, cropped and mirrored, but not turned. The patch is
+kept as cosine coefficients, those that a mirror negates apart from the others, so that one comparison finds a match and its
+mirror image.
 """
 
 from __future__ import annotations
