@@ -113,8 +113,9 @@ def arithmetic(*, search: bool = False, deterministic: bool = False) -> Iterator
         yield
     finally:
         put(before)
-        torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
-        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+        if deterministic:  # else nothing was changed, and the call imports torch's compiler, which takes two seconds
+            torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def promise_determinism() -> None:

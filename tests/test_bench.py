@@ -185,7 +185,7 @@ def test_overlap_counts_what_it_invented_and_finds_the_real_pairs(
     assert "the bundled sample takes the sets' place" in out
     result = json.loads(file.read_text(encoding="utf-8"))["overlap"]
     assert result["sets"] == ["sample/train", "sample/test"]
-    assert (result["real"]["images"], result["real"]["pairs"], result["real"]["found"]) == (13, 78, [])
+    assert (result["real"]["images"], result["real"]["pairs"], result["real"]["found"]) == (18, 153, [])
     invented = result["invented"]
     assert invented["count"] == 9  # each photograph once
     assert sum(kind["count"] for kind in invented["kinds"].values()) == 9

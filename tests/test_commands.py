@@ -480,6 +480,6 @@ def test_overlap_lists_pairs_within_and_between_sets(
         rf"{train}: again = {train}: copy, similarity (0\.99\d|1\.000), scale 1\.00, mirrored", lines[0]
     )
     assert command("data")(["overlap", "sample/train", "sample/test"]) == 0
-    assert capsys.readouterr().out == "13 images, 78 pairs: no two show the same photograph\n"
+    assert capsys.readouterr().out == "18 images, 153 pairs: no two show the same photograph\n"
     assert command("data")(["overlap", "T19"]) == 2
     assert "T19" in capsys.readouterr().err

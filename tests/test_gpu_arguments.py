@@ -216,14 +216,13 @@ def a_step_that_waits_is_not_recorded_and_goes_on_where_it_was(driver: Driver, p
 
 
 def a_search_counts_gpus_without_using_one(driver: Driver, patch: Patch) -> None:
-    speed, search = importlib.import_module("srcnn.tuning.speed"), _experiment("search")
+    speed, estimate = (importlib.import_module(f"srcnn.tuning.{name}") for name in ("speed", "estimate"))
     asked: list[Any] = []
-    patch.setattr(search, "measure_speed", lambda plan, device, fresh: asked.append(device))
-    patch.setattr(search, "estimate", lambda plan, found, slots: slots)
+    patch.setattr(estimate, "measure_speed", lambda plan, device, fresh: asked.append(device))
     settings = importlib.import_module("srcnn.tuning.settings").SearchSettings(name="x", gpus_per_trial="0.5")
     patch.setattr(os, "cpu_count", lambda: 16)
     plan = type("Plan", (), {"settings": settings})()
-    assert search._predict(plan) == 4
+    assert estimate.speed_here(plan) == (None, 4)
     assert asked == [torch.device("cuda", 0)]
     alone: list[Any] = []
 

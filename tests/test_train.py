@@ -39,7 +39,7 @@ def _one_thread() -> Iterator[None]:
 def photos(side: int = 48, count: int = 3) -> tuple[tuple[str, NDArray[np.uint8]], ...]:
     """Corners of the bundled photographs."""
     images = load("sample/train").images
-    rgb = [(name, image) for name, image in images if image.ndim == 3]
+    rgb = [(name, image) for name, image in images if name in ("ihc", "motorcycle_left", "rocket", "china", "flower")]
     return tuple((name, image[100 : 100 + side, 100 : 100 + side]) for name, image in rgb[:count])
 
 

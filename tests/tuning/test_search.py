@@ -198,7 +198,7 @@ def test_a_killed_search_goes_on_with_what_is_left_of_its_time(workplace: Path) 
 @pytest.mark.parametrize(
     ("fields", "error", "words"),
     [
-        ({"validation": 6}, DataError, ("validation", "6")),
+        ({"validation": 10}, DataError, ("validation", "10")),
         ({"train": "nowhere"}, DataError, ("nowhere",)),
         ({"test": ("Set55",)}, DataError, ("Set55", "Set5")),
         ({"space": "spaec.yaml"}, ConfigError, ("spaec.yaml",)),
