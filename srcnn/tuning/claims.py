@@ -162,7 +162,7 @@ def _compares(
     ]
     found = [difference(one, other, images_vary=False) for one, other in pairs]
     one, other = pairs[-1]
-    general = difference(one, other) if one.shape[1] > 1 else None
+    general = difference(one, other) if min(one.shape) > 1 else None
     text = f"{a} - {b}{' at the shortest budget' if early else ''}: {found[-1].signed()} dB"
     if general is not None and general.bounded:
         text += f", over images too [{general.low:+.3f}, {general.high:+.3f}]"
