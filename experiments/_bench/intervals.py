@@ -35,7 +35,7 @@ __all__ = ["measured_components", "run_intervals"]
 _SEEDS, _IMAGES, _CANDIDATES = tuple(range(2, 11)), (1, 4, 9), (2, 4, 8)
 _BEST_OF, _CHOICE_SEEDS, _CHOICE_IMAGES = 4, 2, 6  # as a search does by default
 _DRAW = 2026  # seed of the simulation
-_TABLES = ROOT / "experiments" / "results" / "paper" / "tables"
+_RESULTS = ROOT / "experiments" / "results"
 _DEVELOPED = ("filter_size", "scales")  # the method was chosen on variances of these, so it is not judged on them
 
 Figures = NDArray[np.float64]
@@ -55,7 +55,7 @@ def measured_components() -> _Kinds:
         ConfigError: there is no report.
     """
     found: dict[bool, list[Components]] = {False: [], True: []}
-    files = [f for f in sorted(_TABLES.glob("*-variation.csv")) if not f.name.startswith(_DEVELOPED)]
+    files = [f for f in sorted(_RESULTS.glob("*/tables/*-variation.csv")) if not f.name.startswith(_DEVELOPED)]
     for file in files:
         with file.open(encoding="utf-8", newline="") as text:
             for row in csv.DictReader(text):
@@ -64,7 +64,7 @@ def measured_components() -> _Kinds:
                 deviations = Components(*(float(row[f"{name} (dB)"]) for name in ("seed", "image", "rest")))
                 found[" - " in row["row or difference"]].append(deviations)
     if not found[True] or not found[False]:
-        raise ConfigError(f"intervals: needs the report of the paper's tables, but {_TABLES} has no variation of one")
+        raise ConfigError(f"intervals: needs the report of the paper's tables, but {_RESULTS} has no variation of one")
     return _Kinds(tuple(found[False]), tuple(found[True]), tuple(file.name for file in files))
 
 
