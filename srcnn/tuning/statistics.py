@@ -11,9 +11,9 @@ Three kinds of figures come as an array (seeds, images), in dB:
 * `difference`: of two configurations on the same images. Taken figure by figure first, so that what makes an image hard, or a
   seed lucky for both, cancels out.
 
-From two seeds the variance between them has one degree of freedom; where it happens to be small, it is pooled away although it is
-there. So the interval over both is never narrower than a share of Student's over the seeds alone (`_SHARE`, chosen by simulation),
-which matters with two seeds only.
+From two seeds the variance between them has one degree of freedom; where it happens to be small, it is pooled away although it
+is there. So the interval over both is never narrower than a share of Student's over the seeds alone (``_SHARE``, chosen by
+simulation), which matters with two seeds only.
 
 The bootstrap over two or three seeds covers 50 to 75 % where 95 % is meant: it can only give back the seeds there are. How often
 these intervals hold the true mean is simulated by ``experiments/bench.py intervals``: 93 to 97 % from two seeds on, with the
