@@ -166,7 +166,7 @@ def _contrast(measured: _Kinds, repetitions: int) -> list[dict[str, Any]]:
         rows.append(
             {"kind": "percentile bootstrap over seeds", "seeds": seeds, "images": 1, "coverage": hits / repetitions}
         )
-    hard = Components(3.0, 1.0, 1.0)  # no measured difference is like that
+    hard = Components(3.0, 1.0, 1.0)
     for seeds in (2, 3, 5):
         found = _coverage(repetitions, lambda n=seeds: (_interval(_figures(draw, hard, n, 9)), 0.0))  # type: ignore[misc]
         kind = "these intervals where seeds vary three times as much as images"
@@ -191,9 +191,10 @@ def run_intervals(bench: Bench) -> None:
     promotion, contrast = _promotions(measured, repetitions // 4), _contrast(measured, repetitions // 4)
     low, high = (pick(row["coverage"] for row in intervals) for pick in (min, max))
     worst = max(row["false"] for row in promotion)
-    bench.record.put("intervals", intervals)
-    bench.record.put("promotion", promotion)
-    bench.record.put("contrast", contrast)
+    about = {"n": f"{repetitions} repetitions of an interval, {repetitions // 4} of a promotion", "seed": _DRAW}
+    bench.record.put("intervals", intervals, **about)
+    bench.record.put("promotion", promotion, **about)
+    bench.record.put("contrast", contrast, **about)
     bench.record.put(
         "simulation",
         {
@@ -206,6 +207,7 @@ def run_intervals(bench: Bench) -> None:
             "highest": high,
             "most_false": worst,
         },
+        **about,
     )
     kinds = dict.fromkeys(row["kind"] for row in intervals)
     cells = [
