@@ -28,14 +28,6 @@ from srcnn.tuning.tracking import Tracker
 CONFIG = TrainConfig(kernels=(5, 1, 3), filters=(8, 8), scale=3)
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with its tables, which take seconds to make."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def plan(workplace: Path) -> Plan:
     return plan_search(SearchSettings(name="s", space="space.yaml", train="train", test=("test",), validation=2))
