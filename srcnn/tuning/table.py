@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
+from srcnn.article import CROP
 from srcnn.config import PRESETS, Strict, TrainConfig, preset
 from srcnn.datasets import ImageSet, data_root, load, split
 from srcnn.errors import ConfigError, unknown_name
@@ -292,8 +293,8 @@ def table_images(table: Table, budget: Budget, root: Path | None = None, *, allo
         DataError: a set is missing or too small.
     """
     there = data_root(root)
-    test = tuple(load(name, there) for name in ((SAMPLE[1],) if budget.sample else table.test))
-    pool = load(SAMPLE[0] if budget.sample else table.hold_out, there)
+    test = tuple(_load(table, budget, name, there) for name in ((SAMPLE[1],) if budget.sample else table.test))
+    pool = _load(table, budget, SAMPLE[0] if budget.sample else table.hold_out, there)
     shown = leaks(pool, test, "test")
     out = () if allow_overlap else {leak.image for leak in shown}
     count = min(table.validation, max(1, len(pool) // 3))
@@ -303,10 +304,20 @@ def table_images(table: Table, budget: Budget, root: Path | None = None, *, allo
     training: dict[str, Training] = {}
     overlapping: dict[str, Training] = {}
     for name, allowed in sorted(wanted):
-        found = trained_on(load(name, there), pool, validation, test, allow_overlap=allowed or allow_overlap)
+        found = trained_on(
+            _load(table, budget, name, there), pool, validation, test, allow_overlap=allowed or allow_overlap
+        )
         one = Training(found.training, found.left_out, (*found.kept, *chosen_by))
         if allowed or one.kept:
             overlapping[name] = one
         if not allowed and not one.kept:
             training[name] = one
     return TableImages(training, overlapping, validation, test, () if allow_overlap else shown)
+
+
+def _load(table: Table, budget: Budget, name: str, root: Path) -> ImageSet:
+    """A set, without the bundled photographs that are too small for the article's protocol where the table uses that."""
+    images = load(name, root)
+    if not budget.sample or table.measure != "article":
+        return images
+    return ImageSet(images.name, tuple(pair for pair in images.images if min(pair[1].shape[:2]) >= CROP))

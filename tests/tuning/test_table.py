@@ -129,3 +129,11 @@ def test_a_file_that_is_no_table(tmp_path: Path) -> None:
         load_table(tmp_path / "list.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_table(tmp_path / "none.yaml")
+
+
+def test_the_smoke_budget_of_the_article_leaves_out_what_its_protocol_cannot_use() -> None:
+    table = load_table(TABLES["article"])
+    found = table_images(table, table.budgets["smoke"])
+    used = [*found.validation.images, *found.training["sample/train"].images.images]
+    assert len(used) == 13
+    assert min(min(image.shape[:2]) for _, image in used) >= 256
