@@ -116,6 +116,15 @@ def _details(image: Floats, blur: float) -> Floats:
     return fine
 
 
+def _shared(a: Floats, b: Floats, p: Placement) -> tuple[tuple[float, float, float, float], _Samples] | None:
+    """The box that both show, and samples of it; None: it is too small to compare."""
+    box = _common(a, b, p)
+    if box is None:
+        return None
+    samples = _Samples(a, b, p, box)
+    return (box, samples) if min(len(samples.x), len(samples.y)) >= _SHORTEST else None
+
+
 def align(a: Floats, b: Floats, start: Placement) -> Alignment | None:
     """Refine a placement and tell how alike the images are; None: too little in common to tell.
 
@@ -125,12 +134,10 @@ def align(a: Floats, b: Floats, start: Placement) -> Alignment | None:
         start: the placement, off by at most some hundredths of the common part.
     """
     p = start
-    box = _common(a, b, p)
-    if box is None:
+    common = _shared(a, b, p)
+    if common is None:
         return None
-    samples = _Samples(a, b, p, box)
-    if min(len(samples.x), len(samples.y)) < _SHORTEST:
-        return None
+    _, samples = common
     first = samples.first()
     u = (samples.x - samples.x.mean()) / samples.step
     v = ((samples.y - samples.y.mean()) / samples.step)[:, None]
@@ -162,12 +169,10 @@ def _moved(p: Placement, move: NDArray[np.float64], samples: _Samples) -> Placem
 
 
 def _judged(a: Floats, b: Floats, p: Placement) -> Alignment | None:
-    box = _common(a, b, p)
-    if box is None:
+    common = _shared(a, b, p)
+    if common is None:
         return None
-    samples = _Samples(a, b, p, box)
-    if min(len(samples.x), len(samples.y)) < _SHORTEST:
-        return None
+    box, samples = common
     area = (box[2] - box[0] + 1) * (box[3] - box[1] + 1)
     share = area / min(a.size, b.size / p.scale**2)
     first, second = samples.first(), samples.second(p)

@@ -2,7 +2,7 @@
 
 A new champion takes the title only if it beats the holder by more than chance on this search's judging images, which took no
 part in choosing it: the 95 % interval of the lead, over its further seeds and over images, lies above zero. With fewer than three
-seeds or four images the holder stays. In simulations with nothing to win, at most 2.5 % of the searches take the title
+seeds or four images the holder stays. In simulations with nothing to win, at most 3 % of the searches take the title
 (``experiments/bench.py intervals``). The holder's single network is taken as it is; if it was trained or judged on some of these
 images, that favours it, so the rule errs to its side.
 

@@ -57,9 +57,7 @@ class Confirmed:
 
     rows: tuple[Row, ...]  #: trials of the seeds that chose, one each
     gains: Figures  #: theirs over bicubic, (seeds, validation images); selected, if this is the winner
-    fresh: tuple[
-        Row, ...
-    ] = ()  #: trials of the seeds that judge; none if it was neither the winner nor the paper's network
+    fresh: tuple[Row, ...] = ()  #: trials of the seeds that judge; only of the winner and of the paper's network
     judged: Figures | None = None  #: theirs over bicubic, (seeds, judging images); None: no seed or no image judges
     psnr: Mapping[str, Figures] = field(default_factory=dict)  #: of `final`, (seeds, images) by test set
     ssim: Mapping[str, float] = field(default_factory=dict)  #: mean, by test set

@@ -36,7 +36,7 @@ from scipy.special import stdtrit
 __all__ = ["Components", "Figures", "Interval", "components", "difference", "over_seeds", "over_seeds_and_images"]
 
 _LEVEL = 0.95
-_SHARE = 0.35
+_SHARE = 0.35  # of the interval over seeds alone, below which one over seeds and images is not believed
 Figures = NDArray[np.float64]
 
 
