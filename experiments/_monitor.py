@@ -8,7 +8,7 @@ from collections import Counter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from srcnn.tuning.callback import Event
+from srcnn.tuning.driver.events import Event
 
 __all__ = ["Monitor"]
 

@@ -21,11 +21,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Grid
 
 from srcnn.errors import ConfigError
-from srcnn.leaks import lines as leak_lines
-from srcnn.tuning.ablation import AblationPlan, AblationSettings, TableRun, plan_table, run_table
-from srcnn.tuning.callback import Event
-from srcnn.tuning.cluster import Cluster
-from srcnn.tuning.table import load_table, table_files
+from srcnn.overlap.leaks import lines as leak_lines
+from srcnn.tuning.driver.cluster import Cluster
+from srcnn.tuning.driver.events import Event
+from srcnn.tuning.paper.run_table import TableRun, run_table
+from srcnn.tuning.paper.table import load_table, table_files
+from srcnn.tuning.paper.table_plan import TablePlan, TableSettings, plan_table
 
 from _command import Parser, add_fields, given_fields, run
 
@@ -33,22 +34,22 @@ from _command import Parser, add_fields, given_fields, run
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--list", action="store_true", help="the tables that there are, and their questions; end")
-    add_fields(parser, AblationSettings)
+    add_fields(parser, TableSettings)
     return parser
 
 
-def _plans(options: argparse.Namespace) -> list[AblationPlan]:
-    fields = given_fields(options, AblationSettings)
+def _plans(options: argparse.Namespace) -> list[TablePlan]:
+    fields = given_fields(options, TableSettings)
     if "table" not in fields:
         raise ConfigError(f"--table: must be given, one of {', '.join(table_files())}, all")
     if fields["table"] != "all":
-        return [plan_table(AblationSettings(**fields))]
+        return [plan_table(TableSettings(**fields))]
     if "name" in fields:
         raise ConfigError("--name: names one table's run, but --table all has several")
     names = table_files()
     if not names:
         raise ConfigError("--table: there is no table in search_spaces/paper; run this in the project's folder")
-    return [plan_table(AblationSettings(**{**fields, "table": name})) for name in names]
+    return [plan_table(TableSettings(**{**fields, "table": name})) for name in names]
 
 
 def _list(console: Console) -> int:
@@ -62,7 +63,7 @@ def _list(console: Console) -> int:
     return 0
 
 
-def _say_plan(console: Console, plan: AblationPlan) -> None:
+def _say_plan(console: Console, plan: TablePlan) -> None:
     table = plan.table
     lengths = ", ".join(
         f"{length / 1e6:g} million pixels" if plan.budget.unit == "pixels" else f"{length:g} epochs"
@@ -107,14 +108,14 @@ class _Monitor:
         )
 
 
-def _command(plan: AblationPlan) -> str:
+def _command(plan: TablePlan) -> str:
     given = plan.settings.model_dump(exclude_defaults=True)
     return "python experiments/ablation.py " + " ".join(
         f"--{n.replace('_', '-')}" + ("" if v is True else f" {v}") for n, v in given.items()
     )
 
 
-def _say_end(console: Console, plan: AblationPlan, result: TableRun) -> None:
+def _say_end(console: Console, plan: TablePlan, result: TableRun) -> None:
     kinds = Counter(trained=result.trained, **{"finished before": result.kept}, failed=len(result.failed))
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     console.print(f"{result.name}: {counts}", markup=False, highlight=False)

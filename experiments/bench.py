@@ -26,9 +26,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from srcnn.config import ModelConfig
-from srcnn.device import pick_device
+from srcnn.config.architecture import ModelConfig
 from srcnn.errors import ConfigError, unknown_name
+from srcnn.system.device import pick_device
 
 from _bench.inference import run_inference
 from _bench.intervals import run_intervals

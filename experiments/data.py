@@ -21,9 +21,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from srcnn import fetch
-from srcnn.datasets import SETS, data_root, load
-from srcnn.overlap import duplicates, overlaps
+from srcnn.data import fetch
+from srcnn.data.datasets import load
+from srcnn.data.known_sets import SETS, data_root
+from srcnn.overlap.pairs import duplicates, overlaps
 
 from _command import Parser, run
 

@@ -23,9 +23,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from srcnn.errors import ConfigError
-from srcnn.files import atomic_write
-from srcnn.gpu import gpu_name
-from srcnn.tuning.doctor import Finding, examine
+from srcnn.system.atomic_file import atomic_write
+from srcnn.system.gpu import gpu_name
+from srcnn.tuning.doctor.examination import Finding, examine
 
 from _command import Parser, run
 

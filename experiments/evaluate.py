@@ -20,14 +20,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from srcnn.checkpoint import load_network
-from srcnn.datasets import data_root, load
-from srcnn.device import pick_device
+from srcnn.data.datasets import load
+from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
-from srcnn.evaluate import Evaluation, evaluate
-from srcnn.files import atomic_write
-from srcnn.model import SRCNN
-from srcnn.official import load_official
+from srcnn.evaluation.protocol import Evaluation, evaluate
+from srcnn.model.network import SRCNN
+from srcnn.model.official_weights import load_official
+from srcnn.model.weights_file import load_network
+from srcnn.system.atomic_file import atomic_write
+from srcnn.system.device import pick_device
 
 from _command import Parser, run
 

@@ -14,12 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-from srcnn.config import parse_pixels
-from srcnn.datasets import data_root, load
+from srcnn.config.quantities import parse_pixels
+from srcnn.data.datasets import load
+from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
-from srcnn.tuning.record import Recording, record
-from srcnn.tuning.scheduler import EPOCHS
-from srcnn.tuning.space_file import load_space
+from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.curves.record_curves import Recording, record
+from srcnn.tuning.space.space_file import load_space
 
 from _bench.provenance import header
 from _command import Parser, run

@@ -29,15 +29,15 @@ from rich.console import Console
 from rich.table import Table
 
 from srcnn.errors import ConfigError
-from srcnn.files import atomic_write
-from srcnn.tuning.curves import read_table
-from srcnn.tuning.past import past_search
-from srcnn.tuning.regret import Interval, processes, repeat
-from srcnn.tuning.regret_plot import plot_regret
-from srcnn.tuning.replay import METHODS, Method, parse_method
-from srcnn.tuning.replay_figures import SHARES, Replayed, figures, over_tables, plain, table_data
-from srcnn.tuning.settings import SearchSettings
-from srcnn.tuning.table_truth import TableTruth
+from srcnn.system.atomic_file import atomic_write
+from srcnn.tuning.curves.curve_table import read_table
+from srcnn.tuning.curves.past_search import past_search
+from srcnn.tuning.curves.table_truth import TableTruth
+from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.replay.figures import SHARES, Replayed, figures, over_tables, plain, table_data
+from srcnn.tuning.replay.methods import METHODS, Method, parse_method
+from srcnn.tuning.replay.regret import Interval, processes, repeat
+from srcnn.tuning.replay.regret_plot import plot_regret
 
 from _bench.provenance import header
 from _command import Parser, run

@@ -18,12 +18,12 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.errors import ConfigError
+from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.build import build, combine, log_report
-from srcnn.tuning.report.gather import UI, find_parent
-from srcnn.tuning.report.write import write
-from srcnn.tuning.runs import SEARCH
-from srcnn.tuning.settings import SearchSettings
-from srcnn.tuning.tracking import ui_command
+from srcnn.tuning.report.data.search_data import UI, find_parent
+from srcnn.tuning.report.document.write import write
+from srcnn.tuning.tracking.reader import SEARCH
+from srcnn.tuning.tracking.tracker import ui_command
 
 from _command import Parser, run
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from srcnn.tuning.report.gather import parents
-from srcnn.tuning.runs import KIND, SEARCH
-from srcnn.tuning.settings import SearchSettings
-from srcnn.tuning.verify import Books, open_books, repair, verify
+from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.report.data.search_data import parents
+from srcnn.tuning.search.consistency import Books, open_books, repair, verify
+from srcnn.tuning.tracking.reader import KIND, SEARCH
 
 from _command import Parser, run
 

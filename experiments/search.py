@@ -20,29 +20,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from srcnn.config import parse_pixels
+from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, SRCNNError
-from srcnn.leaks import footnote, marked
-from srcnn.leaks import lines as leak_lines
-from srcnn.tuning.confirm import Confirmed
-from srcnn.tuning.deadline import spent_before
-from srcnn.tuning.estimate import Estimate, estimate, lines, speed_here
-from srcnn.tuning.objective import OBJECTIVES
-from srcnn.tuning.paper import printed
-from srcnn.tuning.pareto import front
-from srcnn.tuning.plan import Plan, plan_search
-from srcnn.tuning.remote import run_anywhere
-from srcnn.tuning.reserve import deadline_of, time_file
-from srcnn.tuning.result import SearchResult, verdicts
-from srcnn.tuning.row import Row
-from srcnn.tuning.settings import (
-    SearchSettings,
-    default_name,
-    load_settings,
-    parse_duration,
-    saved_searches,
-)
-from srcnn.tuning.tracking import ui_command
+from srcnn.overlap.leaks import footnote, marked
+from srcnn.overlap.leaks import lines as leak_lines
+from srcnn.tuning.algorithms.time_budget import spent_before
+from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
+from srcnn.tuning.planning.plan import Plan, plan_search
+from srcnn.tuning.planning.settings import SearchSettings, default_name, load_settings, parse_duration, saved_searches
+from srcnn.tuning.planning.time_costs import deadline_of, time_file
+from srcnn.tuning.search.choice import Confirmed
+from srcnn.tuning.search.remote import run_anywhere
+from srcnn.tuning.search.result import SearchResult, verdicts
+from srcnn.tuning.tracking.tracker import ui_command
+from srcnn.tuning.trials.objective import OBJECTIVES
+from srcnn.tuning.trials.pareto import front
+from srcnn.tuning.trials.published import printed
+from srcnn.tuning.trials.result import Row
 
 from _command import Parser, add_fields, given_fields, run
 from _monitor import Monitor

@@ -25,11 +25,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from srcnn.datasets import load
+from srcnn.data.datasets import load
 from srcnn.errors import ConfigError
-from srcnn.images import write_image
-from srcnn.tuning.runs import absolute_uri
-from srcnn.tuning.verify import open_books, verify
+from srcnn.imaging.image_files import write_image
+from srcnn.tuning.search.consistency import open_books, verify
+from srcnn.tuning.tracking.reader import absolute_uri
 
 from _bench.provenance import header
 from _command import Parser, run

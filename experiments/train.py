@@ -25,19 +25,24 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from srcnn.article import average_psnr
-from srcnn.cache import prepare_cached
-from srcnn.checkpoint import load_network, load_state, save_network, save_state
-from srcnn.config import PRESETS, TrainConfig, preset
-from srcnn.datasets import ImageSet, data_root, load
-from srcnn.device import pick_device, resolve_precision
+from srcnn.config.presets import PRESETS, preset
+from srcnn.config.training import TrainConfig
+from srcnn.data.datasets import load
+from srcnn.data.image_set import ImageSet
+from srcnn.data.known_sets import data_root
 from srcnn.errors import CheckpointError, ConfigError
-from srcnn.evaluate import Degraded, evaluate
-from srcnn.files import atomic_write
-from srcnn.leaks import Divided, divide, footnote, lines, marked
-from srcnn.model import SRCNN, count_macs, count_parameters
-from srcnn.patches import degrade_for
-from srcnn.train import EpochResult, fit
+from srcnn.evaluation.article import average_psnr
+from srcnn.evaluation.degradation import Degraded
+from srcnn.evaluation.protocol import evaluate
+from srcnn.model.network import SRCNN, count_macs, count_parameters
+from srcnn.model.weights_file import load_network, save_network
+from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
+from srcnn.system.atomic_file import atomic_write
+from srcnn.system.device import pick_device, resolve_precision
+from srcnn.training.checkpoint import load_state, save_state
+from srcnn.training.fit import EpochResult, fit
+from srcnn.training.patch_cache import prepare_cached
+from srcnn.training.patches import degrade_for
 
 from _command import Parser, add_fields, given_fields, run
 

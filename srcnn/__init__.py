@@ -9,15 +9,18 @@
 Importing this package loads neither Ray, Optuna nor MLflow.
 """
 
-from srcnn.checkpoint import load_network, save_network
-from srcnn.color_score import score_planes
-from srcnn.config import ModelConfig, TrainConfig
-from srcnn.datasets import load, split
-from srcnn.evaluate import degrade, evaluate
-from srcnn.model import SRCNN
-from srcnn.official import load_official
-from srcnn.patches import prepare
-from srcnn.train import fit
+from srcnn.config.architecture import ModelConfig
+from srcnn.config.training import TrainConfig
+from srcnn.data.datasets import load
+from srcnn.data.image_set import split
+from srcnn.evaluation.color_table import score_planes
+from srcnn.evaluation.degradation import degrade
+from srcnn.evaluation.protocol import evaluate
+from srcnn.model.network import SRCNN
+from srcnn.model.official_weights import load_official
+from srcnn.model.weights_file import load_network, save_network
+from srcnn.training.fit import fit
+from srcnn.training.patches import prepare
 
 __all__ = [
     "SRCNN",

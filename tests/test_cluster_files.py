@@ -15,7 +15,9 @@ import runs
 import search
 import yaml
 
-DOCS = Path(__file__).parents[1] / "docs"
+from checkout import ROOT
+
+DOCS = ROOT / "docs"
 FILES = sorted(file for file in (DOCS / "cluster").iterdir() if file.is_file() and file.name != ".env")
 PAGE = DOCS / "cluster.md"
 

@@ -17,28 +17,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fake_cuda
 import numpy as np
 import pytest
 import torch
 import torch._dynamo  # optimisers import it when they are made, and it must not meet invented GPUs
-from fake_cuda import GIB, Driver, Watch, calls_of, source_files
 
-import srcnn
-from srcnn import gpu
-from srcnn.config import TrainConfig
-from srcnn.cuda_recorder import CudaRecorder
-from srcnn.device import bf16_is_fast, indexed, pick_device
+from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError
-from srcnn.patches import prepare
-from srcnn.recorded import RecordedStep
-from srcnn.tuning import packing, trainable
-from srcnn.tuning.packing import context_size, peak_memory
-from srcnn.tuning.trainable import CONTEXT, Place, memory_cap
+from srcnn.system import gpu
+from srcnn.system.cuda_recorder import CudaRecorder
+from srcnn.system.device import bf16_is_fast, indexed, pick_device
+from srcnn.training.patches import prepare
+from srcnn.training.recorded_step import RecordedStep
+from srcnn.tuning.planning import gpu_sharing as packing
+from srcnn.tuning.planning.gpu_sharing import context_size, peak_memory
+from srcnn.tuning.worker import trial_device as trainable
+from srcnn.tuning.worker.run_trial import Place
+from srcnn.tuning.worker.trial_device import CONTEXT, memory_cap
+
+import fake_cuda
+from checkout import ROOT
+from fake_cuda import GIB, Driver, Watch, calls_of, source_files
 
 pytestmark = pytest.mark.gpu_arguments
 
-ROOT = Path(srcnn.__file__).parents[1]
 SECOND = torch.device("cuda", 1)
 Patch = pytest.MonkeyPatch
 
@@ -191,7 +193,7 @@ def a_step_that_waits_is_not_recorded_and_goes_on_where_it_was(driver: Driver, p
     sizes: dict[str, Any] = {"kernels": (3, 3), "filters": (4,), "patch_size": 12, "batch_size": 2}
     config = TrainConfig(**sizes, epochs=1, epoch_pixels=1600, optimizer="adam", learning_rate=1e-4)
     image = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
-    train = importlib.import_module("srcnn.train")
+    train = importlib.import_module("srcnn.training.fit")
     for waits in (False, True):
         run = train._Run(
             config, prepare([("noise", image)], 3), (), torch.device("cpu"), None, True, CudaRecorder(SECOND)
@@ -216,10 +218,10 @@ def a_step_that_waits_is_not_recorded_and_goes_on_where_it_was(driver: Driver, p
 
 
 def a_search_counts_gpus_without_using_one(driver: Driver, patch: Patch) -> None:
-    speed, estimate = (importlib.import_module(f"srcnn.tuning.{name}") for name in ("speed", "estimate"))
+    speed, estimate = (importlib.import_module(f"srcnn.tuning.planning.{name}") for name in ("speed", "estimate"))
     asked: list[Any] = []
     patch.setattr(estimate, "measure_speed", lambda plan, device, fresh: asked.append(device))
-    settings = importlib.import_module("srcnn.tuning.settings").SearchSettings(name="x", gpus_per_trial="0.5")
+    settings = importlib.import_module("srcnn.tuning.planning.settings").SearchSettings(name="x", gpus_per_trial="0.5")
     patch.setattr(os, "cpu_count", lambda: 16)
     plan = type("Plan", (), {"settings": settings})()
     assert estimate.speed_here(plan) == (None, 4)

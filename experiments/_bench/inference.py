@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from srcnn.config import ModelConfig
-from srcnn.evaluate import degrade, reconstruct, score
-from srcnn.model import SRCNN
-from srcnn.resize import imresize
+from srcnn.config.architecture import ModelConfig
+from srcnn.evaluation.degradation import degrade
+from srcnn.evaluation.protocol import reconstruct, score
+from srcnn.imaging.resize import imresize
+from srcnn.model.network import SRCNN
 
 from _bench.machine import clock, pinned
 from _bench.record import Bench, summary

@@ -3,11 +3,11 @@
 Figures are drawn as figure = truth + seed + image + rest, normal and independent, with standard deviations that the paper's
 tables showed (``*-variation.csv`` of the committed report: between seeds, between images, and of the rest). Every repetition
 takes the deviations of one measured row, or difference of two rows, at random. The intervals are those of
-`srcnn.tuning.statistics`, called as the product calls them:
+`srcnn.tuning.trials.intervals`, called as the product calls them:
 
 * ``mean``: one configuration's figure; ``difference``: two configurations', on the same images and from the same seeds;
 * ``... of the best of 4``: the best of four on validation images, by new seeds, is judged by further seeds on other images, as
-  `srcnn.tuning.confirm` does.
+  `srcnn.tuning.search.choice` does.
 
 With one image the interval is over seeds, for that image. A promotion is false where the champion's configuration is on average
 exactly as good as the holder's network. ``contrast`` holds what happens without these precautions.
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.errors import ConfigError
-from srcnn.tuning.champion import LEAST_IMAGES, LEAST_SEEDS
-from srcnn.tuning.statistics import Components, Interval, difference, over_seeds, over_seeds_and_images
+from srcnn.tuning.search.champion import LEAST_IMAGES, LEAST_SEEDS
+from srcnn.tuning.trials.intervals import Components, Interval, difference, over_seeds, over_seeds_and_images
 
 from _bench.machine import ROOT
 from _bench.record import Bench

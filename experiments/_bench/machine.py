@@ -16,11 +16,13 @@ from typing import Any
 
 import torch
 
-from srcnn import throughput
-from srcnn.datasets import ImageSet, load, locate
-from srcnn.device import bf16_is_fast, pick_device
-from srcnn.gpu import gpu_name
-from srcnn.own_process import in_own_process
+from srcnn.data.datasets import load
+from srcnn.data.image_set import ImageSet
+from srcnn.data.known_sets import locate
+from srcnn.system.device import bf16_is_fast, pick_device
+from srcnn.system.gpu import gpu_name
+from srcnn.system.own_process import in_own_process
+from srcnn.training import throughput
 
 __all__ = ["child_environment", "clock", "environment", "images", "peak", "pinned", "quiet_core"]
 
@@ -64,8 +66,10 @@ def _processor() -> str:
 def _sources() -> str:
     """A digest of the library without its platform: two runs of quality are alike only where this is."""
     total = hashlib.sha256()
-    for file in sorted((ROOT / "srcnn").glob("*.py")):
-        total.update(file.read_bytes())
+    library = ROOT / "srcnn"
+    for file in sorted(library.rglob("*.py")):
+        if "tuning" not in file.relative_to(library).parts:
+            total.update(file.read_bytes())
     return total.hexdigest()[:16]
 
 
@@ -128,10 +132,10 @@ def images(name: str, root: Path, sample: str) -> ImageSet:
 
 
 def clock(device: str) -> float:
-    """`srcnn.throughput.clock` of a device by its name."""
+    """`srcnn.training.throughput.clock` of a device by its name."""
     return throughput.clock(torch.device(device))
 
 
 def peak(device: str, precision: str) -> float:
-    """`srcnn.throughput.matrix_peak` of a device by its name."""
+    """`srcnn.training.throughput.matrix_peak` of a device by its name."""
     return throughput.matrix_peak(pick_device(device), precision)

@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from srcnn.datasets import data_root
+from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
 
 from _bench.machine import ROOT, child_environment, images

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from srcnn.datasets import ImageSet, NamedImage, load
+from srcnn.data.datasets import load
+from srcnn.data.image_set import ImageSet, NamedImage
 from srcnn.errors import DataError
-from srcnn.overlap import SIMILAR, duplicates, overlaps
+from srcnn.overlap.pairs import SIMILAR, duplicates, overlaps
 
 from _bench.record import Bench
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from srcnn.evaluate import Degraded
-from srcnn.metrics import psnr, quantize, shave
-from srcnn.patches import TrainingData
+from srcnn.evaluation.degradation import Degraded
+from srcnn.imaging.metrics import psnr, quantize, shave
+from srcnn.training.patches import TrainingData
 
 from _bench.machine import clock
 
@@ -69,7 +69,7 @@ class PlainLoop:
 
     @torch.no_grad()
     def psnr(self, image: Degraded) -> float:
-        """By the protocol of `srcnn.evaluate`, for an image of one plane."""
+        """By the protocol of `srcnn.evaluation.protocol`, for an image of one plane."""
         x = torch.from_numpy(image.bicubic[:, :, 0].copy())[None, None].to(self._device)
         out = self.network(x)[0, 0].cpu().numpy()[:, :, None]
         return psnr(quantize(shave(image.target, image.scale)), quantize(shave(out, image.scale)))

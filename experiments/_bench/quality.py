@@ -18,15 +18,16 @@ from typing import Any
 
 import torch
 
-from srcnn.config import TrainConfig
-from srcnn.datasets import data_root
-from srcnn.device import pick_device, resolve_precision
+from srcnn.config.training import TrainConfig
+from srcnn.data.known_sets import data_root
 from srcnn.errors import TrainingError
-from srcnn.evaluate import Degraded, degrade, score
-from srcnn.model import SRCNN
-from srcnn.own_process import one_process
-from srcnn.patches import TrainingData, prepare
-from srcnn.train import fit
+from srcnn.evaluation.degradation import Degraded, degrade
+from srcnn.evaluation.protocol import score
+from srcnn.model.network import SRCNN
+from srcnn.system.device import pick_device, resolve_precision
+from srcnn.system.own_process import one_process
+from srcnn.training.fit import fit
+from srcnn.training.patches import TrainingData, prepare
 
 from _bench.machine import clock, images, pinned
 from _bench.quality_table import show

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from srcnn.errors import ConfigError
-from srcnn.files import atomic_write
+from srcnn.system.atomic_file import atomic_write
 
 __all__ = ["Bench", "Record", "summary"]
 

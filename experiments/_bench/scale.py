@@ -17,14 +17,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srcnn.datasets import load
-from srcnn.images import write_image
+from srcnn.data.datasets import load
+from srcnn.imaging.image_files import write_image
 
 from _bench.machine import ROOT, child_environment
 from _bench.record import Bench
 
 if TYPE_CHECKING:
-    from srcnn.tuning.callback import Event
+    from srcnn.tuning.driver.events import Event
 
 __all__ = ["run_scale"]
 
@@ -44,8 +44,8 @@ def _processor_seconds() -> float:
 
 def measure(trials: int, folder: Path) -> dict[str, float]:
     """A search of so many trivial trials in this process, from its first start to its last end."""
-    from srcnn.tuning.search import plan_search, run_search
-    from srcnn.tuning.settings import SearchSettings
+    from srcnn.tuning.planning.settings import SearchSettings
+    from srcnn.tuning.search.run import plan_search, run_search
 
     for kind, count in (("train", 3), ("test", 1)):
         for name, image in load(f"sample/{kind}").images[:count]:

@@ -1,7 +1,7 @@
 """Section ``platform``: what a search costs beyond its trials, tracking included. Its files go to a temporary folder.
 
 * Many trivial trials: the time from the first trial's start to the last one's end, less the trials' own compute shared
-  among the slots, for each trial. Their compute is the wall time inside `srcnn.train.fit`, training and looks at the
+  among the slots, for each trial. Their compute is the wall time inside `srcnn.training.fit.fit`, training and looks at the
   validation images, measured in the trials.
 * Trials of about ten seconds, none stopped early: that same compute over the slots' time from first start to last end.
 * ``experiments/search.py`` from the command to its first training step, with a warm cache: to its first report, less the
@@ -21,18 +21,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from srcnn.config import TrainConfig
-from srcnn.datasets import ImageSet, data_root, split
-from srcnn.device import pick_device
-from srcnn.evaluate import degrade
-from srcnn.patches import prepare
-from srcnn.train import EpochResult, fit
+from srcnn.config.training import TrainConfig
+from srcnn.data.image_set import ImageSet, split
+from srcnn.data.known_sets import data_root
+from srcnn.evaluation.degradation import degrade
+from srcnn.system.device import pick_device
+from srcnn.training.fit import EpochResult, fit
+from srcnn.training.patches import prepare
 
 from _bench.machine import ROOT, child_environment, images, pinned
 from _bench.record import Bench, summary
 
 if TYPE_CHECKING:
-    from srcnn.tuning.callback import Event
+    from srcnn.tuning.driver.events import Event
 
 __all__ = ["run_platform", "timed_trial"]
 
@@ -71,10 +72,10 @@ class _Watch:
 
 
 def timed_trial(trial: Mapping[str, Any], **parameters: Any) -> None:
-    """`srcnn.tuning.trainable.run_trial`, noting in a file how long each step of ``fit`` takes: the trial's compute."""
-    from srcnn.tuning.trainable import run_trial
+    """`srcnn.tuning.worker.run_trial.run_trial`, noting in a file how long each step of ``fit`` takes: the trial's compute."""
+    from srcnn.tuning.worker.run_trial import run_trial
 
-    with mock.patch("srcnn.tuning.trainable.fit", _timed_fit):
+    with mock.patch("srcnn.tuning.worker.run_trial.fit", _timed_fit):
         run_trial(trial, **parameters)
 
 
@@ -95,7 +96,7 @@ def _noting(file: Path) -> Iterator[None]:
     """Trials of searches in the block are `timed_trial`; their processes find this module."""
     with (
         mock.patch.dict(os.environ, {**child_environment(), _NOTES: str(file)}),
-        mock.patch("srcnn.tuning.stage.run_trial", timed_trial),
+        mock.patch("srcnn.tuning.driver.stage.run_trial", timed_trial),
     ):
         file.touch()
         yield
@@ -103,8 +104,8 @@ def _noting(file: Path) -> Iterator[None]:
 
 def _search(bench: Bench, folder: Path, name: str, **fields: Any) -> dict[str, Any]:
     """Run a search on two slots, and account for its slots' time."""
-    from srcnn.tuning.search import plan_search, run_search
-    from srcnn.tuning.settings import SearchSettings
+    from srcnn.tuning.planning.settings import SearchSettings
+    from srcnn.tuning.search.run import plan_search, run_search
 
     place = {"storage": str(folder / "ray"), "tracking_uri": f"sqlite:///{folder}/mlflow.db"}
     settings = SearchSettings(

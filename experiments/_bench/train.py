@@ -1,4 +1,4 @@
-"""Section ``train``: target pixels a second of `srcnn.train.fit` against the plain loop, and the share of the peak.
+"""Section ``train``: target pixels a second of `srcnn.training.fit.fit` against the plain loop, and the share of the peak.
 
 The share counts the operations of the convolutions that a step computes (forward, to the weights, and to the inputs but
 for the first layer's), at every position that it computes, over the rate of a large matrix product in the same
@@ -13,9 +13,9 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from srcnn.config import TrainConfig
-from srcnn.datasets import data_root
-from srcnn.throughput import step_flops
+from srcnn.config.training import TrainConfig
+from srcnn.data.known_sets import data_root
+from srcnn.training.throughput import step_flops
 
 from _bench.machine import images
 from _bench.plain import BATCH, SIDE

@@ -21,13 +21,14 @@ from typing import Any
 
 import torch
 
-from srcnn.config import TrainConfig
-from srcnn.datasets import ImageSet, data_root, split
-from srcnn.device import pick_device, resolve_precision
-from srcnn.evaluate import degrade
-from srcnn.patches import TrainingData, prepare
-from srcnn.throughput import endless
-from srcnn.train import EpochResult, fit
+from srcnn.config.training import TrainConfig
+from srcnn.data.image_set import ImageSet, split
+from srcnn.data.known_sets import data_root
+from srcnn.evaluation.degradation import degrade
+from srcnn.system.device import pick_device, resolve_precision
+from srcnn.training.fit import EpochResult, fit
+from srcnn.training.patches import TrainingData, prepare
+from srcnn.training.throughput import endless
 
 from _bench.machine import child_environment, clock, images, peak, pinned
 from _bench.plain import PlainLoop
@@ -50,7 +51,7 @@ def ours_config(kernels: str, epoch_pixels: float) -> TrainConfig:
 
 
 class _Ours:
-    """`srcnn.train.fit`, epoch by epoch; the epochs last a quarter of a second."""
+    """`srcnn.training.fit.fit`, epoch by epoch; the epochs last a quarter of a second."""
 
     def __init__(self, kernels: str, data: TrainingData, device: str) -> None:
         self._device = device

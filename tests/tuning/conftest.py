@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from srcnn.datasets import load
-from srcnn.images import write_image
+from srcnn.data.datasets import load
+from srcnn.imaging.image_files import write_image
 
 SPACE = """\
 parameters:

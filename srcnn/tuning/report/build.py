@@ -9,11 +9,11 @@ from pathlib import Path
 from mlflow.entities import Run
 
 from srcnn.errors import SearchError, unknown_name
-from srcnn.tuning.report.document import Document, Figure, Section, Table, Text
-from srcnn.tuning.report.gather import gather
-from srcnn.tuning.report.search_report import search_document
-from srcnn.tuning.report.table_report import build_table
-from srcnn.tuning.runs import KIND, open_store, reading
+from srcnn.tuning.report.data.search_data import gather
+from srcnn.tuning.report.document.document import Document, Figure, Section, Table, Text
+from srcnn.tuning.report.sections.search_report import search_document
+from srcnn.tuning.report.sections.table_report import build_table
+from srcnn.tuning.tracking.reader import KIND, open_store, reading
 
 __all__ = ["ARTIFACT", "KINDS", "build", "combine", "log_report"]
 

@@ -1,0 +1,65 @@
+"""Numbers as people write them: sizes (``9-1-5``), lists (``1,1,0.1``) and amounts of training pixels (``60M``)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from srcnn.errors import ConfigError
+
+__all__ = ["Numbers", "Pixels", "Sizes", "format_sizes", "parse_pixels"]
+
+_PIXELS = re.compile(r"^(\d+(?:\.\d*)?(?:e\+?\d+)?)\s*([kmg]?)$", re.IGNORECASE)
+_PIXELS_RULE = "must be a number of training pixels such as 8M, 500k or 8e6"
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
+
+
+def _split_integers(value: object) -> object:
+    if isinstance(value, str):
+        parts = value.replace(",", "-").split("-")
+        if not all(p.strip().isdigit() for p in parts):
+            raise ValueError("must be whole numbers joined by '-', such as 9-1-5")
+        return tuple(int(p) for p in parts)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _split_numbers(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return tuple(float(p) for p in value.split(",") if p.strip())
+        except ValueError:
+            raise ValueError("must be numbers joined by ',', such as 1,1,0.1") from None
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _read_pixels(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _PIXELS.match(value.strip())
+    if not match or not float(match[1]):
+        raise ValueError(_PIXELS_RULE)
+    return float(match[1]) * _UNITS[match[2].lower()]
+
+
+def parse_pixels(text: str, name: str) -> float:
+    """``8M`` -> 8e6 training pixels; also k, G, and plain numbers such as 8e6.
+
+    Raises:
+        ConfigError: the text is no such number; the line begins with ``name``.
+    """
+    try:
+        return float(str(_read_pixels(text)))
+    except ValueError:
+        raise ConfigError(f"{name}: {_PIXELS_RULE}, but got {text!r}") from None
+
+
+def format_sizes(sizes: tuple[int, ...]) -> str:
+    """``(9, 1, 5)`` -> ``"9-1-5"``, the papers' way of naming a network."""
+    return "-".join(map(str, sizes))
+
+
+Sizes = Annotated[tuple[int, ...], BeforeValidator(_split_integers)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_split_numbers)]
+Pixels = Annotated[float, BeforeValidator(_read_pixels)]

@@ -1,0 +1,48 @@
+"""`Strict`, the base of every configuration: frozen, unknown fields refused, one line for the first broken rule."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from srcnn.errors import ConfigError, unknown_name
+
+__all__ = ["Strict"]
+
+
+class Strict(BaseModel):
+    """Frozen data that refuses unknown fields and explains the first broken rule in one line, as a `ConfigError`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, type(self))) from None
+
+    def replace(self, **fields: Any) -> Self:
+        """A copy with some fields changed, validated again."""
+        return type(self)(**{**self.model_dump(), **fields})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``model_dump_json`` wrote; raises `ConfigError` where a field is unknown or breaks a rule."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, cls)) from None
+
+
+def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    """The first broken rule as one line: field, rule, value."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return unknown_name("field", field, kind.model_fields)
+    text = first["msg"].removeprefix("Value error, ")
+    if not field:  # a rule over several fields names its own
+        return text
+    got = "" if "but got" in text else f", but got {first['input']!r}"  # a nested configuration said it already
+    return f"{field}: {text[0].lower()}{text[1:]}{got}"

@@ -1,0 +1,150 @@
+"""The named sets of images, folders of one's own, and the sample that needs no download.
+
+====================  =======  ==============================================================================
+name                  images   source
+====================  =======  ==============================================================================
+``T91``               91       Yang et al., IEEE TIP 2010; as released with SRCNN (``SRCNN_train.zip``)
+``BSDS300/train``     200      Martin et al., ICCV 2001; the Berkeley segmentation data set
+``BSDS300/test``      100      the same; a test set
+``Set5``, ``Set14``   5, 14    Bevilacqua et al. 2012, Zeyde et al. 2010; as released with SRCNN; test sets
+``sample/train``      14       photographs inside the wheels of scikit-image, scikit-learn and matplotlib
+``sample/test``       4        the same, other scenes
+====================  =======  ==============================================================================
+
+A set lies in the folder of its name below the data root; `srcnn.data.fetch` puts it there. The registry knows how many
+images a set has, their sizes, and a digest of their pixels, which no change of file name or lossless format alters.
+BSDS300 has no digest: it is distributed as JPEG, and decoders differ by a level here and there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.data.image_set import ImageSet, NamedImage, pixel_digest
+from srcnn.data.known_sets import ALIASES, SETS, WHEELS, KnownSet, data_root, known_set, locate
+from srcnn.errors import DataError, unknown_name
+from srcnn.imaging.image_files import list_images, read_image
+
+__all__ = ["load", "verify"]
+
+
+def load(spec: str, root: Path | None = None, *, skip_bad: bool = False) -> ImageSet:
+    """Read images into memory: a named set, a folder, or several of them joined by ``+``.
+
+    Args:
+        spec: ``T91``, ``sample/train``, ``photos/holiday``, ``T91+BSDS300/train``. A name wins over a folder of the
+            same name (``./T91`` is the folder). Of several, each image's name begins with its set's.
+        root: the data root, as in `data_root`.
+        skip_bad: leave files out that cannot be decoded, and list them in ``skipped``.
+
+    Raises:
+        DataError: neither a name nor a folder; a set that is not on disk; a file that cannot be decoded.
+    """
+    parts = [ALIASES.get(part, part) for part in ([spec] if _is_one(spec) else spec.split("+"))]
+    repeated = [part for part, count in Counter(parts).items() if count > 1]
+    if repeated:
+        raise DataError(f"data set {spec!r}: each part may come once, but {repeated[0]!r} comes twice")
+    sets = [_load_one(part, root, skip_bad) for part in parts]
+    if len(sets) == 1:
+        return sets[0]
+    return ImageSet(
+        "+".join(s.name for s in sets),
+        tuple((f"{s.name}/{name}", image) for s in sets for name, image in s.images),
+        tuple(f"{s.name}/{name}" for s in sets for name in s.skipped),
+    )
+
+
+def verify(name: str, root: Path | None = None) -> list[str]:
+    """What is wrong with a named set on disk, one line each: files, count, sizes, pixels. Empty: it is as it should be.
+
+    Raises:
+        DataError: no set of that name.
+    """
+    known = known_set(name)
+    try:
+        files = _files(known, data_root(root))
+    except DataError as error:
+        return [str(error)]
+    problems, images = [], []
+    if len(files) != known.count:
+        problems.append(f"{name}: {known.count} images belong to it, but there are {len(files)}")
+    for file in files:
+        try:
+            image = read_image(file)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        height, width = image.shape[:2]
+        if known.sizes and (width, height) not in known.sizes:
+            sizes = " or ".join(f"{w}x{h}" for w, h in sorted(known.sizes))
+            problems.append(f"{file}: the size must be {sizes}, but is {width}x{height}")
+        images.append(image)
+    if known.digest and not problems and (found := _digest(images)) != known.digest:
+        problems.append(f"{name}: pixels with digest {known.digest} belong to it, but they have {found}")
+    return problems
+
+
+def _is_one(spec: str) -> bool:
+    return spec in SETS or spec in ALIASES or Path(spec).expanduser().is_dir()
+
+
+def _load_one(spec: str, root: Path | None, skip_bad: bool) -> ImageSet:
+    if spec in SETS:
+        return _read(spec, _files(SETS[spec], data_root(root)), skip_bad)
+    folder = Path(spec).expanduser()
+    if not spec or not folder.exists():
+        raise DataError(f"{unknown_name('data set', spec, [*SETS, *ALIASES])}; or the path of a folder of images")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: is a file; give the folder that holds it")
+    return _read(spec, list_images(folder), skip_bad)
+
+
+def _files(known: KnownSet, root: Path) -> list[Path]:
+    if known.bundled:
+        return [_bundled(path) for path in known.bundled]
+    folder = locate(known.name, root)
+    if not folder.is_dir():
+        command = f"python experiments/data.py fetch {known.name} --data-root {shlex.quote(str(root))}"
+        raise DataError(f"{known.name}: not in {folder}; fetch it with: {command}")
+    return list_images(folder)
+
+
+def _bundled(path: str) -> Path:
+    """The file ``package/inside`` of an installed package, which is found but not imported."""
+    package, _, inside = path.partition("/")
+    spec = importlib.util.find_spec(package)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        if (file := Path(folder, inside)).is_file():
+            return file
+    raise DataError(f"{path}: not in this installation; the sample is made of photographs that {WHEELS} ship")
+
+
+def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
+    stems = Counter(file.stem for file in files)
+    images: list[NamedImage] = []
+    skipped: list[str] = []
+    for file in files:
+        try:
+            image = read_image(file)
+        except DataError as error:
+            if not skip_bad:
+                raise DataError(f"{error}; --skip-bad leaves such files out") from error
+            skipped.append(file.name)
+        else:
+            images.append((file.stem if stems[file.stem] == 1 else file.name, image))
+    if not images:
+        raise DataError(f"{name}: none of its {len(files)} files can be decoded, {skipped[0]} for one")
+    return ImageSet(name, tuple(images), tuple(skipped))
+
+
+def _digest(images: Iterable[NDArray[np.uint8]]) -> str:
+    """16 hexadecimal digits over shapes and pixels, whatever the names and the order."""
+    return hashlib.sha256("\n".join(sorted(map(pixel_digest, images))).encode()).hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""Images in memory: `ImageSet`, its digest, and how it is split into training and held-out images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.errors import DataError
+
+__all__ = ["ImageSet", "NamedImage", "pixel_digest", "split", "without"]
+
+NamedImage = tuple[str, NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images in a fixed order, each a name and a uint8 array: (height, width) grey or (height, width, 3) RGB."""
+
+    name: str
+    images: tuple[NamedImage, ...]
+    skipped: tuple[str, ...] = ()  #: files that could not be decoded and were left out on request
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def source(self) -> dict[str, str]:
+        """What a record of a run says of its data: name, digest and number of images."""
+        return {"name": self.name, "digest": self.digest, "images": str(len(self))}
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits over the names, shapes and pixels of the images, in order."""
+        total = hashlib.sha256()
+        for name, image in self.images:
+            total.update(f"{name}:{pixel_digest(image)};".encode())
+        return total.hexdigest()[:16]
+
+
+def split(
+    images: ImageSet,
+    validation: int,
+    seed: int,
+    *,
+    together: Collection[Collection[str]] = (),
+    leave_out: Collection[str] = (),
+) -> tuple[ImageSet, ImageSet]:
+    """Hold ``validation`` whole images out, drawn by ``seed``: (the rest, those held out), both in the set's order.
+
+    The draw depends on the seed and the names alone, not on the order in which they were read. The images of a group go to
+    one side. Images are held out in the order of the draw; with an image goes its group, and one whose group is larger than
+    what is still to be held out is passed over and trained on. So where the draw itself divides no group, it stands as it
+    is; else as many images as were asked for are held out, or the most below that which whole groups allow.
+
+    Args:
+        images: the set.
+        validation: how many to hold out.
+        seed: of the draw.
+        together: groups of names, disjoint; as `srcnn.overlap.pairs.same_photograph` finds them.
+        leave_out: names that go to neither side; the draw passes over them.
+
+    Raises:
+        DataError: ``validation`` is below 1 or leaves nothing to train on, or no group is small enough to be held out.
+    """
+    names = [name for name, _ in images.images]
+    total = len(set(names) - set(leave_out))
+    if not 1 <= validation < total:
+        less = f" (of {len(names)}, the others left out)" if total < len(names) else ""
+        raise DataError(f"{images.name}: `1 <= validation < {total} images`{less} must hold, but got {validation}")
+    groups = {name: set(group) - set(leave_out) for group in together for name in group}
+    drawn = [sorted(names)[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    held: set[str] = set()
+    for name in drawn:
+        group = groups.get(name, {name})
+        if name not in leave_out and name not in held and len(held) + len(group) <= validation:
+            held |= group
+    if not held:
+        raise DataError(
+            f"{images.name}: every group of images of one photograph has more than the {validation} to be held out"
+        )
+    train, out = (
+        tuple(pair for pair in images.images if pair[0] not in leave_out and (pair[0] in held) == wanted)
+        for wanted in (False, True)
+    )
+    return ImageSet(f"{images.name}[train]", train, images.skipped), ImageSet(f"{images.name}[validation]", out)
+
+
+def without(images: ImageSet, held_out: ImageSet) -> ImageSet:
+    """The images of a set whose pixels are not among those held out, whatever their names."""
+    known = {pixel_digest(image) for _, image in held_out.images}
+    left = tuple(pair for pair in images.images if pixel_digest(pair[1]) not in known)
+    return images if len(left) == len(images) else ImageSet(f"{images.name}[train]", left, images.skipped)
+
+
+def pixel_digest(image: NDArray[np.uint8]) -> str:
+    shape = "x".join(map(str, image.shape))
+    return hashlib.sha256(f"{shape}:".encode() + image.tobytes()).hexdigest()

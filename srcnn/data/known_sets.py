@@ -1,0 +1,89 @@
+"""The registry of named sets: what belongs to each, and in which folder it lies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from srcnn.errors import DataError, unknown_name
+
+__all__ = ["ALIASES", "SETS", "WHEELS", "KnownSet", "data_root", "known_set", "locate"]
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """What is known of a named set, so that a wrong copy is noticed."""
+
+    name: str
+    count: int
+    source: str  #: the archive that holds it, or the packages that ship it
+    inside: tuple[str, ...] = ()  #: the folders in the archive whose files it is, innermost last
+    sizes: frozenset[tuple[int, int]] = frozenset()  #: the (width, height) there are; empty: not checked
+    digest: str | None = None  #: over the pixels; see `verify`
+    bundled: tuple[str, ...] = ()  #: files inside installed packages, ``package/path``
+
+
+_BSDS = frozenset({(481, 321), (321, 481)})
+_BSDS_CROPPED = frozenset({(480, 320), (320, 480)})  # a common redistribution of the test images
+_TRAIN_PHOTOS = (
+    "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
+    "skimage/data/brick.png",
+    "skimage/data/clock_motion.png",
+    "skimage/data/coins.png",
+    "skimage/data/grass.png",
+    "skimage/data/gravel.png",
+    "skimage/data/hubble_deep_field.jpg",
+    "skimage/data/ihc.png",
+    "skimage/data/moon.png",
+    "skimage/data/motorcycle_left.png",
+    "skimage/data/page.png",
+    "skimage/data/rocket.jpg",
+    "sklearn/datasets/images/china.jpg",
+    "sklearn/datasets/images/flower.jpg",
+)
+_TEST_PHOTOS = (  # no JPEG files: a test should not reward the reconstruction of blocks
+    "skimage/data/astronaut.png",
+    "skimage/data/camera.png",
+    "skimage/data/chelsea.png",
+    "skimage/data/coffee.png",
+)
+WHEELS = "scikit-image, scikit-learn, matplotlib"
+#: Every named set.
+SETS: Mapping[str, KnownSet] = {
+    known.name: known
+    for known in (
+        KnownSet("T91", 91, "SRCNN_train.zip", ("Train",), digest="eae6c4b500bdec15"),
+        KnownSet("BSDS300/train", 200, "BSDS300-images.tgz", ("images", "train"), sizes=_BSDS),
+        KnownSet("BSDS300/test", 100, "BSDS300-images.tgz", ("images", "test"), sizes=_BSDS | _BSDS_CROPPED),
+        KnownSet("Set5", 5, "SRCNN_v1.zip", ("Set5",), digest="5dbc35f89ddb4d99"),
+        KnownSet("Set14", 14, "SRCNN_v1.zip", ("Set14",), digest="380403435132ea7a"),
+        KnownSet("sample/train", len(_TRAIN_PHOTOS), WHEELS, bundled=_TRAIN_PHOTOS),
+        KnownSet("sample/test", len(_TEST_PHOTOS), WHEELS, bundled=_TEST_PHOTOS, digest="fc20aa7ef412e630"),
+    )
+}
+ALIASES = {"sample": "sample/train"}
+
+
+def data_root(option: str | Path | None = None) -> Path:
+    """Where the sets lie: the option if there is one, else ``$SRCNN_DATA``, else ``data`` in the current folder."""
+    return Path(option or os.environ.get("SRCNN_DATA") or "data").expanduser()
+
+
+def locate(name: str, root: Path | None = None) -> Path:
+    """The folder in which a named set lies, whether or not it is there. ``root`` as in `data_root`.
+
+    Raises:
+        DataError: no set of that name, or a bundled one, which has no folder of its own.
+    """
+    known = known_set(name)
+    if known.bundled:
+        raise DataError(f"{name}: is part of {known.source} and has no folder")
+    return data_root(root).joinpath(*name.split("/"))
+
+
+def known_set(name: str) -> KnownSet:
+    if name not in SETS:
+        raise DataError(unknown_name("data set", name, SETS))
+    return SETS[name]

@@ -1,0 +1,76 @@
+"""The seed article's protocol, kept apart from the papers' under its own name so that the two never mix.
+
+The article (a PyTorch rebuild of SRCNN with a sub-pixel last layer, 2023) takes from every image the centre square of 256
+pixels (cut to a multiple of the scale), the Y plane of Pillow's YCbCr (the full-range one of JPEG, not MATLAB's), and
+Pillow's bicubic for the small image; it measures 10 log10(1 / mse) on [0, 1] over a batch, without shave or rounding, and
+averages the batches. Its figures are not comparable with the papers'.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from srcnn.errors import DataError
+from srcnn.evaluation.degradation import Degraded
+from srcnn.evaluation.protocol import reconstruct
+from srcnn.model.network import SRCNN
+
+__all__ = ["CROP", "average_psnr", "degrade_article"]
+
+#: Side of the centre square, in pixels.
+CROP = 256
+
+
+def degrade_article(image: NDArray[np.uint8], scale: int, *, name: str = "", crop: int = CROP) -> Degraded:
+    """The centre square of an 8-bit image, its Pillow luma, shrunk and enlarged with Pillow's bicubic (8-bit each time).
+
+    Raises:
+        DataError: the image is smaller than the square.
+    """
+    side = crop - crop % scale
+    height, width = image.shape[:2]
+    if min(height, width) < side:
+        raise DataError(f"{name}: {width}x{height} pixels, the article's protocol needs {side}x{side}")
+    # torchvision's CenterCrop rounds half the margin to the nearest even number, as Python's round does.
+    top, left = round((height - side) / 2), round((width - side) / 2)
+    square = image[top : top + side, left : left + side]
+    y = Image.fromarray(square).convert("YCbCr").getchannel(0)
+    small = y.resize((side // scale, side // scale), Image.Resampling.BICUBIC)
+    large = small.resize((side, side), Image.Resampling.BICUBIC)
+
+    def unit(plane: Image.Image) -> NDArray[np.float32]:
+        return (np.asarray(plane, dtype=np.float32) / np.float32(255.0))[:, :, None]
+
+    return Degraded(name, unit(small), unit(large), unit(y), scale)
+
+
+def average_psnr(network: SRCNN | None, images: Sequence[Degraded], batch_size: int = 8) -> float:
+    """The article's figure: mean over batches of 10 log10(1 / mse of the whole batch), in dB.
+
+    Args:
+        network: the network, or None for Pillow's bicubic.
+        images: what `degrade_article` made, in order.
+        batch_size: images pooled into one mean squared error (the article: 8).
+
+    Raises:
+        DataError: there is no image.
+    """
+    if not images:
+        raise DataError("no image to evaluate")
+    figures = [_batch_psnr(network, images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
+    return float(np.mean(figures))
+
+
+def _batch_psnr(network: SRCNN | None, batch: Iterable[Degraded]) -> float:
+    with torch.inference_mode():
+        errors = [
+            float(np.mean((reconstruct(network, image) - image.target) ** 2, dtype=np.float64)) for image in batch
+        ]
+    mse = float(np.mean(errors))  # the images of a batch have one size, so their mean is the batch's
+    return math.inf if mse == 0 else 10.0 * math.log10(1.0 / mse)

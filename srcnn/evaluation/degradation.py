@@ -1,0 +1,53 @@
+"""What a network sees: images shrunk and enlarged as in the papers (`degrade`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srcnn.errors import DataError
+from srcnn.imaging.color import luma, rgb_to_ycbcr
+from srcnn.imaging.image_files import modcrop
+from srcnn.imaging.resize import imresize
+
+__all__ = ["Degraded", "degrade", "planes"]
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """One image ready for a network: float32 planes (height, width, channels), values about [0, 1]."""
+
+    name: str
+    small: NDArray[np.float32]
+    bicubic: NDArray[np.float32]
+    target: NDArray[np.float32]  #: the 8-bit original divided by 255; its size divides by the scale
+    scale: int
+
+
+def planes(image: NDArray[np.uint8], color: str = "y") -> NDArray[np.uint8]:
+    """A uint8 image as the planes that a network works on: (height, width, 1) for y, (height, width, 3) else.
+
+    A grey image counts as R = G = B.
+    """
+    if color == "y":
+        return luma(image)[:, :, None]
+    rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+    return rgb if color == "rgb" else rgb_to_ycbcr(rgb)
+
+
+def degrade(image: NDArray[np.uint8], scale: int, *, color: str = "y", name: str = "") -> Degraded:
+    """Modcrop, then shrink and enlarge the planes of an 8-bit image with MATLAB's bicubic; nothing is rounded.
+
+    Raises:
+        DataError: a side is shorter than ``scale``.
+    """
+    original = planes(modcrop(image, scale), color)
+    if original.size == 0:
+        raise DataError(f"{name}: {image.shape[1]}x{image.shape[0]} pixels are too few for scale {scale}")
+    target = original / 255.0
+    small = imresize(target, Fraction(1, scale))
+    bicubic = imresize(small, scale)
+    return Degraded(name, small.astype(np.float32), bicubic.astype(np.float32), target.astype(np.float32), scale)

@@ -1,0 +1,81 @@
+"""Image files in and out, and the crop that makes a size divisible by the scale.
+
+An image in this package is a uint8 array: (height, width) for grey, (height, width, 3) for RGB.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from srcnn.errors import DataError
+from srcnn.system.atomic_file import atomic_write
+
+__all__ = ["SUFFIXES", "list_images", "modcrop", "read_image", "write_image"]
+
+#: File names that count as images in a folder.
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files directly in a folder, sorted by name; hidden files are left out.
+
+    Raises:
+        DataError: the folder is missing or holds no image.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
+    if not files:
+        raise DataError(f"{folder}: holds no image ({', '.join(SUFFIXES)})")
+    return files
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Decode a file to uint8: (height, width) if it is grey, else (height, width, 3) RGB.
+
+    The camera's orientation tag is applied; transparency is dropped; 16-bit grey is scaled to 8 bits.
+
+    Raises:
+        DataError: the file is missing, is no image, or breaks off half-way. The file is named.
+    """
+    try:
+        with Image.open(path) as file:
+            file.load()
+            image = ImageOps.exif_transpose(file)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else f"cannot be decoded ({error})"
+        raise DataError(f"{path}: {reason}") from error
+    if image.mode.startswith("I;16") or image.mode == "I":
+        deep = np.asarray(image, dtype=np.float64)
+        return np.clip(np.floor(deep / 257.0 + 0.5), 0, 255).astype(np.uint8)
+    if image.mode == "F":
+        raise DataError(f"{path}: floating-point images are not supported, save it as 8 or 16 bits")
+    grey = image.mode in ("1", "L", "LA")
+    return np.array(image.convert("L" if grey else "RGB"))
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write a uint8 image; the suffix picks the format. The file appears whole or not at all.
+
+    Raises:
+        DataError: the suffix names no format, or the file cannot be written.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{path}: the suffix must be one of {', '.join(SUFFIXES)}")
+    try:
+        with atomic_write(path) as temporary:
+            Image.fromarray(image).save(temporary)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error})") from error
+
+
+def modcrop(image: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Cut rows and columns from the bottom and right so that both sides divide by ``scale``."""
+    height, width = image.shape[:2]
+    return image[: height - height % scale, : width - width % scale]

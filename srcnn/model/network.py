@@ -1,0 +1,166 @@
+"""SRCNN: a chain of convolutions with ReLU between them, of any depth, kernels and widths.
+
+Dong, Loy, He, Tang, "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV 2014, and "Image
+Super-Resolution Using Deep Convolutional Networks", TPAMI 2016. Two ways of upsampling:
+
+* ``bicubic``, the papers': the input is the enlarged image, the output has its size;
+* ``pixel_shuffle``, the seed article's: the input is the small image and the last layer makes scale^2 channels for each
+  plane, which a PixelShuffle (Shi et al., CVPR 2016) interleaves.
+
+Deviation from the papers, on request: with ``residual`` the chain's output is added to the bicubic image.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from srcnn.config.architecture import ModelConfig
+from srcnn.model.fast_convolutions import FEW, chain, few_outputs, rows
+from srcnn.system.device import autocast
+
+_STRIP = {"cpu": 1 << 16, "cuda": 1 << 21}  # pixels; on a CPU the layers of a strip stay in its caches: twice as fast
+
+__all__ = ["SRCNN", "count_macs", "count_parameters"]
+
+
+class SRCNN(nn.Module):
+    """The network of a `ModelConfig`.
+
+    ``forward(x, base)`` takes planes in [0, 1], shape (N, C, H, W):
+
+    * in training mode and ``padding="replicate"`` the convolutions are unpadded, and the output covers the centre:
+      H - border rows (times scale for pixel_shuffle);
+    * in evaluation mode the output covers the whole image, each layer repeating its input's edge pixels;
+    * with ``padding="zeros"`` both modes pad each layer with zeros.
+
+    ``base`` is the bicubic image for ``residual`` networks whose input is the small image; ``x`` serves where it is
+    itself the bicubic image. Its centre is taken to match the output.
+
+    A new network is initialized as by ``initialize("he", ...)`` with seed 0.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
+        widths = (config.channels, *config.filters, last)
+        # skip_init: torch would draw from its global generator, which is the caller's.
+        self.layers = nn.ModuleList(
+            nn.utils.skip_init(nn.Conv2d, n_in, n_out, kernel)  # type: ignore[no-untyped-call]
+            for n_in, n_out, kernel in zip(widths[:-1], widths[1:], config.kernels, strict=True)
+        )
+        self.initialize("he", 0.0, torch.Generator().manual_seed(0))
+
+    @property
+    def convolutions(self) -> list[nn.Conv2d]:
+        """The layers, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
+
+    def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        if not self.training:
+            out = self._by_strips(x)
+        else:
+            out = self._train_chain(x) if x.device.type == "cpu" else self._layer_by_layer(x)
+        config = self.config
+        if config.upsampling == "pixel_shuffle":
+            out = F.pixel_shuffle(out, config.scale)
+        if config.residual:
+            out = out + _centre(x if base is None else base, out.shape[-2], out.shape[-1])
+        return out
+
+    def _train_chain(self, x: Tensor) -> Tensor:
+        weights, biases = zip(*((layer.weight, layer.bias) for layer in self.convolutions), strict=True)
+        return chain(x, weights, biases, pad=self.config.padding == "zeros")
+
+    def _by_strips(self, x: Tensor) -> Tensor:
+        """The output in strips of rows: of the whole image, a wide network's layers may take gigabytes."""
+        height, width = x.shape[-2:]
+        margin = sum(kernel // 2 for kernel in self.config.kernels)
+        step = max(4 * margin, _STRIP.get(x.device.type, 1 << 21) // width)
+        strips = []
+        for start in range(0, height, step):
+            top, bottom = max(0, start - margin), min(height, start + step + margin)
+            strip = self._layer_by_layer(x[..., top:bottom, :], cut=(top > 0, bottom < height))
+            first = start if top == 0 else 0  # at the image's own edge the layers pad and no row is lost
+            strips.append(strip[..., first : first + min(step, height - start), :])
+        return strips[0] if len(strips) == 1 else torch.cat(strips, dim=-2)
+
+    def _layer_by_layer(self, x: Tensor, cut: tuple[bool, bool] = (False, False)) -> Tensor:
+        """``cut``: whether the image goes on above and below ``x``; there the layers take rows away instead of padding."""
+        config = self.config
+        unpadded = self.training and config.padding == "replicate"
+        mode = "replicate" if config.padding == "replicate" else "constant"
+        out = x
+        for i, layer in enumerate(self.convolutions):
+            margin = config.kernels[i] // 2
+            if margin and not unpadded:
+                above, below = (0 if at else margin for at in cut)
+                out = F.pad(out, (margin, margin, above, below), mode=mode)
+            last = i == config.depth - 1
+            out = self._evaluate_last(out) if last and not self.training else layer(out)
+            if not last:
+                out = F.relu_(out)
+        return out
+
+    def _evaluate_last(self, x: Tensor) -> Tensor:
+        """The last layer on padded input, also under autocast in the weights' own precision.
+
+        Its output is the image: eight bits of mantissa would round a residual a little and a whole image a lot.
+        """
+        layer = self.convolutions[-1]
+        with autocast(x.device, enabled=False):
+            x = x.to(layer.weight.dtype)
+            if x.device.type != "cpu" or layer.out_channels > FEW or layer.bias is None:
+                out: Tensor = layer(x)
+                return out
+            return few_outputs(rows(x), rows(layer.weight), 0) + layer.bias.view(-1, 1, 1)
+
+    @torch.no_grad()
+    def initialize(self, kind: str, std: float, generator: torch.Generator) -> None:
+        """Draw the weights; biases become zero.
+
+        Args:
+            kind: ``gaussian``: standard deviation ``std`` everywhere (0.001 in the papers, 0.01 in the article).
+                ``he``: variance 2 / fan-in (He et al., ICCV 2015); the last layer has no ReLU after it, so 1 / fan-in,
+                and a tenth of that deviation in a residual network, which then starts close to the bicubic image.
+            std: standard deviation for ``gaussian``.
+            generator: source of the draws, on the CPU.
+        """
+        for i, layer in enumerate(self.convolutions):
+            deviation = std
+            if kind == "he":
+                fan_in = layer.weight[0].numel()
+                last = i == self.config.depth - 1
+                deviation = math.sqrt((1.0 if last else 2.0) / fan_in)
+                if last and self.config.residual:
+                    deviation *= 0.1
+            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * deviation)
+            if layer.bias is not None:
+                layer.bias.zero_()
+
+
+def _centre(image: Tensor, height: int, width: int) -> Tensor:
+    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+    return image[..., top : top + height, left : left + width]
+
+
+def _layer_sizes(config: ModelConfig) -> list[tuple[int, int]]:
+    """(weights, outputs) of every layer."""
+    last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
+    widths = (config.channels, *config.filters, last)
+    return [(a * b * k * k, b) for a, b, k in zip(widths[:-1], widths[1:], config.kernels, strict=True)]
+
+
+def count_parameters(config: ModelConfig, *, biases: bool = True) -> int:
+    """Trainable numbers of the network. The papers count weights alone (``biases=False``): 8032 for 9-1-5."""
+    return sum(weights + (outputs if biases else 0) for weights, outputs in _layer_sizes(config))
+
+
+def count_macs(config: ModelConfig) -> float:
+    """Multiply-accumulate operations for each pixel of the large image."""
+    per_position = sum(weights for weights, _ in _layer_sizes(config))
+    return per_position / (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)

@@ -1,0 +1,102 @@
+"""The authors' released weights (SRCNN_v1.zip: MATLAB 5 files) as a network of this package.
+
+Each file holds, column-major: ``weights_conv1`` (f1*f1, n1), ``weights_conv2`` (n1, f2*f2, n2), ``weights_conv3``
+(n2, f3*f3) and ``biases_conv1..3``. They are correlation kernels (MATLAB's ``imfilter``), so nothing is flipped.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from srcnn.config.architecture import ModelConfig
+from srcnn.errors import CheckpointError, ConfigError
+from srcnn.model.network import SRCNN
+
+__all__ = ["load_official", "official_file"]
+
+
+def official_file(folder: str, scale: int, root: Path) -> Path | None:
+    """The authors' file of a network such as ``9-5-5(ImageNet)``; None if it is not there.
+
+    It lies in ``weights/srcnn-official`` below the data root, where ``experiments/data.py`` puts it, or beside the root.
+    """
+    for place in (root, root.parent):
+        path = place / "weights" / "srcnn-official" / folder / f"x{scale}.mat"
+        if path.is_file():
+            return path
+    return None
+
+
+def _side(count: int, path: Path, field: str) -> int:
+    side = math.isqrt(count)
+    if side * side != count:
+        raise CheckpointError(f"{path}: {field}: {count} values do not make a square kernel")
+    return side
+
+
+def _square(columns: NDArray[Any], side: int) -> NDArray[np.float32]:
+    """(side*side, ...) column-major pixels -> (side, side, ...)."""
+    return np.ascontiguousarray(columns.reshape(side, side, *columns.shape[1:], order="F"), dtype=np.float32)
+
+
+def load_official(path: Path, scale: int) -> SRCNN:
+    """Read a .mat file of the authors into a three-layer network in evaluation mode.
+
+    Args:
+        path: for example ``9-5-5(ImageNet)/x3.mat``.
+        scale: the factor that the file was trained for; the file itself does not say.
+
+    Raises:
+        CheckpointError: the file is missing, is no MATLAB 5 file, or lacks a field.
+    """
+    from scipy.io import loadmat  # only this function reads MATLAB files
+
+    try:
+        fields = loadmat(str(path))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file") from None
+    except Exception as error:  # scipy's reader lets anything out: zlib.error, IndexError, MatReadError, ...
+        raise CheckpointError(f"{path}: not a MATLAB 5 file ({error})") from None
+    names = [f"{kind}_conv{i}" for i in (1, 2, 3) for kind in ("weights", "biases")]
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise CheckpointError(f"{path}: not a file of SRCNN weights, lacks {', '.join(missing)}")
+    try:
+        first, second, third = (np.asarray(fields[f"weights_conv{i}"], dtype=np.float32) for i in (1, 2, 3))
+        offsets = [np.asarray(fields[f"biases_conv{i}"], dtype=np.float32).reshape(-1) for i in (1, 2, 3)]
+    except (ValueError, TypeError):
+        raise CheckpointError(f"{path}: weights and biases must be numbers") from None
+    if second.ndim == 2:  # MATLAB drops a trailing axis of one; a middle axis of one survives
+        second = second[:, :, None]
+    if first.ndim != 2 or second.ndim != 3 or third.ndim != 2:
+        raise CheckpointError(f"{path}: weights have {first.ndim}, {second.ndim} and {third.ndim} axes, not 2, 3 and 2")
+    n1, n2 = first.shape[1], second.shape[2]
+    if second.shape[0] != n1 or third.shape[0] != n2:
+        raise CheckpointError(f"{path}: layers do not fit: {first.shape}, {second.shape}, {third.shape}")
+    f1 = _side(first.shape[0], path, "weights_conv1")
+    f2 = _side(second.shape[1], path, "weights_conv2")
+    f3 = _side(third.shape[1], path, "weights_conv3")
+    try:
+        model = SRCNN(ModelConfig(kernels=(f1, f2, f3), filters=(n1, n2), scale=scale, residual=False))
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    weights = [
+        _square(first, f1).transpose(2, 0, 1)[:, None],  # (f1*f1, n1) -> (n1, 1, f1, f1)
+        _square(second.transpose(1, 0, 2), f2).transpose(3, 2, 0, 1),  # (n1, f2*f2, n2) -> (n2, n1, f2, f2)
+        _square(third.T, f3).transpose(2, 0, 1)[None],  # (n2, f3*f3) -> (1, n2, f3, f3)
+    ]
+    with torch.no_grad():
+        for i, (layer, weight) in enumerate(zip(model.convolutions, weights, strict=True), start=1):
+            layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+            assert layer.bias is not None
+            bias = offsets[i - 1]
+            if bias.shape != layer.bias.shape:
+                raise CheckpointError(f"{path}: biases_conv{i}: {bias.size} values for {layer.bias.numel()} filters")
+            layer.bias.copy_(torch.from_numpy(bias))
+    return model.eval()

@@ -1,0 +1,16 @@
+"""Where this user's files lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["cache_folder"]
+
+
+def cache_folder() -> Path:
+    """Where entries lie."""
+    given = os.environ.get("SRCNN_CACHE")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "srcnn"

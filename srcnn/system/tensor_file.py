@@ -1,0 +1,55 @@
+"""Tensors with a JSON header in one safetensors file, written atomically; reading one runs no code of its writer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from srcnn.errors import CheckpointError
+from srcnn.system.atomic_file import atomic_write
+
+__all__ = ["header_object", "load_tensors", "save_tensors"]
+
+_FORMAT = "srcnn/1"
+
+
+def header_object(path: Path, header: Mapping[str, str], name: str) -> dict[str, Any]:
+    """A JSON object of the header."""
+    try:
+        value = json.loads(header[name])
+    except (KeyError, ValueError):
+        value = None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: damaged, its header lacks {name}")
+    return value
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
+    # safetensors stores plain rows: channels-last weights are laid out anew, their values stay.
+    rows = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        with atomic_write(path) as temporary:
+            save_file(rows, temporary, {"format": _FORMAT, **header})
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be written ({error})") from None
+
+
+def load_tensors(path: Path, kind: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != _FORMAT or header.get("kind") != kind:
+                raise CheckpointError(
+                    f"{path}: not a file of {_FORMAT} with a {kind}, but {header.get('format', 'foreign')}"
+                )
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged or not a safetensors file ({error})") from None

@@ -1,0 +1,354 @@
+"""Training: `fit` yields one result after every epoch; it prints nothing and knows no tracker and no scheduler.
+
+    for result in fit(config, data, validation=images):
+        print(result.epoch, result.loss, result.val_psnr)
+
+The caller may stop at any epoch, save ``result.state()``, and give it to `fit` again later: the run then goes on as if it
+had never stopped: bit for bit on the same CPU, and on the same GPU with ``deterministic``. Without it a GPU chooses its
+algorithms by timing them, and runs of one configuration differ in their last bits. No GPU was at hand to try that.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from srcnn.config.training import TrainConfig
+from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
+from srcnn.evaluation.degradation import Degraded
+from srcnn.evaluation.protocol import score
+from srcnn.model.network import SRCNN
+from srcnn.system.allocator import keep_freed_memory
+from srcnn.system.cuda_recorder import CudaRecorder
+from srcnn.system.device import arithmetic, autocast, indexed, pick_device, promise_determinism, resolve_precision
+from srcnn.training.checkpoint import TrainState
+from srcnn.training.optimizers import make_optimizer
+from srcnn.training.patches import Batch, PatchSampler, TrainingData
+from srcnn.training.pretraining import pretraining_weights, silence_planes
+from srcnn.training.recorded_step import RecordedStep, Recorder
+
+__all__ = ["EpochResult", "fit", "step_on"]
+
+_CHECK_EVERY = 64  # steps between looks at the loss: a look waits for the device, so not at every step
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One epoch of a run. PSNRs are in dB, means over the validation images; None where there are none."""
+
+    epoch: int  #: from 1
+    epochs: int  #: of the whole run
+    step: int  #: optimiser steps so far
+    pixels: int  #: target pixels so far
+    loss: float  #: mean squared error over the epoch's targets, on planes in [0, 1]
+    learning_rate: float  #: of the epoch's last step
+    seconds: float  #: training so far, without validation
+    val_psnr: float | None
+    val_gain: float | None  #: val_psnr minus that of the bicubic images
+    best_epoch: int  #: epoch of the highest val_psnr so far; the last where there is no validation, or in pre-training
+    best_val_psnr: float | None
+    network: SRCNN  #: the live network: copy it before going on if it is to be kept
+    best_weights: Mapping[str, Tensor]  #: state dict of the network at ``best_epoch``
+    state: Callable[[], TrainState]  #: a copy of the run at this point
+
+    @property
+    def done(self) -> bool:
+        """Whether this is the last epoch of the run."""
+        return self.epoch == self.epochs
+
+
+def fit(
+    config: TrainConfig,
+    data: TrainingData,
+    *,
+    validation: Sequence[Degraded] = (),
+    state: TrainState | None = None,
+    device: torch.device | None = None,
+    on_step: Callable[[int, int, int], None] | None = None,
+    recorded: bool | None = None,
+    recorder: Recorder | None = None,
+) -> Iterator[EpochResult]:
+    """Train a network, yielding after every epoch.
+
+    Args:
+        config: the run, with a budget (``epochs`` or ``pixels``).
+        data: training images, prepared for the configuration's scale, colour and protocol.
+        validation: images that choose the best epoch; never test images.
+        state: where an earlier run of the same configuration stopped.
+        device: where to train; None: the GPU that is current in this process, else the CPU.
+        on_step: called with (epoch, step within it, its steps) now and then, for a progress bar.
+        recorded: whether steps run as a `RecordedStep`; None: on a GPU.
+        recorder: what records the steps of a `RecordedStep`; None: CUDA graphs on a GPU, nothing elsewhere.
+
+    Raises:
+        ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
+        DataError: an image is smaller than a sub-image.
+        CheckpointError: ``state`` belongs to another configuration.
+        DivergenceError: the loss became NaN or infinite.
+        DeadNetworkError: no gradient reaches the first layer any more.
+    """
+    run = _Run(config, data, validation, indexed(device) if device else pick_device(), state, recorded, recorder)
+    while run.epoch < run.epochs:
+        yield run.train_epoch(on_step)
+
+
+def step_on(device: torch.device, config: TrainConfig, data: TrainingData) -> list[Tensor]:
+    """The gradients of a run's first batch, weight by weight; on any device, ``meta`` with its empty tensors as well."""
+    run = _Run(config, data, (), device, None, recorded=True)
+    run.network.train()
+    line = torch.zeros(1, dtype=torch.int64, device=device)
+    run._backward(run.sampler.draw(1, run.generator).batch(line))
+    return [p.grad for p in run.network.parameters() if p.grad is not None]
+
+
+class _Run:
+    """A run in progress."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: TrainingData,
+        validation: Sequence[Degraded],
+        device: torch.device,
+        state: TrainState | None,
+        recorded: bool | None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        if config.epochs is None and config.pixels is None:
+            raise ConfigError("epochs: a run needs a budget, in epochs or in pixels, but got none")
+        for field in ("scale", "color", "protocol"):
+            wanted, got = getattr(config, field), getattr(data, field)
+            if wanted != got:
+                raise ConfigError(f"{field}: the data was prepared for {got!r}, but the configuration says {wanted!r}")
+        if device.type == "cpu":
+            keep_freed_memory()
+        elif device.type == "cuda":
+            promise_determinism()  # at every run: the next one of this process may want it
+        self.config, self.device, self.validation = config, device, validation
+        self.sampler = PatchSampler(config, data, device)
+        per_epoch = self.sampler.steps_per_epoch
+        if config.epochs is not None:
+            self.steps, self.epochs = config.epochs * per_epoch, config.epochs
+        else:
+            assert config.pixels is not None
+            self.steps = math.ceil(config.pixels / self.sampler.pixels_per_step)
+            length = config.epoch_pixels or per_epoch * self.sampler.pixels_per_step
+            self.epochs = min(self.steps, max(1, round(config.pixels / length)))
+        self.pretraining = 0  # steps whose loss covers the planes of pretrain alone
+        self.plane_weights: Tensor | None = None
+        if config.pretrain != "none":
+            self.pretraining = min(int(config.pretrain_share * self.steps), self.steps - 1)  # some step fine-tunes
+            self.plane_weights = pretraining_weights(config)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.network = SRCNN(config.architecture)
+        self.network.initialize(config.initialization, config.init_std, self.generator)
+        if self.plane_weights is not None:
+            silence_planes(self.network, self.plane_weights)
+            self.plane_weights = self.plane_weights.to(device)
+        self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(config, self.network)
+        self.recorded: RecordedStep | None = None
+        wanted = device.type == "cuda" or recorder is not None
+        if wanted if recorded is None else recorded:
+            for group in self.optimizer.param_groups:
+                group["lr"] = torch.zeros((), device=device)
+            if recorder is None and device.type == "cuda":
+                recorder = CudaRecorder(device)
+            longest = math.ceil(self.steps / self.epochs)
+            self.recorded = RecordedStep(self._step_at, self._changes, longest, device, recorder)
+        self.precision = resolve_precision(config.precision, device)
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.best_epoch, self.best_psnr = 0, -math.inf
+        self.best_weights: dict[str, Tensor] = {}
+        if state is not None:
+            self._restore(state)
+        self.bicubic_psnr = float(np.mean([score(None, i, with_ssim=False).psnr for i in validation] or [0.0]))
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        config, progress = self.config, step / self.steps
+        rise = config.warmup * self.steps
+        if step < rise:
+            return config.learning_rate * (step + 1) / (math.floor(rise) + 1)
+        if config.schedule == "constant":
+            return config.learning_rate
+        if config.schedule == "step":
+            drops = sum(progress >= at for at in config.step_at)
+            return config.learning_rate * config.step_factor**drops
+        return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+    def train_epoch(self, on_step: Callable[[int, int, int], None] | None = None) -> EpochResult:
+        started = time.perf_counter()
+        end = self._end_of(self.epoch + 1)
+        count = end - self.step
+        plan = self.sampler.draw(count, self.generator)
+        # In float32, as a table on the device holds them: plain and recorded steps are then the same to the last bit.
+        rates = [float(np.float32(self.rate_at(step))) for step in range(self.step, end)]
+        self.network.train()
+        with arithmetic(search=True, deterministic=self.config.deterministic):
+            total = torch.zeros((), device=self.device) if self.recorded is None else self.recorded.load(plan, rates)
+            for i, rate in enumerate(rates):
+                if self.plane_weights is not None and self.step == self.pretraining:
+                    self._begin_fine_tuning(self.plane_weights)
+                if self.recorded is None:
+                    for group in self.optimizer.param_groups:
+                        group["lr"] = float(np.float32(rate) * np.float32(group["factor"]))
+                    total += self._train_step(plan.batch(i))
+                else:
+                    self.recorded()
+                self.step += 1
+                if on_step is not None and (i % 8 == 7 or i + 1 == count):
+                    on_step(self.epoch + 1, i + 1, count)
+                if (i + 1) % _CHECK_EVERY == 0 and not math.isfinite(float(total)):
+                    break
+        loss = float(total) / (i + 1)
+        self.seconds += time.perf_counter() - started
+        self.epoch += 1
+        if not math.isfinite(loss):
+            raise DivergenceError(
+                f"loss is {loss} at step {self.step} (epoch {self.epoch}): the learning rate is too high"
+            )
+        if self._is_dead():
+            raise DeadNetworkError(
+                f"no gradient reaches the first layer at step {self.step} (epoch {self.epoch}): a layer's units are all off"
+            )
+        return self._result(loss, self.rate_at(self.step - 1))
+
+    def _end_of(self, epoch: int) -> int:
+        """Steps after an epoch: epochs are of equal length, whatever the budget."""
+        return round(self.steps * epoch / self.epochs)
+
+    def _begin_fine_tuning(self, plane_weights: Tensor) -> None:
+        """From here on the loss covers every plane; everything changes in place, where a recorded step looks for it.
+
+        Moments start anew, as in a run of its own: Adam would take the silent planes' zeros for long experience, and move
+        their weights several times as fast as the rate says.
+        """
+        plane_weights.fill_(1.0)
+        for slots in self.optimizer.state.values():
+            for value in slots.values():
+                value.zero_()
+
+    def _changes(self) -> dict[str, Tensor]:
+        """What a step changes, by name."""
+        found: dict[str, Tensor] = {f"weight {name}": value for name, value in self.network.named_parameters()}
+        found |= {f"gradient {name}": p.grad for name, p in self.network.named_parameters() if p.grad is not None}
+        for i, slots in enumerate(self.optimizer.state.values()):
+            found |= {f"{slot} {i}": value for slot, value in slots.items() if isinstance(value, Tensor)}
+        return found
+
+    def _step_at(self, batch: Batch, rate: Tensor) -> Tensor:
+        """`_train_step` at a rate that lies on the device."""
+        for group in self.optimizer.param_groups:
+            torch.mul(rate, group["factor"], out=group["lr"])
+        return self._train_step(batch)
+
+    def _train_step(self, batch: Batch) -> Tensor:
+        """One optimiser step; returns the batch's mean squared error, without waiting for the device."""
+        mse = self._backward(batch)
+        self.optimizer.step()
+        return mse
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """The gradients of a batch; returns its mean squared error."""
+        with autocast(self.device, enabled=self.precision == "bf16"):
+            output = self.network(batch.x, batch.base)
+        mse = F.mse_loss(output.float(), batch.target)
+        loss = mse
+        if self.plane_weights is not None:
+            loss = ((output.float() - batch.target).square() * self.plane_weights).mean()
+        if self.config.reduction == "euclidean":  # Caffe: half the sum of squares of a sub-image, mean over the batch
+            loss = loss * (0.5 * batch.target[0].numel())
+        for parameter in self.network.parameters():
+            parameter.grad = None  # what optimizer.zero_grad() does, at a tenth of its time
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        return mse.detach()
+
+    def _is_dead(self) -> bool:
+        # The bias too: a black sub-image gives the weights of a live layer no gradient.
+        gradients = [parameter.grad for parameter in self.network.convolutions[0].parameters()]
+        return not any(bool(gradient.any()) for gradient in gradients if gradient is not None)
+
+    def _result(self, loss: float, rate: float) -> EpochResult:
+        psnr: float | None = None
+        if self.validation:
+            # bf16 halves the time. Where the network adds to a float32 image the PSNR moves by 0.001 dB; where it makes
+            # the whole image, by 0.01 dB, which is too much.
+            fast = self.precision == "bf16" and self.config.residual
+            with autocast(self.device, enabled=fast):
+                psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
+        # The first epoch after pre-training takes the place of any within it, whose other planes nobody has trained.
+        early = 0 < self._end_of(self.best_epoch) <= self.pretraining
+        if psnr is None or psnr > self.best_psnr or early:
+            self.best_epoch, self.best_psnr = self.epoch, -math.inf if psnr is None else psnr
+            self.best_weights = _copy(self.network.state_dict())
+        return EpochResult(
+            epoch=self.epoch,
+            epochs=self.epochs,
+            step=self.step,
+            pixels=self.step * self.sampler.pixels_per_step,
+            loss=loss,
+            learning_rate=rate,
+            seconds=self.seconds,
+            val_psnr=psnr,
+            val_gain=None if psnr is None else psnr - self.bicubic_psnr,
+            best_epoch=self.best_epoch,
+            best_val_psnr=None if psnr is None else self.best_psnr,
+            network=self.network,
+            best_weights=self.best_weights,
+            state=self.state,
+        )
+
+    def state(self) -> TrainState:
+        tensors = {f"network.{k}": v for k, v in _copy(self.network.state_dict()).items()}
+        tensors |= {f"best.{k}": v for k, v in self.best_weights.items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{k}": v.detach().cpu().clone() for k, v in slots.items()}
+        tensors["generator"] = self.generator.get_state()
+        numbers = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "best_epoch": self.best_epoch,
+            "best_psnr": self.best_psnr if math.isfinite(self.best_psnr) else None,
+        }
+        return TrainState(self.config, tensors, numbers)
+
+    def _restore(self, state: TrainState) -> None:
+        if state.config != self.config:
+            changed = [f for f in TrainConfig.model_fields if getattr(state.config, f) != getattr(self.config, f)]
+            raise CheckpointError(f"the state to resume belongs to another configuration: {', '.join(changed)} differ")
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k[len(prefix) :]: v for k, v in state.tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.best_weights = part("best.")
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in part("optimizer.").items():
+            index, slot = name.split(".")
+            if value.dim():  # fused optimisers walk memory in order: a moment must lie as its weight does
+                value = torch.empty_like(weights[int(index)], device="cpu").copy_(value)
+            slots.setdefault(int(index), {})[slot] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+        self.generator.set_state(state.tensors["generator"])
+        self.epoch, self.step = state.numbers["epoch"], state.numbers["step"]
+        self.seconds, self.best_epoch = state.numbers["seconds"], state.numbers["best_epoch"]
+        if self.plane_weights is not None and self.step > self.pretraining:
+            self.plane_weights.fill_(1.0)
+        best = state.numbers["best_psnr"]
+        self.best_psnr = -math.inf if best is None else best
+
+
+def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in weights.items()}

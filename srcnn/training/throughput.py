@@ -1,0 +1,85 @@
+"""How fast a device trains, and how fast it could: target pixels a second, operations, and the rate of a matrix product.
+
+The share of the peak counts the operations of the convolutions that a step computes (forward, to the weights, and to the inputs
+but for the first layer's), at every position that it computes, over the rate of a large matrix product in the same precision.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+
+import numpy as np
+import torch
+
+from srcnn.config.training import TrainConfig
+from srcnn.system.device import arithmetic
+from srcnn.system.gpu import wait
+from srcnn.training.fit import fit
+from srcnn.training.patches import TrainingData
+
+__all__ = ["clock", "endless", "matrix_peak", "step_flops", "training_rate"]
+
+_FOREVER = 1e12  # target pixels: more than anybody waits for
+_WARMUP = 1e6  # target pixels
+
+
+def clock(device: torch.device) -> float:
+    """Seconds of this process's core; of the wall on a GPU, whose work is then done.
+
+    What other processes take of a busy core does not count, for neither of two that are compared.
+    """
+    wait(device)
+    return time.process_time() if device.type == "cpu" else time.perf_counter()
+
+
+def matrix_peak(device: torch.device, precision: str) -> float:
+    """Floating-point operations a second of one large matrix product: the median of five, on the current threads."""
+    side = 2048 if device.type == "cpu" else 8192
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    seconds = []
+    with arithmetic():
+        out = torch.mm(a, b)
+        for _ in range(5):
+            started = clock(device)
+            torch.mm(a, b, out=out)
+            seconds.append(clock(device) - started)
+    return 2 * side**3 / float(np.median(seconds))
+
+
+def step_flops(config: TrainConfig) -> int:
+    """Floating-point operations of the convolutions in one training step on enlarged images; a multiplication and an addition
+    are two."""
+    side, total = config.side, 0
+    widths = (config.channels, *config.filters, config.channels)
+    for i, kernel in enumerate(config.kernels):
+        side -= 0 if config.padding == "zeros" else kernel - 1
+        forward = 2 * side**2 * kernel**2 * widths[i] * widths[i + 1]
+        total += forward * (2 if i == 0 else 3)
+    return total * config.batch_size
+
+
+def endless(kernels: str, filters: tuple[int, ...], scale: int, epoch_pixels: float) -> TrainConfig:
+    """The default settings, without an end."""
+    return TrainConfig(
+        kernels=kernels,
+        filters=filters,
+        scale=scale,
+        pixels=_FOREVER,
+        epoch_pixels=epoch_pixels,
+        warmup=_WARMUP / _FOREVER,
+    )
+
+
+def training_rate(
+    kernels: str, filters: tuple[int, ...], data: TrainingData, device: torch.device, seconds: float
+) -> float:
+    """Target pixels a second of `srcnn.training.fit.fit`, once it is warm, in about so many seconds of the wall."""
+
+    def rate(epoch_pixels: float) -> float:
+        results = islice(fit(endless(kernels, filters, data.scale, epoch_pixels), data, device=device), 3)
+        first, _, last = [(result.pixels, result.seconds) for result in results]
+        return (last[0] - first[0]) / (last[1] - first[1])
+
+    return rate(max(2e5, rate(2e5) * seconds / 3))

@@ -1,0 +1,233 @@
+"""A sampler that learns from every curve, stopped ones too: a Gaussian process over configurations.
+
+Optuna's own samplers see a stopped trial as a rank (TPE) or not at all (GP), and see categories as unordered. Here
+
+- the order of numbers is kept, also of numbers that are choices (64, 128) and of lists of sizes (9-1-5, 9-5-5);
+- a curve that ended early counts as a noisy figure of its last epoch: what trials gain on average from there to the end is
+  added, and the spread of that gain is its noise. A trial that still runs counts in the same way, and one without a report
+  as if it had come out as predicted, so that workers that ask at the same time do not get the same answer;
+- the next configuration is the one with the highest expected improvement (Jones, Schonlau and Welch, "Efficient Global
+  Optimization of Expensive Black-Box Functions", 1998) over the best prediction so far, out of those that have not run.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from scipy.special import ndtr
+
+from srcnn.errors import ConfigError
+from srcnn.tuning.algorithms.gaussian_process import Array, GaussianProcess
+from srcnn.tuning.space.parameter import Categorical, Value
+from srcnn.tuning.space.space import Space
+
+__all__ = ["CurveSampler"]
+
+_START = 6  # configurations at least that are drawn at random before the process is asked
+_POOL = 300  # candidates drawn at random where the space is no small grid
+_PARENTS, _CHILDREN = 5, 20  # and as many variations of each of the best so far
+_GRID = 2000  # configurations that a grid may have to be looked at as a whole
+_MOST = 300  # trials that are learnt from, for the time that an answer takes: the latest third of them, and the best
+
+
+class CurveSampler(BaseSampler):
+    """See the module. For one objective.
+
+    Args:
+        space: what is searched.
+        seed: of the draws.
+    """
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._space = space
+        self._source = random.Random(seed)
+        self._fallback = RandomSampler(seed=seed)
+        self._axes = _Axes(space)
+        self._process = GaussianProcess(len(space.parameters))
+        self._start = max(_START, len(space.parameters) + 2)
+        sizes = [len(p.choices) if isinstance(p, Categorical) else math.inf for p in space.parameters.values()]
+        self._grid = space.grid() if math.prod(sizes) <= _GRID else None
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Everything at once."""
+        return {name: parameter.distribution for name, parameter in self._space.parameters.items()}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A value at random, for a parameter that a fixed value of another one brought in."""
+        return self._fallback.sample_independent(study, trial, param_name, param_distribution)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The values to try next."""
+        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        fixed: dict[str, Value] = trial.system_attrs.get("fixed_params", {})
+        told, lost, waiting = _sort(others, study.direction == StudyDirection.MAXIMIZE)
+        if len(told) < self._start:
+            candidates = self._candidates(others, fixed, ())
+            return self._first_allowed(candidates) or self._space.draw(self._source, fixed)
+        values, noise = _at_the_end([curve for _, curve in told])
+        rows = [params for params, _ in told] + lost
+        # A run that diverged or died is worth as little as the worst, so that its neighbours are left alone.
+        values = np.concatenate([values, np.full(len(lost), values.min())])
+        noise = np.concatenate([noise, np.zeros(len(lost))])
+        if len(rows) > _MOST:
+            latest = range(len(rows) - _MOST // 3, len(rows))
+            kept = sorted({*latest, *np.argsort(-values)[: _MOST - len(latest)].tolist()})
+            rows, values, noise = [rows[i] for i in kept], values[kept], noise[kept]
+        places = self._axes.places(rows)
+        self._process.fit(places, values, noise)
+        predicted = self._process.predict(places)[0]
+        if waiting:
+            self._process.believe(self._axes.places(waiting))
+        candidates = self._candidates(others, fixed, [rows[i] for i in np.argsort(-predicted)[:_PARENTS]])
+        if not candidates:
+            return self._space.draw(self._source, fixed)
+        mean, spread = self._process.predict(self._axes.places(candidates))
+        z = (mean - predicted.max()) / spread
+        gain = spread * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
+        ranked = [candidates[i] for i in np.argsort(-gain)]
+        return self._first_allowed(ranked) or ranked[0]
+
+    def _candidates(
+        self, others: Sequence[FrozenTrial], fixed: Mapping[str, Value], parents: Sequence[Mapping[str, Value]]
+    ) -> list[dict[str, Value]]:
+        """Configurations to choose from, in random order: none that ran or was refused, all with the fixed values."""
+        names = list(self._space.parameters)
+        ran = {tuple(t.params.get(name) for name in names) for t in others}
+        if self._grid is not None:
+            rows = self._source.sample(self._grid, len(self._grid))
+        else:
+            rows = [self._space.draw(self._source, fixed) for _ in range(_POOL)]
+            for parent in parents:
+                for _ in range(_CHILDREN):
+                    drawn_anew = self._source.choice(names)
+                    kept = {name: value for name, value in parent.items() if name != drawn_anew}
+                    rows.append(self._space.draw(self._source, {**kept, **fixed}))
+        fits = [row for row in rows if all(row.get(name, value) == value for name, value in fixed.items())]
+        return [row for row in fits if tuple(row.get(name) for name in names) not in ran]
+
+    def _first_allowed(self, rows: Sequence[dict[str, Value]]) -> dict[str, Value] | None:
+        """The first that makes a valid run and keeps the constraints."""
+        for row in rows:
+            try:
+                config = self._space.to_config(row)
+            except ConfigError:
+                continue
+            if not self._space.constraints.broken_by(config):
+                return row
+        return None
+
+
+Params = Mapping[str, Any]
+Curve = Mapping[int, float]
+
+
+def _sort(
+    trials: Sequence[FrozenTrial], maximize: bool
+) -> tuple[list[tuple[Params, Curve]], list[Params], list[Params]]:
+    """Trials with a curve, higher being better; those that failed, but not those that never ran; those without a report."""
+    sign = 1.0 if maximize else -1.0
+    told: list[tuple[Params, Curve]] = []
+    lost: list[Params] = []
+    waiting: list[Params] = []
+    for trial in trials:
+        if trial.state == TrialState.FAIL:
+            if "skipped" not in trial.user_attrs:
+                lost.append(trial.params)
+        elif trial.intermediate_values:
+            told.append((trial.params, {step: sign * value for step, value in trial.intermediate_values.items()}))
+        elif trial.state == TrialState.RUNNING:
+            waiting.append(trial.params)
+    return told, lost, waiting
+
+
+def _at_the_end(curves: Sequence[Curve]) -> tuple[Array, Array]:
+    """What each curve would come to at the last epoch that any curve has, and the variance of that guess.
+
+    From each epoch to the next by the regression line through the trials that have both.
+    """
+    last = max(max(curve) for curve in curves)
+    spread = float(np.std([curve[max(curve)] for curve in curves])) + 1e-6
+    guess = (0.3 * spread) ** 2  # of the variance around a line, as if two trials had shown it
+    slopes, shifts, variances = np.ones(last + 1), np.zeros(last + 1), np.zeros(last + 1)  # from an epoch to the last
+    for epoch in range(last - 1, 0, -1):
+        pairs = [(curve[epoch], curve[epoch + 1]) for curve in curves if epoch in curve and epoch + 1 in curve]
+        slope, shift, variance = 1.0, 0.0, guess
+        if pairs:
+            now, then = np.array(pairs).T
+            # Towards 1 where there are few trials; between 0 and 1, since a lead does not grow of itself.
+            apart = now - now.mean()
+            slope = float((apart @ (then - then.mean()) + guess) / (apart @ apart + guess))
+            slope = min(1.0, max(0.0, slope))
+            shift = float(then.mean() - slope * now.mean())
+            rest = then - slope * now - shift
+            variance = float(rest @ rest + 2 * guess) / (len(pairs) + 2)
+        shifts[epoch] = slopes[epoch + 1] * shift + shifts[epoch + 1]
+        variances[epoch] = slopes[epoch + 1] ** 2 * variance + variances[epoch + 1]
+        slopes[epoch] = slopes[epoch + 1] * slope
+    ends = np.array([max(curve) for curve in curves])
+    now = np.array([curve[end] for curve, end in zip(curves, ends, strict=True)])
+    return slopes[ends] * now + shifts[ends], variances[ends]
+
+
+class _Axes:
+    """Configurations as points: one or more axes for each parameter, each from 0 to 1."""
+
+    def __init__(self, space: Space) -> None:
+        self._parameters = space.parameters
+        self._choices = {
+            name: dict(zip(map(repr, p.choices), _spread(p.choices), strict=True))
+            for name, p in space.parameters.items()
+            if isinstance(p, Categorical)
+        }
+
+    def places(self, rows: Sequence[Mapping[str, Any]]) -> list[Array]:
+        """For each parameter an array (rows, axes)."""
+        return [np.array([self._place(name, row) for row in rows], ndmin=2) for name in self._parameters]
+
+    def _place(self, name: str, row: Mapping[str, Any]) -> list[float]:
+        parameter = self._parameters[name]
+        if isinstance(parameter, Categorical):
+            known = self._choices[name]
+            if name not in row:
+                return [-1.0] * len(next(iter(known.values())))
+            return known[repr(row[name])]
+        if name not in row:
+            return [-1.0]
+        low, high, at = float(parameter.low), float(parameter.high), float(row[name])
+        if parameter.log:
+            low, high, at = math.log(low), math.log(high), math.log(at)
+        return [(at - low) / (high - low) if high > low else 0.0]
+
+
+def _spread(choices: Sequence[Value]) -> list[list[float]]:
+    lists = [_numbers(choice) for choice in choices]
+    if all(lists) and len({len(numbers) for numbers in lists}) == 1:
+        table = np.array(lists, dtype=float)
+        if (table > 0).all():
+            table = np.log(table)
+        table = table[:, np.ptp(table, axis=0) > 0]
+        if table.shape[1]:
+            return list(((table - table.min(axis=0)) / np.ptp(table, axis=0)).tolist())
+    return [[float(i == j) / math.sqrt(2) for j in range(len(choices))] for i in range(len(choices))]
+
+
+def _numbers(choice: Value) -> list[float]:
+    if isinstance(choice, bool) or choice is None:
+        return []
+    if isinstance(choice, int | float):
+        return [float(choice)]
+    parts = choice.split("-")
+    return [float(p) for p in parts] if all(p.isdigit() for p in parts) else []

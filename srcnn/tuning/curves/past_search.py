@@ -1,0 +1,125 @@
+"""A past search out of MLflow as a table of curves, to replay samplers and schedulers on one's own problem.
+
+What a search recorded is not a grid: few configurations, most of them once, the weak ones stopped early. A curve that ends
+early keeps its last value from there on, at the mean cost of its epochs; a configuration that is suggested but was never
+run is stood for by the nearest that was. Replays of such a table are therefore kinder to early stopping than the truth.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from srcnn.errors import ConfigError, SearchError
+from srcnn.tuning.curves.curve_table import Curve, CurveTable
+from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.space.space import Space
+from srcnn.tuning.tracking.reader import (
+    children_of,
+    kept_space,
+    open_store,
+    parent_named,
+    parent_runs,
+    reading,
+    values_of,
+)
+from srcnn.tuning.trials.objective import FAILED, METRIC
+
+__all__ = ["past_search"]
+
+
+def past_search(name: str, uri: str, scale: int | None = None) -> CurveTable:
+    """The trials of a search at one scale.
+
+    Args:
+        name: of the search.
+        uri: of the tracking store.
+        scale: which; None: the only one that the search had.
+
+    Raises:
+        SearchError: the store cannot be read, or has no such search, or that has no curve.
+        ConfigError: the search had several scales and none is named, or not this one.
+    """
+    client = open_store(uri)
+    with reading(uri):
+        parent = parent_named(parent_runs(client), name, uri)
+        children = children_of(client, parent)
+        space = _of_scale(kept_space(client, parent), children, scale)
+        return _table(client, space, children, name, uri)
+
+
+def _of_scale(space: Space, children: list[Run], scale: int | None) -> Space:
+    scales = sorted({int(run.data.params["scale"]) for run in children if "scale" in run.data.params})
+    if scale is None and len(scales) > 1:
+        raise ConfigError(f"scale: must be given, since the search had {', '.join(map(str, scales))}")
+    if scale is not None and scale not in scales:
+        raise ConfigError(f"scale: must be one of the search's, {', '.join(map(str, scales))}, but got {scale}")
+    one = scale or (scales or list(space.scales))[0]
+    parameters = {name: p for name, p in space.parameters.items() if name != "scale"}
+    return Space(space.source, parameters, {**space.constants, "scale": one}, space.constraints)
+
+
+def _table(client: MlflowClient, space: Space, children: list[Run], name: str, uri: str) -> CurveTable:
+    ours = [run for run in children if run.data.params.get("scale") == str(space.scales[0]) and _reported(run)]
+    if not ours:
+        raise SearchError(f"search: {name} has no curve at x{space.scales[0]}")
+    # Winners may have been trained again, longer: curves are compared at one budget, the one that most trials had.
+    (budget, epoch), _ = Counter(map(_budget, ours)).most_common(1)[0]
+    ours = [run for run in ours if _budget(run) == (budget, epoch)]
+    epochs = round(float(budget) / float(epoch)) if epoch != "None" else max(map(_last_step, ours))
+    curves: dict[tuple[tuple[str, Value], ...], list[Curve]] = defaultdict(list)
+    partial = 0
+    for run in ours:
+        params = tuple(values_of(space, run.data.params).items())
+        curve, whole = _curve(client, run, epochs)
+        partial += not whole
+        curves[params].append(curve)
+    about = {
+        "source": f"search {name}, x{space.scales[0]}, in {uri}",
+        "runs": len(ours),
+        "partial": partial,
+        "budget": float(budget),
+        **{key: value for key, value in ours[0].data.tags.items() if key == "device" or key.startswith("version.")},
+    }
+    return CurveTable(space, epochs, tuple(map(dict, curves)), tuple(map(tuple, curves.values())), about)
+
+
+def _reported(run: Run) -> bool:
+    return METRIC in run.data.metrics or run.data.tags.get("outcome") == "failed"
+
+
+def _budget(run: Run) -> tuple[str, str]:
+    return run.data.params.get("pixels", "None"), run.data.params.get("epoch_pixels", "None")
+
+
+def _last_step(run: Run) -> int:
+    return int(run.data.metrics.get("best/epoch", 1))
+
+
+def _curve(client: MlflowClient, run: Run, epochs: int) -> tuple[Curve, bool]:
+    """The curve of a run, to its last epoch, and whether it was whole before."""
+
+    def history(key: str) -> list[float]:
+        by_step = {metric.step: float(metric.value) for metric in client.get_metric_history(run.info.run_id, key)}
+        return [value for _, value in sorted(by_step.items())]
+
+    values, seconds, pixels = history(METRIC), history("epoch_seconds"), history("pixels")
+    seed = int(run.data.params.get("seed", 0))
+    if run.data.tags.get("outcome") == "failed":
+        step = float(run.data.params.get("epoch_pixels", 0) or 0)
+        cost = sum(seconds) / len(seconds) if seconds else 1.0
+        last = pixels[-1] if pixels else 0.0
+        return Curve(seed, (*values, FAILED), (*seconds, cost), (*pixels, last + step)), True
+    missing = epochs - len(values)
+    step = pixels[-1] / len(pixels)
+    return (
+        Curve(
+            seed,
+            (*values, *[values[-1]] * missing),
+            (*seconds, *[sum(seconds) / len(seconds)] * missing),
+            (*pixels, *(pixels[-1] + step * (i + 1) for i in range(missing))),
+        ),
+        missing <= 0,
+    )

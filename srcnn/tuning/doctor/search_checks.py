@@ -1,0 +1,165 @@
+"""The doctor's trials: small ones, on GPUs that Ray was told of, whether they are there or not."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from srcnn.data.datasets import load
+from srcnn.errors import SearchError
+from srcnn.imaging.image_files import write_image
+from srcnn.system.gpu import gpu_count
+from srcnn.training.throughput import training_rate
+from srcnn.tuning.doctor.examination import Seen
+from srcnn.tuning.doctor.software_checks import sample
+from srcnn.tuning.driver.cluster import be_quiet
+from srcnn.tuning.driver.events import Event
+from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.search.run import plan_search, run_search
+from srcnn.tuning.worker.run_trial import Place
+from srcnn.tuning.worker.trial_device import trial_device
+
+__all__ = ["four_trials", "invented_gpus", "two_trials_share_a_card"]
+
+_SPACE = """\
+parameters:
+  n1: {type: categorical, choices: [16, 32]}
+  kernels: {type: categorical, choices: [5-1-3, 5-3-3]}
+  learning_rate: {type: float, low: 2.0e-4, high: 8.0e-4, log: true}
+constants:
+  n2: 16
+  scale: 3
+  patch_size: 24
+  batch_size: 8
+"""
+_BUDGET = 2e5  # target pixels of a trial: a second or less
+_SECONDS = 4.0  # of training beside each other
+
+
+def invented_gpus() -> Seen:
+    """On two GPUs that are not there, Ray gives every trial one, and never the same to two at a time."""
+    if gpu_count():
+        return Seen("not needed: there are real ones here, see --gpu")
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # empty, it would forbid invented ones as well
+    _start_ray(num_cpus=4, num_gpus=2)
+    try:
+        both = [_process(1) for _ in range(2)]
+        given = sorted(ray.get([one.card.remote() for one in both]))
+        for one in both:
+            ray.kill(one)
+        if given != ["0", "1"]:
+            raise SearchError(f"two trials at a time were given the GPUs {given}, not 0 and 1")
+        seen = _search(4)
+    finally:
+        ray.shutdown()
+    _check_cards([device for device, _, _ in seen], kind="cpu", cards=["0", "1"])
+    for i, (device, begin, end) in enumerate(seen):
+        for other, other_begin, other_end in seen[i + 1 :]:
+            # The driver hears of a trial's end a little late.
+            if device == other and min(end, other_end) - max(begin, other_begin) > 1.0:
+                raise SearchError(f"two trials had GPU {device.split()[-1]} at the same time")
+    return Seen(f"two at a time on GPUs 0 and 1; a search of {len(seen)} trials, one GPU each", {"trials": len(seen)})
+
+
+def two_trials_share_a_card() -> Seen:
+    """Two trials on half a card each train at the same time, each capped at its half."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    os.environ["CUDA_VISIBLE_DEVICES"] = first
+    _start_ray(num_cpus=2, num_gpus=1)
+    try:
+        both = [_process(0.5) for _ in range(2)]
+        cards = ray.get([one.card.remote() for one in both])
+        if len(set(cards)) != 1:
+            raise SearchError(f"two halves of one card were given as {' and '.join(cards)}")
+        spans = ray.get([one.train.remote(_SECONDS) for one in both])
+    finally:
+        ray.shutdown()
+    if min(end for _, end, _ in spans) <= max(begin for begin, _, _ in spans):
+        raise SearchError("the two trained one after the other")
+    rates = [rate / 1e6 for _, _, rate in spans]
+    text = f"both trained at the same time, {rates[0]:.1f} and {rates[1]:.1f} Mpixel/s"
+    return Seen(text, {"card": cards[0], "mpixels": rates})
+
+
+def four_trials() -> Seen:
+    """A search of four trials with a card each, as many at a time as there are cards."""
+    count = gpu_count()
+    be_quiet()
+    seen = _search(4)
+    cards = _check_cards([device for device, _, _ in seen], kind="cuda")
+    most = max(sum(begin <= moment < end for _, begin, end in seen) for _, moment, _ in seen)
+    text = f"{len(seen)} trials finished on {len(cards)} of {count} card(s), up to {most} at a time"
+    return Seen(text, {"trials": len(seen), "cards": cards, "at_a_time": most})
+
+
+def _start_ray(**resources: int) -> None:
+    be_quiet()
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **resources)
+
+
+class _Process:
+    """A process as Ray starts it for a trial."""
+
+    def card(self) -> str:
+        return os.environ.get("CUDA_VISIBLE_DEVICES", "")
+
+    def train(self, seconds: float) -> tuple[float, float, float]:
+        """When it began and ended by the wall's clock, and its target pixels a second."""
+        device = trial_device(Place("", 1, 0.5))
+        begin = time.time()
+        rate = training_rate("5-1-3", (16, 8), sample(), device, seconds)
+        return begin, time.time(), rate
+
+
+def _process(gpus: float) -> Any:
+    return ray.remote(num_cpus=1, num_gpus=gpus)(_Process).remote()
+
+
+def _check_cards(devices: list[str], kind: str, cards: list[str] | None = None) -> list[str]:
+    """The cards that trials ran on, each on one."""
+    for device in devices:
+        name, _, card = device.partition(" ")
+        if name != kind or not card or "," in card or (cards is not None and card not in cards):
+            raise SearchError(f"a trial ran on {device or 'nothing'!r}, not on one GPU")
+    return sorted({device.partition(" ")[2] for device in devices})
+
+
+def _search(trials: int) -> list[tuple[str, float, float]]:
+    """A search of a few seconds with a GPU for each trial: of every trial, the device, and when it began and ended.
+
+    Raises:
+        SearchError: a trial did not finish.
+    """
+    began: dict[str, float] = {}
+    seen: dict[str, tuple[str, float, float]] = {}
+
+    def listen(event: Event) -> None:
+        if event.kind == "start":
+            began[event.trial_id] = time.monotonic()
+        elif event.kind == "end":
+            seen[event.trial_id] = (str(event.result.get("device", "")), began[event.trial_id], time.monotonic())
+
+    with tempfile.TemporaryDirectory() as folder:
+        given: dict[str, Any] = {
+            "space": f"{folder}/space.yaml",
+            "train": f"{folder}/train",
+            "test": (f"{folder}/test",),
+        }
+        given |= {"validation": 2, "budget": _BUDGET, "scheduler": "none", "sampler": "random", "enqueue": ()}
+        given |= {"tracking_uri": f"sqlite:///{folder}/mlflow.db", "storage": f"{folder}/ray", "gpus_per_trial": 1.0}
+        Path(given["space"]).write_text(_SPACE, encoding="utf-8")
+        for kind, count in (("train", 6), ("test", 1)):
+            for name, image in load(f"sample/{kind}").images[:count]:
+                write_image(Path(folder) / kind / f"{name}.png", image[100:196, 100:196])
+        result = run_search(
+            plan_search(SearchSettings(name="doctor", trials=trials, confirm=False, **given)), listener=listen
+        )
+        for row in result.rows:
+            if row.outcome != "finished":
+                raise SearchError(f"trial {row.trial_id} {row.outcome}: {row.failure or 'no reason given'}")
+    return list(seen.values())

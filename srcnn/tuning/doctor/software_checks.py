@@ -1,0 +1,115 @@
+"""The doctor's checks that need no GPU. Each returns what it has seen, and raises where something is wrong."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+import torch
+from packaging.requirements import Requirement
+from torch import Tensor
+
+from srcnn.config.training import TrainConfig
+from srcnn.data.datasets import load
+from srcnn.errors import SearchError, TrainingError
+from srcnn.training.fit import fit, step_on
+from srcnn.training.optimizers import orthogonal
+from srcnn.training.patches import TrainingData, prepare
+from srcnn.tuning.doctor.examination import Seen
+
+__all__ = ["recorded_step", "sample", "small", "step_on_meta", "versions"]
+
+_PACKAGES = ("torch", "numpy", "ray", "optuna", "mlflow")
+
+
+def versions() -> Seen:
+    """Every library that the project needs is there, in a version that it was written for."""
+    found = {name: metadata.version(name) for name in _PACKAGES}
+    found["python"] = ".".join(map(str, sys.version_info[:3]))
+    built = torch.version.cuda
+    for line in metadata.requires("srcnn") or ():
+        needed = Requirement(line)
+        if needed.marker is not None and not needed.marker.evaluate({"extra": ""}):
+            continue
+        got = metadata.version(needed.name)
+        if not needed.specifier.contains(got, prereleases=True):
+            raise SearchError(f"{needed.name}: must be {needed.specifier}, but got {got}")
+    text = ", ".join(f"{name} {version}" for name, version in found.items())
+    return Seen(f"{text}; torch is built {f'for CUDA {built}' if built else 'without CUDA'}", {**found, "cuda": built})
+
+
+def sample(count: int = 2) -> TrainingData:
+    """Corners of a few bundled photographs, at x3."""
+    images = [(name, image[100:196, 100:196]) for name, image in load("sample/train").images[:count]]
+    return prepare(images, 3)
+
+
+def small(**fields: Any) -> TrainConfig:
+    """A run of a second."""
+    sizes = {"kernels": (5, 1, 3), "filters": (16, 8), "patch_size": 24, "batch_size": 4, "epoch_pixels": 3e4}
+    return TrainConfig(**{**sizes, "epochs": 2, **fields})
+
+
+def step_on_meta() -> Seen:
+    """A step on the device ``meta``, where a look at a value raises: gather, forward, backward, clipping, Muon's directions."""
+    meta, kinds = torch.device("meta"), 0
+    shuffled = {"upsampling": "pixel_shuffle", "patch_size": 36}
+    for fields in ({"residual": True}, {"residual": False}, shuffled, {"padding": "zeros", "clip": 1.0}):
+        gradients = step_on(meta, small(**fields), sample())
+        elsewhere = {str(g.device) for g in gradients if g.device != meta}
+        if elsewhere:
+            raise TrainingError(f"a gradient was made on {', '.join(elsewhere)}")
+        orthogonal(gradients[0].reshape(len(gradients[0]), -1))
+        kinds += 1
+    return Seen(f"{kinds} kinds of step look at no value and stay on their device", {"kinds": kinds})
+
+
+class _Again:
+    """A recorder without a GPU: a replay is the step, called again; or, wrong on purpose, nothing at all."""
+
+    def __init__(self, right: bool) -> None:
+        self._right = right
+        self.replayed = 0
+
+    def run(self, body: Callable[[], None]) -> None:
+        body()
+
+    def record(self, body: Callable[[], None]) -> Callable[[], None]:
+        def replay() -> None:
+            self.replayed += 1
+            if self._right:
+                body()
+
+        return replay
+
+    def close(self) -> None:
+        pass
+
+
+def recorded_step() -> Seen:
+    """A recorder that is right is used, one that is wrong is not, and training is the same either way."""
+    steps = 0
+    for optimizer in ("muon", "adam", "sgd"):
+        config, data, cpu = small(optimizer=optimizer), sample(), torch.device("cpu")
+        ends: list[dict[str, Tensor]] = []
+        for recorder in (None, _Again(True), _Again(False)):
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                for result in fit(config, data, device=cpu, recorder=recorder):
+                    last, steps = result, result.step
+            ends.append({name: value.clone() for name, value in last.network.state_dict().items()})
+            refused = any("steps are not recorded" in str(one.message) for one in told)
+            if (
+                recorder is not None
+                and (refused, recorder.replayed > 1) != ((False, True), (True, False))[len(ends) - 2]
+            ):
+                raise TrainingError(f"{optimizer}: a {('right', 'wrong')[len(ends) - 2]} recording was judged wrongly")
+        for other in ends[1:]:
+            if any(not torch.equal(ends[0][name], value) for name, value in other.items()):
+                raise TrainingError(f"{optimizer}: training with a recorder ends with other weights than without")
+    return Seen(
+        f"a right recording is used, a wrong one is not; weights are the same after {steps} steps", {"steps": steps}
+    )

@@ -1,0 +1,190 @@
+"""One run of Ray Tune: a search, the confirmation of what it found, or the cells of a table."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
+
+from srcnn.config.training import TrainConfig
+from srcnn.errors import SearchError
+from srcnn.tuning.algorithms.early_stopping import EPOCHS, PerScale
+from srcnn.tuning.driver.callback import SearchCallback, StageRun, attending, error_line, outcome, trial_name
+from srcnn.tuning.driver.faults import DiskFull, is_disk_full
+from srcnn.tuning.driver.reset_fault import patient_resets
+from srcnn.tuning.driver.snapshot import FOLDER, newest_snapshot
+from srcnn.tuning.tracking.tracker import Tracker
+from srcnn.tuning.trials.objective import OBJECTIVES
+from srcnn.tuning.trials.result import Row
+from srcnn.tuning.worker.run_trial import NETWORK_FILE, Place, ScaleData, run_trial
+
+__all__ = ["Stage", "Workers", "run_stage", "slots"]
+
+_RETRIES = 4  # of a trial whose process, GPU or machine went away
+#: Seconds between two states that Tune keeps of itself, by the trials of a stage: a kill forgets the trials that began after the
+#: last one, and the more trials a state holds, the longer it takes. Beyond the last number Tune's own choice holds: a twentieth
+#: of the time, at least ten seconds between two.
+_PERIODS = {100: "0.5", 300: "2"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What to run."""
+
+    name: str  #: ``search``, ``confirm``, ``judge`` or ``table``, a tag of its runs
+    folder: Path  #: of Tune's state
+    trials: int
+    searcher: Searcher
+    stopping: str  #: the scheduler's name
+    scales: tuple[int, ...]
+    latency: bool = False  #: whether trials time their network
+
+
+class Workers(Protocol):
+    """What a trial gets, and how many run at a time; settings have these fields."""
+
+    @property
+    def gpus_per_trial(self) -> float | Literal["auto"] | None:
+        """None: 1 if there are any; ``auto`` is replaced by a share before a stage runs."""
+
+    @property
+    def cpus_per_trial(self) -> int:
+        """Cores, and threads."""
+
+    @property
+    def max_concurrent(self) -> int | None:
+        """None: as many as fit."""
+
+    @property
+    def stall_limit(self) -> float | None:
+        """Seconds without a report that count as hanging; None: see `srcnn.tuning.worker.watchdog.Watchdog`."""
+
+
+def _gpus(workers: Workers) -> float:
+    if workers.gpus_per_trial is not None:
+        return float(workers.gpus_per_trial)
+    return 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
+
+
+def slots(workers: Workers) -> int:
+    """Trials that run at a time on the cluster that is up."""
+    there, gpus = ray.cluster_resources(), _gpus(workers)
+    fit = int(there.get("CPU", 1) // workers.cpus_per_trial)
+    if gpus:
+        fit = min(fit, int(there.get("GPU", 0) / gpus))
+    return max(1, min(fit, workers.max_concurrent or fit))
+
+
+def run_stage(
+    workers: Workers,
+    stage: Stage,
+    data: Mapping[int | str, ScaleData],
+    tracker: Tracker,
+    tags: dict[str, str],
+    *,
+    resume: bool,
+) -> list[Row]:
+    """Run the trials of a stage, or go on with them.
+
+    Args:
+        workers: what a trial gets.
+        stage: what to run.
+        data: by a trial's key ``data``, or by its scale where it has none.
+        tracker: with its search open.
+        tags: of every trial's run.
+        resume: go on with what the stage's folder holds, if it holds anything.
+
+    Raises:
+        SearchError: a trial asks for more than the cluster has.
+    """
+    gpus, there = _gpus(workers), ray.cluster_resources()
+    for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", workers.cpus_per_trial)):
+        if wanted > there.get(kind, 0):  # Tune would wait for ever
+            raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
+    place = Place(str(stage.folder), workers.cpus_per_trial, gpus, latency=stage.latency, patience=workers.stall_limit)
+    trainable = tune.with_resources(
+        tune.with_parameters(run_trial, data=data, place=place), {"cpu": workers.cpus_per_trial, "gpu": gpus}
+    )
+    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = next((p for most, p in _PERIODS.items() if stage.trials <= most), "auto")
+    run, kept = StageRun(tracker, stage.trials), newest_snapshot(stage.folder) if resume else None
+    try:
+        if kept is not None:
+            run.expected = kept.put_back(stage.trials)
+            tuner = tune.Tuner.restore(str(stage.folder), trainable, resume_unfinished=True)
+        else:
+            shutil.rmtree(stage.folder / FOLDER, ignore_errors=True)
+            callback = SearchCallback(stage.folder, tags, {k: d.source for k, d in data.items()}, stage.name)
+            tuner = _new_tuner(workers, stage, trainable, callback)
+        with attending(run), patient_resets():
+            # Tune's public results lack the configuration of a trial that never reported; its trials have it.
+            trials = tuner.fit()._experiment_analysis.trials
+    except BaseException as error:  # a second Ctrl-C as well
+        tracker.drop()
+        if is_disk_full(error):
+            raise DiskFull(stage.folder) from None
+        raise
+    if run.disk_full:
+        raise DiskFull(stage.folder)
+    return [_row(trial, stage.folder) for trial in trials]
+
+
+def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchCallback) -> tune.Tuner:
+    return tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=stage.searcher,
+            scheduler=PerScale(stage.stopping, stage.scales, EPOCHS),
+            num_samples=stage.trials,
+            max_concurrent_trials=workers.max_concurrent,
+            reuse_actors=True,
+            trial_name_creator=_short_name,
+            trial_dirname_creator=_short_name,
+        ),
+        run_config=tune.RunConfig(
+            name=stage.folder.name,
+            storage_path=str(stage.folder.parent),
+            callbacks=[callback],
+            failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            verbose=0,
+        ),
+    )
+
+
+def _short_name(trial: Any) -> str:
+    """Tune's own names spell out the whole configuration, which overflows a path."""
+    return str(trial.trial_id)
+
+
+def _row(trial: Trial, folder: Path) -> Row:
+    metrics, network = trial.last_result or {}, folder / trial.trial_id / NETWORK_FILE
+    config = TrainConfig.from_json(trial.config["train"])
+    if trial.status == Trial.ERROR:
+        end, failure = "failed", error_line(trial)
+    else:
+        end = outcome(metrics)
+        if end != "finished" and not metrics.get("done"):  # Tune forgets "done" of a trial that ended by itself
+            end = "unfinished"
+        failure = str(metrics.get("failure", ""))
+    nan = float("nan")
+    return Row(
+        trial_id=trial.trial_id,
+        name=trial_name(config),
+        config=config,
+        outcome=end,
+        reference=bool(trial.config["baseline"]),
+        objective=float(metrics.get("best_objective", nan)),
+        val_psnr=float(metrics.get("best_val_psnr", nan)),
+        val_gain=float(metrics.get("best_val_gain", nan)),
+        checkpoint=network if network.is_file() else None,
+        failure=failure,
+        params=dict(trial.config["params"]),
+        values={name: float(metrics[o.metric]) for name, o in OBJECTIVES.items() if o.metric in metrics},
+    )

@@ -1,0 +1,237 @@
+"""The cells of a table, trained: `run_table`. Finished cells are never run again.
+
+A cell is known by a digest of its whole configuration and data, kept as a tag of its MLflow run; what has a finished run is
+left alone, whoever ran it and however the command ended. Cells that a kill interrupted go on from their checkpoints, by
+Tune's own restore of the stage they were in. Test sets are measured when a cell has ended, and no choice follows from them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from srcnn.data.known_sets import data_root
+from srcnn.errors import SearchError
+from srcnn.model.official_weights import official_file
+from srcnn.overlap.leaks import tags as overlap_tags
+from srcnn.system.atomic_file import atomic_write
+from srcnn.training.patch_cache import prepare_cached
+from srcnn.training.patches import degrade_for
+from srcnn.tuning.algorithms.fixed_list import Listed
+from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet
+from srcnn.tuning.driver.events import listening
+from srcnn.tuning.driver.snapshot import journal_length
+from srcnn.tuning.driver.stage import Stage, run_stage
+from srcnn.tuning.paper.table import Cell
+from srcnn.tuning.paper.table_metrics import Subject, measure_subjects
+from srcnn.tuning.paper.table_plan import TablePlan
+from srcnn.tuning.tracking.provenance import environment_tags
+from srcnn.tuning.tracking.reader import CELL, KIND, LENGTH, RECIPE, ROW, TRIAL
+from srcnn.tuning.tracking.tracker import Tracker, open_tracker
+from srcnn.tuning.worker.run_trial import NETWORK_FILE, ScaleData
+
+__all__ = ["TableRun", "run_table"]
+
+_FINAL = ("DivergenceError", "DeadNetworkError")  # answers of a configuration: it would end so again
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """How the run of a table ended."""
+
+    name: str
+    uri: str
+    trained: int  #: cells of this call
+    kept: int  #: cells that were finished before
+    failed: tuple[str, ...]  #: names and causes
+    interrupted: bool
+
+
+def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None) -> TableRun:
+    """Train the cells that have no finished run yet, measure them, and measure the authors' networks beside.
+
+    Args:
+        plan: from `plan_table`.
+        listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
+
+    Raises:
+        SearchError: a store cannot be used, or a run of that name is no table.
+    """
+    be_quiet()
+    tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
+    validation = plan.images.validation
+    tags = {
+        **environment_tags(),
+        KIND: "table",
+        "protocol": "srcnn",
+        "data.validation": ", ".join(name for name, _ in validation.images),
+    }
+    about = overlap_tags(*plan.leaks)  # of the table; a trial has those of its own training set
+    status = "FAILED"
+    try:
+        with listening(listener), Cluster(plan.settings.address) as cluster:
+            counts = journal_length(plan.folder.glob("run-*/tune"))
+            tracker.open_search(plan.name, {**tags, **about}, {**dict(plan.settings), "table": plan.path.stem}, counts)
+            if tracker.tag(KIND) != "table":
+                raise SearchError(f"name: {plan.name} is a search, not a table")
+            before = _finished(tracker)
+            wanted = {plan.key(cell): cell for cell in plan.cells}
+            # A report shows what was asked for last, whatever other cells an edited table has left.
+            tracker.log_text(plan.path.read_text(encoding="utf-8"), "table.yaml")
+            tracker.log_text(json.dumps(list(wanted)), "cells.json")
+            missing = {key: cell for key, cell in wanted.items() if key not in before}
+            cluster.wait()
+            with Interrupt() as interrupt:
+                _train(plan, missing, tracker, tags, lambda: interrupt.came)
+                if not interrupt.came:
+                    _measure(plan, tracker, tags)
+                interrupted = interrupt.came
+        status = "KILLED" if interrupted else "FINISHED"
+        ended = _finished(tracker)
+        failed = [f"{name}: {cause}" for name, cause in _failures(tracker)]
+        kept = len(wanted) - len(missing)
+        return TableRun(plan.name, tracker.uri, len(ended.keys() & missing.keys()), kept, tuple(failed), interrupted)
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        if tracker.parent_id:
+            tracker.close_search(status)
+
+
+def _finished(tracker: Tracker) -> dict[str, str]:
+    """Cell -> trial, of those that ran to their end or failed of their own configuration."""
+    found = {}
+    for run in tracker.children():
+        tags = run.data.tags
+        final = tags.get("outcome") == "finished" or tags.get("failure", "").startswith(_FINAL)
+        if CELL in tags and final:
+            found[tags[CELL]] = tags[TRIAL]
+    return found
+
+
+def _failures(tracker: Tracker) -> list[tuple[str, str]]:
+    return [
+        (run.info.run_name or "", run.data.tags.get("failure", ""))
+        for run in tracker.children()
+        if run.data.tags.get("outcome") == "failed"
+    ]
+
+
+def _train(
+    plan: TablePlan, missing: dict[str, Cell], tracker: Tracker, tags: dict[str, str], stop: Callable[[], bool]
+) -> None:
+    """Go on with the stage that was interrupted, if there is one, and then run what is left in a new one."""
+    stages = sorted(plan.folder.glob("run-*"))
+    if stages and not (stages[-1] / "done").exists():
+        left = json.loads((stages[-1] / "cells.json").read_text(encoding="utf-8"))
+        known = {plan.key(cell): cell for cell in plan.cells}
+        # Settings may have changed since: what Tune would go on with must still be asked for.
+        if all(key in known for key in left) and any(key in missing for key in left):
+            _stage(plan, stages[-1], [known[key] for key in left], tracker, tags, resume=True)
+            done = _finished(tracker)
+            missing = {key: cell for key, cell in missing.items() if key not in done}
+    if missing and not stop():
+        folder = plan.folder / f"run-{len(stages) + 1:03}"
+        folder.mkdir(parents=True)
+        with atomic_write(folder / "cells.json") as file:
+            file.write_text(json.dumps(list(missing)), encoding="utf-8")
+        _stage(plan, folder, list(missing.values()), tracker, tags, resume=False)
+
+
+def _stage(
+    plan: TablePlan, folder: Path, wanted: Sequence[Cell], tracker: Tracker, tags: dict[str, str], *, resume: bool
+) -> None:
+    trials = [_trial(plan, cell) for cell in wanted]
+    data: dict[int | str, ScaleData] = {}
+    for cell in wanted:
+        if _data_key(cell) not in data:
+            data[_data_key(cell)] = _data(plan, cell)
+    scales = tuple(sorted({cell.scale for cell in wanted}))
+    stage = Stage("table", folder / "tune", len(trials), Listed(trials), "none", scales)
+    rows = run_stage(plan.settings, stage, data, tracker, tags, resume=resume)
+    if all(row.outcome in ("finished", "failed") for row in rows):
+        (folder / "done").touch()
+
+
+def _data_key(cell: Cell) -> str:
+    kept = ", overlap kept" if cell.allow_overlap else ""
+    return f"{cell.train}{kept} x{cell.scale} {cell.config.color} {cell.config.protocol}"
+
+
+def _data(plan: TablePlan, cell: Cell) -> ScaleData:
+    images, config = plan.images.of(cell).images, cell.config
+    return ScaleData(
+        prepare_cached(images, cell.scale, color=config.color, protocol=config.protocol),
+        tuple(
+            degrade_for(config.protocol, image, cell.scale, config.color, name)
+            for name, image in plan.images.validation.images
+        ),
+        images.source,
+    )
+
+
+def _trial(plan: TablePlan, cell: Cell) -> dict[str, Any]:
+    length = f"{cell.length / 1e6:g}M" if plan.budget.unit == "pixels" else f"{cell.length:g} epochs"
+    by = f" ({cell.recipe})" if len(plan.table.recipes) > 1 else ""
+    return {
+        "params": {"row": cell.row, "recipe": cell.recipe},
+        "train": cell.config.model_dump_json(),
+        "scale": cell.scale,
+        "baseline": True,
+        "data": _data_key(cell),
+        "name": f"{cell.row}{by} x{cell.scale} {length}",
+        "tags": {
+            CELL: plan.key(cell),
+            ROW: cell.row,
+            RECIPE: cell.recipe,
+            LENGTH: f"{cell.length:g}",
+            **overlap_tags(plan.images.of(cell).left_out, plan.images.of(cell).kept),
+        },
+    }
+
+
+def _measure(plan: TablePlan, tracker: Tracker, tags: dict[str, str]) -> None:
+    """Test figures of every finished cell that has none, of the authors' networks and of bicubic."""
+    runs = {run.data.tags[TRIAL]: run for run in tracker.children()}
+    ours = {plan.key(cell) for cell in plan.cells}
+    subjects = {}
+    for trial, run in runs.items():
+        measured = any(name.startswith("test/") for name in run.data.metrics)
+        if run.data.tags.get("outcome") == "finished" and run.data.tags.get(CELL) in ours and not measured:
+            checkpoint = _checkpoint(plan.folder, trial)
+            if checkpoint is not None:
+                subjects[trial] = Subject(int(run.data.params["scale"]), checkpoint)
+    for key, row, subject in _given(plan):
+        if key not in runs or runs[key].info.status != "FINISHED":
+            tracker.start_trial(key, key, {"row": row, "scale": subject.scale}, {**tags, ROW: row}, _NO_DATA)
+            subjects[key] = subject
+    for trial, figures in measure_subjects(subjects, plan.images.test, plan.table.measure).items():
+        tracker.log_figures(trial, {f"test/{name}": value for name, value in figures.items()})
+        if trial not in runs or runs[trial].data.tags.get(CELL) is None:
+            tracker.end_trial(trial, "FINISHED", {"outcome": "given"})
+
+
+_NO_DATA = {"name": "none", "digest": "none", "images": "0"}
+
+
+def _given(plan: TablePlan) -> Iterable[tuple[str, str, Subject]]:
+    """(key, row, network) of what nobody trains here: plain bicubic and the authors' networks, where they are."""
+    for scale in plan.table.scales:
+        yield f"bicubic x{scale}", "bicubic", Subject(scale)
+        for row in plan.table.rows:
+            path = _official(plan, row.official, scale)
+            if path is not None:
+                yield f"official {row.name} x{scale}", row.name, Subject(scale, path, official=True)
+
+
+def _official(plan: TablePlan, folder: str | None, scale: int) -> Path | None:
+    """The authors' file; None: there is none for the row, or nobody fetched it."""
+    return None if folder is None else official_file(folder, scale, data_root(plan.settings.data_root))
+
+
+def _checkpoint(folder: Path, trial: str) -> Path | None:
+    return next(iter(folder.glob(f"run-*/tune/{trial}/{NETWORK_FILE}")), None)

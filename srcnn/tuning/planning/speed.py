@@ -1,0 +1,211 @@
+"""How fast a device trains and evaluates the networks of a space, from a few timed steps.
+
+The seconds of a training step grow linearly in its multiply-accumulates, those of border positions included, from the
+smallest over the median to the largest configuration of a space. Against 22 random configurations each of default, an earlier
+deep and subpixel.yaml (CPU with AVX512-BF16, one thread) the sum was right within 5 %, single ones within 40 %.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from srcnn.config.training import TrainConfig
+from srcnn.errors import ConfigError
+from srcnn.evaluation.degradation import Degraded, degrade
+from srcnn.evaluation.protocol import score
+from srcnn.model.network import count_macs
+from srcnn.system.atomic_file import atomic_write
+from srcnn.system.folders import cache_folder
+from srcnn.system.gpu import gpu_name
+from srcnn.system.own_process import in_own_process
+from srcnn.training.fit import EpochResult, fit
+from srcnn.training.patch_cache import prepare_cached
+from srcnn.tuning.planning.plan import Plan
+from srcnn.tuning.space.space import Space
+
+__all__ = ["Probe", "Speed", "drawn_configs", "measure_speed"]
+
+_LAYOUT = 1  # of the file; another number has everything measured again
+_DRAWS = 200  # configurations that stand for a space
+_CROP = 192  # side of the validation image that is timed, in pixels
+_SECONDS = 0.5  # of training in which a configuration is timed, at least one epoch
+_STEPS = 4e9  # multiply-accumulates of a timed epoch, forward alone
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A configuration that was timed."""
+
+    name: str
+    step_macs: float  #: multiply-accumulates of a training step, forward, with border positions
+    step_seconds: float
+    macs: float  #: for each pixel of the large image
+    look_seconds: float  #: of evaluation, for each pixel
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a device does with the configurations of a space."""
+
+    device: str  #: its name
+    gpu: bool
+    threads: int
+    probes: tuple[Probe, ...]  #: smallest first
+    setup: float  #: seconds before a trial's first step, beyond those of any other
+    ssim: float  #: seconds for each pixel
+
+    def step(self, config: TrainConfig) -> float:
+        """Seconds of one training step."""
+        return _between(_step_macs(config), [(p.step_macs, p.step_seconds) for p in self.probes])
+
+    def look(self, config: TrainConfig) -> float:
+        """Seconds of evaluating the network, for each pixel of the large images."""
+        return _between(count_macs(config), [(p.macs, p.look_seconds) for p in self.probes])
+
+
+def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> Speed:
+    """Time a few training steps, and a look at an image, of the smallest, the median and the largest configuration.
+
+    About 3 s for default.yaml on one core. The result is kept beside the prepared images, by device, torch's version,
+    threads and space; ``fresh`` measures again.
+
+    Args:
+        plan: the search.
+        device: where its trials will run; a GPU is timed from a process of its own.
+        fresh: measure even if a result is there.
+    """
+    threads, on_gpu = plan.settings.cpus_per_trial, device.type == "cuda"
+    name = (gpu_name(device.index or 0) or "a GPU") if on_gpu else _processor()
+    facts = [_LAYOUT, name, torch.__version__, threads, repr((plan.space.parameters, plan.space.constants))]
+    key = hashlib.sha256(json.dumps([*facts, repr(plan.space.constraints)]).encode()).hexdigest()[:32]
+    path = cache_folder() / f"speed-{key}.json"
+    if not fresh:
+        with suppress(OSError, ValueError, KeyError, TypeError):  # absent, or damaged
+            return _read(path)
+    # A driver that used a GPU would keep a part of its memory while trials want the whole.
+    speed = (in_own_process if on_gpu else _call)(_measure, plan, device, name, threads)
+    with suppress(OSError), atomic_write(path) as file:  # a full or read-only disk: the next search measures again
+        file.write_text(json.dumps(asdict(speed)), encoding="utf-8")
+    return speed
+
+
+def _read(path: Path) -> Speed:
+    given = json.loads(path.read_text(encoding="utf-8"))
+    return Speed(**{**given, "probes": tuple(Probe(**probe) for probe in given["probes"])})
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"CPU, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def drawn_configs(space: Space) -> list[TrainConfig]:
+    """Configurations of a space, fewest operations in a step first."""
+    source, found = random.Random(0), []
+    for _ in range(10 * _DRAWS):
+        with suppress(ConfigError):
+            config = space.to_config(space.draw(source))
+            if not space.constraints.broken_by(config):
+                found.append(config)
+        if len(found) == _DRAWS:
+            break
+    return sorted(found, key=_step_macs)
+
+
+def _call(function: Callable[..., Speed], *args: object) -> Speed:
+    return function(*args)
+
+
+def _measure(plan: Plan, device: torch.device, name: str, threads: int) -> Speed:
+    with _threads(threads):
+        return _measured(plan, device, name)
+
+
+def _measured(plan: Plan, device: torch.device, name: str) -> Speed:
+    drawn = drawn_configs(plan.space)
+    picked = {_step_macs(config): config for config in (drawn[0], drawn[len(drawn) // 2], drawn[-1])}.values()
+    image = plan.validation.images[0][1][:_CROP, :_CROP]
+    timed = [_probe(plan, config, degrade(image, config.scale), device) for config in picked]
+    plain = degrade(image, drawn[0].scale)
+    ssim = _fastest(lambda: score(None, plain)) - _fastest(lambda: score(None, plain, with_ssim=False))
+    setup = min(seconds for _, seconds in timed)
+    probes = tuple(probe for probe, _ in timed)
+    return Speed(
+        name, device.type == "cuda", torch.get_num_threads(), probes, setup, max(0.0, ssim) / plain.target.size
+    )
+
+
+def _probe(plan: Plan, config: TrainConfig, image: Degraded, device: torch.device) -> tuple[Probe, float]:
+    """A configuration's times, and the seconds that its first epoch took longer than another."""
+    pixels = config.batch_size * config.output_size**2
+    steps = min(64, max(2, round(_STEPS / _step_macs(config) / 3)))
+    # A tiny rate, at which no network dies; it changes no time.
+    config = config.replace(epoch_pixels=steps * pixels, pixels=50.0 * steps * pixels, learning_rate=1e-6)
+    data = prepare_cached(plan.training, config.scale, color=config.color)
+    ends, trained = [time.perf_counter()], [0.0]
+    for result in fit(config, data, validation=(image,), device=device):
+        ends.append(time.perf_counter())
+        trained.append(result.seconds)
+        if _enough(result, trained):
+            break
+    whole, training = np.diff(ends), np.diff(trained)
+    # The fastest epoch is the one that other work on the machine disturbed least.
+    look = float(np.min((whole - training)[1:])) / image.target.size
+    seconds = float(np.min(training[1:])) / steps
+    return Probe(config.name, _step_macs(config), seconds, count_macs(config), look), float(whole[0] - whole[1:].min())
+
+
+def _enough(result: EpochResult, trained: Sequence[float]) -> bool:
+    """The first epoch warms up."""
+    return result.epoch >= 2 and trained[-1] - trained[1] >= _SECONDS
+
+
+def _fastest(call: Callable[[], object]) -> float:
+    def once() -> float:
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+
+    return min(once() for _ in range(3))
+
+
+def _step_macs(config: TrainConfig) -> float:
+    """Multiply-accumulates of a training step, forward: every position that a layer computes, borders included."""
+    unit = config.scale if config.upsampling == "pixel_shuffle" else 1
+    last = config.channels * unit**2
+    side, total = config.side // unit, 0
+    widths = (config.channels, *config.filters, last)
+    for n_in, n_out, kernel in zip(widths[:-1], widths[1:], config.kernels, strict=True):
+        side -= 0 if config.padding == "zeros" else kernel - 1
+        total += n_in * n_out * kernel**2 * side**2
+    return float(config.batch_size * total)
+
+
+def _between(at: float, points: Sequence[tuple[float, float]]) -> float:
+    """Linear between the points; above the last in proportion to it."""
+    points = sorted(points)
+    found = float(np.interp(at, [x for x, _ in points], [y for _, y in points]))
+    return found * max(1.0, at / points[-1][0])

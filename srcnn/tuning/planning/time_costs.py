@@ -1,0 +1,78 @@
+"""What a search with a time budget needs after it: `deadline_of` a plan, from the speed of this machine where it is known."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from statistics import fmean
+
+from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.time_budget import FILE, Costs, Deadline
+from srcnn.tuning.planning.confirmations import confirmation_sizes
+from srcnn.tuning.planning.estimate import AGAIN, TEST, TRIAL, image_pixels, trial_seconds
+from srcnn.tuning.planning.plan import Plan
+from srcnn.tuning.planning.speed import Speed, drawn_configs
+
+__all__ = ["deadline_of", "end_costs", "time_file"]
+
+_REGISTRY = 2.0  # seconds for each scale: a model, a version, the comparison with the holder
+_LOOK, _SSIM = 2e-6, 1e-6  # seconds of a core for each pixel where nothing is measured: about 9-1-5 (64-32)
+
+
+def end_costs(plan: Plan, speed: Speed | None, slots: int) -> Costs:
+    """What the end of a search costs.
+
+    Args:
+        plan: the search.
+        speed: of the machine that its trials run on; None: not known before trials report.
+        slots: trials at a time.
+    """
+    settings, scales = plan.settings, plan.space.scales
+    tests, seen = image_pixels(plan.test), image_pixels([plan.validation])
+    look, ssim, full, setup = _LOOK, _SSIM, {}, 0.0
+    if speed is not None:
+        drawn = drawn_configs(plan.space)
+        look, ssim, setup = fmean(speed.look(config) for config in drawn), speed.ssim, speed.setup
+        source = random.Random(0)
+        for scale in scales:
+            # Leaders tend to be dear: the dearest tenth of what the space has at this scale.
+            some = [c for c in drawn if c.scale == scale]
+            if not some:
+                some = [plan.space.to_config(plan.space.draw(source, {"scale": scale}))]
+            costs = sorted(trial_seconds(plan, speed, config) for config in some)
+            full[scale] = fmean(costs[-max(1, len(costs) // 10) :])
+    measuring = tests * (look + ssim) + (seen * look if settings.confirm else 0.0)
+    bicubic = len(scales) * tests * (ssim + _SSIM)  # in the driver, one after the other
+    return Costs(
+        slots=slots,
+        full=full,
+        ratio=(settings.confirm_budget or settings.budget) / settings.budget,
+        each=TRIAL + setup,
+        start=2 * AGAIN,
+        measuring=measuring,
+        closing=TEST + bicubic + (_REGISTRY * len(scales) if settings.confirm else 0.0),
+    )
+
+
+def deadline_of(
+    plan: Plan, speed: Speed | None, slots: int, *, spent: float = 0.0, file: Path | None = None
+) -> Deadline | None:
+    """The deadline of a search, None if it has no time budget.
+
+    Args:
+        plan: the search.
+        speed: as for `end_costs`.
+        slots: trials at a time.
+        spent: seconds that this process has used already.
+        file: that keeps the spent time; None: it is neither read nor kept.
+    """
+    budget = plan.settings.time_budget
+    if budget is None:
+        return None
+    costs, sizes = end_costs(plan, speed, slots), confirmation_sizes(plan)
+    return Deadline(budget, costs, sizes, spent=spent, file=file, epochs=EPOCHS)
+
+
+def time_file(plan: Plan) -> Path:
+    """Where a search keeps what it has spent."""
+    return plan.settings.folder / FILE

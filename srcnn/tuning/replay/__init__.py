@@ -1,0 +1,4 @@
+"""Searches replayed on recorded curves, and what they would have cost and found.
+
+Nothing here trains a network.
+"""

@@ -1,0 +1,4 @@
+"""What a report needs, read from MLflow.
+
+Nothing here draws or formats.
+"""

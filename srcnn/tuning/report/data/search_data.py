@@ -1,0 +1,302 @@
+"""A search out of MLflow, complete enough to be reported: `SearchData`.
+
+Nothing is measured again and no file of the search is opened but those that it logged, so a report can be made on any
+machine that reaches the store.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from srcnn.config.architecture import ModelConfig
+from srcnn.config.training import TrainConfig
+from srcnn.errors import ConfigError
+from srcnn.model.network import count_macs, count_parameters
+from srcnn.overlap.leaks import Leak, read_tags
+from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.space.space import Space
+from srcnn.tuning.tracking.reader import (
+    SEARCH,
+    TRIAL,
+    artifact_text,
+    children_of,
+    kept_space,
+    open_store,
+    parent_named,
+    parent_runs,
+    reading,
+    values_of,
+)
+from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
+from srcnn.tuning.trials.result import Row
+
+__all__ = ["OUTCOMES", "UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
+
+UI = "http://127.0.0.1:5000"  #: where ``mlflow ui`` shows a local store
+OUTCOMES = ("finished", "stopped", "failed", "unfinished")  #: of a trial, in the order of tables
+
+_CURVE = ("pixels", "val_gain")
+
+
+@dataclass(frozen=True)
+class Child:
+    """One training of a search."""
+
+    run_id: str
+    trial_id: str
+    name: str  #: of the configuration, and of the seed in a confirmation
+    stage: str  #: ``search``, ``confirm`` or ``judge``
+    outcome: str  #: one of `OUTCOMES`
+    reference: bool  #: whether it is the paper's network
+    failure: str  #: why it failed, a line
+    params: Mapping[str, str]  #: every field of the training, as MLflow keeps them
+    metrics: Mapping[str, float]  #: the last of each
+    values: Mapping[str, Value]  #: of the space's parameters
+    network: ModelConfig | None  #: None: fields that this version does not know
+    curve: tuple[tuple[float, float], ...]  #: (training pixels, gain over bicubic on validation in dB), epoch by epoch
+
+    @property
+    def scale(self) -> int | None:
+        """The upscaling factor; None if it was never written."""
+        text = self.params.get("scale", "")
+        return int(text) if text.isdigit() else None
+
+    @property
+    def gain(self) -> float | None:
+        """The best over its epochs, in dB over bicubic on validation; None if it reported nothing."""
+        return self.metrics.get("best/val_gain", self.metrics.get("val_gain"))
+
+    @property
+    def objective(self) -> float | None:
+        """The same as a share of the paper's gain."""
+        return self.metrics.get(f"best/{METRIC}", self.metrics.get(METRIC))
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """A search as its store has it."""
+
+    name: str
+    run_id: str
+    experiment_id: str
+    status: str  #: of the run: RUNNING, FINISHED, FAILED or KILLED
+    seconds: float | None  #: from its start to its end; None if it has none
+    uri: str  #: of the store
+    ui: str  #: address of the pages of its runs
+    params: Mapping[str, str]  #: its settings
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    space: Space | None  #: None: it kept none, and its file is not here
+    children: tuple[Child, ...]  #: oldest first
+    confirmed: tuple[Mapping[str, str], ...] = ()  #: rows of confirmed.csv, one a configuration and seed
+    leaderboard: tuple[Mapping[str, str], ...] = ()  #: rows of leaderboard.csv, one a trial
+    front: tuple[Mapping[str, str], ...] = ()  #: rows of pareto.csv
+
+    def link(self, run_id: str | None) -> str | None:
+        """The page of a run."""
+        return None if run_id is None else f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+
+    def of_stage(self, stage: str, scale: int | None = None) -> list[Child]:
+        """The runs of ``search``, ``confirm`` or ``judge``, of one scale or (None) of all."""
+        return [c for c in self.children if c.stage == stage and (scale is None or c.scale == scale)]
+
+    @cached_property
+    def by_trial(self) -> Mapping[str, Child]:
+        """The runs by the ids that the search gave their trials."""
+        return {child.trial_id: child for child in self.children}
+
+    def figure(self, child: Child, objective: str) -> float | None:
+        """What a run has of one of `OBJECTIVES`, in that one's unit; None if that is unknown."""
+        if objective == "gain":
+            return child.objective
+        if objective in ("macs", "parameters"):
+            count = count_macs if objective == "macs" else count_parameters
+            return None if child.network is None else float(count(child.network))
+        kept = next((row.get(objective) for row in self.front if row.get("trial") == child.trial_id), None)
+        return child.metrics.get(OBJECTIVES[objective].metric, None if kept is None else float(kept))
+
+    def row(self, child: Child) -> Row | None:
+        """A run as a search's own tables have it; None if it reported nothing or its network is unknown."""
+        if child.network is None or child.objective is None or child.gain is None:
+            return None
+        figures = {name: self.figure(child, name) for name in self.objectives}
+        return Row(
+            child.run_id,
+            child.name,
+            TrainConfig(**child.network.model_dump()),
+            child.outcome,
+            child.reference,
+            child.objective,
+            child.metrics.get("best/val_psnr", float("nan")),
+            child.gain,
+            None,
+            params=child.values,
+            values={name: value for name, value in figures.items() if value is not None},
+        )
+
+    @property
+    def scales(self) -> list[int]:
+        """Those that have a run."""
+        return sorted({child.scale for child in self.children if child.scale is not None})
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What was optimised."""
+        return tuple(name for name in self._sequence("objectives") if name in OBJECTIVES) or ("gain",)
+
+    @property
+    def test_sets(self) -> list[str]:
+        """The test sets whose figures were kept, in the order of confirmed.csv."""
+        heads = self.confirmed[0] if self.confirmed else {}
+        return [name.removesuffix("_psnr") for name in heads if name.endswith("_psnr")]
+
+    @cached_property
+    def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
+        """Images that show test images: (left out of training and validation, kept on request)."""
+        return read_tags(self.tags)
+
+    @property
+    def commit(self) -> str:
+        """Of the code, short; a mark stays where files differed from it."""
+        commit, dash, rest = self.tags.get("mlflow.source.git.commit", "unknown").partition("-")
+        return commit[:10] + dash + rest
+
+    @property
+    def budget(self) -> float | None:
+        """Training pixels of a full trial."""
+        try:
+            return float(self.params.get("budget", ""))
+        except ValueError:
+            return None
+
+    def _sequence(self, name: str) -> tuple[str, ...]:
+        """A setting that is a list, out of its text."""
+        try:
+            value = ast.literal_eval(self.params.get(name, "()"))
+        except (ValueError, SyntaxError):
+            return ()
+        return tuple(map(str, value)) if isinstance(value, tuple | list) else ()
+
+
+def parents(uri: str) -> list[Run]:
+    """What can be reported of a store: its parent runs, newest first.
+
+    Raises:
+        SearchError: the store cannot be read.
+    """
+    client = open_store(uri)
+    with reading(uri):
+        return sorted(parent_runs(client), key=lambda run: int(run.info.start_time or 0), reverse=True)
+
+
+def find_parent(uri: str, name: str | None = None) -> Run:
+    """The parent run of a name, or (None) the newest.
+
+    Raises:
+        SearchError: the store cannot be read, or has none, or none of that name.
+    """
+    there = parents(uri)
+    if name is not None or not there:
+        return parent_named(there, name or "", uri)
+    return there[0]
+
+
+def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
+    """Everything that a report of a search says.
+
+    Args:
+        uri: of the tracking store.
+        parent: the run of the search.
+        ui: address of the pages of its runs, where the store itself has none.
+
+    Raises:
+        SearchError: the store cannot be read.
+    """
+    client = open_store(uri)
+    with reading(uri):
+        space = _space(client, parent)
+        runs = sorted(children_of(client, parent), key=lambda run: int(run.info.start_time or 0))
+        info = parent.info
+        return SearchData(
+            name=parent.data.tags.get(SEARCH, info.run_name or info.run_id),
+            run_id=info.run_id,
+            experiment_id=info.experiment_id,
+            status=info.status,
+            seconds=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
+            uri=uri,
+            ui=(uri if uri.startswith("http") else ui).rstrip("/"),
+            params=dict(parent.data.params),
+            tags=dict(parent.data.tags),
+            metrics=dict(parent.data.metrics),
+            space=space,
+            children=tuple(_child(client, run, space) for run in runs),
+            confirmed=_rows(client, parent, "confirmed.csv"),
+            leaderboard=_rows(client, parent, "leaderboard.csv"),
+            front=_rows(client, parent, "pareto.csv"),
+        )
+
+
+def _space(client: MlflowClient, parent: Run) -> Space | None:
+    try:
+        space = kept_space(client, parent)
+    except ConfigError:  # a search that never ended and whose file lies elsewhere, or is of another version
+        return None
+    return space
+
+
+def _rows(client: MlflowClient, parent: Run, name: str) -> tuple[Mapping[str, str], ...]:
+    text = artifact_text(client, parent, name)
+    return () if text is None else tuple(csv.DictReader(io.StringIO(text)))
+
+
+def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
+    tags, params = run.data.tags, run.data.params
+    outcome = tags.get("outcome", "failed" if run.info.status == "FAILED" else "unfinished")
+    return Child(
+        run_id=run.info.run_id,
+        trial_id=tags.get(TRIAL, run.info.run_id),
+        name=run.info.run_name or run.info.run_id,
+        stage=tags.get("stage", "search"),
+        outcome=outcome if outcome in OUTCOMES else "unfinished",
+        reference=tags.get("reference") == "True",
+        failure=tags.get("failure", ""),
+        params=dict(params),
+        metrics=dict(run.data.metrics),
+        values=_values(space, params),
+        network=network_of(params),
+        curve=curve_of(client, run),
+    )
+
+
+def _values(space: Space | None, params: Mapping[str, str]) -> dict[str, Value]:
+    try:
+        return {} if space is None else values_of(space, params)
+    except ValueError:  # a text that is no number: the space is not the one of this run
+        return {}
+
+
+def network_of(params: Mapping[str, str]) -> ModelConfig | None:
+    """The network of a run's parameters; None: they are of a version that this one does not know."""
+    fields = {k: None if v == "None" else v for k, v in params.items() if k in ModelConfig.model_fields}
+    try:
+        return ModelConfig(**fields)
+    except ConfigError:
+        return None
+
+
+def curve_of(client: MlflowClient, run: Run) -> tuple[tuple[float, float], ...]:
+    """(training pixels, gain over bicubic on validation in dB) of a run, report by report."""
+    if not all(key in run.data.metrics for key in _CURVE):
+        return ()
+    pixels, gains = (
+        {m.step: float(m.value) for m in client.get_metric_history(run.info.run_id, key)} for key in _CURVE
+    )
+    return tuple((pixels[step], gains[step]) for step in sorted(pixels) if step in gains)

@@ -1,0 +1,265 @@
+"""A table of the paper out of MLflow, complete enough to be reported: `TableData`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from numpy.typing import NDArray
+
+from srcnn.config.architecture import ModelConfig
+from srcnn.errors import SearchError
+from srcnn.overlap.leaks import Leak, read_tags
+from srcnn.tuning.paper.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
+from srcnn.tuning.paper.table import SAMPLE, Budget, Table, load_table
+from srcnn.tuning.report.data.search_data import curve_of, network_of
+from srcnn.tuning.tracking.reader import (
+    CELL,
+    LENGTH,
+    RECIPE,
+    ROW,
+    SEARCH,
+    TRIAL,
+    artifact_text,
+    children_of,
+    open_store,
+    reading,
+)
+from srcnn.tuning.trials.objective import PAPER_GAIN
+
+__all__ = ["BICUBIC", "TableData", "Trained", "gather_table", "paper_name"]
+
+BICUBIC = "bicubic"
+_PREFIX = "test/"
+_PRINTED = ("Set5/", "Set14/")  # sets for which the papers print the network's gain
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of a table's cell."""
+
+    run_id: str
+    name: str
+    row: str
+    recipe: str
+    scale: int
+    length: float  #: pixels or epochs
+    seed: int
+    outcome: str
+    failure: str
+    metrics: Mapping[str, float]  #: test figures, as the table names them
+    seconds: float  #: of training
+    network: ModelConfig | None
+    curve: tuple[tuple[float, float], ...]  #: (training pixels, gain over bicubic on validation in dB)
+    kept: tuple[Leak, ...] = ()  #: images that it was trained on and that show what was measured
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A table as its store has it."""
+
+    name: str
+    run_id: str
+    experiment_id: str
+    status: str
+    uri: str
+    ui: str
+    table: Table
+    budget: Budget
+    tags: Mapping[str, str]
+    trained: tuple[Trained, ...]
+    given: Mapping[tuple[str, int], Mapping[str, float]]  #: by row (or `BICUBIC`) and scale: nobody trained these here
+
+    def link(self, run_id: str) -> str:
+        """The page of a run."""
+        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+
+    @cached_property
+    def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
+        """Images that show what is measured: (left out, kept by some row)."""
+        return read_tags(self.tags)
+
+    def kept(self, row: str) -> tuple[Leak, ...]:
+        """What a row was trained on though it shows what is measured."""
+        return next((one.kept for one in self.trained if one.row == row and one.kept), ())
+
+    @property
+    def commit(self) -> str:
+        """Of the code, short."""
+        return self.tags.get("mlflow.source.git.commit", "unknown")[:10]
+
+    def here(self, metric: str) -> str:
+        """A metric of the table as it was measured: a smoke test measures on the bundled photographs."""
+        if not self.budget.sample:
+            return metric
+        known = next((name for name in self.table.test if metric.startswith(f"{name}/")), None)
+        return metric if known is None else SAMPLE[1] + metric.removeprefix(known)
+
+    @staticmethod
+    def scale_of(metric: str) -> int:
+        """The scale that a metric's name holds."""
+        return next(int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4"))
+
+    @property
+    def shown(self) -> list[str]:
+        """The columns, as they were measured."""
+        return list(dict.fromkeys(map(self.here, self.table.shown)))
+
+    @property
+    def recipes(self) -> list[str]:
+        """Those that trained something."""
+        return [recipe for recipe in self.table.recipes if any(one.recipe == recipe for one in self.trained)]
+
+    @cached_property
+    def longest(self) -> float:
+        """The longest budget that has a finished run."""
+        return max((one.length for one in self.trained if one.outcome == "finished"), default=0.0)
+
+    def of(self, row: str, recipe: str, metric: str, length: float | None = None) -> list[Trained]:
+        """The finished runs of a cell that have a figure, by seed; of the longest budget unless another is given."""
+        wanted = self.longest if length is None else length
+        found = [
+            one
+            for one in self.trained
+            if (one.row, one.recipe, one.length) == (row, recipe, wanted) and metric in one.metrics
+        ]
+        return sorted(found, key=lambda one: one.seed)
+
+    def figures(self, row: str, recipe: str, metric: str, length: float | None = None) -> NDArray[np.float64] | None:
+        """(seeds, images) of a metric; (seeds, 1) where there is none for an image. None: no run."""
+        runs = self.of(row, recipe, metric, length)
+        if not runs:
+            return None
+        images = sorted(name for name in runs[0].metrics if name.startswith(f"{metric}/"))
+        return np.array([[one.metrics[name] for name in images or [metric]] for one in runs])
+
+    def lengths(self) -> list[float]:
+        """The budgets that have a finished run, ascending."""
+        return sorted({one.length for one in self.trained if one.outcome == "finished"})
+
+    def printed(self, row: str, metric: str) -> float | None:
+        """The paper's figure; none on the bundled photographs."""
+        return None if self.budget.sample else self.table.row(row).paper.get(metric)
+
+    def verdicts(self) -> list[Verdict]:
+        """What becomes of the paper's claims."""
+        found = []
+        for claim in self.table.claims:
+            metric = self.here(claim.metric)
+            scale = self.scale_of(metric)
+            plain = self.given.get((BICUBIC, scale), {}).get(metric)
+            learnt = None
+            if plain is not None and metric.endswith(("/psnr", "/Y")):  # the paper's gain is known for Y alone
+                share = LEARNT if metric.startswith(_PRINTED) else LEARNT_ELSEWHERE
+                learnt = plain + share * PAPER_GAIN[scale]
+            for recipe in claim.recipes or self.recipes:
+                rows: dict[str, dict[float, NDArray[np.float64]]] = {}
+                for row in claim.rows:
+                    by_length = {length: self.figures(row, recipe, metric, length) for length in self.lengths()}
+                    rows[row] = {length: array for length, array in by_length.items() if array is not None}
+                printed = {row: value for row in claim.rows if (value := self.printed(row, metric)) is not None}
+                found.append(judge(claim, recipe, rows, printed=printed, learnt=learnt))
+        return found
+
+    def amount(self, length: float) -> str:
+        """A budget in words."""
+        return f"{length / 1e6:g} million pixels" if self.budget.unit == "pixels" else f"{length:g} epochs"
+
+    def provenance(self, runs: Sequence[Trained]) -> str:
+        """What every caption ends with: n, budget, commit."""
+        lengths = ", ".join(self.amount(length) for length in sorted({one.length for one in runs}))
+        return f"n = {len(runs)} runs, {len({one.seed for one in runs})} seeds; {lengths}; commit {self.commit}."
+
+
+def paper_name(image: str) -> str:
+    """An image, or its metric, as the papers call it; the archive of Set5 and Set14 adds a mark to some names."""
+    return image.removesuffix("_GT")
+
+
+def gather_table(uri: str, parent: Run, ui: str) -> TableData:
+    """Everything that a report of a table says.
+
+    Args:
+        uri: of the tracking store.
+        parent: the run of the table.
+        ui: address of the pages of its runs, where the store itself has none.
+
+    Raises:
+        SearchError: the store cannot be read, or the run kept no table.
+    """
+    client = open_store(uri)
+    with reading(uri):
+        name = parent.data.tags.get(SEARCH, "")
+        text, kept = artifact_text(client, parent, "table.yaml"), artifact_text(client, parent, "cells.json")
+        if text is None or kept is None:
+            raise SearchError(f"table: the run {name} kept no table; run experiments/ablation.py again")
+        table = _table(text)
+        budget = table.budgets[parent.data.params["budget"]]
+        asked = set(json.loads(kept))
+        runs = children_of(client, parent)
+        return TableData(
+            name=name,
+            run_id=parent.info.run_id,
+            experiment_id=parent.info.experiment_id,
+            status=parent.info.status,
+            uri=uri,
+            ui=(uri if uri.startswith("http") else ui).rstrip("/"),
+            table=table,
+            budget=budget,
+            tags=dict(parent.data.tags),
+            trained=tuple(_trained(client, run) for run in _latest(runs, asked)),
+            given={
+                (run.data.params["row"], int(run.data.params["scale"])): _figures(run)
+                for run in runs
+                if run.data.tags.get("outcome") == "given"
+            },
+        )
+
+
+def _table(text: str) -> Table:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "table.yaml"
+        file.write_text(text, encoding="utf-8")
+        return load_table(file)
+
+
+def _latest(runs: Sequence[Run], asked: set[str]) -> list[Run]:
+    """One run for each cell that the table asks for now: a finished one if there is any, else the newest."""
+    found: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda r: (r.data.tags.get("outcome") == "finished", int(r.info.start_time or 0))):
+        cell = run.data.tags.get(CELL, "")
+        if cell in asked:
+            found[cell] = run
+    return list(found.values())
+
+
+def _figures(run: Run) -> dict[str, float]:
+    return {k.removeprefix(_PREFIX): float(v) for k, v in run.data.metrics.items() if k.startswith(_PREFIX)}
+
+
+def _trained(client: MlflowClient, run: Run) -> Trained:
+    tags, params = run.data.tags, run.data.params
+
+    return Trained(
+        run_id=run.info.run_id,
+        name=run.info.run_name or tags.get(TRIAL, ""),
+        row=tags[ROW],
+        recipe=tags[RECIPE],
+        scale=int(params["scale"]),
+        length=float(tags[LENGTH]),
+        seed=int(params["seed"]),
+        outcome=tags.get("outcome", "unfinished"),
+        failure=tags.get("failure", ""),
+        metrics=_figures(run),
+        seconds=float(run.data.metrics.get("train_seconds", 0.0)),
+        network=network_of(params),
+        curve=curve_of(client, run),
+        kept=read_tags(tags)[1],
+    )

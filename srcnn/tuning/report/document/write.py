@@ -1,0 +1,120 @@
+"""A `Document` as files: Markdown, one HTML page, a PNG for each figure, and CSV and LaTeX for each table.
+
+A folder looks like this::
+
+    report.md           for a reader of text, or a repository; shows pictures/
+    report.html         for a browser, complete in itself
+    pictures/NAME.png
+    tables/NAME.csv     every row, as the page shows it, for a spreadsheet
+    tables/NAME.tex     a float with booktabs rules, for \\input into a paper
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from srcnn.errors import DataError
+from srcnn.system.atomic_file import atomic_write
+from srcnn.tuning.report.document import escape
+from srcnn.tuning.report.document.document import Cell, Document, Figure, Table, Text
+from srcnn.tuning.report.document.page import to_html
+
+__all__ = ["to_csv", "to_latex", "to_markdown", "write"]
+
+
+def write(document: Document, folder: Path) -> list[Path]:
+    """Write the files of a report into a folder, which is made; a file of an earlier report is replaced.
+
+    Returns:
+        What was written, ``report.md`` and ``report.html`` first.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    contents: dict[Path, bytes] = {
+        folder / "report.md": to_markdown(document).encode(),
+        folder / "report.html": to_html(document).encode(),
+    }
+    for figure in document.figures:
+        contents[folder / "pictures" / f"{figure.name}.png"] = figure.png
+    for table in document.tables:
+        contents[folder / "tables" / f"{table.name}.csv"] = to_csv(table).encode()
+        contents[folder / "tables" / f"{table.name}.tex"] = to_latex(table).encode()
+    for path, content in contents.items():
+        try:
+            with atomic_write(path) as file:
+                file.write_bytes(content)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror})") from None
+    return list(contents)
+
+
+def to_markdown(document: Document) -> str:
+    """The report as Markdown with tables; pictures by their place beside the file."""
+    blocks = [f"# {escape.markdown(document.title)}", escape.markdown(document.subtitle)]
+    for section in document.sections:
+        blocks.append(f"## {escape.markdown(section.title)}")
+        for part in section.parts:
+            if isinstance(part, Text):
+                blocks.append(part.markdown.strip())
+            elif isinstance(part, Table):
+                blocks += _markdown_table(part)
+            else:
+                blocks += _markdown_figure(part)
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _markdown_figure(figure: Figure) -> list[str]:
+    return [f"![{escape.markdown(figure.alt)}](pictures/{figure.name}.png)", escape.markdown(figure.caption)]
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text, link = escape.markdown(cell.text), escape.safe_link(cell.link)
+    if cell.bold and text:
+        text = f"**{text}**"
+    # Brackets and bars in an address would end the link or the cell.
+    return text if link is None else f"[{text}](<{link.replace('|', '%7C')}>)"
+
+
+def _markdown_table(table: Table) -> list[str]:
+    lines = [
+        f"| {' | '.join(map(escape.markdown, table.head))} |",
+        f"| {' | '.join([':--', *['--:'] * (len(table.head) - 1)])} |",
+        *(f"| {' | '.join(map(_markdown_cell, row))} |" for row in table.rows[: table.shown]),
+    ]
+    return ["\n".join(lines), escape.markdown(table.caption)]
+
+
+def to_csv(table: Table) -> str:
+    """The whole table as CSV: its texts, without links."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.head)
+    writer.writerows([cell.text for cell in row] for row in table.rows)
+    return text.getvalue()
+
+
+def _latex_cell(cell: Cell) -> str:
+    return rf"\textbf{{{escape.latex(cell.text)}}}" if cell.bold else escape.latex(cell.text)
+
+
+def to_latex(table: Table) -> str:
+    """The rows that a page shows as a LaTeX float; it needs the package booktabs."""
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        *([rf"  \caption{{{escape.latex(table.caption)}}}"] if table.caption else []),
+        rf"  \label{{tab:{table.name}}}",
+        rf"  \begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
+        r"    \toprule",
+        rf"    {' & '.join(map(escape.latex, table.head))} \\",
+        r"    \midrule",
+        # A row that begins with a bracket would be read as the space that \\ may ask for.
+        *(rf"    {{}}{' & '.join(map(_latex_cell, row))} \\" for row in table.rows[: table.shown]),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,305 @@
+"""The report of a table: the paper's figures beside ours, what became of its claims, and its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mlflow.entities import Run
+from numpy.typing import NDArray
+
+from srcnn.overlap.leaks import MARK, Leak, footnote, lines
+from srcnn.tuning.paper.claims import HOLDS, HOLDS_NOT, LEAST_SEEDS
+from srcnn.tuning.report.data.table_data import BICUBIC, TableData, gather_table, paper_name
+from srcnn.tuning.report.document import escape
+from srcnn.tuning.report.document.document import Cell, Document, Figure, Section, Table, Text
+from srcnn.tuning.report.table_figures.crops import crops_figure
+from srcnn.tuning.report.table_figures.filters import filters_figure
+from srcnn.tuning.report.table_figures.plots import budget_figure, convergence_figure, cost_figure
+from srcnn.tuning.trials.intervals import components, over_seeds
+
+__all__ = ["build_table", "table_document"]
+
+Part = Text | Table | Figure
+_PLANES = {"psnr": "PSNR", "article": "PSNR as the article measures"}
+
+
+def build_table(uri: str, parent: Run, ui: str) -> Document:
+    """The report of a table's run. Arguments as `srcnn.tuning.report.build.build`."""
+    return table_document(gather_table(uri, parent, ui))
+
+
+def table_document(data: TableData) -> Document:
+    """The report. It can be made of a table that is half trained, and says so."""
+    table = data.table
+    sections = [
+        Section("Result", _result(data)),
+        Section("Claims", _claims(data)),
+        Section("Image by image", _images(data)),
+        Section("Pictures", _pictures(data)),
+        Section("How it was made", _setting(data)),
+        Section("Runs", (_runs(data),)),
+    ]
+    kept = tuple(Section(s.title, s.parts) for s in sections if s.parts)
+    subtitle = f"{table.question} {data.provenance([one for one in data.trained if one.outcome == 'finished'])}"
+    return Document(f"{table.title} ({data.name})", subtitle, kept)
+
+
+def _head(metric: str) -> str:
+    *place, scale, what = metric.split("/")
+    if place and scale in _PLANES:  # of one image
+        *place, scale, what, image = metric.split("/")
+        return f"{paper_name(image)} of {'/'.join(place)} {scale}, {_PLANES[what]}"
+    return f"{'/'.join(place)} {scale}, {_PLANES.get(what, what)}"
+
+
+def _mark(data: TableData, row: str, metric: str) -> str:
+    """The mark of a figure of a row that was trained on what the metric measures; empty if it was not."""
+    return f" {MARK}" if _shown(data.kept(row), metric) else ""
+
+
+def _shown(kept: Sequence[Leak], metric: str) -> list[Leak]:
+    """Of the leaks those that concern a metric: the mean of a set, or one of the very images."""
+    of = [leak for leak in kept if metric.startswith(f"{leak.of}/x") or leak.kind == "validation"]
+    parts = metric.split("/")
+    image = parts[-1] if len(parts) > 2 and parts[-2] in _PLANES else None
+    return [leak for leak in of if image is None or leak.shows == image]
+
+
+def _note(data: TableData, metric: str) -> str:
+    """What the mark means, where a table has it."""
+    found = [leak for row in data.table.rows for leak in _shown(data.kept(row.name), metric)]
+    return f" {footnote(list(dict.fromkeys(found)))}" if found else ""
+
+
+def _db(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _result(data: TableData) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    unfinished = [one for one in data.trained if one.outcome not in ("finished", "failed")]
+    if data.status != "FINISHED" or unfinished:
+        parts.append(
+            Text(f"**The table is not complete: {len(unfinished)} of {len(data.trained)} runs have not ended.**")
+        )
+    if len(data.table.rows) == len(data.recipes) == 1:
+        parts.append(_single_row(data))
+    else:
+        for number, metric in enumerate(data.shown, start=1):
+            parts.append(_metric_table(data, metric, f"{data.name}-{number}"))
+    failed = [one for one in data.trained if one.outcome == "failed"]
+    if failed:
+        said = "\n".join(f"- {escape.markdown(f'{one.name}: {one.failure[:200]}')}" for one in failed[:8])
+        parts.append(Text(f"{len(failed)} runs failed:\n\n{said}"))
+    return tuple(parts)
+
+
+def _mean(figures: NDArray[np.float64] | None) -> tuple[float | None, str]:
+    """(seeds, images) -> the mean, and the same in words with Student's interval over seeds."""
+    if figures is None:
+        return None, ""
+    found = over_seeds(figures)
+    return found.mean, found.text(".2f") if found.bounded else _db(found.mean)
+
+
+def _gap(mean: float | None, known: float | None) -> str:
+    return "" if mean is None or known is None else f"{mean - known:+.2f}"
+
+
+def _single_row(data: TableData) -> Table:
+    """A table of one row, turned: a line for each figure."""
+    row, recipe = data.table.rows[0], data.recipes[0]
+    found = []
+    for metric in data.shown:
+        scale = data.scale_of(metric)
+        mean, ours = _mean(data.figures(row.name, recipe, metric))
+        known = data.printed(row.name, metric)
+        plain, theirs = (data.given.get((name, scale), {}).get(metric) for name in (BICUBIC, row.name))
+        figures = [Cell(_db(value)) for value in (plain, known, theirs)]
+        runs = str(len(data.of(row.name, recipe, metric)))
+        ours += _mark(data, row.name, metric)
+        found.append((Cell(_head(metric)), *figures, Cell(ours, bold=True), Cell(_gap(mean, known)), Cell(runs)))
+    head = (row.name, "bicubic", "paper", "authors' weights", "ours [95 %]", "ours - paper", "seeds")
+    caption = (
+        f"In dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. Source of the paper's figures: "
+        f"{data.table.source.rstrip('.')}.{_note(data, data.shown[0])}"
+    )
+    return Table(f"{data.name}-1", head, tuple(found), caption)
+
+
+def _metric_table(data: TableData, metric: str, name: str) -> Table:
+    scale = data.scale_of(metric)
+    several = len(data.recipes) > 1
+    official = any((row.name, scale) in data.given for row in data.table.rows)
+    printed = any(data.printed(row.name, metric) is not None for row in data.table.rows)
+    head = ["row", *["recipe"] * several, *["paper"] * printed, *["authors' weights"] * official]
+    head += ["ours [95 %]", *["ours - paper"] * printed, "seeds"]
+    rows: list[tuple[Cell, ...]] = []
+    plain = data.given.get((BICUBIC, scale), {}).get(metric)
+    if plain is not None:
+        blank = [Cell("")] * (several + printed + official)
+        rows.append((Cell("bicubic"), *blank, Cell(_db(plain)), *[Cell("")] * printed, Cell("")))
+    for row in data.table.rows:
+        for recipe in data.recipes or ["ours"]:
+            if recipe not in data.table.trained_by(row):
+                continue
+            runs = data.of(row.name, recipe, metric)
+            figures = data.figures(row.name, recipe, metric)
+            known = data.printed(row.name, metric)
+            theirs = data.given.get((row.name, scale), {}).get(metric)
+            mean, ours = _mean(figures)
+            gap = _gap(mean, known)
+            cells = [Cell(row.name), *[Cell(recipe)] * several, *[Cell(_db(known))] * printed]
+            cells += [Cell(_db(theirs))] * official
+            ours += _mark(data, row.name, metric)
+            cells += [Cell(ours, bold=mean is not None), *[Cell(gap)] * printed, Cell(str(len(runs)) if runs else "")]
+            rows.append(tuple(cells))
+    caption = (
+        f"{_head(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
+        f"Source of the paper's figures: {data.table.source.rstrip('.')}.{_note(data, metric)}"
+    )
+    return Table(name, tuple(head), tuple(rows), caption)
+
+
+def _claims(data: TableData) -> tuple[Part, ...]:
+    found = data.verdicts()
+    if not found:
+        return ()
+    several = len(data.recipes) > 1
+    rows = []
+    for one in found:
+        since = "" if one.since is None else f"from {data.amount(one.since)}"
+        cells = [Cell(one.claim.text), *[Cell(one.recipe)] * several]
+        cells += [Cell(one.verdict, bold=one.verdict in (HOLDS, HOLDS_NOT)), Cell(one.evidence), Cell(since)]
+        cells.append(Cell("" if one.general is None else "sure" if one.general else "not sure"))
+        rows.append(tuple(cells))
+    head = ("claim", *["recipe"] * several, "verdict", "evidence [95 %]", "held", "other images")
+    text = Text(
+        "Differences are taken seed by seed. The first interval decides: Student's over seeds, for these images. The second is "
+        "over images too (two-way analysis of variance, Satterthwaite's degrees of freedom): if it does not hold the bound, the "
+        "same is sure of other photographs. A "
+        f"verdict needs at least {LEAST_SEEDS} seeds of every row, an interval on one side of the bound, and networks that have "
+        "learnt: half of the paper's gain over bicubic (Y on Set5 and Set14), or a quarter of its gain on Set5 for other images. "
+        "It must also survive another step like the last: the change of the difference from the last budget but one to the last "
+        "must not, added once more, carry it across the bound. Every claim is tested on its own at 95 %."
+    )
+    verdicts = Table(f"{data.name}-claims", head, tuple(rows), f"Tested after {data.amount(data.longest)}.")
+    return (text, verdicts, *_variation(data))
+
+
+def _variation(data: TableData) -> tuple[Part, ...]:
+    """How far the figures of rows, and their differences within claims, vary by seed and by image."""
+    found: dict[tuple[str, str, str], NDArray[np.float64]] = {}
+    for metric in data.shown:
+        for recipe in data.recipes:
+            arrays = {row.name: data.figures(row.name, recipe, metric) for row in data.table.rows}
+            for name, array in arrays.items():
+                if array is not None:
+                    found[name, recipe, metric] = array
+            for claim in data.table.claims:
+                if data.here(claim.metric) != metric or recipe not in (claim.recipes or data.recipes):
+                    continue
+                for a, b in zip(claim.rows[:-1], claim.rows[1:], strict=True):
+                    one, other = arrays[a], arrays[b]
+                    if one is not None and other is not None and one.shape == other.shape:
+                        found[f"{a} - {b}", recipe, metric] = one - other
+    rows = []
+    for (name, recipe, metric), array in found.items():
+        if min(array.shape) < 2:
+            continue
+        by = components(array)
+        figures = [f"{value:.4f}" for value in (by.seed, by.image, by.rest)]
+        rows.append(tuple(map(Cell, (name, recipe, _head(metric), *figures, str(array.shape[0]), str(array.shape[1])))))
+    if not rows:
+        return ()
+    head = ("row or difference", "recipe", "figure", "seed (dB)", "image (dB)", "rest (dB)", "seeds", "images")
+    caption = (
+        "Standard deviations: between seeds, between images, and of what is left; zero where the analysis of variance finds less "
+        f"than none. After {data.amount(data.longest)}."
+    )
+    return (Table(f"{data.name}-variation", head, tuple(rows), caption),)
+
+
+def _images(data: TableData) -> tuple[Part, ...]:
+    """A table for every shown metric of a set that fits a page."""
+    parts: list[Part] = []
+    for metric in data.shown:
+        scale = data.scale_of(metric)
+        plain = data.given.get((BICUBIC, scale), {})
+        images = sorted(name for name in plain if name.startswith(f"{metric}/"))
+        if not images or len(images) > 14:
+            continue
+        recipe = (data.recipes or ["ours"])[0]
+        rows_of = [row for row in data.table.rows if data.of(row.name, recipe, metric)]
+        theirs = [row for row in rows_of if (row.name, scale) in data.given]
+        single = len(rows_of) == 1 and any(row.paper.get(paper_name(images[0])) for row in rows_of)
+        head = ["image", "bicubic", *["paper"] * (single and not data.budget.sample)]
+        head += [f"authors' {row.name}" for row in theirs] + [f"ours, {row.name}" for row in rows_of]
+        rows = []
+        for image in images:
+            cells = [Cell(paper_name(image.rsplit("/", 1)[1])), Cell(_db(plain[image]))]
+            if single and not data.budget.sample:
+                cells.append(Cell(_db(rows_of[0].paper.get(paper_name(image)))))
+            cells += [Cell(_db(data.given[row.name, scale].get(image))) for row in theirs]
+            for row in rows_of:
+                runs = data.of(row.name, recipe, metric)
+                mean = _db(sum(one.metrics[image] for one in runs) / len(runs))
+                cells.append(Cell(mean + _mark(data, row.name, image)))
+            rows.append(tuple(cells))
+        name = f"{data.name}-images-{metric.replace('/', '-')}"
+        by = f", recipe {recipe}" if len(data.recipes) > 1 else ""
+        caption = (
+            f"{_head(metric)} in dB, means of the seeds after {data.amount(data.longest)}{by}.{_note(data, metric)}"
+        )
+        parts.append(Table(name, tuple(head), tuple(rows), caption))
+    return tuple(parts)
+
+
+def _pictures(data: TableData) -> tuple[Part, ...]:
+    found: list[Figure | None] = []
+    for recipe in data.recipes:
+        found += [convergence_figure(data, recipe, scale) for scale in data.table.scales]
+    for metric in data.shown[:1] if len(data.table.scales) == 1 else data.shown[: len(data.table.scales)]:
+        found += [budget_figure(data, metric)]
+    found += [cost_figure(data, data.shown[0]), filters_figure(data), crops_figure(data)]
+    return tuple(figure for figure in found if figure is not None)
+
+
+def _setting(data: TableData) -> tuple[Part, ...]:
+    tags, text = data.tags, escape.markdown
+    versions = [f"{k.removeprefix('version.')} {v}" for k, v in sorted(tags.items()) if k.startswith("version.")]
+    sets = sorted({row.train or data.table.train for row in data.table.rows})
+    link = escape.safe_link(data.link(data.run_id))
+    items = {
+        "Question": text(data.table.question),
+        "Source": text(data.table.source),
+        "Training sets": "the bundled photographs" if data.budget.sample else text(", ".join(sets)),
+        "Validation images": text(tags.get("data.validation", "")) + " (they choose the epoch; none is trained on)",
+        "Overlap": text("; ".join(lines(*data.leaks, flag="allow_overlap"))),
+        "Budgets": text(", ".join(map(data.amount, data.budget.lengths))),
+        "Recipes": text(", ".join(f"{n} (preset {r.preset})" for n, r in data.table.recipes.items())),
+        "Machine": text(tags.get("device", "")),
+        "Versions": text(", ".join(versions)),
+        "Commit": escape.code(tags.get("mlflow.source.git.commit", "unknown")),
+        "Run": "" if link is None else f"[{text(data.name)}](<{link}>)",
+    }
+    notes = [f"- {text(note)}" for note in data.table.notes]
+    return (Text("\n".join([*(f"- **{name}:** {value}" for name, value in items.items() if value), *notes])),)
+
+
+def _runs(data: TableData) -> Table:
+    metric = data.shown[0]
+    order = {row.name: place for place, row in enumerate(data.table.rows)}
+    rows = [
+        (
+            Cell(one.name, data.link(one.run_id)),
+            Cell(str(one.seed)),
+            Cell(one.outcome),
+            Cell(_db(next((one.metrics[m] for m in data.shown if m in one.metrics), None))),
+            Cell(f"{one.seconds:.0f}"),
+        )
+        for one in sorted(data.trained, key=lambda o: (order.get(o.row, 99), o.recipe, o.scale, o.length, o.seed))
+    ]
+    head = ("run", "seed", "outcome", f"{_head(metric).split(' ')[0]} (dB)", "seconds")
+    return Table(f"{data.name}-runs", head, tuple(rows), "Every run; seconds are of training.", shown=60)

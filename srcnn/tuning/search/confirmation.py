@@ -1,0 +1,82 @@
+"""The two stages after a search: one that chooses among the best, one that judges the winner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.fixed_list import Listed
+from srcnn.tuning.driver.stage import Stage
+from srcnn.tuning.planning.plan import Plan
+from srcnn.tuning.search.choice import Choice
+from srcnn.tuning.trials.result import Row
+
+__all__ = ["choosing", "confirmation_folders", "judging"]
+
+
+def _candidates(plan: Plan, rows: Sequence[Row]) -> list[Row]:
+    """The best of every scale, and the paper's network."""
+    found: list[Row] = []
+    for scale in plan.space.scales:
+        ranked = sorted(
+            (row for row in rows if row.config.scale == scale and row.outcome == "finished"),
+            key=lambda row: row.objective,
+            reverse=True,
+        )
+        leaders = ranked[: plan.settings.best]
+        found += leaders + [row for row in ranked if row.reference and row not in leaders]
+    return found
+
+
+def confirmation_folders(folder: Path) -> list[Path]:
+    """Of the stages that choose and judge: two, and two more for every time that the search was given more trials."""
+    return sorted(path for path in folder.glob("confirm*") if path.is_dir())
+
+
+def _stage(plan: Plan, name: str, folder: str, rows: Sequence[Row], seeds: range) -> Stage | None:
+    settings, trials = plan.settings, []
+    budget = settings.confirm_budget or settings.budget
+    for offset in seeds:  # seed by seed: a stage that is cut short is even
+        for row in rows:
+            seed = (settings.seed + offset) % 2**31
+            config = row.config.replace(seed=seed, pixels=budget, epoch_pixels=budget / EPOCHS)
+            trials.append(
+                {
+                    "params": {**row.params, "seed": seed},
+                    "train": config.model_dump_json(),
+                    "scale": config.scale,
+                    "baseline": row.reference,
+                }
+            )
+    if not trials:
+        return None
+    return Stage(name, settings.folder / folder, len(trials), Listed(trials), "none", plan.space.scales)
+
+
+def choosing(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> Stage | None:
+    """The stage that trains the leaders of a search again; None if nothing finished.
+
+    Args:
+        plan: the search.
+        rows: its trials.
+        seeds: new seeds of each; None: as the settings say.
+    """
+    count = plan.settings.choice_seeds if seeds is None else seeds
+    folder = f"confirm-{plan.settings.trials}"
+    return _stage(plan, "confirm", folder, _candidates(plan, rows), range(1, count + 1))
+
+
+def judging(plan: Plan, choices: Sequence[Choice], seeds: int | None = None) -> Stage | None:
+    """The stage that trains the winners and the paper's network from further seeds; None if nothing was chosen.
+
+    Args:
+        plan: the search.
+        choices: from `choose`.
+        seeds: further seeds of each; None: as the settings say.
+    """
+    settings = plan.settings
+    count = settings.confirm_seeds if seeds is None else seeds
+    rows = [one.rows[0] for choice in choices for one in choice.ranked if one is choice.champion or one.reference]
+    first = settings.choice_seeds + 1  # also where fewer seeds chose: a seed never has two meanings
+    return _stage(plan, "judge", f"confirm-{settings.trials}-judge", rows, range(first, first + count))

@@ -1,0 +1,274 @@
+"""Whether three stores and a disk tell the same story: `verify`, and what can be mended: `repair`.
+
+Ray Tune's state, Optuna's study, MLflow's runs and the checkpoints describe the same trials by one key, Tune's trial id. Tune's
+state, as `srcnn.tuning.driver.snapshot` kept it last, is the truth where they differ, since a search goes on from it. Every
+difference is a `Problem` in words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mlflow.entities import Metric, Run, RunTag
+from mlflow.tracking import MlflowClient
+from optuna.trial import TrialState
+from ray.tune.experiment import Trial
+
+from srcnn.errors import CheckpointError, SearchError, unknown_name
+from srcnn.model.weights_file import load_network, read_header
+from srcnn.tuning.algorithms.study_searcher import load_study
+from srcnn.tuning.driver.callback import outcome
+from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot, stage_trials
+from srcnn.tuning.search.confirmation import confirmation_folders
+from srcnn.tuning.tracking.journal import JOURNAL_FILE, unsent
+from srcnn.tuning.tracking.reader import TRIAL, children_of, open_store, parent_named, parent_runs, reading
+from srcnn.tuning.trials.objective import METRIC
+from srcnn.tuning.worker.run_trial import NETWORK_FILE
+
+__all__ = ["Books", "Problem", "open_books", "repair", "verify"]
+
+_TRIES = 3
+_ARTIFACT = f"checkpoint/{NETWORK_FILE}"
+_OPTUNA = {"finished": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
+_MLFLOW = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that does not fit."""
+
+    trial: str  #: its id; empty: the whole search
+    kind: str  #: such as ``orphan``, ``open``, ``steps``
+    text: str  #: in words
+    mendable: bool = False  #: whether `repair` does something about it
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the stores hold of a search or a table."""
+
+    name: str
+    client: MlflowClient
+    parent: Run
+    runs: tuple[Run, ...]  #: children, those that Tune did not train left out
+    trials: tuple[Trial, ...]  #: of every stage
+    folders: dict[str, Path]  #: by trial id
+    optuna: dict[str, TrialState] | None  #: by trial id; None: there is no study, as of a table
+    unsent: int = 0  #: operations that MLflow lacks, kept in the journal
+
+    def runs_of(self, trial_id: str) -> list[Run]:
+        """The runs that say they are a trial's."""
+        return [run for run in self.runs if run.data.tags.get(TRIAL) == trial_id]
+
+
+def open_books(name: str, storage: Path, uri: str) -> Books:
+    """Read all stores.
+
+    Args:
+        name: of the search, or of a table's run.
+        storage: folder of checkpoints and state.
+        uri: of the tracking store.
+
+    Raises:
+        SearchError: there is no such search in a store.
+    """
+    for _ in range(_TRIES - 1):  # a search that runs may put a newer state in the place of the one that is being read
+        with suppress(SearchError, OSError):
+            return _read_books(name, storage, uri)
+    return _read_books(name, storage, uri)
+
+
+def _read_books(name: str, storage: Path, uri: str) -> Books:
+    folder = storage.expanduser().resolve() / name
+    places = [folder, *confirmation_folders(folder), *sorted(folder.glob("run-*/tune"))]
+    stages = {place: kept for place in places if (kept := newest_snapshot(place)) is not None}
+    if not stages:
+        known = sorted(path.parent.name for path in storage.expanduser().glob(f"*/{JOURNAL_FILE}"))
+        there = unknown_name("search", name, dict.fromkeys(known)) if known else "search: there is none yet"
+        raise SearchError(f"{there} (in {storage})")
+    client = open_store(uri)
+    with reading(uri):
+        parent = parent_named(parent_runs(client), name, uri)
+        runs = [run for run in children_of(client, parent) if run.data.tags.get("outcome") != "given"]
+    trials = {trial.trial_id: (trial, place) for place, kept in stages.items() for trial in stage_trials(kept.folder)}
+    states = None
+    if folder in stages:
+        found = [t for t in load_study(stages[folder].folder).trials if "trial_id" in t.user_attrs]
+        states = {str(t.user_attrs["trial_id"]): t.state for t in found}
+    return Books(
+        name,
+        client,
+        parent,
+        tuple(runs),
+        tuple(trial for trial, _ in trials.values()),
+        {trial_id: place / trial_id for trial_id, (_, place) in trials.items()},
+        states,
+        unsent(folder, journal_length(stages)),
+    )
+
+
+def verify(books: Books) -> list[Problem]:
+    """Everything that does not fit; empty: all is well."""
+    known = {trial.trial_id for trial in books.trials}
+    found = []
+    if books.parent.info.status == "RUNNING":
+        found.append(Problem("", "open", "the parent run is RUNNING: the search goes on, or was killed", True))
+    if books.unsent:
+        found.append(
+            Problem("", "unsent", f"MLflow lacks {books.unsent} operations that are kept: --resume sends them")
+        )
+    for run in books.runs:
+        trial_id = run.data.tags.get(TRIAL, "")
+        if trial_id not in known and run.info.status not in ("KILLED", "FAILED"):
+            found.append(
+                Problem(trial_id, "orphan", f"MLflow has a run {run.info.status} that Tune knows nothing of", True)
+            )
+    for trial in books.trials:
+        found += _verify_trial(books, trial)
+    if books.optuna is not None:
+        for trial_id in books.optuna.keys() - known:
+            found.append(Problem(trial_id, "orphan", "Optuna has a trial that Tune knows nothing of"))
+    return found
+
+
+def _ended(trial: Trial) -> str:
+    """``finished``, ``stopped`` or ``failed``; ``open``: it has not ended."""
+    if trial.status == Trial.ERROR:
+        return "failed"
+    return outcome(trial.last_result) if trial.status == Trial.TERMINATED else "open"
+
+
+def _verify_trial(books: Books, trial: Trial) -> list[Problem]:
+    trial_id, end = trial.trial_id, _ended(trial)
+    runs = books.runs_of(trial_id)
+    if end == "open":
+        return [
+            Problem(trial_id, "open", f"Tune has it as {trial.status}: the search is not complete; --resume goes on")
+        ]
+    found = []
+    if books.optuna is not None and trial_id in books.optuna and books.optuna[trial_id] != _OPTUNA[end]:
+        found.append(Problem(trial_id, "optuna", f"{end} in Tune, but {books.optuna[trial_id].name} in Optuna"))
+    if not runs:
+        return [*found, Problem(trial_id, "missing", f"{end} in Tune, but has no run in MLflow")]
+    if len(runs) > 1:
+        return [
+            *found,
+            Problem(trial_id, "doubled", f"has {len(runs)} runs in MLflow: {', '.join(r.info.run_id for r in runs)}"),
+        ]
+    run = runs[0]
+    if run.info.status != _MLFLOW[end] or run.data.tags.get("outcome") != end:
+        said = run.data.tags.get("outcome", "no outcome")
+        found.append(Problem(trial_id, "status", f"{end} in Tune, but {run.info.status} with {said} in MLflow", True))
+    return [*found, *_verify_steps(books, trial, run), *_verify_checkpoint(books, trial, run, end)]
+
+
+def _verify_steps(books: Books, trial: Trial, run: Run) -> list[Problem]:
+    """Every report once, with the value that the trial reported."""
+    curve = [float(value) for value in (trial.last_result or {}).get("curve", ())]
+    by_step: dict[int, list[float]] = defaultdict(list)
+    for metric in books.client.get_metric_history(run.info.run_id, METRIC):
+        by_step[metric.step].append(float(metric.value))
+    wanted = set(range(1, len(curve) + 1))
+    found = []
+    if missing := sorted(wanted - by_step.keys()):
+        found.append(
+            Problem(trial.trial_id, "steps", f"MLflow lacks the reports {_list(missing)} of {len(curve)}", True)
+        )
+    if more := sorted(by_step.keys() - wanted):
+        found.append(Problem(trial.trial_id, "steps", f"MLflow has reports {_list(more)}, but Tune has {len(curve)}"))
+    if twice := sorted(step for step, values in by_step.items() if len(values) > 1):
+        found.append(Problem(trial.trial_id, "steps", f"MLflow has the reports {_list(twice)} more than once"))
+    wrong = [step for step in wanted & by_step.keys() if abs(by_step[step][0] - curve[step - 1]) > 1e-9]
+    if wrong:
+        found.append(
+            Problem(trial.trial_id, "values", f"reports {_list(sorted(wrong))} differ between Tune and MLflow")
+        )
+    return found
+
+
+def _verify_checkpoint(books: Books, trial: Trial, run: Run, end: str) -> list[Problem]:
+    """The network is there, loads, is the one in MLflow, and says of itself what the metrics say."""
+    if end == "failed":
+        return []
+    file = books.folders[trial.trial_id] / NETWORK_FILE
+    try:
+        load_network(file)
+        kept = float(read_header(file)["extra"]["val_psnr"])
+    except (CheckpointError, KeyError, TypeError, ValueError) as error:
+        return [Problem(trial.trial_id, "checkpoint", str(error))]
+    found = []
+    logged = run.data.metrics.get("best/val_psnr")
+    if logged is None or abs(kept - logged) > 1e-6:
+        found.append(Problem(trial.trial_id, "psnr", f"{file} says {kept:.4f} dB on validation, MLflow {logged}"))
+    digest = _artifact_digest(books.client, run)
+    if digest is None:
+        found.append(Problem(trial.trial_id, "artifact", f"MLflow has no {_ARTIFACT}", True))
+    elif digest != _digest(file):
+        found.append(Problem(trial.trial_id, "artifact", f"MLflow's {_ARTIFACT} is not the file {file}", True))
+    return found
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _artifact_digest(client: MlflowClient, run: Run) -> str | None:
+    if not any(item.path == _ARTIFACT for item in client.list_artifacts(run.info.run_id, "checkpoint")):
+        return None
+    with TemporaryDirectory() as folder:
+        return _digest(Path(client.download_artifacts(run.info.run_id, _ARTIFACT, folder)))
+
+
+def _list(steps: Sequence[int]) -> str:
+    return ", ".join(map(str, steps[:8])) + (", ..." if len(steps) > 8 else "")
+
+
+def repair(books: Books, problems: Sequence[Problem]) -> list[str]:
+    """Mend what can be mended, towards Tune's state; says what was done, a sentence each.
+
+    Args:
+        books: what the stores held.
+        problems: what `verify` found in them.
+    """
+    trials, done = {trial.trial_id: trial for trial in books.trials}, []
+    for problem in problems:
+        if not problem.mendable:
+            continue
+        if not problem.trial:
+            books.client.set_terminated(books.parent.info.run_id, "KILLED")
+            done.append("the parent run is closed as KILLED")
+            continue
+        run = books.runs_of(problem.trial)[0]
+        trial = trials.get(problem.trial)
+        done.append(_mend(books.client, run, trial, problem, books.folders.get(problem.trial)))
+    return done
+
+
+def _mend(client: MlflowClient, run: Run, trial: Trial | None, problem: Problem, folder: Path | None) -> str:
+    run_id, name = run.info.run_id, f"{problem.trial}:"
+    if problem.kind == "orphan" or trial is None:
+        client.log_batch(run_id, tags=[RunTag("outcome", "orphan")])
+        client.set_terminated(run_id, "KILLED")
+        return f"{name} the orphan's run is closed as KILLED"
+    result: dict[str, Any] = trial.last_result or {}
+    if problem.kind == "status":
+        end = _ended(trial)
+        client.log_batch(run_id, tags=[RunTag("outcome", end)])
+        client.set_terminated(run_id, _MLFLOW[end])
+        return f"{name} its run is closed as {_MLFLOW[end]}, {end}"
+    if problem.kind == "steps":
+        curve = [float(value) for value in result.get("curve", ())]
+        there = {metric.step for metric in client.get_metric_history(run_id, METRIC)}
+        missing = [step for step in range(1, len(curve) + 1) if step not in there]
+        client.log_batch(run_id, metrics=[Metric(METRIC, curve[step - 1], 0, step) for step in missing])
+        return f"{name} the reports {_list(missing)} of {METRIC} are written again"
+    assert folder is not None, "a trial that Tune knows has one"
+    client.log_artifact(run_id, str(folder / NETWORK_FILE), "checkpoint")
+    return f"{name} {_ARTIFACT} is logged again"

@@ -1,0 +1,75 @@
+"""A search on a cluster that this machine is no part of: ``--address ray://HOST:PORT``.
+
+Tune's loop, the searcher and the tracker must live in one process beside the cluster, so the whole search runs there, as a task
+on the head that takes no core, and its events come back through a queue. The cluster has the same version of this package; the
+folder of ``--storage`` and the store of ``--tracking-uri`` are such as both sides reach by one name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import ray
+from ray.exceptions import RayTaskError, TaskCancelledError
+from ray.util.queue import Queue
+
+from srcnn.errors import SearchError
+from srcnn.tuning.driver.cluster import Cluster, be_quiet
+from srcnn.tuning.planning.plan import Plan
+from srcnn.tuning.search.result import SearchResult
+from srcnn.tuning.search.run import run_search
+
+__all__ = ["run_anywhere"]
+
+_HEAD = {"node:__internal_head__": 1e-3}
+
+
+def run_anywhere(plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None) -> SearchResult:
+    """`srcnn.tuning.search.run.run_search`, here or, at an address that begins with ray://, on that cluster.
+
+    Raises:
+        SearchError: as there, or there is no such cluster.
+    """
+    if not plan.settings.is_remote:
+        return run_search(plan, resume=resume, listener=listener)
+    be_quiet()
+    there = replace(plan, settings=plan.settings.replace(address=None))
+    with Cluster(plan.settings.address) as cluster:
+        cluster.wait()
+        events = Queue()
+        task = ray.remote(num_cpus=0, max_retries=0, resources=_HEAD)(_search).remote(there, resume, events)
+        asked = False
+        while True:
+            try:
+                done, _ = ray.wait([task], timeout=0.3)
+                for event in events.get_nowait_batch(events.qsize()):
+                    if listener is not None:
+                        listener(event)
+                if done:
+                    return _result(task)
+            except KeyboardInterrupt:
+                if asked:
+                    raise
+                asked = True
+                ray.cancel(task, force=False)  # an interrupt there, which ends the search in good order
+
+
+def _search(plan: Plan, resume: bool, events: Queue) -> SearchResult:
+    """On the cluster."""
+    return run_search(plan, resume=resume, listener=events.put)
+
+
+def _result(task: Any) -> SearchResult:
+    try:
+        result: SearchResult = ray.get(task)
+        return result
+    except TaskCancelledError:
+        raise KeyboardInterrupt from None
+    except RayTaskError as error:
+        if isinstance(error.cause, SearchError):
+            raise SearchError(str(error.cause)) from None
+        print(error, file=sys.stderr)
+        raise SearchError("address: the search ended on the cluster by an error of its own, shown above") from None

@@ -1,0 +1,304 @@
+"""A search from its settings to its result: `run_search`.
+
+The order keeps test sets out of every choice: images are split, trials run and are judged on validation images, the best are
+trained again from new seeds and the winners fixed, these are judged by further seeds on images that chose nothing, and only then
+are the test sets measured with what was chosen. Before all that the plan has compared their contents with the other images, to
+leave out what shows a test image; no figure of theirs is read for it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+
+from srcnn.errors import SearchError
+from srcnn.evaluation.degradation import degrade
+from srcnn.evaluation.protocol import evaluate
+from srcnn.overlap.leaks import MARK
+from srcnn.overlap.leaks import tags as overlap_tags
+from srcnn.training.patch_cache import prepare_cached
+from srcnn.tuning.algorithms.study_searcher import StudySearcher
+from srcnn.tuning.algorithms.time_budget import Deadline, time_budget
+from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
+from srcnn.tuning.driver.events import Event, listening
+from srcnn.tuning.driver.faults import DiskFull, is_disk_full
+from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
+from srcnn.tuning.driver.stage import Stage, run_stage, slots
+from srcnn.tuning.planning.confirmations import least_seeds, smaller
+from srcnn.tuning.planning.estimate import speed_here
+from srcnn.tuning.planning.gpu_sharing import measured_share
+from srcnn.tuning.planning.plan import Plan, plan_search
+from srcnn.tuning.planning.settings import save_settings
+from srcnn.tuning.planning.time_costs import deadline_of, time_file
+from srcnn.tuning.search.champion import promote
+from srcnn.tuning.search.choice import Choice, choose, judge, with_test
+from srcnn.tuning.search.confirmation import choosing, confirmation_folders, judging
+from srcnn.tuning.search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
+from srcnn.tuning.tracking.provenance import environment_tags
+from srcnn.tuning.tracking.tracker import Tracker, open_tracker
+from srcnn.tuning.trials.pareto import draw_front, front, front_csv
+from srcnn.tuning.trials.result import Row
+from srcnn.tuning.worker.measure import Scores, measure
+from srcnn.tuning.worker.run_trial import ScaleData
+
+_log = logging.getLogger(__name__)
+
+__all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
+
+FAILURES = 10  #: so many failures in a row with one cause end a search
+
+
+def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None) -> SearchResult:
+    """Run a planned search, or go on with it, and measure what it found.
+
+    Args:
+        plan: from `plan_search`.
+        resume: go on where a search of the same name stopped.
+        listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
+
+    Raises:
+        SearchError: a search of that name exists and ``resume`` is off, a store cannot be used, or trial after trial failed
+            of one cause. Resuming goes on from the last kept state.
+    """
+    settings, started = plan.settings, time.perf_counter()
+    if not resume and settings.folder.exists():
+        raise SearchError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
+    be_quiet()
+    save_settings(settings)
+    # Before Ray comes up and shares the processor; where a caller has shown an estimate, it is read from the cache.
+    speed = speed_here(plan) if settings.time_budget is not None else None
+    tracker = open_tracker(settings.tracking_uri, settings.folder)
+    tags = {
+        **environment_tags(),
+        "protocol": "srcnn",
+        "data.train": plan.training.name,
+        "data.digest": plan.training.digest,
+        "data.validation": ", ".join(name for name, _ in plan.validation.images),
+        "data.judging": ", ".join(name for name, _ in plan.judging.images),
+        **overlap_tags(plan.left_out, plan.kept),
+    }
+    status = "FAILED"
+    try:
+        with listening(listener), Cluster(settings.address) as cluster:
+            # While Ray comes up, the store opens and the images are prepared.
+            counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
+            tracker.open_search(settings.name, tags, dict(settings), counts)
+            data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
+            cluster.wait()
+            if settings.gpus_per_trial == "auto":  # kept, so that a resumed search packs as before
+                plan = replace(plan, settings=settings.replace(gpus_per_trial=measured_share(plan)))
+                settings = plan.settings
+                save_settings(settings)
+            deadline = deadline_of(
+                plan,
+                None if speed is None else speed[0],
+                slots(settings),
+                spent=time.perf_counter() - started,
+                file=time_file(plan),
+            )
+            found = _run_stages(plan, data, tracker, tags, resume, deadline)
+            if not found.interrupted:
+                found = _measure(plan, tracker, found)
+        result = SearchResult(
+            settings,
+            tuple(found.rows),
+            {} if found.interrupted else _bicubic(plan),  # no choice is made yet, so no test image is measured
+            found.interrupted,
+            time.perf_counter() - started,
+            tracker.parent_id,
+            tracker.uri,
+            tuple(found.choices),
+            tuple(found.champions),
+            plan.left_out,
+            plan.kept,
+            tuple(found.notes),
+        )
+        _record(tracker, plan, result)
+        status = "KILLED" if found.interrupted else "FINISHED"
+        return result
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    except OSError as error:
+        raise DiskFull(settings.folder) if is_disk_full(error) else error from None
+    except MlflowException as error:
+        raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
+    finally:
+        if tracker.parent_id:
+            tracker.close_search(status)
+
+
+def _scale_data(plan: Plan, scale: int) -> ScaleData:
+    validation = tuple(degrade(image, scale, name=name) for name, image in plan.validation.images)
+    return ScaleData(prepare_cached(plan.training, scale), validation, plan.training.source)
+
+
+def _bicubic(plan: Plan) -> dict[tuple[str, int], tuple[float, float]]:
+    return {
+        (images.name, scale): mean(evaluate(None, images.images, scale).images)
+        for images in plan.test
+        for scale in plan.space.scales
+    }
+
+
+@dataclass(frozen=True)
+class _Found:
+    rows: Sequence[Row]
+    interrupted: bool
+    choices: Sequence[Choice] = ()
+    champions: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+class _SameFailure:
+    """Ends a search in which trial after trial fails of one cause: the next fifty would as well."""
+
+    def __init__(self) -> None:
+        self.cause, self._count = "", 0
+
+    @property
+    def over(self) -> bool:
+        return self._count >= FAILURES
+
+    def __call__(self, event: Event) -> None:
+        if event.kind != "end" or self.over:
+            return
+        cause = str(event.result.get("failure", "")) if event.outcome == "failed" else ""
+        kind = cause.partition(":")[0]  # what follows names steps and figures, which differ from trial to trial
+        same = bool(cause) and kind == self.cause.partition(":")[0]
+        self._count, self.cause = (self._count + 1 if same else bool(cause)), cause
+        if self.over:
+            end_in_good_order()
+
+
+def _run_stages(
+    plan: Plan,
+    data: Mapping[int | str, ScaleData],
+    tracker: Tracker,
+    tags: dict[str, str],
+    resume: bool,
+    deadline: Deadline | None,
+) -> _Found:
+    settings, failures = plan.settings, _SameFailure()
+    searcher = StudySearcher(
+        plan.space,
+        settings.seed,
+        plan.overrides,
+        plan.first,
+        plan.baselines,
+        settings.sampler,
+        settings.objectives,
+    )
+    search = Stage(
+        "search",
+        settings.folder,
+        settings.trials,
+        searcher,
+        settings.stopping,
+        plan.space.scales,
+        "latency" in settings.objectives,
+    )
+    choices: list[Choice] = []
+    with Interrupt() as interrupt, listening(failures):
+        with time_budget(deadline):
+            rows = run_stage(settings, search, data, tracker, tags, resume=resume)
+        if failures.over:
+            raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
+        again, seeds, note = None, 0, ""
+        if settings.confirm and not interrupt.came:
+            again, seeds, note = _confirmation(plan, rows, deadline, resume)
+        if note:
+            _log.warning(note)
+        if again is not None:
+            with time_budget(deadline, ends=False):
+                confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
+            if not interrupt.came:
+                choices = choose(plan, confirmed)
+        last = judging(plan, choices, seeds) if not interrupt.came else None
+        if last is not None:
+            with time_budget(deadline, ends=False):
+                fresh = run_stage(settings, last, data, tracker, tags, resume=resume)
+            if not interrupt.came:
+                choices = judge(plan, choices, fresh)
+        interrupted = interrupt.came
+    return _Found(rows, interrupted, choices, notes=[note] if note else [])
+
+
+def _confirmation(
+    plan: Plan, rows: Sequence[Row], deadline: Deadline | None, resume: bool
+) -> tuple[Stage | None, int, str]:
+    """What chooses, the seeds that judge, and what the time left made of the confirmation asked for; None: there is none."""
+    asked, seeds = choosing(plan, rows), plan.settings.confirm_seeds
+    if asked is None or deadline is None:
+        return asked, seeds, ""
+    size = deadline.last_size()
+    if resume and newest_snapshot(asked.folder) is not None:
+        # What was begun is brought to its end: it was made as large as there was time for.
+        return asked, min(seeds, size.seeds) if size is not None else least_seeds(), ""
+    if size is None:
+        return None, 0, deadline.line(size)
+    return choosing(smaller(plan, size.best, size.seeds), rows), size.seeds, deadline.line(size)
+
+
+def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
+    """The test figures: of what was confirmed, or without a confirmation of every trial that left a network."""
+    if found.choices:
+        choices, scores = with_test(found.choices, plan.test)
+        for trial_id, by_set in scores.items():
+            scale = next(c.scale for c in choices for one in c.ranked for r in one.final if r.trial_id == trial_id)
+            tracker.log_figures(trial_id, _figures(by_set, scale))
+        mark = f" {MARK}" if plan.kept else ""
+        return replace(found, choices=choices, champions=[promote(plan, tracker, c) + mark for c in choices])
+    left = [row for row in found.rows if row.checkpoint is not None and row.outcome in ("finished", "stopped")]
+    scores = measure({row.trial_id: (row.checkpoint, row.config.scale) for row in left if row.checkpoint}, plan.test)
+    rows = []
+    for row in found.rows:
+        if row.trial_id in scores:
+            tracker.log_figures(row.trial_id, _figures(scores[row.trial_id], row.config.scale))
+            row = replace(row, test={name: mean(images) for name, images in scores[row.trial_id].items()})
+        rows.append(row)
+    return replace(found, rows=rows)
+
+
+def _figures(scores: Scores, scale: int) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for name, images in scores.items():
+        psnr, ssim = mean(images)
+        figures |= {f"test/{name}/x{scale}/psnr": psnr, f"test/{name}/x{scale}/ssim": ssim}
+    return figures
+
+
+def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
+    """The result on the search's own run."""
+    figures = {}
+    for scale in result.scales:
+        for row in result.of_scale(scale)[:1]:
+            figures[f"best/x{scale}/val_gain"] = row.val_gain
+            figures |= {f"best/x{scale}/{name}/psnr": psnr for name, (psnr, _) in row.test.items()}
+    for choice in result.choices:
+        gain, at = choice.champion.gain, f"champion/x{choice.scale}"
+        figures[f"{at}/val_gain"] = float(choice.champion.gains.mean())
+        if gain is not None:
+            figures |= {f"{at}/gain": gain.mean, f"{at}/gain_low": gain.low, f"{at}/gain_high": gain.high}
+        figures |= {f"{at}/{name}/psnr": choice.champion.test_psnr(name).mean for name in choice.champion.psnr}
+    tracker.log_figures(None, figures)
+    tracker.log_text(leaderboard_csv(result), "leaderboard.csv")
+    tracker.log_text(plan.space_text, "space.yaml")
+    if plan.left_out or plan.kept:  # tags are cut where they are too long
+        found = {"left_out": [asdict(leak) for leak in plan.left_out], "kept": [asdict(leak) for leak in plan.kept]}
+        tracker.log_text(json.dumps(found, indent=2), "overlap.json")
+    if result.choices:
+        tracker.log_text(choices_csv(result), "confirmed.csv")
+    objectives = plan.settings.objectives
+    if len(objectives) > 1 and any(row.outcome == "finished" for row in result.rows):
+        tracker.log_text(front_csv(front(result.rows, objectives), objectives), "pareto.csv")
+        picture = plan.settings.folder / "pareto.png"
+        draw_front(result.rows, objectives, picture)
+        tracker.log_file(None, picture)
+    tracker.note(summary_markdown(result))

@@ -1,0 +1,4 @@
+"""What may vary: parameters, conditions and constraints, read from a file.
+
+Nothing here knows Ray or MLflow, or runs a trial.
+"""

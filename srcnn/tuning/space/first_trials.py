@@ -1,0 +1,113 @@
+"""What a search runs before it samples: the paper's network, the article's, or a person's own list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from srcnn.config.presets import preset
+from srcnn.config.training import TrainConfig
+from srcnn.errors import ConfigError
+from srcnn.tuning.space.list_entries import field_of
+from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.space.space import Space
+from srcnn.tuning.space.space_file import compose, plain
+
+__all__ = ["enqueued", "from_file"]
+
+#: What makes a network the paper's or the article's; the rest of a recipe is the space's, since all must train alike.
+_NETWORK = ("kernels", "filters", "upsampling", "color")
+_KNOWN: Mapping[str, TrainConfig] = {
+    "paper": TrainConfig(),  # 9-1-5, 64-32, bicubic input
+    "seed": TrainConfig(**preset("seed")),
+}
+
+
+def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping[str, Value], ...], int]:
+    """Parameter values to run first, and how many of them are reference rows: the paper's network, once for each scale.
+
+    Args:
+        space: the search space.
+        sources: ``paper``, ``seed``, or paths of YAML files; None: the paper and the article, as far as the space holds
+            their networks.
+
+    Raises:
+        ConfigError: a configuration lies outside the space; with its place.
+    """
+    rows: list[Mapping[str, Value]] = []
+    baselines = 0
+    for source in ("paper", "seed") if sources is None else sources:
+        if source not in _KNOWN:
+            rows += from_file(Path(source), space)
+            continue
+        found = _network_rows(space, _KNOWN[source])
+        wrong = next(filter(None, map(space.check, found)), "")  # its constraints
+        if sources is not None and (wrong or not found):
+            why = f"; {wrong}" if wrong else ""
+            raise ConfigError(
+                f"enqueue: {space.source} does not hold the network of {source!r}, {_describe(source)}{why}"
+            )
+        if wrong:
+            continue
+        if source == "paper":
+            rows[:0], baselines = found, len(found)
+        else:
+            rows += [row for row in found if row not in rows]
+    return tuple(rows), baselines
+
+
+def _describe(source: str) -> str:
+    config = _KNOWN[source]
+    kind = "small input and pixel shuffle" if config.upsampling == "pixel_shuffle" else "bicubic input"
+    return f"{config.name}, {kind}"
+
+
+def _network_rows(space: Space, network: TrainConfig) -> list[dict[str, Value]]:
+    """A network at every scale of the space; nothing if the space cannot describe it.
+
+    Where the space varies the recipe, our defaults hold as far as it has them: a row to measure others against must not
+    train with whatever a sampler draws first.
+    """
+    rows = []
+    for scale in space.scales:
+        fields: dict[str, Any] = {name: getattr(network, name) for name in _NETWORK}
+        config = TrainConfig(**fields, scale=scale)
+        known = [*_NETWORK, "scale"]
+        values = space.values_of(config, known)
+        if values is None:
+            return []
+        for name in map(field_of, space.parameters):
+            better = None if name in known else space.values_of(config, (*known, name))
+            if better is not None:
+                known, values = [*known, name], better
+        rows.append(values)
+    return rows
+
+
+def from_file(path: Path, space: Space) -> list[dict[str, Value]]:
+    """A YAML file with a list of mappings from parameters to values; parameters that it leaves out are sampled.
+
+    Raises:
+        ConfigError: the file is no such list, or an entry lies outside the space; with its line.
+    """
+    try:
+        root = compose(path)
+    except ConfigError as error:
+        known = "" if path.exists() else f"; or {', or '.join(_KNOWN)}"
+        raise ConfigError(f"enqueue: {error}{known}") from None
+    if not isinstance(root, yaml.SequenceNode) or not root.value:
+        raise ConfigError(f"{path}:1: must be a list of mappings, such as '- {{n1: 64, learning_rate: 5.0e-4}}'")
+    rows: list[dict[str, Value]] = []
+    for node in root.value:
+        line = node.start_mark.line + 1
+        values = plain(path, node)
+        if not isinstance(values, dict) or not values or not all(isinstance(name, str) for name in values):
+            raise ConfigError(f"{path}:{line}: must be a mapping of parameters to values, but got {values!r}")
+        wrong = space.check(values)
+        if wrong:
+            raise ConfigError(f"{path}:{line}: {wrong}")
+        rows.append(values)
+    return rows

@@ -1,0 +1,158 @@
+"""Reading a search space from its YAML file, with the line of every mistake. The format: `srcnn.tuning.space.space`."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, TypeAdapter
+
+from srcnn.config.training import TrainConfig
+from srcnn.errors import ConfigError, unknown_name
+from srcnn.tuning.space.list_entries import field_of, is_entry
+from srcnn.tuning.space.parameter import Parameter, contains, describe
+from srcnn.tuning.space.space import Constraints, Space
+from srcnn.tuning.space.yaml_nodes import NodeReader
+
+__all__ = ["PARAMETER", "compose", "load_space", "plain"]
+
+_SECTIONS = ("parameters", "constants", "constraints")
+_OF_THE_SEARCH = ("seed", "pixels", "epoch_pixels", "epochs")  # one value for all of its runs
+PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Annotated[Parameter, Field(discriminator="type")])
+
+
+def load_space(path: Path) -> Space:
+    """Read and check a search space.
+
+    Raises:
+        ConfigError: the file is missing or is no YAML, a name is unknown, or a rule is broken; with file and line.
+    """
+    reader = NodeReader(path)
+    parts = reader.mapping(compose(path), "the file")
+    for name, (line, _) in parts.items():
+        if name not in _SECTIONS:
+            raise ConfigError(f"{path}:{line}: {unknown_name('section', name, _SECTIONS)}")
+    if "parameters" not in parts:
+        raise ConfigError(f"{path}:1: parameters: a space needs this section, but the file has {sorted(parts)}")
+    entries = reader.mapping(parts["parameters"][1], "parameters")
+    parameters = {name: reader.parameter(name, line, node) for name, (line, node) in entries.items()}
+    fixed = reader.mapping(parts["constants"][1], "constants") if "constants" in parts else {}
+    for name, (line, _) in {**fixed, **entries}.items():
+        _check_name(path, line, name)
+        if name in _OF_THE_SEARCH:
+            raise ConfigError(
+                f"{path}:{line}: {name}: is the search's own, the same for every run; see --seed, --budget"
+            )
+        if name in fixed and name in entries:
+            raise ConfigError(f"{path}:{line}: {name}: is both a parameter and a constant")
+    lines = {name: line for name, (line, _) in {**fixed, **entries}.items()}
+    _check_conditions(path, parameters, lines)
+    _check_scale(path, parameters, lines)
+    constraints = reader.constraints(parts["constraints"][1]) if "constraints" in parts else Constraints()
+    space = Space(str(path), parameters, {name: plain(path, node) for name, (_, node) in fixed.items()}, constraints)
+    _check_corners(path, space, lines)
+    if "constraints" in parts:
+        _check_constraints(space, parts["constraints"][0])
+    return space
+
+
+def compose(path: Path) -> yaml.Node | None:
+    """A YAML file as nodes, which know their lines.
+
+    Raises:
+        ConfigError: the file is missing or is no YAML; with file and line.
+    """
+    try:
+        return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not a text file") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: is no YAML: {error.problem}") from None
+    except yaml.YAMLError:  # a control character, of which the reader knows no line
+        raise ConfigError(f"{path}: is no YAML") from None
+
+
+def plain(path: Path, node: yaml.Node) -> Any:
+    """A node as Python values.
+
+    Raises:
+        ConfigError: it is no plain YAML; with file and line.
+    """
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except yaml.MarkedYAMLError as error:  # a tag such as !!python/name
+        line = error.problem_mark.line + 1 if error.problem_mark else node.start_mark.line + 1
+        raise ConfigError(f"{path}:{line}: is no plain YAML: {error.problem}") from None
+    except ValueError as error:  # what looks like a date and is none
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is no value: {error}") from None
+
+
+def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:
+    earlier: list[str] = []
+    for name, parameter in parameters.items():
+        for other, allowed in parameter.when.items():
+            if other not in earlier:
+                raise ConfigError(
+                    f"{path}:{lines[name]}: {name}.when: must name parameters that stand before it, but got {other!r}"
+                )
+            for value in allowed:
+                if not contains(parameters[other], value):
+                    described = describe(parameters[other])
+                    raise ConfigError(
+                        f"{path}:{lines[name]}: {name}.when.{other}: must be {described}, but got {value!r}"
+                    )
+        earlier.append(name)
+
+
+def _check_scale(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:
+    """A search is laid out by its scales: every run has one, out of a list."""
+    scale = parameters.get("scale")
+    if scale is None:
+        return
+    if scale.type == "float":
+        raise ConfigError(f"{path}:{lines['scale']}: scale.type: must be categorical or int, but got 'float'")
+    if scale.when:
+        raise ConfigError(f"{path}:{lines['scale']}: scale.when: every run has a scale, but got {dict(scale.when)}")
+
+
+def _check_constraints(space: Space, line: int) -> None:
+    """Some configuration must be allowed: a search would look for one in vain."""
+    source, broken = random.Random(0), ""
+    for _ in range(500):
+        try:
+            broken = space.constraints.broken_by(space.to_config(space.draw(source)))
+        except ConfigError:
+            continue
+        if not broken:
+            return
+    if broken:
+        raise ConfigError(f"{space.source}:{line}: constraints: no configuration of 500 drawn keeps them; {broken}")
+
+
+def _check_name(path: Path, line: int, name: str) -> None:
+    if not is_entry(name) and name not in TrainConfig.model_fields and name != "depth":
+        known = [*TrainConfig.model_fields, "n1", "n2", "f1", "f_last", "n_rest", "f_rest", "depth"]
+        raise ConfigError(f"{path}:{line}: {unknown_name('field', name, known)}")
+
+
+def _check_corners(path: Path, space: Space, lines: Mapping[str, int]) -> None:
+    """Every end of every parameter must make a valid configuration, so that no trial dies of its own space."""
+    for corner in space.corners():
+        try:
+            space.to_config(corner)
+        except ConfigError as error:
+            field = re.split(r"[:.]", str(error), maxsplit=1)[0]
+            near = [name for name in lines if name == field] or [name for name in lines if field_of(name) == field]
+            if not near and is_entry(field):  # one that is missing: where its list gets its length
+                near = [
+                    name for name in ("depth", *lines) if name in lines and field_of(name) in ("filters", "kernels")
+                ]
+            line = f":{lines[near[0]]}" if near else ""
+            raise ConfigError(f"{path}{line}: {error}") from None

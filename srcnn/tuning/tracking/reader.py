@@ -1,0 +1,156 @@
+"""Reading runs out of an MLflow store: what `past` and `report` share.
+
+A search, or whatever else trains a family of networks, is one parent run with a child run for each training. Which is
+which is told by tags alone, those that `Tracker` writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from srcnn.errors import SearchError, unknown_name
+from srcnn.tuning.space.parameter import Categorical, Value
+from srcnn.tuning.space.space import Space
+from srcnn.tuning.space.space_file import load_space
+
+__all__ = [
+    "CELL",
+    "EXPERIMENT",
+    "KIND",
+    "LENGTH",
+    "PARENT",
+    "RECIPE",
+    "ROW",
+    "SEARCH",
+    "TRIAL",
+    "absolute_uri",
+    "artifact_text",
+    "children_of",
+    "every_run",
+    "kept_space",
+    "open_store",
+    "parent_named",
+    "parent_runs",
+    "reading",
+    "value_of",
+    "values_of",
+]
+
+EXPERIMENT = "srcnn"
+
+PARENT = "mlflow.parentRunId"  #: MLflow's own tag: its UI nests runs by it
+SEARCH, TRIAL = "srcnn.search", "srcnn.trial"  #: name of a search; id of a trial, or ``parent``
+CELL, ROW, RECIPE, LENGTH = "srcnn.cell", "srcnn.row", "srcnn.recipe", "srcnn.length"  #: of a table's runs
+KIND = "srcnn.kind"  #: of a parent run: what it is the parent of; a search where there is no such tag
+
+
+def absolute_uri(uri: str) -> str:
+    """A store's address that means the same in every folder: MLflow keeps one connection for an address."""
+    prefix = "sqlite:///"
+    return f"{prefix}{Path(uri.removeprefix(prefix)).expanduser().resolve()}" if uri.startswith(prefix) else uri
+
+
+def open_store(uri: str) -> MlflowClient:
+    """A client of a store that exists.
+
+    Raises:
+        SearchError: there is none.
+    """
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would make one
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # for files of a few kilobytes
+    with reading(uri):
+        return MlflowClient(absolute_uri(uri))
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[None]:
+    """Turn what a store complains of inside the block into a `SearchError`, one line with its address."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise SearchError(f"tracking-uri: {uri} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def every_run(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
+    """All runs of an experiment that a query finds, newest first."""
+    runs: list[Run] = []
+    token: str | None = None
+    while True:
+        page = client.search_runs([experiment_id], query, max_results=1000, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+def parent_runs(client: MlflowClient) -> list[Run]:
+    """The parent runs of the experiment `EXPERIMENT`, newest first; none if there is no such experiment."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return []
+    return every_run(client, experiment.experiment_id, f"tags.`{TRIAL}` = 'parent'")
+
+
+def parent_named(parents: Sequence[Run], name: str, uri: str) -> Run:
+    """The newest parent run of a name.
+
+    Raises:
+        SearchError: there is none; with the names there are, nearest first.
+    """
+    for run in parents:
+        if run.data.tags.get(SEARCH, "") == name:
+            return run
+    known = list(dict.fromkeys(run.data.tags.get(SEARCH, "") for run in parents))
+    raise SearchError(
+        f"{unknown_name('search', name, known)} (in {uri})" if known else f"search: there is none in {uri}"
+    )
+
+
+def children_of(client: MlflowClient, parent: Run) -> list[Run]:
+    """The runs under a parent, newest first."""
+    return every_run(client, parent.info.experiment_id, f"tags.`{PARENT}` = '{parent.info.run_id}'")
+
+
+def artifact_text(client: MlflowClient, parent: Run, name: str) -> str | None:
+    """A text that lies at the top of a run's artifacts; None if there is none of that name."""
+    if not any(artifact.path == name for artifact in client.list_artifacts(parent.info.run_id)):
+        return None
+    with TemporaryDirectory() as folder:
+        return Path(client.download_artifacts(parent.info.run_id, name, folder)).read_text(encoding="utf-8")
+
+
+def kept_space(client: MlflowClient, parent: Run) -> Space:
+    """The space as the search kept it; a search that never ended kept none, and its file is read.
+
+    Raises:
+        ConfigError: neither is there, or it is no space.
+    """
+    text = artifact_text(client, parent, "space.yaml")
+    if text is None:
+        return load_space(Path(parent.data.params.get("space", "")))
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "space.yaml"
+        file.write_text(text, encoding="utf-8")
+        return load_space(file)
+
+
+def value_of(space: Space, name: str, text: str) -> Value:
+    """A parameter's value out of the text that MLflow keeps."""
+    parameter = space.parameters[name]
+    if isinstance(parameter, Categorical):
+        return next((choice for choice in parameter.choices if str(choice) == text), text)
+    return int(text) if parameter.type == "int" else float(text)
+
+
+def values_of(space: Space, params: Mapping[str, str]) -> dict[str, Value]:
+    """The values of a run's parameters, as far as the space has them."""
+    return {name: value_of(space, name, params[name]) for name in space.parameters if name in params}

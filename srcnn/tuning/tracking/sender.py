@@ -1,0 +1,245 @@
+"""Operations on a search's runs, applied to an MLflow store: each one may be sent twice, and the second changes nothing.
+
+`Sender` does it in a thread behind a `srcnn.tuning.tracking.journal.Journal`, so that a slow store holds up no trial and one
+that is away for minutes is waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+import requests
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from srcnn.errors import SearchError
+from srcnn.tuning.tracking.journal import Journal
+from srcnn.tuning.tracking.reader import PARENT, TRIAL, every_run
+
+__all__ = ["PATIENCE", "Runs", "Sender", "batched"]
+
+PATIENCE = 900.0  #: seconds that a search which has ended waits for a store that is away
+
+_LONGEST_PAUSE = 10.0  # seconds between two tries
+_MARK = 1.0  # seconds between two marks on the disk of what was sent
+_CHUNK = 200  # operations that are looked through for such as can be sent together
+_BATCH = 800  # metrics of one request, to which a report may still be added; MLflow takes 1000
+
+_log = logging.getLogger(__name__)
+
+
+class Runs:
+    """The runs of one search in a store.
+
+    Args:
+        client: of the store.
+        experiment_id: that the runs belong to.
+        parent_id: the search's own run.
+        known: run by trial.
+    """
+
+    def __init__(self, client: MlflowClient, experiment_id: str, parent_id: str, known: dict[str, str]) -> None:
+        self.client, self._experiment_id, self._parent_id, self.known = client, experiment_id, parent_id, known
+
+    def apply(self, operation: dict[str, Any], *, again: bool = False) -> None:
+        """Do it.
+
+        Args:
+            operation: ``do`` is run, batch, status, file, text or end; ``trial`` is None for the search itself.
+            again: whether it may have been done before.
+
+        Raises:
+            MlflowException: the store refuses it or is away.
+            OSError: likewise, or a file is gone.
+        """
+        do, trial = operation["do"], operation["trial"]
+        if do == "run":
+            self._make(operation, again)
+            return
+        run_id = self._parent_id if trial is None else self.known[trial]
+        if do == "batch":
+            self.client.log_batch(
+                run_id,
+                metrics=[Metric(name, value, at, step) for name, value, at, step in operation["metrics"]],
+                params=[Param(name, value) for name, value in operation["params"].items()],
+                tags=[RunTag(name, value) for name, value in operation["tags"].items()],
+            )
+        elif do == "status":
+            self.client.update_run(run_id, status=operation["status"])
+        elif do == "file":
+            self.client.log_artifact(run_id, operation["file"], operation["folder"])
+        elif do == "text":
+            self.client.log_text(run_id, operation["text"], operation["name"])
+        else:
+            self.client.set_terminated(run_id, operation["status"], operation["time"])
+
+    def _make(self, operation: dict[str, Any], again: bool) -> None:
+        trial = operation["trial"]
+        if trial not in self.known and again:
+            query = f"tags.`{PARENT}` = '{self._parent_id}' and tags.`{TRIAL}` = '{trial}'"
+            self.known.update((trial, run.info.run_id) for run in every_run(self.client, self._experiment_id, query))
+        if trial not in self.known:
+            tags = {**operation["tags"], PARENT: self._parent_id, TRIAL: trial}
+            run = self.client.create_run(
+                self._experiment_id, start_time=operation["time"], tags=tags, run_name=operation["name"]
+            )
+            self.known[trial] = run.info.run_id
+        data = operation["dataset"]
+        entity = Dataset(
+            name=data["name"],
+            digest=data["digest"],
+            source_type="local",
+            source=json.dumps({"uri": data["name"]}),
+            profile=json.dumps({"images": data["images"]}),
+        )
+        self.client.log_inputs(self.known[trial], [DatasetInput(entity)])
+
+
+def batched(operations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same in fewer requests: what one run is told in a row goes into one batch, and every run keeps its order."""
+    by_trial: dict[str | None, list[dict[str, Any]]] = {}
+    for operation in operations:
+        mine = by_trial.setdefault(operation["trial"], [])
+        if operation["do"] not in ("run", "metrics", "tags"):
+            mine.append(operation)
+            continue
+        if operation["do"] == "run":
+            mine.append(operation)
+        if not mine or mine[-1]["do"] != "batch" or len(mine[-1]["metrics"]) > _BATCH:
+            mine.append({"do": "batch", "trial": operation["trial"], "metrics": [], "params": {}, "tags": {}})
+        batch = mine[-1]
+        if operation["do"] == "metrics":
+            batch["metrics"] += [(k, v, operation["time"], operation["step"]) for k, v in operation["metrics"].items()]
+        elif operation["do"] == "tags":
+            batch["tags"].update(operation["tags"])
+        else:
+            batch["params"].update(operation["params"])
+    return [operation for mine in by_trial.values() for operation in mine]
+
+
+class Sender:
+    """Sends what counts in a journal, in order, from a thread of its own.
+
+    Args:
+        journal: kept by the caller, who appends and commits.
+        runs: of the store.
+        uri: of the store, for messages.
+    """
+
+    def __init__(self, journal: Journal, runs: Runs, uri: str) -> None:
+        self._journal, self._runs, self._uri = journal, runs, uri
+        self._changed, self._closed = threading.Condition(), False
+        self._away = ""
+        self._broken: Exception | None = None
+        self.refused: list[str] = []  #: what the store will never take
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """More counts than before."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        again, marked = True, time.monotonic()  # a run before this one may have sent more than it marked
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed or self._journal.sent < self._journal.committed)
+                    if self._closed:
+                        return
+                while chunk := list(islice(self._journal.read(), _CHUNK)):
+                    for operation in batched(operation for _, operation in chunk):
+                        if not self._send(operation, again):
+                            return
+                    again = False
+                    with self._changed:
+                        self._journal.sent = chunk[-1][0]
+                        self._changed.notify_all()
+                    if time.monotonic() - marked > _MARK:
+                        with suppress(OSError):  # what it says only saves sending again
+                            self._journal.mark()
+                        marked = time.monotonic()
+        except Exception as error:  # told to whoever waits
+            self._broken = error
+            self.wake()
+
+    def _send(self, operation: dict[str, Any], again: bool) -> bool:
+        """Until the store has it, or refuses it for good; False if the sender was closed before."""
+        pause = 0.5
+        while not self._closed:
+            try:
+                self._runs.apply(operation, again=again)
+            except (MlflowException, requests.RequestException, OSError, KeyError) as error:
+                words = (str(error).splitlines() or [type(error).__name__])[0]
+                if _final(error):
+                    self.refused.append(f"{operation['do']} of {operation['trial'] or 'the search'}: {words}")
+                    if len(self.refused) == 1:
+                        _log.warning("MLflow refuses the %s", self.refused[0])
+                    return True
+                if not self._away:
+                    _log.warning(
+                        "MLflow at %s is away; its runs are kept in %s until it is back (%s)",
+                        self._uri,
+                        self._journal.file,
+                        words[:200],
+                    )
+                self._away, again = words, True
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, timeout=pause)
+                pause = min(_LONGEST_PAUSE, 2 * pause)
+                continue
+            if self._away:
+                _log.warning("MLflow at %s is back", self._uri)
+                self._away = ""
+            return True
+        return False
+
+    def flush(self, patience: float = PATIENCE) -> None:
+        """Wait until the store has everything that counts.
+
+        Raises:
+            SearchError: it is away for longer than ``patience`` seconds.
+        """
+        journal = self._journal
+        with self._changed:
+            self._changed.notify_all()
+            end = time.monotonic() + patience
+            while journal.sent < journal.committed and self._broken is None:
+                if time.monotonic() >= end:
+                    raise SearchError(
+                        f"tracking-uri: {self._uri} is away ({self._away[:200]}); the {journal.waiting} operations that it "
+                        f"lacks are kept in {journal.file}, and resuming the search sends them"
+                    )
+                self._changed.wait(min(0.5, max(0.0, end - time.monotonic())))
+        if self._broken is not None:
+            raise self._broken
+        journal.mark()
+
+    def close(self) -> None:
+        """End the thread; what was not sent stays in the journal."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(timeout=30)
+        if len(self.refused) > 1:
+            _log.warning(
+                "MLflow refused %d requests for good, the first of them the %s", len(self.refused), self.refused[0]
+            )
+
+
+def _final(error: Exception) -> bool:
+    """Whether a store will never take it: it says that the request itself is wrong, a file is gone, or it refused the run."""
+    if isinstance(error, FileNotFoundError | KeyError):
+        return True
+    if not isinstance(error, MlflowException):
+        return False
+    return 400 <= error.get_http_status_code() < 500 and error.get_http_status_code() not in (401, 403, 408, 429)

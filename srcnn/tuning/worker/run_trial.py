@@ -1,0 +1,223 @@
+"""One trial: drains `srcnn.training.fit.fit` and reports every epoch to Tune.
+
+Tune calls `run_trial` in a worker process that serves many trials in turn, so nothing may be left over from the trial
+before: the seed, the threads and the memory are set or given back here.
+
+The trial keeps its own state, two files in its folder that are replaced whole after every epoch, rather than checkpoints of
+Tune's. Those make Tune write down the whole search at every report, which costs the more the longer the search is. And a trial
+that is begun again, by whatever fault, goes on from its newest epoch even where the driver never heard of it; the state holds
+the figures of every epoch, so that none is missing then.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import get_runtime_context, tune
+
+from srcnn.config.training import TrainConfig
+from srcnn.errors import CheckpointError, TrainingError
+from srcnn.evaluation.degradation import Degraded
+from srcnn.model.network import SRCNN, count_macs, count_parameters
+from srcnn.model.weights_file import save_network
+from srcnn.system.gpu import release_memory, wait
+from srcnn.training.checkpoint import TrainState, load_state, save_state
+from srcnn.training.fit import EpochResult, fit
+from srcnn.training.patches import TrainingData
+from srcnn.tuning.trials.objective import FAILED, METRIC, normalized_gain
+from srcnn.tuning.worker.trial_device import trial_device
+from srcnn.tuning.worker.watchdog import Watchdog, stalls
+
+__all__ = ["LOGGED", "NETWORK_FILE", "STATE_FILE", "Place", "ScaleData", "history", "latency_ms", "run_trial"]
+
+NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
+#: The figures of an epoch that are kept, and logged.
+LOGGED = (
+    "loss",
+    "learning_rate",
+    "val_psnr",
+    "val_gain",
+    "pixels",
+    "train_seconds",
+    "epoch_seconds",
+    METRIC,
+    "best_val_psnr",
+    "best_val_gain",
+    "best_objective",
+    "best_epoch",
+)
+_STALLS = 2  # a trial that hung so often has failed
+
+
+@dataclass(frozen=True)
+class ScaleData:
+    """What trials of one scale train on and are judged by."""
+
+    training: TrainingData
+    validation: tuple[Degraded, ...]
+    source: Mapping[str, str] = field(default_factory=dict)  #: name, digest and number of the training images
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trial runs."""
+
+    folder: str  #: of the stage; the trial's own, named by its id, lies in it
+    threads: int  #: CPU threads
+    gpus: float  #: that Tune gave it; 0: it runs on the CPU even where there are some
+    latency: bool = False  #: whether to report how long the network takes for an image
+    patience: float | None = None  #: seconds without a report that count as hanging; None: see `Watchdog`
+
+
+def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], place: Place) -> None:
+    """Train one configuration, reporting to Tune; goes on from the trial's own state if it has one.
+
+    Args:
+        trial: what `StudySearcher.suggest` gave.
+        data: by the trial's key ``data``, else by its scale; shared between all trials of a machine, read-only.
+        place: where.
+    """
+    torch.set_num_threads(place.threads)
+    if not gc.get_freeze_count():
+        gc.freeze()  # the libraries' objects stay, and looking through them after every trial takes 0.3 s
+    folder = Path(place.folder) / tune.get_context().get_trial_id()
+    watchdog = Watchdog(folder, place.patience)
+    device = torch.device("cpu")
+    try:
+        device = trial_device(place)
+        _train(trial, data, place, folder, device, watchdog)
+    finally:
+        watchdog.close()
+        gc.collect()
+        release_memory(device)
+
+
+def _train(
+    trial: Mapping[str, Any],
+    data: Mapping[int | str, ScaleData],
+    place: Place,
+    folder: Path,
+    device: torch.device,
+    watchdog: Watchdog,
+) -> None:
+    config = TrainConfig.from_json(trial["train"])
+    shared = data[trial.get("data", config.scale)]
+    state = _last_state(folder)
+    figures: dict[str, list[float]] = {name: [] for name in LOGGED} if state is None else state.numbers["figures"]
+    shown = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if place.gpus else "cpu"
+    always: dict[str, Any] = {
+        "macs": count_macs(config),
+        "parameters": count_parameters(config),
+        "device": shown,
+        "node": get_runtime_context().get_node_id(),
+    }
+    if hung := stalls(folder)[:_STALLS]:
+        always["hung"] = len(hung)
+    if len(hung) == _STALLS:
+        _fail(f"StalledError: no report in time, {_STALLS} times; see {hung[-1]}", figures)
+        return
+    if place.latency:
+        always["latency_ms"] = latency_ms(config, device)
+    last, epochs = time.monotonic(), 0
+    if state is not None:
+        # Whoever ended the attempt before may have done so before Tune heard of its last epoch.
+        epochs = int(state.numbers["epochs"])
+        tune.report({**_report(figures, epochs), **always})
+    watchdog.wait()
+    try:
+        for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
+            now, epochs = time.monotonic(), result.epochs
+            for name, value in _metrics(result, config.scale, now - last).items():
+                figures[name].append(value)
+            _save(folder, config, result, figures)
+            watchdog.pause()
+            tune.report({**_report(figures, epochs), **always})
+            watchdog.wait(now - last)
+            last = now
+    except TrainingError as error:
+        # An answer of this configuration, not an accident: running it again would end the same way.
+        _fail(f"{type(error).__name__}: {error}", figures, epochs)
+
+
+def _fail(cause: str, figures: Mapping[str, list[float]], epochs: int = 0) -> None:
+    """The report of a trial that no further attempt would mend."""
+    epoch, pixels = len(figures[METRIC]), (figures["pixels"] or [0])[-1]
+    ended = {METRIC: FAILED, "failure": cause, "curve": list(figures[METRIC])}
+    tune.report({**ended, "epoch": epoch + 1, "epochs": max(epochs, epoch + 1), "pixels": pixels})
+
+
+def latency_ms(config: TrainConfig, device: torch.device) -> float:
+    """Milliseconds for one image whose large side is 512x512 pixels, the median of seven, after two to warm up."""
+    network = SRCNN(config.architecture).to(device).eval()
+    side = 512 // config.scale if config.upsampling == "pixel_shuffle" else 512
+    x = torch.zeros(1, config.channels, side, side, device=device)
+    base = torch.zeros(1, config.channels, side * config.scale, side * config.scale, device=device)
+    times = []
+    with torch.inference_mode():
+        for _ in range(9):
+            started = time.perf_counter()
+            network(x, base if config.upsampling == "pixel_shuffle" else None)
+            wait(device)
+            times.append(1e3 * (time.perf_counter() - started))
+    return statistics.median(times[2:])
+
+
+def _last_state(folder: Path) -> TrainState | None:
+    """The state to go on from; None starts the trial over, which gives the same figures again, on a GPU but for rounding."""
+    try:
+        return load_state(folder / STATE_FILE)
+    except CheckpointError:
+        return None
+
+
+def history(folder: Path) -> Mapping[str, list[float]]:
+    """The figures of every epoch that a trial has finished, by the names in `LOGGED`; empty lists if there is none."""
+    state = _last_state(folder)
+    return {name: [] for name in LOGGED} if state is None else state.numbers["figures"]
+
+
+def _metrics(result: EpochResult, scale: int, seconds: float) -> dict[str, float]:
+    assert result.val_psnr is not None, "a search always has validation images"
+    assert result.val_gain is not None
+    assert result.best_val_psnr is not None
+    if not math.isfinite(result.val_gain):
+        raise TrainingError(f"the validation gain is {result.val_gain} in epoch {result.epoch}")
+    best_gain = result.val_gain + result.best_val_psnr - result.val_psnr
+    return {
+        METRIC: normalized_gain(result.val_gain, scale),
+        "best_objective": normalized_gain(best_gain, scale),
+        "pixels": result.pixels,
+        "loss": result.loss,
+        "learning_rate": result.learning_rate,
+        "val_psnr": result.val_psnr,
+        "val_gain": result.val_gain,
+        "best_epoch": result.best_epoch,
+        "best_val_psnr": result.best_val_psnr,
+        "best_val_gain": best_gain,
+        "train_seconds": result.seconds,
+        "epoch_seconds": seconds,
+    }
+
+
+def _report(figures: Mapping[str, list[float]], epochs: int) -> dict[str, Any]:
+    """What Tune is told: the figures of the last epoch, and the objective of every one."""
+    curve = figures[METRIC]
+    last = {name: values[-1] for name, values in figures.items()}
+    return {**last, "epoch": len(curve), "epochs": epochs, "curve": list(curve)}
+
+
+def _save(folder: Path, config: TrainConfig, result: EpochResult, figures: Mapping[str, list[float]]) -> None:
+    best = {"val_psnr": result.best_val_psnr, "epoch": result.best_epoch}
+    save_network(folder / NETWORK_FILE, result.best_weights, config, best)
+    state = result.state()
+    numbers = {**state.numbers, "figures": dict(figures), "epochs": result.epochs}
+    save_state(folder / STATE_FILE, type(state)(state.config, state.tensors, numbers))

@@ -1,0 +1,196 @@
+"""The benchmark command: a real, short run of ``train``, what it counts, and how ``quality`` resumes. No time is asserted."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from srcnn.config.training import TrainConfig
+from srcnn.data.datasets import load
+from srcnn.errors import ConfigError
+from srcnn.evaluation.degradation import degrade
+from srcnn.system.own_process import one_process
+from srcnn.training.patches import prepare
+
+from checkout import EXPERIMENTS
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """``module("bench")`` is experiments/bench.py; there are no data sets but the bundled ones."""
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("SRCNN_DATA", str(tmp_path / "none"))
+    threads = torch.get_num_threads()
+
+    def find(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    yield find
+    torch.set_num_threads(threads)
+
+
+def test_train_writes_what_a_reader_of_the_file_expects(
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "results" / "train.json"
+    before = os.sched_getaffinity(0) if sys.platform == "linux" else None
+    assert module("bench").main(["train", "--quick", "--kernels", "9-1-5", "--device", "cpu", "--json", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "9-1-5" in out
+    assert "sample/train" in out
+    result = json.loads(file.read_text(encoding="utf-8"))
+    (row,) = result["train"]
+    assert row["kernels"] == "9-1-5"
+    assert row["data"] == "sample/train"
+    assert row["n"] == 3
+    for name in ("ours", "plain", "ratio", "peak_share"):
+        low, high = row[f"{name}_spread"]
+        assert 0 < low <= row[name] <= high
+    assert row["ratio_spread"][0] >= row["ours_spread"][0] / row["plain_spread"][1]
+    assert row["gflops"] == pytest.approx(row["ours"] * row["flops_per_pixel"] / 1e3)
+    assert result["environment"]["versions"]["torch"] == torch.__version__
+    assert result["environments"]["train"] == result["environment"]
+    assert {"processor", "device", "cores", "commit", "date", "load"} <= result["environment"].keys()
+    if before is not None:
+        assert os.sched_getaffinity(0) == before
+
+
+def test_operations_of_a_step_by_hand(module: Any) -> None:
+    train = module("_bench.train")
+    # Without padding: 60 -> 52 -> 52 -> 48. The first layer hands no gradient to the image.
+    ours = TrainConfig(kernels="9-1-5", pixels=1, patch_size=60, batch_size=8)
+    by_hand = 2 * 52 * 52 * 81 * 64 * 2 + 2 * 52 * 52 * 64 * 32 * 3 + 2 * 48 * 48 * 25 * 32 * 3
+    assert train.step_flops(ours) == 8 * by_hand
+    # With zeros around, every layer computes all 33 x 33 positions.
+    plain = train.plain_config("9-5-5")
+    assert plain.output_size == 33
+    assert train.step_flops(plain) == 16 * 2 * 33 * 33 * (81 * 64 * 2 + 25 * 64 * 32 * 3 + 25 * 32 * 3)
+
+
+def test_the_plain_loop_learns_on_patches_of_33(module: Any) -> None:
+    loop_of = module("_bench.plain").PlainLoop
+    name, image = load("sample/train").images[0]
+    image = image[100:200, 100:180]
+    torch.manual_seed(0)
+    loop = loop_of((9, 1, 5), (64, 32), prepare([(name, image)], 3), "cpu")
+    degraded = degrade(image, 3)
+    assert len(loop._loader.dataset) == 5 * 4  # floor((99 - 33) / 14) + 1 rows, floor((78 - 33) / 14) + 1 columns
+    before = loop.psnr(degraded)
+    pixels, seconds = loop.run(0.5)
+    assert pixels % (33 * 33) == 0
+    assert seconds > 0
+    assert loop.psnr(degraded) > before
+
+
+def test_a_ladder_takes_the_first_budget_that_reaches_a_goal(module: Any) -> None:
+    quality = module("_bench.quality")
+    psnrs = {1e6: 31.2, 2e6: 31.9, 4e6: None, 8e6: 32.1, 16e6: 32.5}
+    made = []
+
+    def train(job: Any) -> dict[str, Any]:
+        made.append(job.name)
+        psnr = psnrs[job.pixels]
+        return {"pixels": job.pixels} | ({"failure": "dead"} if psnr is None else {"test_psnr": psnr})
+
+    kept: dict[str, Any] = {}
+    runs = quality.Runs(train, kept, lambda: None)
+    reached = quality.climb(runs, "9-1-5", 1, (31.3, 32.0), sorted(psnrs))
+    assert {goal: run["pixels"] for goal, run in reached.items()} == {31.3: 2e6, 32.0: 8e6}
+    assert len(made) == 4  # 16M was not needed
+    assert quality.climb(runs, "9-1-5", 1, (40.0,), sorted(psnrs)) == {}
+    assert len(made) == len(kept) == 5  # what was made before was not made again
+
+
+def test_on_a_gpu_runs_have_a_process_of_their_own(module: Any) -> None:
+    """The same calls on the CPU."""
+    quality = module("_bench.quality")
+    images = [(name, image[100:196, 100:196]) for name, image in load("sample/train").images[:2]]
+    held = [degrade(image, 3, name=name) for name, image in images]
+    data = prepare(images, quality.SCALE)
+    job = quality.Job("5-1-3", 2e5, 1)
+    with one_process(quality._set_up, data, held, held, "cpu") as pool:
+        apart = pool.submit(quality._in_process, job).result()
+    here = quality._Trainer(data, held, held, "cpu")(job)
+    assert apart["test_psnr"] == pytest.approx(here["test_psnr"])
+    assert quality._trainer is None
+
+
+def test_a_stopped_quality_section_goes_on_only_where_it_was_measured(module: Any, tmp_path: Path) -> None:
+    record = module("_bench.record").Record
+    file = tmp_path / "quality.json"
+    here = {"device": "cpu", "commit": "1", "sources": "x", "date": "a", "load": 1.0}
+    record(file, here).put("quality", {"complete": False})
+    record(file, here).put("train", [1])
+    assert record(file, {**here, "date": "b", "load": 2.0, "commit": "2"}).get("quality") == {"complete": False}
+    assert record(file, {**here, "sources": "y"}).get("quality") is None
+    assert json.loads(file.read_text(encoding="utf-8"))["train"] == [1]
+    (tmp_path / "other.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(ConfigError, match="holds no results"):
+        record(tmp_path / "other.json", here)
+
+
+def test_summary_tells_how_many_and_how_far_apart(module: Any) -> None:
+    summary = module("_bench.record").summary
+    assert summary([3.0, 1.0, 2.0, 10.0]) == {"n": 4, "median": 2.5, "min": 1.0, "max": 10.0}
+    assert summary([]) == {"n": 0}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_of_a_process_and_its_kind(module: Any) -> None:
+    memory = module("_bench.memory")
+    pss, uss = memory.read_memory(os.getpid())
+    assert 10e6 < uss <= pss
+    assert memory.kind_of(os.getpid(), os.getpid()) == "driver"
+    assert memory.kind_of(os.getpid(), 1) == "ray"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trian"], "section 'trian' does not exist; did you mean 'train'?"),
+        (["train", "--kernels", "9-1-4"], "kernels: every size must be odd"),
+        (["train", "--kernels", "9-5"], "filters: one number for each layer but the last"),
+        (["train", "--seeds", "0"], "--seeds: must be at least 1"),
+        (["train", "--device", "tpu"], "device: must be auto, cpu, cuda"),
+    ],
+)
+def test_mistakes_are_one_line(
+    module: Any, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert module("bench").main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert says in error
+
+
+def test_overlap_counts_what_it_invented_and_finds_the_real_pairs(
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "overlap.json"
+    before = os.environ.get("SRCNN_CACHE")
+    assert module("bench").main(["overlap", "--quick", "--json", str(file)]) == 0
+    assert os.environ.get("SRCNN_CACHE") == before
+    out = capsys.readouterr().out
+    assert "the bundled sample takes the sets' place" in out
+    result = json.loads(file.read_text(encoding="utf-8"))["overlap"]
+    assert result["sets"] == ["sample/train", "sample/test"]
+    assert (result["real"]["images"], result["real"]["pairs"], result["real"]["found"]) == (18, 153, [])
+    invented = result["invented"]
+    assert invented["count"] == 14  # each photograph once
+    assert sum(kind["count"] for kind in invented["kinds"].values()) == 14
+    assert sum(kind["found"] for kind in invented["kinds"].values()) == invented["found"]
+    assert invented["found"] + len(invented["missed"]) == 14
+    assert invented["found"] >= 8
+    assert invented["false"] == 0
+    assert invented["lowest"] >= result["threshold"]

@@ -1,0 +1,150 @@
+"""The authors' file format: orientation of the kernels against plain loops over MATLAB's arrays, and broken files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.io import savemat
+
+from srcnn.errors import CheckpointError
+from srcnn.model.official_weights import load_official
+
+
+def fields(f: tuple[int, int, int] = (3, 3, 5), n: tuple[int, int] = (2, 3)) -> dict[str, NDArray[np.float64]]:
+    """Random kernels, hence asymmetric ones, in the layout of the released files."""
+    rng = np.random.default_rng(5)
+    return {
+        "weights_conv1": rng.normal(size=(f[0] ** 2, n[0])),
+        "weights_conv2": rng.normal(size=(n[0], f[1] ** 2, n[1])),
+        "weights_conv3": rng.normal(size=(n[1], f[2] ** 2)),
+        "biases_conv1": rng.normal(size=(n[0], 1)),
+        "biases_conv2": rng.normal(size=(n[1], 1)),
+        "biases_conv3": rng.normal(size=(1, 1)),
+    }
+
+
+def imfilter(image: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """MATLAB: ``imfilter(image, reshape(column, f, f), 'same', 'replicate')``, pixel by pixel."""
+    f = round(len(column) ** 0.5)
+    half, (height, width) = f // 2, image.shape
+    out = np.zeros_like(image)
+    for y in range(height):
+        for x in range(width):
+            for k, weight in enumerate(column):
+                row, col = k % f, k // f  # column-major
+                yy = min(max(y + row - half, 0), height - 1)
+                xx = min(max(x + col - half, 0), width - 1)
+                out[y, x] += weight * image[yy, xx]
+    return out
+
+
+def srcnn_by_loops(image: NDArray[np.float64], f: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The three layers of the authors' SRCNN.m."""
+    n1, n2 = f["weights_conv1"].shape[1], f["weights_conv3"].shape[0]
+    first = [np.maximum(imfilter(image, f["weights_conv1"][:, i]) + f["biases_conv1"][i, 0], 0) for i in range(n1)]
+    second = []
+    for i in range(n2):
+        total = sum((imfilter(first[j], f["weights_conv2"][j, :, i]) for j in range(n1)), np.zeros_like(image))
+        second.append(np.maximum(total + f["biases_conv2"][i, 0], 0))
+    out = np.full_like(image, f["biases_conv3"][0, 0])
+    for i in range(n2):
+        out += imfilter(second[i], f["weights_conv3"][i])
+    return out
+
+
+def write(path: Path, content: dict[str, Any]) -> Path:
+    savemat(path, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("f", "n"), [((3, 3, 5), (2, 3)), ((5, 1, 3), (3, 2)), ((3, 1, 3), (2, 1)), ((3, 3, 3), (1, 1))], ids=str
+)
+def test_a_file_computes_what_the_authors_loops_compute(
+    tmp_path: Path, f: tuple[int, int, int], n: tuple[int, int]
+) -> None:
+    content = fields(f, n)
+    network = load_official(write(tmp_path / "x3.mat", content), 3)
+    assert not network.training
+    assert (network.config.kernels, network.config.filters, network.config.scale) == (f, n, 3)
+    assert not network.config.residual
+    image = np.random.default_rng(6).random((9, 7))
+    with torch.inference_mode():
+        found = network(torch.from_numpy(image).float()[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(found, srcnn_by_loops(image, content), rtol=2e-5, atol=2e-5)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"x3\.mat: no such file"):
+        load_official(tmp_path / "x3.mat", 3)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text, not MATLAB\n" * 20, bytes(range(256)) * 4, b"MATLAB 7.3 MAT-file" + b" " * 500]
+)
+def test_what_is_no_mat_file_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x3.mat"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"x3\.mat: ") as caught:
+        load_official(path, 3)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8, 0.99])
+def test_a_file_that_breaks_off_is_named(tmp_path: Path, share: float, compressed: bool) -> None:
+    path = tmp_path / "x3.mat"
+    savemat(path, fields(), do_compression=compressed)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(CheckpointError, match=r"x3\.mat: "):
+        load_official(path, 3)
+
+
+@pytest.mark.parametrize("place", [200, 400, 700])
+def test_a_damaged_compressed_file_is_named(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "x3.mat"
+    savemat(path, fields(), do_compression=True)
+    damaged = bytearray(path.read_bytes())
+    damaged[place] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(CheckpointError, match=r"x3\.mat: "):
+        load_official(path, 3)
+
+
+@pytest.mark.parametrize("name", sorted(fields()))
+def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
+    content: dict[str, Any] = fields()
+    del content[name]
+    with pytest.raises(CheckpointError, match=rf"x3\.mat: .*lacks {name}$"):
+        load_official(write(tmp_path / "x3.mat", content), 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("weights_conv1", (8, 2), "weights_conv1: 8 values do not make a square"),
+        ("weights_conv2", (2, 7, 3), "weights_conv2: 7 values do not make a square"),
+        ("weights_conv3", (3, 24), "weights_conv3: 24 values do not make a square"),
+        ("weights_conv2", (4, 9, 3), "layers do not fit"),
+        ("weights_conv3", (2, 25), "layers do not fit"),
+        ("weights_conv3", (3, 5, 5), "axes"),
+        ("biases_conv2", (4, 1), "biases_conv2: 4 values for 3 filters"),
+        ("weights_conv1", (16, 2), "kernels: .*odd"),
+    ],
+)
+def test_fields_that_do_not_fit_are_named(tmp_path: Path, name: str, shape: tuple[int, ...], message: str) -> None:
+    content: dict[str, Any] = {**fields(), name: np.zeros(shape)}
+    with pytest.raises(CheckpointError, match=rf"x3\.mat: .*{message}"):
+        load_official(write(tmp_path / "x3.mat", content), 3)
+
+
+def test_a_field_that_is_no_number_is_named(tmp_path: Path) -> None:
+    content: dict[str, Any] = {**fields(), "weights_conv1": "text"}
+    with pytest.raises(CheckpointError, match=r"x3\.mat: "):
+        load_official(write(tmp_path / "x3.mat", content), 3)

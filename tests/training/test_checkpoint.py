@@ -1,0 +1,216 @@
+"""Weights and states on disk: round trips, what the file says about itself, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from srcnn.config.architecture import ModelConfig
+from srcnn.config.training import TrainConfig
+from srcnn.errors import CheckpointError
+from srcnn.model.network import SRCNN
+from srcnn.model.weights_file import load_network, read_header, save_network
+from srcnn.training.checkpoint import TrainState, load_state, save_state
+from srcnn.training.fit import fit
+from srcnn.training.patches import prepare
+
+
+def network(**fields: Any) -> SRCNN:
+    built = SRCNN(ModelConfig(**{"kernels": (3, 1, 3), "filters": (4, 3), **fields}))
+    built.initialize("he", 0.1, torch.Generator().manual_seed(0))
+    return built
+
+
+def state() -> TrainState:
+    image = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    config = TrainConfig(kernels=(3, 1, 3), filters=(4, 3), patch_size=12, batch_size=2, epochs=2)
+    return next(fit(config, prepare([("noise", image)], 3), device=torch.device("cpu"))).state()
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """Read by the format's own description: 8 bytes of length, little-endian, then that much JSON."""
+    raw = path.read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    header: dict[str, Any] = json.loads(raw[8 : 8 + length])
+    return header
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"upsampling": "pixel_shuffle", "scale": 4}, {"color": "rgb", "residual": False}, {"padding": "zeros"}],
+)
+def test_a_network_comes_back(tmp_path: Path, fields: dict[str, Any]) -> None:
+    built = network(**fields).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    path = tmp_path / "new" / "network.safetensors"
+    save_network(path, built.state_dict(), built.config)
+    found = load_network(path)
+    assert found.config == built.config
+    assert not found.training
+    assert found.state_dict().keys() == built.state_dict().keys()
+    assert all(torch.equal(value, built.state_dict()[name]) for name, value in found.state_dict().items())
+    assert [p.name for p in path.parent.iterdir()] == ["network.safetensors"]
+
+
+def test_the_whole_recipe_and_the_extra_data_are_kept(tmp_path: Path) -> None:
+    config = TrainConfig(kernels=(3, 1, 3), filters=(4, 3), learning_rate=0.5, epochs=3)
+    extra = {"epoch": 3, "psnr": 32.5, "data": {"name": "T91", "digest": "é"}}
+    path = tmp_path / "network.safetensors"
+    save_network(path, network().state_dict(), config, extra)
+    header = read_header(path)
+    assert header["extra"] == extra
+    assert TrainConfig(**header["config"]) == config
+    assert load_network(path).config == config.architecture
+
+
+def test_without_extra_data_there_is_none(tmp_path: Path) -> None:
+    save_network(tmp_path / "n.safetensors", network().state_dict(), network().config)
+    assert read_header(tmp_path / "n.safetensors")["extra"] == {}
+
+
+def test_the_file_is_plain_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    save_network(path, network().state_dict(), network().config)
+    header = header_of(path)
+    about = header.pop("__metadata__")
+    assert (about["format"], about["kind"]) == ("srcnn/1", "network")
+    assert json.loads(about["config"])["kernels"] == [3, 1, 3]
+    assert {name: entry["shape"] for name, entry in header.items()} == {
+        "layers.0.weight": [4, 1, 3, 3],
+        "layers.0.bias": [4],
+        "layers.1.weight": [3, 4, 1, 1],
+        "layers.1.bias": [3],
+        "layers.2.weight": [1, 3, 3, 3],
+        "layers.2.bias": [1],
+    }
+    assert {entry["dtype"] for entry in header.values()} == {"F32"}
+
+
+def test_a_state_comes_back(tmp_path: Path) -> None:
+    written = state()
+    save_state(tmp_path / "state.safetensors", written)
+    found = load_state(tmp_path / "state.safetensors")
+    assert found.config == written.config
+    assert dict(found.numbers) == dict(written.numbers)
+    assert found.tensors.keys() == written.tensors.keys()
+    assert all(torch.equal(value, written.tensors[name]) for name, value in found.tensors.items())
+
+
+def test_a_state_from_before_a_field_existed_has_its_default(tmp_path: Path) -> None:
+    path, written = tmp_path / "state.safetensors", state()
+    fields = written.config.model_dump(mode="json", exclude={"pretrain", "pretrain_share"})
+    about = {"format": "srcnn/1", "kind": "state", "numbers": json.dumps(dict(written.numbers))}
+    tensors = {name: tensor.contiguous() for name, tensor in written.tensors.items()}
+    save_file(tensors, path, {**about, "config": json.dumps(fields)})
+    assert load_state(path).config == written.config
+
+
+def test_writing_again_replaces_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    for number in (1, 2):
+        save_network(path, network().state_dict(), network().config, {"number": number})
+    assert read_header(path)["extra"] == {"number": 2}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    save_network(path, network().state_dict(), ModelConfig(kernels=(3, 1, 3), filters=(8, 3)))
+    with pytest.raises(CheckpointError, match=r"network\.safetensors: weights and configuration do not fit"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("read", [load_network, load_state, read_header])
+class TestBrokenFiles:
+    """What every reader says of a file that it cannot use."""
+
+    def refused(self, read: Any, path: Path, message: str = "") -> None:
+        with pytest.raises(CheckpointError, match=rf"^.*{path.name}: .*{message}") as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+
+    def test_missing(self, tmp_path: Path, read: Any) -> None:
+        self.refused(read, tmp_path / "a.safetensors", "no such file")
+
+    @pytest.mark.parametrize("content", [b"", b"1234567", b"text " * 100, b"\xff" * 64])
+    def test_not_safetensors(self, tmp_path: Path, read: Any, content: bytes) -> None:
+        path = tmp_path / "a.safetensors"
+        path.write_bytes(content)
+        self.refused(read, path, "damaged or not a safetensors file")
+
+    def test_a_folder(self, tmp_path: Path, read: Any) -> None:
+        self.refused(read, tmp_path)
+
+    def test_a_pickle_is_not_run(self, tmp_path: Path, read: Any) -> None:
+        class Payload:
+            def __reduce__(self) -> tuple[Any, ...]:
+                return Path.touch, (tmp_path / "it ran",)
+
+        path = tmp_path / "a.safetensors"
+        path.write_bytes(pickle.dumps(Payload()))
+        self.refused(read, path)
+        torch.save({"weights": torch.zeros(3)}, path)
+        self.refused(read, path)
+        assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
+
+    @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"format": "srcnn/2", "kind": "network"}])
+    def test_safetensors_of_others(self, tmp_path: Path, read: Any, metadata: dict[str, str] | None) -> None:
+        path = tmp_path / "a.safetensors"
+        save_file({"weight": torch.zeros(3)}, path, metadata)
+        self.refused(read, path, "not a file of srcnn/1")
+
+    def test_the_other_kind(self, tmp_path: Path, read: Any) -> None:
+        path = tmp_path / "a.safetensors"
+        if read is load_state:
+            save_network(path, network().state_dict(), network().config)
+        else:
+            save_state(path, state())
+        self.refused(read, path, "not a file of srcnn/1 with a")
+
+    @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.999])
+    def test_broken_off(self, tmp_path: Path, read: Any, share: float) -> None:
+        path = tmp_path / "a.safetensors"
+        if read is load_state:
+            save_state(path, state())
+        else:
+            save_network(path, network().state_dict(), network().config)
+        raw = path.read_bytes()
+        path.write_bytes(raw[: int(len(raw) * share)])
+        self.refused(read, path)
+
+    @pytest.mark.parametrize("config", [None, "{", '"text"', '{"kernels": [2, 2]}'])
+    def test_a_header_without_a_sound_configuration(self, tmp_path: Path, read: Any, config: str | None) -> None:
+        path = tmp_path / "a.safetensors"
+        kind = "state" if read is load_state else "network"
+        about = {"format": "srcnn/1", "kind": kind, "extra": "{}", "numbers": "{}"}
+        save_file({"weight": torch.zeros(3)}, path, about if config is None else {**about, "config": config})
+        if read is read_header and config == '{"kernels": [2, 2]}':
+            return  # it hands the configuration out as it is
+        self.refused(read, path)
+
+
+@pytest.mark.parametrize("numbers", ["{", "[]", "{}"])
+def test_a_state_without_its_numbers_is_refused(tmp_path: Path, numbers: str) -> None:
+    path = tmp_path / "state.safetensors"
+    about = {
+        "format": "srcnn/1",
+        "kind": "state",
+        "config": TrainConfig(epochs=1).model_dump_json(),
+        "numbers": numbers,
+    }
+    save_file({"weight": torch.zeros(3)}, path, about)
+    with pytest.raises(CheckpointError, match=r"state\.safetensors"):
+        load_state(path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CheckpointError, match=r"network\.safetensors"):
+        save_network(tmp_path / "file" / "network.safetensors", network().state_dict(), network().config)

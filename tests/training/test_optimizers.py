@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from srcnn.training.optimizers import Muon, orthogonal
+
+
+@pytest.mark.parametrize("shape", [(64, 81), (32, 1600), (64, 9), (1, 25)])
+def test_orthogonal_makes_every_singular_value_about_one(shape: tuple[int, int]) -> None:
+    values = torch.linalg.svdvals(orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0))))
+
+    assert float(values.min()) > 0.6
+    assert float(values.max()) < 1.25
+
+
+def test_a_zero_gradient_moves_nothing() -> None:
+    matrix, bias = (torch.nn.Parameter(torch.ones(shape)) for shape in ((4, 1, 3, 3), (4,)))
+    matrix.grad, bias.grad = torch.zeros_like(matrix), torch.zeros_like(bias)
+    Muon([{"params": [matrix], "matrix": True}, {"params": [bias]}], lr=0.1).step()
+
+    assert torch.equal(matrix, torch.ones(4, 1, 3, 3))
+    assert torch.equal(bias, torch.ones(4))
+
+
+def test_the_rate_is_the_length_of_a_step() -> None:
+    draw = torch.Generator().manual_seed(0)
+    matrix, bias = (torch.nn.Parameter(torch.zeros(shape)) for shape in ((4, 1, 3, 3), (4,)))
+    matrix.grad, bias.grad = torch.randn(4, 1, 3, 3, generator=draw), torch.randn(4, generator=draw)
+    Muon([{"params": [matrix], "matrix": True}, {"params": [bias]}], lr=1e-3).step()
+
+    assert torch.allclose(bias, -1e-3 * bias.grad.sign())
+    assert 0.06 < float(torch.linalg.matrix_norm(matrix.detach().view(4, 9), 2)) < 0.125  # a hundred times as far
+
+
+def test_training_does_not_load_torchs_compiler() -> None:
+    """Its import takes two seconds of every process that trains."""
+    code = """
+import sys, numpy as np, torch
+from srcnn import TrainConfig
+from srcnn.patches import prepare
+from srcnn.train import fit
+image = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+config = TrainConfig(kernels="3-1-3", filters=(4, 4), patch_size=12, epochs=2, epoch_pixels=2000)
+first = next(iter(fit(config, prepare([("a", image)], 3), device=torch.device("cpu"))))
+list(fit(config, prepare([("a", image)], 3), device=torch.device("cpu"), state=first.state()))
+print([name for name in sys.modules if name.startswith("torch._dynamo")][:3])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,246 @@
+"""A recorded step proves itself before it is used; recorders that are right, wrong and unable, without a GPU."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from srcnn.config.training import TrainConfig
+from srcnn.data.datasets import load
+from srcnn.training.fit import EpochResult, _Run, fit
+from srcnn.training.patches import prepare
+from srcnn.training.recorded_step import RecordedStep, Recorder
+
+CPU = torch.device("cpu")
+
+
+class Right:
+    """What a GPU does: the replay is the step, on whatever the tables then hold."""
+
+    def __init__(self) -> None:
+        self.ran = self.replayed = self.recordings = self.closed = 0
+
+    def run(self, body: Callable[[], None]) -> None:
+        self.ran += 1
+        body()
+
+    def record(self, body: Callable[[], None]) -> Callable[[], None]:
+        self.recordings += 1
+
+        def replay() -> None:
+            self.replayed += 1
+            body()
+
+        return replay
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Wrong(Right):
+    """A replay with something of the recording's moment kept, or without effect."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.steps: RecordedStep | None = None
+
+    def record(self, body: Callable[[], None]) -> Callable[[], None]:
+        right, steps = super().record(body), self.steps
+        assert steps is not None
+        rates, line = steps._rates.clone(), steps._line.clone()
+
+        def nothing() -> None:
+            self.replayed += 1
+
+        def no_update() -> None:
+            kept = {name: value.clone() for name, value in steps._changes().items() if name.startswith("weight")}
+            right()
+            with torch.no_grad():
+                for name, value in steps._changes().items():
+                    if name in kept:
+                        value.copy_(kept[name])
+
+        def old_rate() -> None:
+            now, at = steps._rates.clone(), steps._line.clone()
+            steps._rates.fill_(float(rates[int(line)]))
+            right()
+            steps._rates.copy_(now)
+            assert torch.equal(steps._line, at + 1)
+
+        def old_batch() -> None:
+            at, now = steps._line.clone(), steps._rates.clone()
+            steps._rates.fill_(float(now[int(at)]))
+            steps._line.copy_(line)
+            right()
+            steps._line.copy_(at + 1)
+            steps._rates.copy_(now)
+
+        def one_line_too_few() -> None:
+            at = steps._line.clone()
+            right()
+            steps._line.copy_(at)
+
+        def breaks() -> None:
+            raise RuntimeError("CUDA error: invalid argument\nCompile with TORCH_USE_CUDA_DSA")
+
+        kinds = {f.__name__: f for f in (nothing, no_update, old_rate, old_batch, one_line_too_few, breaks)}
+        return kinds[self.kind]
+
+
+class Unable(Right):
+    """A recording that fails in the middle, as a look at a value does; what it did until then stays done."""
+
+    def record(self, body: Callable[[], None]) -> Callable[[], None]:
+        body()
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\n(more lines)")
+        finally:
+            # torch ends the recording, which fails as well
+            raise RuntimeError("capture_end failed")
+
+
+def configured(**fields: Any) -> TrainConfig:
+    small = {"kernels": (3, 1, 3), "filters": (8, 8), "patch_size": 12, "batch_size": 4, "epoch_pixels": 3000}
+    return TrainConfig(**{**small, "optimizer": "adam", "epochs": 3, "warmup": 0.1, **fields})
+
+
+def started(config: TrainConfig, recorder: Recorder | None) -> Iterator[EpochResult]:
+    images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3][:2]
+    data = prepare(images, config.scale, color=config.color)
+    run = _Run(config, data, (), CPU, None, recorded=recorder is not None, recorder=recorder)
+    if isinstance(recorder, Wrong):
+        recorder.steps = run.recorded
+    while run.epoch < run.epochs:
+        yield run.train_epoch()
+
+
+def everything(result: EpochResult) -> dict[str, Tensor]:
+    state = result.state()
+    numbers = {k: torch.tensor(v, dtype=torch.float64) for k, v in state.numbers.items() if k in ("epoch", "step")}
+    losses = {"loss": torch.tensor(result.loss, dtype=torch.float64)}
+    gradients = {f"gradient {n}": p.grad.clone() for n, p in result.network.named_parameters() if p.grad is not None}
+    return {**{k: v.clone() for k, v in state.tensors.items()}, **numbers, **losses, **gradients}
+
+
+def assert_same_bits(a: list[dict[str, Tensor]], b: list[dict[str, Tensor]]) -> None:
+    assert len(a) == len(b)
+    for one, other in zip(a, b, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            assert torch.equal(one[name], other[name]), name
+
+
+CONFIGURATIONS: list[dict[str, Any]] = [
+    {"optimizer": "muon"},
+    {"optimizer": "adam", "clip": 1.0},
+    {"optimizer": "sgd", "layer_rates": (0.1,)},
+    {"optimizer": "muon", "upsampling": "pixel_shuffle", "patch_size": 24, "residual": True},
+    {"optimizer": "adam", "color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.6},
+]
+
+
+@pytest.mark.parametrize("fields", CONFIGURATIONS)
+def test_a_proven_recording_trains_to_the_same_bits_as_plain_steps(fields: dict[str, Any]) -> None:
+    recorder = Right()
+    plain = [everything(result) for result in started(configured(**fields), None)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorded = [everything(result) for result in started(configured(**fields), recorder)]
+    assert_same_bits(plain, recorded)
+    steps = int(plain[-1]["step"])
+    # Four to warm up; one real step and one for the proof before the recording; the proof's replay, and all other steps.
+    assert (recorder.ran, recorder.recordings, recorder.replayed) == (4 + 2, 1, 1 + steps - 5)
+
+
+@pytest.mark.parametrize("epochs", [1, 6])
+def test_the_proof_leaves_no_trace_at_the_end_of_an_epoch(epochs: int) -> None:
+    """Its own batch must not be in the gradients that the look for dead layers reads."""
+    config = configured(epochs=epochs, epoch_pixels=5 * 4 * 64.0 if epochs == 1 else 4 * 64.0)
+    plain = [everything(result) for result in started(config, None)]
+    assert int(plain[-1]["step"]) in (5, 6)
+    assert_same_bits(plain, [everything(result) for result in started(config, Right())])
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("nothing", "its line"),
+        ("no_update", "weight layers.0."),
+        ("old_rate", "weight layers.0."),
+        ("old_batch", " layers."),
+        ("one_line_too_few", "its line"),
+        ("breaks", "CUDA error: invalid argument"),
+    ],
+)
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
+def test_a_wrong_recording_is_not_used_and_leaves_no_trace(kind: str, says: str, optimizer: str) -> None:
+    config, recorder = configured(optimizer=optimizer), Wrong(kind)
+    plain = [everything(result) for result in started(config, None)]
+    with pytest.warns(UserWarning, match="steps are not recorded") as caught:
+        recorded = [everything(result) for result in started(config, recorder)]
+    assert_same_bits(plain, recorded)
+    assert len(caught) == 1
+    assert says in str(caught[0].message)
+    assert recorder.replayed <= 1
+    assert recorder.closed == 1
+
+
+def test_where_nothing_can_be_recorded_plain_steps_go_on() -> None:
+    config, recorder = configured(optimizer="muon"), Unable()
+    plain = [everything(result) for result in started(config, None)]
+    with pytest.warns(UserWarning, match="more slowly: operation not permitted when stream is capturing$") as caught:
+        recorded = [everything(result) for result in started(config, recorder)]
+    assert_same_bits(plain, recorded)
+    assert len(caught) == 1
+    assert recorder.ran == 4 + 2  # the steps after that ran on the main stream
+    assert recorder.closed == 1
+
+
+def test_fit_takes_a_recorder() -> None:
+    recorder, config = Right(), configured(epochs=2)
+    images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3][:1]
+    for _ in fit(config, prepare(images, 3), device=CPU, recorder=recorder):
+        pass
+    assert recorder.recordings == 1
+
+
+def test_rounding_passes_where_a_half_rate_does_not() -> None:
+    """A GPU adds up gradients in any order: 1e-4 of a change is no fault."""
+
+    class Noisy(Right):
+        def __init__(self, error: float) -> None:
+            super().__init__()
+            self.error = error
+            self.steps: RecordedStep | None = None
+
+        def record(self, body: Callable[[], None]) -> Callable[[], None]:
+            assert self.steps is not None
+            right, steps = super().record(body), self.steps
+
+            def replay() -> None:
+                before = {name: value.clone() for name, value in steps._changes().items()}
+                right()
+                with torch.no_grad():
+                    for name, value in steps._changes().items():
+                        noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
+                        if value.dim() and name.startswith(("weight", "gradient", "momentum")):
+                            value.add_(self.error * (value - before[name]).norm() / noise.norm() * noise)
+
+            return replay
+
+    for error, trusted in ((1e-4, True), (0.2, False)):
+        recorder, config = Noisy(error), configured(optimizer="muon")
+        images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3]
+        run = _Run(config, prepare(images[:1], 3), (), CPU, None, recorded=True, recorder=recorder)
+        recorder.steps = run.recorded
+        assert run.recorded is not None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run.train_epoch()
+        assert run.recorded.replays == trusted

@@ -1,0 +1,167 @@
+"""The time budget of a search: arithmetic on a clock that the tests turn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srcnn.tuning.algorithms.time_budget import (
+    Costs,
+    Deadline,
+    Size,
+    keep_time,
+    note_full_trial,
+    note_network,
+    note_report,
+    spent_before,
+    time_budget,
+    time_is_up,
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1e6
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def sizes(*pairs: tuple[int, int], scales: tuple[int, ...] = (3,)) -> list[Size]:
+    return [Size(best, seeds, dict.fromkeys(scales, (best + 1) * seeds)) for best, seeds in pairs]
+
+
+def make(seconds: float, costs: Costs | None = None, some: list[Size] | None = None, **options: Any) -> Deadline:
+    return Deadline(seconds, costs or Costs(), some or [], clock=options.pop("clock", Clock()), **options)
+
+
+def test_a_confirmation_that_trains_longer_is_given_its_time() -> None:
+    """60M pixels a trial in 25 s, 2400M a confirmation: 12 trials of 1000 s."""
+    clock = Clock()
+    deadline = make(20_000, Costs(ratio=2400 / 60), sizes((3, 3)), clock=clock)
+    deadline.note(3, 25.0)
+    assert deadline.reserve == pytest.approx(12 * 1000 + 25 / 9)
+    clock.now += 20_000 - 12_100
+    assert not deadline.over
+    clock.now += 100
+    assert deadline.over
+    size = deadline.last_size()
+    assert size is not None and size.count == 12
+
+
+def test_nothing_is_known_at_first_but_what_was_expected() -> None:
+    expected = Costs(full={2: 10.0, 3: 20.0})
+    deadline = make(1000, expected, sizes((1, 2), scales=(2, 3)))
+    assert deadline.after(deadline.planned) == pytest.approx(4 * 10 + 4 * 20)
+    deadline.note_report(3, 8.0, 2, 9)  # reports of this machine count for more than an expectation
+    assert deadline.full(3) == pytest.approx(36)
+    deadline.note(3, 30.0)
+    deadline.note(3, 5.0)  # the longest
+    assert deadline.full(3) == 30
+    assert deadline.full(2) == 10
+    assert make(1000, Costs(full={2: 10.0}), sizes((1, 2))).full(3) == 10  # of another scale, for want of its own
+
+
+def test_the_reserve_holds_workers_images_and_registry() -> None:
+    costs = Costs(slots=2, ratio=2.0, each=1.0, start=8.0, measuring=3.0, closing=7.0, full={3: 10.0})
+    deadline = make(10_000, costs, sizes((2, 4)))
+    # 12 trials of 21 s on two slots, half a trial idle on one of them; 12 networks to measure on two.
+    assert deadline.after(deadline.planned) == pytest.approx(8 + 12 * 21 / 2 + 21 / 4 + 12 * 3 / 2 + 7)
+    few = Size(1, 1, {3: 1})
+    assert deadline.after(few) == pytest.approx(8 + 21 + 3 / 2 + 7)
+
+
+def test_without_a_confirmation_every_network_is_measured() -> None:
+    deadline = make(1000, Costs(slots=2, measuring=3.0, closing=7.0))
+    assert deadline.reserve == pytest.approx(7 + 3)
+    for _ in range(10):
+        deadline.note_network()
+    assert deadline.reserve == pytest.approx(7 + 3 + 15)
+    assert not make(5, Costs(closing=7.0)).over  # the search keeps a quarter
+
+
+def test_what_does_not_fit_is_made_smaller_in_order_and_then_left_out() -> None:
+    order = sizes((3, 3), (2, 3), (1, 3), (1, 2))
+    for seconds, count in (
+        (1000, 12),
+        (800, 9),
+        (500, 6),
+        (320, 4),
+        (200, None),
+    ):  # of which three quarters may be kept
+        deadline = make(seconds, Costs(full={3: 60.0}), order)
+        found = deadline.planned
+        assert (None if found is None else found.count) == count
+        line = deadline.line(found)
+        assert bool(line) == (found is not order[0])
+        assert "\n" not in line
+        if found is None:
+            assert "there is none" in line
+        assert deadline.reserve < seconds
+    clock = Clock()
+    deadline = make(2000, Costs(full={3: 60.0}), order, clock=clock)
+    clock.now += 2000 - 380  # found dearer, or stopped late: what is left decides, with a tenth of the budget to spare
+    deadline.note(3, 100.0)
+    size = deadline.last_size()
+    assert size is not None and (size.best, size.seeds) == (1, 2)
+    assert "the best 1 of each scale and 2 seeds" in deadline.line(size)
+    deadline.note(3, 1e6)
+    assert deadline.last_size() is None
+
+
+def test_a_search_that_goes_on_has_what_is_left(tmp_path: Path) -> None:
+    clock, file = Clock(), tmp_path / "search" / "time.json"
+    first = make(100, Costs(), sizes((1, 2)), file=file, clock=clock, spent=10.0)
+    with time_budget(first):
+        clock.now += 30
+        note_full_trial(3, 4.0)
+        note_network()
+        keep_time()  # and then a kill
+    clock.now += 5000  # nothing ran
+    assert spent_before(file) == pytest.approx(40)
+    second = make(100, Costs(), sizes((1, 2)), file=file, clock=clock, spent=5.0)
+    assert second.left == pytest.approx(100 - 40 - 5)
+    assert second.full(3) == 4
+    clock.now += 54
+    assert second.over
+    second.keep()
+    third = make(100, Costs(), sizes((1, 2)), file=file, clock=clock)
+    assert third.left == pytest.approx(1)
+    clock.now += 50
+    assert third.left == 0
+    assert third.last_size() is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"spent": "x"}', '{"spent": null, "full_trials": {}, "networks": 0}']
+)
+def test_a_file_that_is_not_ours_counts_as_none(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "time.json"
+    file.write_text(content, encoding="utf-8")
+    assert make(100, file=file).left == 100
+    assert json.loads(file.read_text(encoding="utf-8"))["spent"] == 0
+
+
+def test_the_block_s_deadline_is_the_one_that_holds() -> None:
+    assert not time_is_up()
+    note_network()
+    keep_time()
+    with time_budget(make(0.0)):
+        assert time_is_up()
+        with time_budget(make(600, some=sizes((1, 2)))):
+            note_full_trial(3, 5.0)
+            note_report(3, 1.0, 1, 9)
+            assert not time_is_up()
+    with time_budget(None):
+        assert not time_is_up()
+
+
+def test_a_confirmation_is_counted_but_not_ended() -> None:
+    deadline = make(0.0, some=sizes((1, 2)))
+    with time_budget(deadline, ends=False):
+        assert not time_is_up()
+        note_full_trial(3, 400.0)  # of another length than the search's
+        assert deadline.full(3) == 0

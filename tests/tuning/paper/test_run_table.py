@@ -1,0 +1,153 @@
+"""A small table, really trained: with Ray, a real store, a kill, and its report."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import ablation
+import pytest
+import report
+import yaml
+from mlflow.tracking import MlflowClient
+
+from srcnn.errors import SearchError
+from srcnn.tuning.paper.run_table import run_table
+from srcnn.tuning.paper.table_plan import TableSettings, plan_table
+from srcnn.tuning.report.data.search_data import find_parent
+from srcnn.tuning.report.data.table_data import gather_table
+
+TABLE = {
+    "title": "Small",
+    "question": "Do more filters pay?",
+    "source": "nowhere",
+    "base": {"kernels": "5-1-3", "patch_size": 24, "learning_rate": 1.0e-4},
+    "rows": [{"name": "8-8", "config": {"filters": "8-8"}}, {"name": "6-6", "config": {"filters": "6-6"}}],
+    "claims": [{"text": "more is better", "kind": "order", "rows": ["8-8", "6-6"]}],
+    "budgets": {"smoke": {"pixels": [2.0e4, 4.0e4], "seeds": 2, "sample": True}},
+}
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(TABLE), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def settings(table: Path, **fields: object) -> TableSettings:
+    return TableSettings(**{"table": str(table), "budget": "smoke", **fields})
+
+
+def runs(table: Path) -> list[object]:
+    client = MlflowClient(f"sqlite:///{table.parent}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("srcnn")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], max_results=1000))
+
+
+def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = run_table(plan_table(settings(table, seeds=1)))
+    assert (first.trained, first.kept, first.failed, first.interrupted) == (4, 0, (), False)
+    more = run_table(plan_table(settings(table)))  # another seed: what is there stays
+    assert (more.trained, more.kept) == (4, 4)
+    again = run_table(plan_table(settings(table)))
+    assert (again.trained, again.kept) == (0, 8)
+    every = runs(table)
+    assert {run.info.status for run in every} == {"FINISHED"}  # type: ignore[attr-defined]
+    outcomes = Counter(run.data.tags.get("outcome", "parent") for run in every)  # type: ignore[attr-defined]
+    assert outcomes == {"finished": 8, "given": 1, "parent": 1}  # bicubic is the one that is given
+
+    uri = "sqlite:///mlruns/mlflow.db"
+    data = gather_table(uri, find_parent(uri), "http://127.0.0.1:5000")
+    assert data.shown == ["sample/test/x3/psnr"]  # a smoke test measures on the photographs
+    figures = data.figures("8-8", "ours", "sample/test/x3/psnr")
+    assert figures is not None
+    assert figures.shape == (2, 4)
+    one = data.of("8-8", "ours", "sample/test/x3/psnr")[0]
+    assert one.metrics["sample/test/x3/psnr"] == pytest.approx(figures[0].mean())
+    assert len(one.curve) == 2
+    assert [v.recipe for v in data.verdicts()] == ["ours"]
+
+    assert report.main(["small-smoke", "--out", "out"]) == 0
+    assert "report of small-smoke" in capsys.readouterr().out
+    text = Path("out/report.md").read_text(encoding="utf-8")
+    assert "more is better" in text
+    with Path("out/tables/small-smoke-1.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows] == ["row", "bicubic", "8-8", "6-6"]
+    assert float(rows[2][1].split()[0]) == pytest.approx(figures.mean(), abs=0.006)
+    page = Path("out/report.html").read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in page  # it may fetch nothing; test_report looks into that
+    pictures = {path.name for path in Path("out/pictures").iterdir()}
+    assert {"small-smoke-convergence-ours-x3.png", "small-smoke-filters.png", "small-smoke-crops.png"} <= pictures
+
+
+def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Path) -> None:
+    table.write_text(
+        yaml.safe_dump({**TABLE, "budgets": {"smoke": {"pixels": [4.0e5], "seeds": 4, "sample": True}}}),
+        encoding="utf-8",
+    )
+    script = Path(ablation.__file__)
+    command = [sys.executable, str(script), "--table", str(table), "--budget", "smoke", "--max-concurrent", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    with process.stdout as lines:
+        ended = 0
+        for line in lines:  # until three cells have ended
+            ended += " finished " in line
+            if ended == 3:
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    before = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == "finished"}  # type: ignore[attr-defined]
+    result = run_table(plan_table(settings(table, max_concurrent=1)))
+    assert result.trained + result.kept == 8
+    assert result.kept >= 3  # what was said to have finished has, whether or not MLflow had been told
+    cells = Counter(
+        run.data.tags["srcnn.cell"]  # type: ignore[attr-defined]
+        for run in runs(table)
+        if run.data.tags.get("outcome") == "finished" and "srcnn.cell" in run.data.tags  # type: ignore[attr-defined]
+    )
+    assert len(cells) == 8
+    assert set(cells.values()) == {1}
+    assert not [run for run in runs(table) if run.info.status == "RUNNING"]  # type: ignore[attr-defined]
+    after = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == "finished"}  # type: ignore[attr-defined]
+    assert before <= after
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--table", "filter_sise"], "error: table 'filter_sise' does not exist; did you mean"),
+        (["--budget", "cpu"], "error: --table: must be given"),
+        (["--table", "small.yaml", "--budget", "cpu"], "error: budget: small.yaml has smoke, but got 'cpu'"),
+        (["--table", "small.yaml", "--budget", "hours"], "error: budget 'hours' does not exist"),
+        (["--table", "small.yaml", "--seeds", "0"], "error: seeds: "),
+        (["--table", "all", "--name", "x"], "error: --name: names one table's run"),
+    ],
+)
+def test_mistakes_are_one_line(
+    table: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert ablation.main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(said.split("; did")[0])
+    assert err.count("\n") == 1
+    assert not (table.parent / "mlruns").exists()
+
+
+def test_a_search_is_no_table(workplace: Path, table: Path) -> None:
+    from srcnn.tuning.tracking.tracker import open_tracker
+
+    tracker = open_tracker("sqlite:///mlruns/mlflow.db")
+    tracker.open_search("small-smoke", {}, {})
+    tracker.close_search("FINISHED")
+    with pytest.raises(SearchError, match="small-smoke is a search, not a table"):
+        run_table(plan_table(settings(table)))

@@ -1,0 +1,208 @@
+"""What a search is expected to cost: real steps are timed, and the arithmetic over them is checked by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from srcnn.config.training import TrainConfig
+from srcnn.model.network import count_macs
+from srcnn.system.own_process import in_own_process
+from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.planning.estimate import TRIAL, Estimate, estimate, expected_share, lines
+from srcnn.tuning.planning.plan import Plan, plan_search
+from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.planning.speed import Probe, Speed, _measure, measure_speed
+
+CPU = torch.device("cpu")
+
+#: A step takes 2 ms for a million multiply-accumulates, and a look nothing, so that seconds can be counted by hand.
+SPEED = Speed(
+    "a device", False, 1, (Probe("small", 1e6, 0.002, 1e3, 0.0), Probe("large", 1e9, 2.0, 1e5, 0.0)), 0.0, 0.0
+)
+
+
+def plan(**fields: Any) -> Plan:
+    given = {"name": "x", "space": "space.yaml", "train": "train", "test": ("test",), "validation": 2, "budget": 150e3}
+    return plan_search(SearchSettings(**{**given, "enqueue": (), **fields}))
+
+
+def macs_of_a_step(config: TrainConfig) -> float:
+    """By the shapes of the real network's layers on a real sub-image."""
+    from srcnn.model.network import SRCNN
+
+    network, total = SRCNN(config.architecture).train(), 0
+    unit = config.scale if config.upsampling == "pixel_shuffle" else 1
+    x = torch.zeros(config.batch_size, config.channels, config.side // unit, config.side // unit)
+    for layer in network.convolutions:
+        padding = layer.kernel_size[0] // 2 if config.padding == "zeros" else 0
+        x = torch.nn.functional.conv2d(x, layer.weight, padding=padding)
+        total += x.numel() * layer.weight[0].numel()
+    return float(total)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        TrainConfig(patch_size=30),
+        TrainConfig(patch_size=30, padding="zeros", color="rgb"),
+        TrainConfig(patch_size=60, upsampling="pixel_shuffle", kernels="5-3-3", scale=3),
+    ],
+)
+def test_a_step_costs_what_its_layers_compute(config: TrainConfig) -> None:
+    assert SPEED.step(config) == pytest.approx(2e-9 * macs_of_a_step(config))
+
+
+def test_between_the_timed_ones_time_is_linear_and_beyond_proportional() -> None:
+    config = TrainConfig()
+    at = macs_of_a_step(config)
+    points = (Probe("a", at / 2, 1.0, 1.0, 0.0), Probe("b", at * 1.5, 3.0, 1e9, 1.0))
+    assert replace(SPEED, probes=points).step(config) == pytest.approx(2.0)
+    assert replace(SPEED, probes=points[:1]).step(config) == pytest.approx(2.0)
+    below = (Probe("a", at * 2, 1.0, 1.0, 0.0), Probe("b", at * 4, 3.0, 1e9, 1.0))
+    assert replace(SPEED, probes=below).step(config) == pytest.approx(1.0)  # a step has costs of its own
+    assert replace(SPEED, probes=points).look(config) == pytest.approx(count_macs(config) / 1e9, rel=1e-3)
+
+
+def test_every_kind_of_size_is_timed_and_kept(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRCNN_CACHE", str(workplace / "cache"))
+    for name, little in (("_SECONDS", 0.01), ("_STEPS", 1e6)):
+        monkeypatch.setattr(f"srcnn.tuning.planning.speed.{name}", little)
+    threads, ours = torch.get_num_threads(), plan()
+    found = measure_speed(ours, CPU)
+    assert torch.get_num_threads() == threads
+    assert found.threads == 1
+    assert not found.gpu
+    assert len(found.probes) == 3
+    sizes = [probe.step_macs for probe in found.probes]
+    assert sizes == sorted(sizes)
+    assert all(0 < probe.step_seconds < 1 and 0 < probe.look_seconds < 1e-3 for probe in found.probes)
+    assert measure_speed(ours, CPU) == found  # read: no two measurements agree to the last digit
+    assert measure_speed(ours, CPU, fresh=True) != found
+    (file,) = (workplace / "cache").glob("speed-*.json")
+    file.write_text('{"device": 3}', encoding="utf-8")
+    assert len(measure_speed(ours, CPU).probes) == 3
+    measure_speed(plan(scales=(2,)), CPU)  # another space
+    assert len(list((workplace / "cache").glob("speed-*.json"))) == 2
+
+
+def test_a_gpu_is_timed_from_a_process_of_its_own(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same call on the CPU: a plan goes to another process, and its speed comes back."""
+    monkeypatch.setenv("SRCNN_CACHE", str(workplace / "cache"))
+    monkeypatch.setattr("srcnn.tuning.planning.speed._SECONDS", 0.1)
+    found = in_own_process(_measure, plan(), CPU, "a device", 1)
+    assert found.device == "a device"
+    assert len(found.probes) == 3
+
+
+def test_nothing_is_lost_where_nothing_can_be_kept(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workplace / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("SRCNN_CACHE", str(workplace / "file" / "below"))
+    assert len(measure_speed(plan(), CPU).probes) == 3
+
+
+ONE = """\
+parameters:
+  n1: {type: categorical, choices: [8]}
+  scale: {type: categorical, choices: [2, 3]}
+constants:
+  patch_size: 24
+  n2: 8
+"""
+
+
+def test_equal_trials_are_counted_by_hand(workplace: Path) -> None:
+    (workplace / "one.yaml").write_text(ONE, encoding="utf-8")
+    config = TrainConfig(filters=(8, 8), patch_size=24)
+    full = math.ceil(150e3 / (8 * config.output_size**2)) * 2e-9 * macs_of_a_step(config)
+
+    def of(slots: int = 1, **fields: Any) -> Estimate:
+        return estimate(plan(space="one.yaml", trials=10, **fields), SPEED, slots)
+
+    alone = of(scheduler="none", confirm=False)
+    assert alone.search.trials == 10
+    assert alone.search.busy == pytest.approx(10 * (full + TRIAL))
+    assert alone.search.seconds == pytest.approx(alone.search.busy)
+    assert alone.hours == pytest.approx(alone.search.busy / 3600)
+    assert alone.confirmation.trials == 0
+    # The share that the scheduler leaves of it.
+    stopped = of(confirm=False)
+    assert stopped.search.busy == pytest.approx(10 * (expected_share(plan(space="one.yaml", trials=10)) * full + TRIAL))
+    assert estimate(plan(space="one.yaml", trials=10), SPEED, 1, kept=0.5).search.busy == pytest.approx(
+        5 * full + 10 * TRIAL
+    )
+    # Two at a time take half as long, and one of them waits for the other at the end.
+    two = of(2, scheduler="none", confirm=False)
+    assert two.search.busy == alone.search.busy
+    assert two.search.seconds == pytest.approx(alone.search.busy / 2 + full / 4)
+    # Two seeds of the best two at each of two scales choose, five of the winners judge; with three times the pixels.
+    confirmed = of(scheduler="none", best=2, confirm_seeds=5, confirm_budget=450e3)
+    assert confirmed.confirmation.trials == 18
+    assert confirmed.confirmation.busy == pytest.approx(18 * (3 * full + TRIAL), rel=0.01)
+    assert confirmed.seconds > alone.seconds
+    assert confirmed.disk > alone.disk
+    assert of(best=9, confirm_seeds=2).confirmation.trials < 2 * 9 * 2  # few finish, and only those are confirmed
+    # A core more for each trial.
+    assert of(scheduler="none", confirm=False, cpus_per_trial=2).hours == pytest.approx(2 * alone.hours)
+
+
+def test_reference_rows_run_whole_and_are_confirmed(workplace: Path) -> None:
+    (workplace / "one.yaml").write_text(ONE.replace("[8]", "[8, 64]").replace("n2: 8", "n2: 32"), encoding="utf-8")
+    ours = plan(space="one.yaml", trials=2, enqueue=("paper",), best=1, confirm_seeds=2)
+    config = TrainConfig(patch_size=24)
+    full = math.ceil(150e3 / (8 * config.output_size**2)) * 2e-9 * macs_of_a_step(config)
+    found = estimate(ours, SPEED, 1)
+    assert ours.baselines == 2
+    assert found.search.busy == pytest.approx(2 * (full + TRIAL))
+    assert found.confirmation.trials == 2 * (2 + 2)
+
+
+def test_trials_end_with_the_grid_and_time_with_its_budget(workplace: Path) -> None:
+    (workplace / "one.yaml").write_text(ONE, encoding="utf-8")
+    assert estimate(plan(space="one.yaml", trials=10, sampler="grid"), SPEED, 1).search.trials == 2
+    assert estimate(plan(space="space.yaml", trials=10, sampler="grid"), SPEED, 1).search.trials == 10
+    hurried = estimate(plan(space="one.yaml", trials=10, time_budget=20), SPEED, 1)
+    assert hurried.seconds == 20 < hurried.whole
+    assert "without the time budget" in dict(lines(hurried))["time"]
+
+
+def test_validation_and_test_images_take_their_time(workplace: Path) -> None:
+    looking = replace(SPEED, probes=tuple(replace(probe, look_seconds=1e-4) for probe in SPEED.probes))
+    ours = plan(trials=4, confirm=False, scheduler="none")
+    blind, seeing = estimate(ours, SPEED, 1), estimate(ours, looking, 1)
+    pixels = 2 * 96 * 96
+    assert seeing.search.busy - blind.search.busy == pytest.approx(4 * EPOCHS * pixels * 1e-4)
+    assert seeing.tests - blind.tests == pytest.approx(4 * pixels * 1e-4)
+    assert seeing.memory == blind.memory
+    assert estimate(ours, SPEED, 3).memory > blind.memory
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "hyperband", "median", "none"])
+def test_every_scheduler_has_a_share(workplace: Path, scheduler: str) -> None:
+    assert all(0 < expected_share(plan(trials=trials, scheduler=scheduler)) <= 1 for trials in (1, 10, 1000))
+
+
+def test_nothing_stops_the_first_trial_of_a_scale(workplace: Path) -> None:
+    alone = plan(trials=1, scales=(2,), best=1, confirm_seeds=2)
+    assert expected_share(alone) == 1
+    assert estimate(alone, SPEED, 1).confirmation.trials == 4
+    assert estimate(plan(trials=2, best=1, confirm_seeds=2), SPEED, 1).confirmation.trials == 8
+    (workplace / "one.yaml").write_text(ONE.replace("[8]", "[8, 64]").replace("n2: 8", "n2: 32"), encoding="utf-8")
+    beside = plan(space="one.yaml", trials=3, enqueue=("paper",))  # but the paper's network may
+    assert expected_share(beside) < 0.5
+
+
+def test_an_estimate_reads_as_names_and_values(workplace: Path) -> None:
+    shown = dict(lines(estimate(plan(trials=4), SPEED, 2)))
+    assert list(shown) == ["time", "core-hours", "disk", "memory", "measured"]
+    assert "4 trials" in shown["time"]
+    assert "confirmations" in dict(lines(estimate(plan(trials=40), SPEED, 2)))["time"]
+    assert "2 trials at a time" in shown["core-hours"]
+    assert "a device" in shown["measured"]
+    on_gpus = dict(lines(estimate(plan(trials=4, gpus_per_trial=0.5), replace(SPEED, gpu=True), 2)))
+    assert "GPU-hours" in on_gpus

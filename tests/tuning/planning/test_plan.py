@@ -1,0 +1,43 @@
+"""What a search trains on and chooses by, on the real sets where they are on disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from srcnn.data.image_set import ImageSet
+from srcnn.data.known_sets import data_root
+from srcnn.tuning.planning.plan import plan_search
+from srcnn.tuning.planning.settings import SearchSettings
+
+from checkout import SPACES
+
+SPACE = SPACES / "default.yaml"
+
+
+def sides(train: str, seed: int) -> tuple[set[str], set[str]]:
+    """Names of the training and validation images of a search that is measured on Set5."""
+    for name in (*train.split("+"), "Set5"):
+        if not (data_root() / name).is_dir():
+            pytest.skip(f"{name} is not on disk")
+    plan = plan_search(SearchSettings(name="plan", space=str(SPACE), train=train, test=("Set5",), seed=seed))
+
+    def names(images: ImageSet) -> set[str]:
+        return {name for name, _ in images.images}
+
+    return names(plan.training), names(plan.validation)
+
+
+def test_no_search_trains_on_302003_which_is_set5s_woman() -> None:
+    training, validation = sides("T91+BSDS300/train", 123)
+    assert "BSDS300/train/302003" not in training | validation
+    assert (len(training), len(validation)) == (266, 12)
+
+
+@pytest.mark.parametrize("seed", [5, 8, 13])
+def test_t36_and_t65_of_t91_which_are_the_same_pixels_are_on_one_side(seed: int) -> None:
+    for side in sides("T91", seed):
+        assert ("t36" in side) == ("t65" in side)
+
+
+def test_the_validation_images_of_t91_are_those_of_every_earlier_search() -> None:
+    assert sides("T91", 123)[1] == {"t10", "t12", "t25", "t38", "t44", "t59", "t60", "tt10", "tt19"}

@@ -1,0 +1,78 @@
+"""What the end of a search costs, from its plan and the speed of the machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srcnn.imaging.image_files import read_image, write_image
+from srcnn.tuning.planning.confirmations import confirmation_sizes, confirmations, smaller
+from srcnn.tuning.planning.plan import Plan, plan_search
+from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.planning.speed import Probe, Speed
+from srcnn.tuning.planning.time_costs import deadline_of, end_costs, time_file
+
+#: A step takes 2 ms for a million multiply-accumulates, a look 1e-4 s a pixel, SSIM 1e-5.
+SPEED = Speed(
+    "a device", False, 1, (Probe("small", 1e6, 0.002, 1e3, 1e-4), Probe("large", 1e9, 2.0, 1e5, 1e-4)), 0.0, 1e-5
+)
+
+
+def plan(**fields: Any) -> Plan:
+    given = {"name": "x", "space": "space.yaml", "train": "train", "test": ("test",), "validation": 2, "budget": 60e6}
+    return plan_search(SearchSettings(**{**given, "enqueue": (), "time_budget": 1e9, **fields}))
+
+
+def test_a_long_confirmation_is_forty_times_a_short_one_s_training(workplace: Path) -> None:
+    """--budget 60M --confirm-budget 2400M."""
+    short, long = (deadline_of(plan(confirm_budget=budget), SPEED, 1) for budget in (None, 2400e6))
+    assert short is not None and long is not None
+    sizes = confirmation_sizes(plan())
+    expected = sum(39 * count * short.full(scale) for scale, count in sizes[0].trials.items())
+    assert long.after(sizes[0]) - short.after(sizes[0]) == pytest.approx(expected)
+    assert long.reserve - short.reserve == pytest.approx(expected)
+    for deadline in (short, long):
+        assert deadline.full(2) > 100  # from the speed alone: no trial has run
+        assert deadline.planned == sizes[0]
+    assert long.after(sizes[0]) > 40 * sum(count * short.full(scale) for scale, count in sizes[0].trials.items())
+
+
+def test_sizes_fall_in_candidates_then_in_seeds(workplace: Path) -> None:
+    ours = plan(best=3, confirm_seeds=4)
+    sizes = confirmation_sizes(ours)
+    assert [(s.best, s.seeds) for s in sizes] == [(3, 4), (2, 4), (1, 4), (1, 3), (1, 2)]
+    assert sizes[0].trials == confirmations(ours)
+    assert sizes[-1].trials == confirmations(smaller(ours, 1, 2))
+    assert confirmation_sizes(plan(confirm=False)) == []
+    late = deadline_of(plan(time_budget=60.0, confirm_budget=2400e6), SPEED, 1)
+    assert late is not None and late.planned is None
+    assert "there is none" in late.line(None)
+
+
+def test_test_images_count_by_their_pixels(workplace: Path) -> None:
+    few = end_costs(plan(), SPEED, 1)
+    for file in list((workplace / "test").iterdir()):
+        for i in range(9):
+            write_image(workplace / "test" / f"{i}-{file.name}", read_image(file))
+    many = end_costs(plan(), SPEED, 1)
+    pixels = 2 * 96 * 96
+    assert many.measuring - few.measuring == pytest.approx(9 * pixels * (1e-4 + 1e-5))
+    assert many.closing > few.closing
+    unknown = end_costs(plan(), None, 1)
+    assert unknown.measuring > 0  # by the pixels as well
+    assert not unknown.full
+
+
+def test_only_a_search_with_a_budget_has_a_deadline(workplace: Path) -> None:
+    assert deadline_of(plan(time_budget=None), SPEED, 1) is None
+    ours = plan(time_budget=100.0)
+    file = time_file(ours)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"spent": 60.0, "full_trials": {"2": 1.0}, "networks": 3}), encoding="utf-8")
+    deadline = deadline_of(ours, SPEED, 1, file=file)
+    assert deadline is not None
+    assert 39 <= deadline.left <= 40
+    assert deadline.full(2) == 1.0

@@ -1,0 +1,207 @@
+"""What a search tells Optuna, MLflow and its user is what Tune saw: real searches on one Ray, a real store."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from optuna.trial import TrialState
+from ray.tune import ExperimentAnalysis
+
+from srcnn.errors import ConfigError, SearchError
+from srcnn.model.weights_file import load_network
+from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.study_searcher import load_study
+from srcnn.tuning.planning.plan import plan_search
+from srcnn.tuning.planning.settings import SearchSettings, parse_duration
+from srcnn.tuning.search.run import FAILURES, run_search
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_ray() -> Iterator[None]:
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def settings(name: str, **fields: object) -> SearchSettings:
+    given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",)}
+    given |= {"validation": 2, "budget": 150e3, "confirm": False, "gpus_per_trial": 0}
+    return SearchSettings(**{**given, **fields})
+
+
+def children(search: str) -> tuple[MlflowClient, Run, list[Run]]:
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("srcnn")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    (parent,) = [r for r in found if r.data.tags["srcnn.trial"] == "parent" and r.data.tags["srcnn.search"] == search]
+    return client, parent, [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+
+
+def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path) -> None:
+    result = run_search(plan_search(settings("truth", trials=16, scales=(3,))))
+    assert result.count("stopped") >= 3
+    assert result.count("finished") >= 2
+    folder = workplace / "mlruns" / "ray" / "truth"
+    told = {t.user_attrs["trial_id"]: t for t in load_study(folder).trials if "trial_id" in t.user_attrs}
+    seen = {trial.trial_id: trial for trial in ExperimentAnalysis(str(folder)).trials}
+    client, _, runs = children("truth")
+    logged = {run.data.tags["srcnn.trial"]: run for run in runs}
+    assert told.keys() == seen.keys() == logged.keys()
+    for trial_id, trial in seen.items():
+        last, ours = trial.last_result, told[trial_id]
+        assert ours.intermediate_values == dict(enumerate(last["curve"], start=1))
+        assert ours.params == trial.config["params"]
+        if last["epoch"] == EPOCHS:
+            assert ours.state == TrialState.COMPLETE
+            assert ours.value == max(last["curve"])
+        else:
+            assert ours.state == TrialState.PRUNED
+            assert last["epoch"] in (2, 6)
+        steps = client.get_metric_history(logged[trial_id].info.run_id, "objective")
+        assert [metric.value for metric in sorted(steps, key=lambda m: m.step)] == pytest.approx(last["curve"])
+    assert all(t.state.is_finished() for t in load_study(folder).trials)
+    # No configuration ran twice.
+    assert len({str(sorted(t.params.items())) for t in told.values()}) == len(told)
+
+
+def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) -> None:
+    confirm: dict[str, Any] = {"trials": 8, "scales": (3,), "confirm": True, "best": 2}
+    plan = plan_search(settings("first", **confirm))
+    result = run_search(plan)
+    (choice,) = result.choices
+    assert len(choice.ranked) == 2
+    means = [one.gains.mean() for one in choice.ranked]
+    assert means == sorted(means, reverse=True)
+    # Two seeds choose on the validation images; three others judge the winner on images that had no part in the choice.
+    seeds = {row.config.seed for one in choice.ranked for row in one.rows}
+    assert seeds == {plan.settings.seed + 1, plan.settings.seed + 2}
+    assert {row.config.seed for row in choice.champion.fresh} == {plan.settings.seed + more for more in (3, 4, 5)}
+    names = [{name for name, _ in images.images} for images in (plan.training, plan.validation, plan.judging)]
+    assert sum(map(len, names)) == len(set.union(*names)) == 10
+    assert choice.champion.gains.shape == (2, 2)
+    assert choice.champion.judged is not None
+    assert choice.champion.judged.shape == (3, 4)
+    assert choice.ranked[1].judged is None
+    client, parent, runs = children("first")
+    chose, judged = ([run for run in runs if run.data.tags["stage"] == stage] for stage in ("confirm", "judge"))
+    assert (len(chose), len(judged)) == (4, 3)
+    assert all(run.info.status == "FINISHED" for run in runs)
+    champion = {row.trial_id for row in choice.champion.rows}
+    for run in runs:  # what was not confirmed, and what chose the champion, never saw a test image
+        measured = "test/test/x3/psnr" in run.data.metrics
+        assert measured == (run in judged or (run in chose and run.data.tags["srcnn.trial"] not in champion))
+    board = Path(client.download_artifacts(parent.info.run_id, "confirmed.csv")).read_text(encoding="utf-8")
+    lines = list(csv.DictReader(io.StringIO(board)))
+    assert [line["step"] for line in lines] == ["choose", "choose", "judge", "judge", "judge", "choose", "choose"]
+    version = client.get_model_version_by_alias("srcnn-x3", "champion")
+    assert version.run_id in {run.info.run_id for run in judged}
+    file = client.download_artifacts(version.run_id, "checkpoint/network.safetensors")
+    assert load_network(Path(file)).config.kernels == choice.champion.rows[0].config.kernels
+    assert result.champions == ("srcnn-x3@champion is version 1, the first",)
+
+    again = run_search(plan, resume=True)
+    assert [one.name for one in again.choices[0].ranked] == [one.name for one in choice.ranked]
+    assert len(children("first")[2]) == len(runs)
+    assert again.champions == ("srcnn-x3@champion is version 1, this search's",)
+
+    # The same search under another name finds the same networks: no better, so the title stays where it is.
+    second = run_search(plan_search(settings("second", **confirm)))
+    assert "stays version 1" in second.champions[0]
+    assert client.get_model_version_by_alias("srcnn-x3", "champion").version in (1, "1")
+
+
+def test_several_objectives_give_a_front(workplace: Path) -> None:
+    (workplace / "test").rename(workplace / "a test+")  # a name that MLflow would refuse in a metric's
+    odd = {"test": (str(workplace / "a test+"),), "objectives": ("gain", "macs", "latency")}
+    result = run_search(plan_search(settings("front", trials=6, scales=(2,), **odd)))
+    assert result.count("finished") == 6
+    assert all(row.values["latency"] > 0 for row in result.rows)
+    client, parent, runs = children("front")
+    assert all(any(name.endswith("a test_/x2/psnr") for name in run.data.metrics) for run in runs)
+    board = Path(client.download_artifacts(parent.info.run_id, "pareto.csv")).read_text(encoding="utf-8")
+    lines = list(csv.DictReader(io.StringIO(board)))
+    assert 1 <= len(lines) <= 6
+    assert max(float(line["gain"]) for line in lines) == pytest.approx(
+        max(row.values["gain"] for row in result.rows), rel=1e-5
+    )
+    assert Path(client.download_artifacts(parent.info.run_id, "pareto.png")).stat().st_size > 1000
+    study = load_study(workplace / "mlruns" / "ray" / "front")
+    assert [t.state for t in study.trials if "trial_id" in t.user_attrs] == [TrialState.COMPLETE] * 6
+
+
+def test_a_time_budget_ends_a_search_in_good_order(workplace: Path) -> None:
+    result = run_search(plan_search(settings("timed", trials=500, budget=2e6, time_budget=6.0)))
+    assert 1 <= len(result.rows) < 100
+    assert not result.interrupted
+    assert {row.outcome for row in result.rows} <= {"finished", "stopped"}
+    _, parent, runs = children("timed")
+    assert {run.info.status for run in [parent, *runs]} == {"FINISHED"}
+    assert all(t.state.is_finished() for t in load_study(workplace / "mlruns" / "ray" / "timed").trials)
+
+
+def test_a_confirmation_without_time_is_left_out_and_said(workplace: Path) -> None:
+    """Its trials have a thousand times the pixels: hours, in a budget of a minute."""
+    fields = {"trials": 2, "scales": (3,), "confirm": True, "confirm_budget": 150e6, "time_budget": 60.0}
+    result = run_search(plan_search(settings("hurried", **fields)))
+    assert len(result.rows) == 2
+    assert result.choices == ()
+    (note,) = result.notes
+    assert note.startswith("time_budget: ") and "there is none" in note
+    _, parent, runs = children("hurried")
+    assert {run.data.tags["stage"] for run in runs} == {"search"}
+    assert note in parent.data.tags["mlflow.note.content"]
+
+
+def test_ten_failures_of_one_cause_end_a_search(workplace: Path) -> None:
+    text = (workplace / "space.yaml").read_text(encoding="utf-8")
+    (workplace / "space.yaml").write_text(
+        text.replace("low: 2.0e-4, high: 8.0e-4", "low: 1.0e+20, high: 1.0e+30") + "  optimizer: sgd\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(SearchError, match=f"{FAILURES} trials in a row failed of one cause.*DivergenceError"):
+        run_search(plan_search(settings("hopeless", trials=60)))
+    _, parent, runs = children("hopeless")
+    assert FAILURES <= len(runs) <= FAILURES + 4
+    assert parent.info.status == "FAILED"
+    assert all(run.info.status in ("FAILED", "KILLED") for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"sampler": "tpa"}, ("sampler", "tpa", "tpe")),
+        ({"scheduler": "ahsa"}, ("scheduler", "ahsa", "asha")),
+        ({"objectives": ("gain", "mcas")}, ("objective", "mcas", "macs")),
+        ({"objectives": ("macs",)}, ("objectives", "gain", "macs")),
+        ({"objectives": ("gain", "macs"), "scheduler": "asha"}, ("scheduler", "none", "asha")),
+        ({"objectives": ("gain", "macs"), "sampler": "cmaes"}, ("sampler", "cmaes")),
+        ({"confirm_seeds": 1}, ("confirm_seeds", "2")),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(fields: dict[str, object], words: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings("x", **fields)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("30m", 1800), ("1h30m", 5400), ("90s", 90), ("45", 45), ("1.5h", 5400)]
+)
+def test_times_are_read(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "2 hours", "0m", "-1h"])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="time_budget"):
+        parse_duration(text)
