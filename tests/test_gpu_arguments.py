@@ -32,8 +32,7 @@ from srcnn.training.recorded_step import RecordedStep
 from srcnn.tuning.planning import gpu_sharing as packing
 from srcnn.tuning.planning.gpu_sharing import context_size, peak_memory
 from srcnn.tuning.worker import trial_device as trainable
-from srcnn.tuning.worker.run_trial import Place
-from srcnn.tuning.worker.trial_device import CONTEXT, memory_cap
+from srcnn.tuning.worker.trial_device import CONTEXT, Place, memory_cap
 
 import fake_cuda
 from checkout import ROOT

@@ -28,7 +28,7 @@ MAX_DOWNLOAD = 512 << 20  #: bytes of an archive; the largest known has 22 MB
 _CHUNK = 1 << 16
 
 
-def check_url(url: str) -> str:
+def _check_url(url: str) -> str:
     try:
         scheme, host = urllib.parse.urlsplit(url).scheme, urllib.parse.urlsplit(url).hostname
     except ValueError as error:
@@ -43,7 +43,7 @@ def download(archive: str, folder: Path, base_url: str | None, progress: Progres
     target = folder / archive
     if target.is_file():
         return target
-    url = check_url(f"{base_url.rstrip('/')}/{archive}" if base_url else ARCHIVES[archive])
+    url = _check_url(f"{base_url.rstrip('/')}/{archive}" if base_url else ARCHIVES[archive])
     host = urllib.parse.urlsplit(url).netloc
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{archive}.part"
@@ -63,7 +63,7 @@ def download(archive: str, folder: Path, base_url: str | None, progress: Progres
 def _stream(url: str, part: Path, progress: Progress | None) -> None:
     """Bring ``part`` to the full length, beginning where it ends; a short body raises and keeps what has come."""
     with _open(url, part.stat().st_size if part.exists() else 0) as (answer, start):
-        check_url(answer.url)  # where the redirects led to
+        _check_url(answer.url)  # where the redirects led to
         length = answer.headers.get("Content-Length")
         total = start + int(length) if length and length.isdigit() else None
         if (total or 0) > MAX_DOWNLOAD:

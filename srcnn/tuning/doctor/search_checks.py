@@ -21,8 +21,7 @@ from srcnn.tuning.driver.cluster import be_quiet
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.run import plan_search, run_search
-from srcnn.tuning.worker.run_trial import Place
-from srcnn.tuning.worker.trial_device import trial_device
+from srcnn.tuning.worker.trial_device import Place, trial_device
 
 __all__ = ["four_trials", "invented_gpus", "two_trials_share_a_card"]
 

@@ -24,7 +24,8 @@ from srcnn.tuning.driver.snapshot import FOLDER, newest_snapshot
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.result import Row
-from srcnn.tuning.worker.run_trial import NETWORK_FILE, Place, ScaleData, run_trial
+from srcnn.tuning.worker.run_trial import NETWORK_FILE, ScaleData, run_trial
+from srcnn.tuning.worker.trial_device import Place
 
 __all__ = ["Stage", "Workers", "run_stage", "slots"]
 

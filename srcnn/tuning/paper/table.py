@@ -21,7 +21,8 @@ from srcnn.config.strict import Strict
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import ConfigError, unknown_name
-from srcnn.tuning.space.space_file import compose, plain
+from srcnn.tuning.space.space_file import compose
+from srcnn.tuning.space.yaml_nodes import plain
 
 __all__ = [
     "BUDGETS",

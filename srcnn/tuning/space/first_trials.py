@@ -14,7 +14,8 @@ from srcnn.errors import ConfigError
 from srcnn.tuning.space.list_entries import field_of
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
-from srcnn.tuning.space.space_file import compose, plain
+from srcnn.tuning.space.space_file import compose
+from srcnn.tuning.space.yaml_nodes import plain
 
 __all__ = ["enqueued", "from_file"]
 

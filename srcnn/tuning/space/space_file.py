@@ -6,23 +6,20 @@ import random
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, TypeAdapter
 
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.list_entries import field_of, is_entry
 from srcnn.tuning.space.parameter import Parameter, contains, describe
 from srcnn.tuning.space.space import Constraints, Space
-from srcnn.tuning.space.yaml_nodes import NodeReader
+from srcnn.tuning.space.yaml_nodes import NodeReader, plain
 
-__all__ = ["PARAMETER", "compose", "load_space", "plain"]
+__all__ = ["compose", "load_space"]
 
 _SECTIONS = ("parameters", "constants", "constraints")
 _OF_THE_SEARCH = ("seed", "pixels", "epoch_pixels", "epochs")  # one value for all of its runs
-PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Annotated[Parameter, Field(discriminator="type")])
 
 
 def load_space(path: Path) -> Space:
@@ -77,21 +74,6 @@ def compose(path: Path) -> yaml.Node | None:
         raise ConfigError(f"{path}:{line}: is no YAML: {error.problem}") from None
     except yaml.YAMLError:  # a control character, of which the reader knows no line
         raise ConfigError(f"{path}: is no YAML") from None
-
-
-def plain(path: Path, node: yaml.Node) -> Any:
-    """A node as Python values.
-
-    Raises:
-        ConfigError: it is no plain YAML; with file and line.
-    """
-    try:
-        return yaml.SafeLoader("").construct_object(node, deep=True)
-    except yaml.MarkedYAMLError as error:  # a tag such as !!python/name
-        line = error.problem_mark.line + 1 if error.problem_mark else node.start_mark.line + 1
-        raise ConfigError(f"{path}:{line}: is no plain YAML: {error.problem}") from None
-    except ValueError as error:  # what looks like a date and is none
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is no value: {error}") from None
 
 
 def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:

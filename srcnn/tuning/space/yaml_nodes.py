@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.parameter import Parameter
 from srcnn.tuning.space.space import Constraints
-from srcnn.tuning.space.space_file import PARAMETER, plain
 
-__all__ = ["NodeReader"]
+__all__ = ["NodeReader", "plain"]
+
+_PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Annotated[Parameter, Field(discriminator="type")])
+
+
+def plain(path: Path, node: yaml.Node) -> Any:
+    """A node as Python values.
+
+    Raises:
+        ConfigError: it is no plain YAML; with file and line.
+    """
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except yaml.MarkedYAMLError as error:  # a tag such as !!python/name
+        line = error.problem_mark.line + 1 if error.problem_mark else node.start_mark.line + 1
+        raise ConfigError(f"{path}:{line}: is no plain YAML: {error.problem}") from None
+    except ValueError as error:  # what looks like a date and is none
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is no value: {error}") from None
 
 
 class NodeReader:
@@ -49,7 +66,7 @@ class NodeReader:
     def parameter(self, name: str, line: int, node: yaml.Node) -> Parameter:
         self.mapping(node, name)
         try:
-            return PARAMETER.validate_python(plain(self.path, node))
+            return _PARAMETER.validate_python(plain(self.path, node))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             inner = [str(part) for part in first["loc"] if part not in ("float", "int", "categorical")]

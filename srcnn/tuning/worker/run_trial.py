@@ -34,10 +34,10 @@ from srcnn.training.checkpoint import TrainState, load_state, save_state
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import TrainingData
 from srcnn.tuning.trials.objective import FAILED, METRIC, normalized_gain
-from srcnn.tuning.worker.trial_device import trial_device
+from srcnn.tuning.worker.trial_device import Place, trial_device
 from srcnn.tuning.worker.watchdog import Watchdog, stalls
 
-__all__ = ["LOGGED", "NETWORK_FILE", "STATE_FILE", "Place", "ScaleData", "history", "latency_ms", "run_trial"]
+__all__ = ["LOGGED", "NETWORK_FILE", "STATE_FILE", "ScaleData", "history", "latency_ms", "run_trial"]
 
 NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
 #: The figures of an epoch that are kept, and logged.
@@ -65,17 +65,6 @@ class ScaleData:
     training: TrainingData
     validation: tuple[Degraded, ...]
     source: Mapping[str, str] = field(default_factory=dict)  #: name, digest and number of the training images
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a trial runs."""
-
-    folder: str  #: of the stage; the trial's own, named by its id, lies in it
-    threads: int  #: CPU threads
-    gpus: float  #: that Tune gave it; 0: it runs on the CPU even where there are some
-    latency: bool = False  #: whether to report how long the network takes for an image
-    patience: float | None = None  #: seconds without a report that count as hanging; None: see `Watchdog`
 
 
 def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -9,11 +10,21 @@ from ray import get_runtime_context
 
 from srcnn.system.device import pick_device
 from srcnn.system.gpu import cap_memory, total_memory
-from srcnn.tuning.worker.run_trial import Place
 
-__all__ = ["CONTEXT", "memory_cap", "trial_device"]
+__all__ = ["CONTEXT", "Place", "memory_cap", "trial_device"]
 
 CONTEXT = 0.6e9  #: bytes that a process takes on a GPU beside its tensors: CUDA's context and the libraries' kernels
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trial runs."""
+
+    folder: str  #: of the stage; the trial's own, named by its id, lies in it
+    threads: int  #: CPU threads
+    gpus: float  #: that Tune gave it; 0: it runs on the CPU even where there are some
+    latency: bool = False  #: whether to report how long the network takes for an image
+    patience: float | None = None  #: seconds without a report that count as hanging; None: see `Watchdog`
 
 
 def trial_device(place: Place) -> torch.device:
