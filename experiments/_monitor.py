@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from srcnn.tuning.driver.events import Event
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["Monitor"]
 
@@ -50,7 +51,7 @@ class Monitor:
         elif event.kind == "end":
             self.busy += time.monotonic() - self._since.pop(event.trial_id, time.monotonic())
             self._running.discard(event.trial_id)
-            self._ended[event.outcome] += 1
+            self._ended[str(event.outcome)] += 1
             self._line(event)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._ended.items()))
         done = sum(self._ended.values())
@@ -60,20 +61,19 @@ class Monitor:
     def _fault(self, event: Event) -> None:
         self._running.discard(event.trial_id)
         self._console.print(
-            f"{'':8}{time.monotonic() - self._started:5.0f} s  {event.name:38} begins again: {event.result['failure']}",
+            f"{'':8}{time.monotonic() - self._started:5.0f} s  {event.name:38} begins again: {event.failure}",
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
 
     def _line(self, event: Event) -> None:
-        result = event.result
-        if event.outcome == "failed":
-            text = str(result.get("failure", "no reason given"))
-        else:
-            text = f"gain {result['best_val_gain']:+.2f} dB, {result['train_seconds']:.0f} s"
-            if event.outcome == "stopped":
-                text += f", stopped at {result['epoch']}/{result['epochs']}"
+        figures = None if event.report is None else event.report.figures
+        text = event.failure or "no reason given"
+        if event.outcome != Outcome.FAILED and event.report is not None and figures is not None:
+            text = f"gain {figures.best_val_gain:+.2f} dB, {figures.train_seconds:.0f} s"
+            if event.outcome == Outcome.STOPPED:
+                text += f", stopped at {event.report.epoch}/{event.report.epochs}"
         done, elapsed = sum(self._ended.values()), time.monotonic() - self._started
         self._console.print(
             f"{done:3}/{event.trials} {elapsed:5.0f} s  {event.name:38} {event.outcome:9} {text}",

@@ -27,6 +27,7 @@ from srcnn.tuning.driver.events import Event
 from srcnn.tuning.paper.run_table import TableRun, run_table
 from srcnn.tuning.paper.table import load_table, table_files
 from srcnn.tuning.paper.table_plan import TablePlan, TableSettings, plan_table
+from srcnn.tuning.trials.outcome import Outcome
 
 from _command import Parser, add_fields, given_fields, run
 
@@ -96,9 +97,9 @@ class _Monitor:
         if event.kind != "end":
             return
         self._ended += 1
-        text = str(event.result.get("failure", ""))
-        if event.outcome != "failed":
-            text = f"gain {event.result['best_val_gain']:+.2f} dB, {event.result['train_seconds']:.0f} s"
+        text, figures = event.failure, None if event.report is None else event.report.figures
+        if event.outcome != Outcome.FAILED and figures is not None:
+            text = f"gain {figures.best_val_gain:+.2f} dB, {figures.train_seconds:.0f} s"
         elapsed = time.monotonic() - self._started
         self._console.print(
             f"{self._ended:3}/{event.trials} {elapsed:5.0f} s  {event.name:48} {event.outcome:9} {text}",

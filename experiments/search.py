@@ -34,9 +34,10 @@ from srcnn.tuning.search.remote import run_anywhere
 from srcnn.tuning.search.result import SearchResult, verdicts
 from srcnn.tuning.tracking.tracker import ui_command
 from srcnn.tuning.trials.objective import OBJECTIVES
+from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import front
 from srcnn.tuning.trials.published import printed
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.result import TrialResult
 
 from _command import Parser, add_fields, given_fields, run
 from _monitor import Monitor
@@ -179,7 +180,7 @@ def _resume(s: SearchSettings) -> str:
     )
 
 
-def _figures(row: Row, sets: list[str]) -> list[str]:
+def _figures(row: TrialResult, sets: list[str]) -> list[str]:
     return [f"{row.test[s][0]:.2f} / {row.test[s][1]:.4f}" if s in row.test else "" for s in sets]
 
 
@@ -249,10 +250,10 @@ def _show_front(console: Console, result: SearchResult) -> None:
 
 def _show_end(console: Console, result: SearchResult) -> None:
     s = result.settings
-    kinds = ("finished", "stopped", "failed", *["unfinished"] * result.interrupted)
+    kinds = (Outcome.FINISHED, Outcome.STOPPED, Outcome.FAILED, *[Outcome.INTERRUPTED] * result.interrupted)
     counts = ", ".join(f"{result.count(kind)} {kind}" for kind in kinds)
     console.print(f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s", highlight=False)
-    causes = Counter(row.failure for row in result.rows if row.outcome == "failed")
+    causes = Counter(row.failure for row in result.rows if row.outcome is Outcome.FAILED)
     for cause, count in causes.most_common():
         console.print(f"failed {count} times: {cause}", markup=False, highlight=False)
     best = {choice.scale: choice.champion.best for choice in result.choices}

@@ -28,6 +28,7 @@ from srcnn.evaluation.degradation import degrade
 from srcnn.system.device import pick_device
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import prepare
+from srcnn.tuning.trials.outcome import Outcome
 
 from _bench.machine import ROOT, child_environment, images, pinned
 from _bench.record import Bench, summary
@@ -50,6 +51,12 @@ constants:
 """
 
 
+def _seconds(event: Event) -> float:
+    """Training seconds of a trial that ended."""
+    figures = None if event.report is None else event.report.figures
+    return 0.0 if figures is None else figures.train_seconds
+
+
 class _Watch:
     """Remembers when trials start and end, and how long they trained."""
 
@@ -63,7 +70,7 @@ class _Watch:
             self.starts.setdefault(event.trial_id, time.perf_counter())
         elif event.kind == "end":
             self.ends[event.trial_id] = time.perf_counter()
-            self.training += float(event.result.get("train_seconds", 0.0))
+            self.training += _seconds(event)
 
     @property
     def span(self) -> float:
@@ -122,8 +129,8 @@ def _search(bench: Bench, folder: Path, name: str, **fields: Any) -> dict[str, A
     lengths = [watch.ends[trial] - watch.starts[trial] for trial in watch.ends]
     return {
         "trials": len(lengths),
-        "failed": result.count("failed"),
-        "stopped": result.count("stopped"),
+        Outcome.FAILED: result.count(Outcome.FAILED),
+        Outcome.STOPPED: result.count(Outcome.STOPPED),
         "slots": slots,
         "data": plan.training.name,
         "span_seconds": watch.span,

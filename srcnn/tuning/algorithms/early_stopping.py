@@ -15,7 +15,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
 from srcnn.tuning.algorithms.time_budget import note_full_trial, note_network, note_report, time_is_up
-from srcnn.tuning.trials.objective import FAILED, METRIC
+from srcnn.tuning.trials.objective import METRIC
+from srcnn.tuning.trials.report import TrialReport
+from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["EPOCHS", "GRACE", "REDUCTION", "SCHEDULERS", "PerScale"]
 
@@ -57,7 +59,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         return not metric and not mode
 
     def _of(self, trial: Trial) -> FIFOScheduler:
-        return self._schedulers[trial.config["scale"]]
+        return self._schedulers[TrialSpec.from_tune(trial.config).scale]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """A new trial, or one of a restored search, whose curve is then recorded again."""
@@ -66,7 +68,8 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         self._of(trial).on_trial_add(tune_controller, trial)
         np.random.set_state(before)
         self._added += 1
-        for epoch, value in enumerate((trial.last_result or {}).get("curve", ()), start=1):
+        last = TrialReport.last_of(trial.last_result)
+        for epoch, value in enumerate(() if last is None else last.curve, start=1):
             self._judge(tune_controller, trial, {"epoch": epoch, METRIC: value})
 
     def _judge(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
@@ -81,23 +84,25 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Stop or go on. A failed trial ends and leaves no figure behind for others to be measured against."""
-        if result[METRIC] <= FAILED:
+        report, spec = TrialReport.from_json(result), TrialSpec.from_tune(trial.config)
+        if report.failed:
             return str(TrialScheduler.STOP)
-        if "time_total_s" in result:
-            note_report(trial.config["scale"], float(result["time_total_s"]), result["epoch"], result["epochs"])
+        if report.seconds is not None:
+            note_report(spec.scale, report.seconds, report.epoch, report.epochs)
         if time_is_up():
             return str(TrialScheduler.STOP)
         decision = self._judge(tune_controller, trial, result)
-        if trial.config["baseline"] and result["epoch"] < result["epochs"]:
+        if spec.reference and not report.last:
             return str(TrialScheduler.CONTINUE)
         return decision
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """The end of a trial."""
-        if result.get(METRIC, FAILED) > FAILED:
+        report = TrialReport.last_of(result)
+        if report is not None and not report.failed:
             note_network()
-            if result["epoch"] >= result["epochs"] and "time_total_s" in result:
-                note_full_trial(trial.config["scale"], float(result["time_total_s"]))
+            if report.last and report.seconds is not None:
+                note_full_trial(TrialSpec.from_tune(trial.config).scale, report.seconds)
             self._of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from srcnn.tuning.trials.objective import METRIC
+from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["Listed"]
 
 
 class Listed(Searcher):  # type: ignore[misc]
-    """Suggests what it was given, in order."""
+    """Suggests the trials that it was given, in order."""
 
-    def __init__(self, trials: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, trials: Sequence[TrialSpec]) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._trials = [dict(trial) for trial in trials]
+        self._trials = [trial.to_tune() for trial in trials]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next one."""

@@ -35,7 +35,9 @@ from srcnn.tuning.algorithms.curve_sampler import CurveSampler
 from srcnn.tuning.algorithms.time_budget import time_is_up
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
-from srcnn.tuning.trials.objective import FAILED, METRIC, OBJECTIVES
+from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
+from srcnn.tuning.trials.report import TrialReport
+from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["SAMPLERS", "StudySearcher", "load_study"]
 
@@ -109,7 +111,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return self._study
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Tune's call for a configuration: the searched ``params``, the run as JSON and whether it is a reference row."""
+        """Tune's call for a configuration: a `TrialSpec` as Tune takes it."""
         # The first trial is given out in any case: a search without one would be worth nothing. It ends at its first report.
         found = None if time_is_up() and self._per_scale.total() else self._next()
         if found is None:
@@ -120,7 +122,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         for trial in trials:
             trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trials
-        return {"params": params, "train": config.model_dump_json(), "scale": config.scale, "baseline": baseline}
+        return TrialSpec(config, params, baseline).to_tune()
 
     def _next(self) -> tuple[tuple[optuna.Trial, ...], dict[str, Value], TrainConfig, bool] | None:
         while self._first:
@@ -180,25 +182,27 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A report on the way: one more point of the trial's curve."""
-        if len(self._objectives) == 1 and result.get(METRIC, FAILED) > FAILED:
+        report = TrialReport.from_json(result)
+        if len(self._objectives) == 1 and not report.failed:
             for trial in self._trials[trial_id]:
-                _tell_curve(trial, result["curve"])
+                _tell_curve(trial, report.curve)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The end of a trial: COMPLETE if it reached its last epoch, PRUNED if it was stopped before, else FAIL."""
+        report = None if error else TrialReport.last_of(result)
         for trial in self._trials.pop(trial_id, ()):  # none: told already
-            self._tell(trial, None if error else result)
+            self._tell(trial, report)
 
-    def _tell(self, trial: optuna.Trial, result: Mapping[str, Any] | None) -> None:
-        if result is None or result.get(METRIC, FAILED) <= FAILED:
+    def _tell(self, trial: optuna.Trial, report: TrialReport | None) -> None:
+        if report is None or report.failed:
             trial.study.tell(trial, state=TrialState.FAIL)
             return
         if len(self._objectives) == 1:
-            _tell_curve(trial, result["curve"])  # Tune does not pass on the report at which it stops a trial
-        if result["epoch"] < result["epochs"]:
+            _tell_curve(trial, report.curve)  # Tune does not pass on the report at which it stops a trial
+        if not report.last:
             trial.study.tell(trial, state=TrialState.PRUNED)
         else:
-            trial.study.tell(trial, [float(result[OBJECTIVES[name].metric]) for name in self._objectives])
+            trial.study.tell(trial, [report.values[name] for name in self._objectives])
 
     def save(self, checkpoint_path: str) -> None:
         """Write everything to a file of Tune's snapshot."""

@@ -26,6 +26,7 @@ from srcnn.tuning.tracking.reader import (
     values_of,
 )
 from srcnn.tuning.trials.objective import FAILED, METRIC
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["past_search"]
 
@@ -87,7 +88,7 @@ def _table(client: MlflowClient, space: Space, children: list[Run], name: str, u
 
 
 def _reported(run: Run) -> bool:
-    return METRIC in run.data.metrics or run.data.tags.get("outcome") == "failed"
+    return METRIC in run.data.metrics or run.data.tags.get("outcome") == Outcome.FAILED
 
 
 def _budget(run: Run) -> tuple[str, str]:
@@ -107,7 +108,7 @@ def _curve(client: MlflowClient, run: Run, epochs: int) -> tuple[Curve, bool]:
 
     values, seconds, pixels = history(METRIC), history("epoch_seconds"), history("pixels")
     seed = int(run.data.params.get("seed", 0))
-    if run.data.tags.get("outcome") == "failed":
+    if run.data.tags.get("outcome") == Outcome.FAILED:
         step = float(run.data.params.get("epoch_pixels", 0) or 0)
         cost = sum(seconds) / len(seconds) if seconds else 1.0
         last = pixels[-1] if pixels else 0.0

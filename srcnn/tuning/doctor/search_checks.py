@@ -21,6 +21,7 @@ from srcnn.tuning.driver.cluster import be_quiet
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.run import plan_search, run_search
+from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.worker.trial_device import Place, trial_device
 
 __all__ = ["four_trials", "invented_gpus", "two_trials_share_a_card"]
@@ -141,7 +142,11 @@ def _search(trials: int) -> list[tuple[str, float, float]]:
         if event.kind == "start":
             began[event.trial_id] = time.monotonic()
         elif event.kind == "end":
-            seen[event.trial_id] = (str(event.result.get("device", "")), began[event.trial_id], time.monotonic())
+            seen[event.trial_id] = (
+                "" if event.report is None else event.report.device,
+                began[event.trial_id],
+                time.monotonic(),
+            )
 
     with tempfile.TemporaryDirectory() as folder:
         given: dict[str, Any] = {
@@ -159,6 +164,6 @@ def _search(trials: int) -> list[tuple[str, float, float]]:
             plan_search(SearchSettings(name="doctor", trials=trials, confirm=False, **given)), listener=listen
         )
         for row in result.rows:
-            if row.outcome != "finished":
+            if row.outcome is not Outcome.FINISHED:
                 raise SearchError(f"trial {row.trial_id} {row.outcome}: {row.failure or 'no reason given'}")
     return list(seen.values())

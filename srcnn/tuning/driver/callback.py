@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ray import tune
 from ray.tune.experiment import Trial
 
-from srcnn.config.training import TrainConfig
 from srcnn.errors import SearchError
 from srcnn.tuning.algorithms.time_budget import keep_time
 from srcnn.tuning.driver.cluster import end_in_good_order
@@ -23,10 +22,12 @@ from srcnn.tuning.driver.events import Event, tell
 from srcnn.tuning.driver.faults import Fault, fault_of, more_room
 from srcnn.tuning.driver.snapshot import keep_snapshot
 from srcnn.tuning.tracking.tracker import Tracker, flat_params
-from srcnn.tuning.trials.objective import FAILED, METRIC
-from srcnn.tuning.worker.run_trial import LOGGED, NETWORK_FILE, history
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.worker.run_trial import NETWORK_FILE, history
 
-__all__ = ["SearchCallback", "StageRun", "attending", "error_line", "outcome", "trial_name"]
+__all__ = ["SearchCallback", "StageRun", "attending", "error_line"]
 
 _RETRIES = 1  # of a trial whose own code raised: what the program does once it will mostly do again
 
@@ -58,18 +59,6 @@ def attending(run: StageRun) -> Iterator[StageRun]:
 
 def _run() -> StageRun:
     return _runs[-1]
-
-
-def outcome(result: dict[str, Any] | None) -> str:
-    """How a trial ended, by its last report: ``finished``, ``stopped`` early or ``failed``."""
-    if not result or result.get(METRIC, FAILED) <= FAILED:
-        return "failed"
-    return "finished" if result["epoch"] >= result["epochs"] else "stopped"
-
-
-def trial_name(config: TrainConfig) -> str:
-    """How a trial is called in tables: ``x3 9-1-5 (64-32) lr 2.0e-03``."""
-    return f"x{config.scale} {config.name} lr {config.learning_rate:.1e}"
 
 
 class SearchCallback(tune.Callback):  # type: ignore[misc]
@@ -124,53 +113,56 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial begins, or goes on."""
-        config = _config(trial)
-        params = dict(trial.config["params"])
-        whole = {k: v for k, v in config if k not in params}
-        tags = {**self._tags, "reference": str(trial.config["baseline"]), **trial.config.get("tags", {})}
+        spec = TrialSpec.from_tune(trial.config)
+        whole = {k: v for k, v in spec.config if k not in spec.params}
+        tags = {**self._tags, "reference": str(spec.reference), **spec.tags}
         _run().tracker.start_trial(
             trial.trial_id,
-            self._name(trial),
-            {**params, **flat_params(whole.items())},
+            self._name(spec),
+            {**spec.params, **flat_params(whole.items())},
             tags,
-            self._datasets[trial.config.get("data", config.scale)],
+            self._datasets[spec.data_key],
         )
         self._ended.discard(trial.trial_id)
-        self._tell("start", trial, {}, "running")
+        self._tell("start", trial)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A report."""
-        if result[METRIC] > FAILED:
-            self._log(trial, result)
-        self._tell("report", trial, result, "running")
+        report = TrialReport.from_json(result)
+        if not report.failed:
+            self._log(trial, report)
+        self._tell("report", trial, report)
 
-    def _log(self, trial: Trial, result: dict[str, Any]) -> None:
+    def _log(self, trial: Trial, report: TrialReport) -> None:
         """The epoch that is reported, and those before it that nobody heard of."""
-        tracker, epoch = _run().tracker, int(result["epoch"])
-        done = tracker.last_step(trial.trial_id)
-        if done < epoch - 1:
-            before = history(self._folder / trial.trial_id)
-            for step in range(done + 1, min(epoch - 1, len(before[METRIC])) + 1):
-                tracker.log_epoch(trial.trial_id, step, _figures({n: v[step - 1] for n, v in before.items()}))
-        tracker.log_epoch(trial.trial_id, epoch, _figures(result))
+        tracker, done = _run().tracker, _run().tracker.last_step(trial.trial_id)
+        if done < report.epoch - 1:
+            past = history(self._folder / trial.trial_id)[: report.epoch - 1]
+            for step, figures in enumerate(past[done:], start=done + 1):
+                tracker.log_epoch(trial.trial_id, step, _metrics(figures))
+        assert report.figures is not None, "it has not failed"
+        latency = {} if report.latency_ms is None else {"latency_ms": report.latency_ms}
+        tracker.log_epoch(trial.trial_id, report.epoch, {**_metrics(report.figures), **latency})
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The end of a trial that ran to its end, was stopped early, or failed on its own account."""
-        result = trial.last_result or {}
-        end, tracker = outcome(result), _run().tracker
+        report, tracker = TrialReport.last_of(trial.last_result), _run().tracker
+        end = Outcome.FAILED if report is None else report.outcome
         file = self._folder / trial.trial_id / NETWORK_FILE
         if file.is_file():
             tracker.log_file(trial.trial_id, file, "checkpoint")
         # Tune keeps six statistics of every number that a trial ever reported; they are two thirds of its state.
         trial.run_metadata.metric_analysis.clear()
         trial.run_metadata.metric_n_steps.clear()
-        tags = {"outcome": end, **{f"trial.{name}": str(result.get(name, "")) for name in ("device", "node")}}
-        if "failure" in result:
-            tags["failure"] = str(result["failure"])
-        tracker.end_trial(trial.trial_id, "FAILED" if end == "failed" else "FINISHED", tags)
-        self._end(trial, result, end)
+        where = ("", "") if report is None else (report.device, report.node)
+        tags = {"outcome": end.value, "trial.device": where[0], "trial.node": where[1]}
+        failure = "" if report is None else report.failure
+        if failure:
+            tags["failure"] = failure
+        tracker.end_trial(trial.trial_id, "FAILED" if end is Outcome.FAILED else "FINISHED", tags)
+        self._end(trial, report, end, failure)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """An accident after which Tune begins the trial again: what caused it says how."""
@@ -181,48 +173,53 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             trial.update_resources(more_room(trial))
         elif fault is Fault.OWN:
             trial.max_failures = min(trial.max_failures, _RETRIES)
-        self._tell("fault", trial, {"failure": error_line(trial)}, "running")
+        self._tell("fault", trial, failure=error_line(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The end of a trial by an accident, after Tune's retries."""
         failure = error_line(trial)
         if fault_of(_error(trial)) is Fault.DISK_FULL:
             self._stop()
-        _run().tracker.end_trial(trial.trial_id, "FAILED", {"outcome": "failed", "failure": failure})
-        self._end(trial, {**(trial.last_result or {}), "failure": failure}, "failed")
+        _run().tracker.end_trial(trial.trial_id, "FAILED", {"outcome": Outcome.FAILED.value, "failure": failure})
+        self._end(trial, TrialReport.last_of(trial.last_result), Outcome.FAILED, failure)
 
     def _stop(self) -> None:
         if not _run().disk_full:
             _run().disk_full = True
             end_in_good_order()
 
-    def _name(self, trial: Trial) -> str:
-        config = _config(trial)
-        name = trial.config.get("name") or trial_name(config)
-        return name if self._stage == "search" else f"{name} seed {config.seed}"
+    def _name(self, spec: TrialSpec) -> str:
+        return spec.name if self._stage == "search" else f"{spec.name} seed {spec.config.seed}"
 
-    def _end(self, trial: Trial, result: dict[str, Any], end: str) -> None:
+    def _end(self, trial: Trial, report: TrialReport | None, end: Outcome, failure: str) -> None:
         if trial.trial_id not in self._ended:
             self._ended.add(trial.trial_id)
-            self._tell("end", trial, result, end)
+            self._tell("end", trial, report, end, failure)
 
-    def _tell(self, kind: str, trial: Trial, result: dict[str, Any], end: str) -> None:
-        config = _config(trial)
-        event = Event(kind, trial.trial_id, self._name(trial), config, dict(result), end, self._stage, _run().trials)
+    def _tell(
+        self,
+        kind: Literal["start", "report", "fault", "end"],
+        trial: Trial,
+        report: TrialReport | None = None,
+        end: Outcome | None = None,
+        failure: str = "",
+    ) -> None:
+        spec = TrialSpec.from_tune(trial.config)
+        name, trials = self._name(spec), _run().trials
+        event = Event(kind, trial.trial_id, name, spec, self._stage, trials, report, end, failure)
         if kind == "end":
             _run().untold.append(event)
         else:
             tell(event)
 
 
-def _config(trial: Trial) -> TrainConfig:
-    return TrainConfig.from_json(trial.config["train"])
-
-
-def _figures(result: Mapping[str, Any]) -> dict[str, float]:
+def _metrics(figures: EpochFigures) -> dict[str, float]:
     """As MLflow has them: what was best so far under ``best/``."""
-    names = {name: f"best/{name.removeprefix('best_')}" if name.startswith("best_") else name for name in LOGGED}
-    return {names.get(n, n): float(result[n]) for n in (*LOGGED, "latency_ms") if n in result}
+    best = "best_"
+    return {
+        f"best/{name.removeprefix(best)}" if name.startswith(best) else name: value
+        for name, value in figures.known.items()
+    }
 
 
 def error_line(trial: Trial) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from srcnn.config.training import TrainConfig
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import TrialReport
+from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["Event", "listening", "tell"]
 
@@ -16,14 +18,17 @@ __all__ = ["Event", "listening", "tell"]
 class Event:
     """Something that happened to a trial."""
 
-    kind: str  #: ``start``, ``report``, ``fault`` (Tune begins the trial again) or ``end`` (which no kill takes back)
+    kind: Literal[
+        "start", "report", "fault", "end"
+    ]  #: ``fault``: Tune begins the trial again; no kill takes ``end`` back
     trial_id: str
-    name: str
-    config: TrainConfig
-    result: dict[str, Any]  #: its last report; empty at the start
-    outcome: str  #: ``running``, ``finished``, ``stopped`` or ``failed``
+    name: str  #: of the trial in tables, with its seed in stages that train one configuration from several
+    spec: TrialSpec
     stage: str  #: ``search``, ``confirm``, ``judge`` or ``table``
     trials: int  #: that the stage will have at most
+    report: TrialReport | None = None  #: the trial's last report; None: it has sent none
+    outcome: Outcome | None = None  #: of ``end``; None: the trial runs
+    failure: str = ""  #: what went wrong, in a line, of ``fault`` and of a failed trial's ``end``
 
 
 Listener = Callable[[Event], None]

@@ -14,16 +14,17 @@ from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
-from srcnn.config.training import TrainConfig
 from srcnn.errors import SearchError
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, PerScale
-from srcnn.tuning.driver.callback import SearchCallback, StageRun, attending, error_line, outcome, trial_name
+from srcnn.tuning.driver.callback import SearchCallback, StageRun, attending, error_line
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
 from srcnn.tuning.driver.reset_fault import patient_resets
 from srcnn.tuning.driver.snapshot import FOLDER, newest_snapshot
 from srcnn.tuning.tracking.tracker import Tracker
-from srcnn.tuning.trials.objective import OBJECTIVES
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import TrialReport
+from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.run_trial import NETWORK_FILE, ScaleData, run_trial
 from srcnn.tuning.worker.trial_device import Place
 
@@ -92,7 +93,7 @@ def run_stage(
     tags: dict[str, str],
     *,
     resume: bool,
-) -> list[Row]:
+) -> list[TrialResult]:
     """Run the trials of a stage, or go on with them.
 
     Args:
@@ -134,7 +135,7 @@ def run_stage(
         raise
     if run.disk_full:
         raise DiskFull(stage.folder)
-    return [_row(trial, stage.folder) for trial in trials]
+    return [_result(trial, stage.folder) for trial in trials]
 
 
 def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchCallback) -> tune.Tuner:
@@ -164,28 +165,16 @@ def _short_name(trial: Any) -> str:
     return str(trial.trial_id)
 
 
-def _row(trial: Trial, folder: Path) -> Row:
-    metrics, network = trial.last_result or {}, folder / trial.trial_id / NETWORK_FILE
-    config = TrainConfig.from_json(trial.config["train"])
+def _result(trial: Trial, folder: Path) -> TrialResult:
+    """What came of a trial, from Tune's last state of it."""
+    report, network = TrialReport.last_of(trial.last_result), folder / trial.trial_id / NETWORK_FILE
     if trial.status == Trial.ERROR:
-        end, failure = "failed", error_line(trial)
+        end, failure = Outcome.FAILED, error_line(trial)
     else:
-        end = outcome(metrics)
-        if end != "finished" and not metrics.get("done"):  # Tune forgets "done" of a trial that ended by itself
-            end = "unfinished"
-        failure = str(metrics.get("failure", ""))
-    nan = float("nan")
-    return Row(
-        trial_id=trial.trial_id,
-        name=trial_name(config),
-        config=config,
-        outcome=end,
-        reference=bool(trial.config["baseline"]),
-        objective=float(metrics.get("best_objective", nan)),
-        val_psnr=float(metrics.get("best_val_psnr", nan)),
-        val_gain=float(metrics.get("best_val_gain", nan)),
-        checkpoint=network if network.is_file() else None,
-        failure=failure,
-        params=dict(trial.config["params"]),
-        values={name: float(metrics[o.metric]) for name, o in OBJECTIVES.items() if o.metric in metrics},
-    )
+        end = Outcome.FAILED if report is None else report.outcome
+        # Tune sets "done" in the last report of a trial that a scheduler stopped, and forgets it of one that ended by itself.
+        if end is not Outcome.FINISHED and not (trial.last_result or {}).get("done"):
+            end = Outcome.INTERRUPTED
+        failure = "" if report is None else report.failure
+    checkpoint = network if network.is_file() else None
+    return TrialResult(trial.trial_id, TrialSpec.from_tune(trial.config), end, report, failure, checkpoint)

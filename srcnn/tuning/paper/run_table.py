@@ -31,6 +31,8 @@ from srcnn.tuning.paper.table_plan import TablePlan
 from srcnn.tuning.tracking.provenance import environment_tags
 from srcnn.tuning.tracking.reader import CELL, KIND, LENGTH, RECIPE, ROW, TRIAL
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.run_trial import NETWORK_FILE, ScaleData
 
 __all__ = ["TableRun", "run_table"]
@@ -107,7 +109,7 @@ def _finished(tracker: Tracker) -> dict[str, str]:
     found = {}
     for run in tracker.children():
         tags = run.data.tags
-        final = tags.get("outcome") == "finished" or tags.get("failure", "").startswith(_FINAL)
+        final = tags.get("outcome") == Outcome.FINISHED or tags.get("failure", "").startswith(_FINAL)
         if CELL in tags and final:
             found[tags[CELL]] = tags[TRIAL]
     return found
@@ -117,7 +119,7 @@ def _failures(tracker: Tracker) -> list[tuple[str, str]]:
     return [
         (run.info.run_name or "", run.data.tags.get("failure", ""))
         for run in tracker.children()
-        if run.data.tags.get("outcome") == "failed"
+        if run.data.tags.get("outcome") == Outcome.FAILED
     ]
 
 
@@ -153,7 +155,7 @@ def _stage(
     scales = tuple(sorted({cell.scale for cell in wanted}))
     stage = Stage("table", folder / "tune", len(trials), Listed(trials), "none", scales)
     rows = run_stage(plan.settings, stage, data, tracker, tags, resume=resume)
-    if all(row.outcome in ("finished", "failed") for row in rows):
+    if all(row.outcome in (Outcome.FINISHED, Outcome.FAILED) for row in rows):
         (folder / "done").touch()
 
 
@@ -174,24 +176,24 @@ def _data(plan: TablePlan, cell: Cell) -> ScaleData:
     )
 
 
-def _trial(plan: TablePlan, cell: Cell) -> dict[str, Any]:
+def _trial(plan: TablePlan, cell: Cell) -> TrialSpec:
     length = f"{cell.length / 1e6:g}M" if plan.budget.unit == "pixels" else f"{cell.length:g} epochs"
     by = f" ({cell.recipe})" if len(plan.table.recipes) > 1 else ""
-    return {
-        "params": {"row": cell.row, "recipe": cell.recipe},
-        "train": cell.config.model_dump_json(),
-        "scale": cell.scale,
-        "baseline": True,
-        "data": _data_key(cell),
-        "name": f"{cell.row}{by} x{cell.scale} {length}",
-        "tags": {
+    images = plan.images.of(cell)
+    return TrialSpec(
+        cell.config,
+        {"row": cell.row, "recipe": cell.recipe},
+        reference=True,
+        data=_data_key(cell),
+        label=f"{cell.row}{by} x{cell.scale} {length}",
+        tags={
             CELL: plan.key(cell),
             ROW: cell.row,
             RECIPE: cell.recipe,
             LENGTH: f"{cell.length:g}",
-            **overlap_tags(plan.images.of(cell).left_out, plan.images.of(cell).kept),
+            **overlap_tags(images.left_out, images.kept),
         },
-    }
+    )
 
 
 def _measure(plan: TablePlan, tracker: Tracker, tags: dict[str, str]) -> None:
@@ -201,7 +203,7 @@ def _measure(plan: TablePlan, tracker: Tracker, tags: dict[str, str]) -> None:
     subjects = {}
     for trial, run in runs.items():
         measured = any(name.startswith("test/") for name in run.data.metrics)
-        if run.data.tags.get("outcome") == "finished" and run.data.tags.get(CELL) in ours and not measured:
+        if run.data.tags.get("outcome") == Outcome.FINISHED and run.data.tags.get(CELL) in ours and not measured:
             checkpoint = _checkpoint(plan.folder, trial)
             if checkpoint is not None:
                 subjects[trial] = Subject(int(run.data.params["scale"]), checkpoint)

@@ -41,7 +41,9 @@ from srcnn.tuning.curves.nearest import Nearest
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import Method
 from srcnn.tuning.space.parameter import Value
-from srcnn.tuning.trials.objective import METRIC
+from srcnn.tuning.trials.objective import FAILED, METRIC
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["Step", "Trace", "replay", "table_cost"]
 
@@ -152,7 +154,11 @@ def _make(
         scheduler = ASHAScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=table.epochs, **rungs)
         return OptunaSearch(space, metric=METRIC, mode="max", seed=seed), scheduler, lambda config: config
     own = StudySearcher(table.space, seed, {}, sampler=method.sampler)
-    return own, PerScale(method.scheduler, table.space.scales, table.epochs), lambda config: config["params"]
+    return (
+        own,
+        PerScale(method.scheduler, table.space.scales, table.epochs),
+        lambda config: TrialSpec.from_tune(config).params,
+    )
 
 
 class _Choices(CategoricalDistribution):
@@ -240,16 +246,14 @@ class _Replay:
         self._pixels += curve.pixels[trial.epoch] - (curve.pixels[trial.epoch - 1] if trial.epoch else 0.0)
         trial.epoch += 1
         epoch, seen = trial.epoch, curve.objective[: trial.epoch]
-        result = {
-            METRIC: seen[-1],
-            "best_objective": max(seen),
-            "curve": list(seen),
-            "epoch": epoch,
-            "epochs": epochs,
-            "training_iteration": epoch,
-            "pixels": curve.pixels[epoch - 1],
-            "epoch_seconds": curve.seconds[epoch - 1],
-        }
+        figures = EpochFigures(
+            seen[-1],
+            best_objective=max(seen),
+            pixels=curve.pixels[epoch - 1],
+            epoch_seconds=curve.seconds[epoch - 1],
+        )
+        report = TrialReport(epoch, epochs, tuple(seen), figures if seen[-1] > FAILED else None)
+        result = {**report.to_json(), "training_iteration": epoch}
         decision = self._scheduler.on_trial_result(self, trial, result)
         stops = decision == TrialScheduler.STOP
         if not stops:

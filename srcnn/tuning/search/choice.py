@@ -25,7 +25,8 @@ from srcnn.data.image_set import ImageSet
 from srcnn.evaluation.protocol import Score, evaluate
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.trials.intervals import Interval, difference, over_seeds, over_seeds_and_images
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.worker.measure import Scores, measure
 
 __all__ = ["Choice", "Confirmed", "choose", "judge", "with_test"]
@@ -37,9 +38,11 @@ Figures = NDArray[np.float64]
 class Confirmed:
     """One configuration, trained from new seeds; figures in dB."""
 
-    rows: tuple[Row, ...]  #: trials of the seeds that chose, one each
+    rows: tuple[TrialResult, ...]  #: trials of the seeds that chose, one each
     gains: Figures  #: theirs over bicubic, (seeds, validation images); selected, if this is the winner
-    fresh: tuple[Row, ...] = ()  #: trials of the seeds that judge; only of the winner and of the paper's network
+    fresh: tuple[
+        TrialResult, ...
+    ] = ()  #: trials of the seeds that judge; only of the winner and of the paper's network
     judged: Figures | None = None  #: theirs over bicubic, (seeds, judging images); None: no seed or no image judges
     psnr: Mapping[str, Figures] = field(default_factory=dict)  #: of `final`, (seeds, images) by test set
     ssim: Mapping[str, float] = field(default_factory=dict)  #: mean, by test set
@@ -55,7 +58,7 @@ class Confirmed:
         return self.rows[0].reference
 
     @property
-    def final(self) -> tuple[Row, ...]:
+    def final(self) -> tuple[TrialResult, ...]:
         """The trials whose figures count: those that judge, where there are some."""
         return self.fresh or self.rows
 
@@ -65,7 +68,7 @@ class Confirmed:
         return None if self.judged is None else over_seeds_and_images(self.judged)
 
     @property
-    def best(self) -> Row:
+    def best(self) -> TrialResult:
         """Of the trials that count, the one that did best on the validation images, which do not judge it."""
         return max(self.final, key=lambda row: row.val_gain)
 
@@ -118,20 +121,20 @@ def _psnr(scores: Sequence[Score]) -> list[float]:
     return [score.psnr for score in scores]
 
 
-def _groups(rows: Sequence[Row]) -> dict[TrainConfig, list[Row]]:
+def _groups(rows: Sequence[TrialResult]) -> dict[TrainConfig, list[TrialResult]]:
     """Trials by their configuration, whatever the seed."""
-    groups: dict[TrainConfig, list[Row]] = defaultdict(list)
+    groups: dict[TrainConfig, list[TrialResult]] = defaultdict(list)
     for row in rows:
         groups[row.config.replace(seed=0)].append(row)
     return groups
 
 
-def _whole(groups: Mapping[TrainConfig, Sequence[Row]]) -> dict[TrainConfig, tuple[Row, ...]]:
+def _whole(groups: Mapping[TrainConfig, Sequence[TrialResult]]) -> dict[TrainConfig, tuple[TrialResult, ...]]:
     """Those of which every seed finished."""
-    return {key: tuple(group) for key, group in groups.items() if all(row.outcome == "finished" for row in group)}
+    return {key: tuple(group) for key, group in groups.items() if all(row.outcome is Outcome.FINISHED for row in group)}
 
 
-def _gains(rows: Sequence[Row], images: ImageSet) -> dict[str, Figures]:
+def _gains(rows: Sequence[TrialResult], images: ImageSet) -> dict[str, Figures]:
     """By trial, every image's gain over bicubic in dB."""
     networks = {row.trial_id: (row.checkpoint, row.config.scale) for row in rows if row.checkpoint}
     found = measure(networks, [images], with_ssim=False)
@@ -142,7 +145,7 @@ def _gains(rows: Sequence[Row], images: ImageSet) -> dict[str, Figures]:
     return {trial: np.array(_psnr(found[trial][images.name])) - plain[scale] for trial, (_, scale) in networks.items()}
 
 
-def choose(plan: Plan, rows: Sequence[Row]) -> list[Choice]:
+def choose(plan: Plan, rows: Sequence[TrialResult]) -> list[Choice]:
     """Rank what `choosing` trained, by the validation images alone."""
     groups = _groups(rows)
     whole = _whole(groups)
@@ -161,7 +164,7 @@ def choose(plan: Plan, rows: Sequence[Row]) -> list[Choice]:
     return choices
 
 
-def judge(plan: Plan, choices: Sequence[Choice], rows: Sequence[Row]) -> list[Choice]:
+def judge(plan: Plan, choices: Sequence[Choice], rows: Sequence[TrialResult]) -> list[Choice]:
     """The choices with what `judging` trained, measured on the judging images. The choice stays as it was made."""
     whole = _whole(_groups(rows))
     fresh = [row for group in whole.values() for row in group]

@@ -10,17 +10,19 @@ from srcnn.tuning.algorithms.fixed_list import Listed
 from srcnn.tuning.driver.stage import Stage
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.search.choice import Choice
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["choosing", "confirmation_folders", "judging"]
 
 
-def _candidates(plan: Plan, rows: Sequence[Row]) -> list[Row]:
+def _candidates(plan: Plan, rows: Sequence[TrialResult]) -> list[TrialResult]:
     """The best of every scale, and the paper's network."""
-    found: list[Row] = []
+    found: list[TrialResult] = []
     for scale in plan.space.scales:
         ranked = sorted(
-            (row for row in rows if row.config.scale == scale and row.outcome == "finished"),
+            (row for row in rows if row.config.scale == scale and row.outcome is Outcome.FINISHED),
             key=lambda row: row.objective,
             reverse=True,
         )
@@ -34,27 +36,21 @@ def confirmation_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("confirm*") if path.is_dir())
 
 
-def _stage(plan: Plan, name: str, folder: str, rows: Sequence[Row], seeds: range) -> Stage | None:
-    settings, trials = plan.settings, []
+def _stage(plan: Plan, name: str, folder: str, rows: Sequence[TrialResult], seeds: range) -> Stage | None:
+    settings = plan.settings
+    trials: list[TrialSpec] = []
     budget = settings.confirm_budget or settings.budget
     for offset in seeds:  # seed by seed: a stage that is cut short is even
         for row in rows:
             seed = (settings.seed + offset) % 2**31
             config = row.config.replace(seed=seed, pixels=budget, epoch_pixels=budget / EPOCHS)
-            trials.append(
-                {
-                    "params": {**row.params, "seed": seed},
-                    "train": config.model_dump_json(),
-                    "scale": config.scale,
-                    "baseline": row.reference,
-                }
-            )
+            trials.append(TrialSpec(config, {**row.params, "seed": seed}, row.reference))
     if not trials:
         return None
     return Stage(name, settings.folder / folder, len(trials), Listed(trials), "none", plan.space.scales)
 
 
-def choosing(plan: Plan, rows: Sequence[Row], seeds: int | None = None) -> Stage | None:
+def choosing(plan: Plan, rows: Sequence[TrialResult], seeds: int | None = None) -> Stage | None:
     """The stage that trains the leaders of a search again; None if nothing finished.
 
     Args:

@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.tracking import MlflowClient
@@ -24,20 +23,25 @@ from ray.tune.experiment import Trial
 from srcnn.errors import CheckpointError, SearchError, unknown_name
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.tuning.algorithms.study_searcher import load_study
-from srcnn.tuning.driver.callback import outcome
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot, stage_trials
 from srcnn.tuning.search.confirmation import confirmation_folders
 from srcnn.tuning.tracking.journal import JOURNAL_FILE, unsent
 from srcnn.tuning.tracking.reader import TRIAL, children_of, open_store, parent_named, parent_runs, reading
 from srcnn.tuning.trials.objective import METRIC
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.worker.run_trial import NETWORK_FILE
 
 __all__ = ["Books", "Problem", "open_books", "repair", "verify"]
 
 _TRIES = 3
 _ARTIFACT = f"checkpoint/{NETWORK_FILE}"
-_OPTUNA = {"finished": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}
-_MLFLOW = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
+_OPTUNA = {
+    Outcome.FINISHED: TrialState.COMPLETE,
+    Outcome.STOPPED: TrialState.PRUNED,
+    Outcome.FAILED: TrialState.FAIL,
+}
+_MLFLOW = {Outcome.FINISHED: "FINISHED", Outcome.STOPPED: "FINISHED", Outcome.FAILED: "FAILED"}
 
 
 @dataclass(frozen=True)
@@ -138,17 +142,25 @@ def verify(books: Books) -> list[Problem]:
     return found
 
 
-def _ended(trial: Trial) -> str:
-    """``finished``, ``stopped`` or ``failed``; ``open``: it has not ended."""
+def _ended(trial: Trial) -> Outcome | None:
+    """How a trial ended; None: it has not, in Tune's state."""
     if trial.status == Trial.ERROR:
-        return "failed"
-    return outcome(trial.last_result) if trial.status == Trial.TERMINATED else "open"
+        return Outcome.FAILED
+    if trial.status != Trial.TERMINATED:
+        return None
+    report = TrialReport.last_of(trial.last_result)
+    return Outcome.FAILED if report is None else report.outcome
+
+
+def _curve(trial: Trial) -> tuple[float, ...]:
+    report = TrialReport.last_of(trial.last_result)
+    return () if report is None else report.curve
 
 
 def _verify_trial(books: Books, trial: Trial) -> list[Problem]:
     trial_id, end = trial.trial_id, _ended(trial)
     runs = books.runs_of(trial_id)
-    if end == "open":
+    if end is None:
         return [
             Problem(trial_id, "open", f"Tune has it as {trial.status}: the search is not complete; --resume goes on")
         ]
@@ -171,7 +183,7 @@ def _verify_trial(books: Books, trial: Trial) -> list[Problem]:
 
 def _verify_steps(books: Books, trial: Trial, run: Run) -> list[Problem]:
     """Every report once, with the value that the trial reported."""
-    curve = [float(value) for value in (trial.last_result or {}).get("curve", ())]
+    curve = _curve(trial)
     by_step: dict[int, list[float]] = defaultdict(list)
     for metric in books.client.get_metric_history(run.info.run_id, METRIC):
         by_step[metric.step].append(float(metric.value))
@@ -193,9 +205,9 @@ def _verify_steps(books: Books, trial: Trial, run: Run) -> list[Problem]:
     return found
 
 
-def _verify_checkpoint(books: Books, trial: Trial, run: Run, end: str) -> list[Problem]:
+def _verify_checkpoint(books: Books, trial: Trial, run: Run, end: Outcome) -> list[Problem]:
     """The network is there, loads, is the one in MLflow, and says of itself what the metrics say."""
-    if end == "failed":
+    if end is Outcome.FAILED:
         return []
     file = books.folders[trial.trial_id] / NETWORK_FILE
     try:
@@ -257,14 +269,14 @@ def _mend(client: MlflowClient, run: Run, trial: Trial | None, problem: Problem,
         client.log_batch(run_id, tags=[RunTag("outcome", "orphan")])
         client.set_terminated(run_id, "KILLED")
         return f"{name} the orphan's run is closed as KILLED"
-    result: dict[str, Any] = trial.last_result or {}
     if problem.kind == "status":
         end = _ended(trial)
-        client.log_batch(run_id, tags=[RunTag("outcome", end)])
+        assert end is not None, "only the status of a trial that has ended is a problem"
+        client.log_batch(run_id, tags=[RunTag("outcome", end.value)])
         client.set_terminated(run_id, _MLFLOW[end])
         return f"{name} its run is closed as {_MLFLOW[end]}, {end}"
     if problem.kind == "steps":
-        curve = [float(value) for value in result.get("curve", ())]
+        curve = _curve(trial)
         there = {metric.step for metric in client.get_metric_history(run_id, METRIC)}
         missing = [step for step in range(1, len(curve) + 1) if step not in there]
         client.log_batch(run_id, metrics=[Metric(METRIC, curve[step - 1], 0, step) for step in missing])

@@ -15,7 +15,8 @@ from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.choice import Choice
 from srcnn.tuning.trials.intervals import Interval
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.result import TrialResult
 
 __all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdicts"]
 
@@ -30,7 +31,7 @@ class SearchResult:
     """What a search found."""
 
     settings: SearchSettings
-    rows: tuple[Row, ...]
+    rows: tuple[TrialResult, ...]
     bicubic: Mapping[tuple[str, int], tuple[float, float]]  #: PSNR and SSIM by set and scale
     interrupted: bool
     seconds: float
@@ -42,9 +43,9 @@ class SearchResult:
     kept: tuple[Leak, ...] = ()  #: figures of the sets that these show are marked
     notes: tuple[str, ...] = ()  #: what the time budget left of the confirmation, where it is not the one asked for
 
-    def of_scale(self, scale: int) -> list[Row]:
+    def of_scale(self, scale: int) -> list[TrialResult]:
         """The finished trials of a scale, best on validation first."""
-        rows = [row for row in self.rows if row.config.scale == scale and row.outcome == "finished"]
+        rows = [row for row in self.rows if row.config.scale == scale and row.outcome is Outcome.FINISHED]
         return sorted(rows, key=lambda row: row.objective, reverse=True)
 
     @property
@@ -57,7 +58,7 @@ class SearchResult:
         """The test sets that were measured."""
         return list(dict.fromkeys(name for name, _ in self.bicubic))
 
-    def count(self, kind: str) -> int:
+    def count(self, kind: Outcome) -> int:
         """How many trials ended so."""
         return sum(row.outcome == kind for row in self.rows)
 
@@ -69,7 +70,7 @@ def leaderboard_csv(result: SearchResult) -> str:
     sets = [f"{name}_{metric}" for name in result.sets for metric in ("psnr", "ssim")]
     fields = ("trial", "scale", "kernels", "filters", "learning_rate", "parameters", "macs", "outcome", "reference")
     writer.writerow([*fields, "objective", "val_psnr", "val_gain", *sets, "failure"])
-    for row in sorted(result.rows, key=lambda r: (r.outcome != "finished", -r.objective)):
+    for row in sorted(result.rows, key=lambda r: (r.outcome is not Outcome.FINISHED, -r.objective)):
         config = row.config
         figures = [f"{value:.4f}" for name in result.sets for value in row.test.get(name, (float("nan"),) * 2)]
         writer.writerow(
@@ -136,8 +137,7 @@ def summary_markdown(result: SearchResult) -> str:
         for title, row in [("paper's network", r) for r in rows if r.reference][:1] + [("best", r) for r in rows[:1]]:
             cells = ["{:.2f} / {:.4f}".format(*row.test[name]) if name in row.test else "" for name in result.sets]
             lines.append(f"| x{scale} | {title}: {row.name} | {row.val_gain:+.2f} | {' | '.join(cells)} |")
-    kinds = ("finished", "stopped", "failed", "unfinished")
-    counts = ", ".join(f"{result.count(kind)} {kind}" for kind in kinds)
+    counts = ", ".join(f"{result.count(kind)} {kind}" for kind in Outcome)
     lines += ["", f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s."]
     for choice in result.choices:
         lines += ["", *verdicts(choice, result.sets, result.kept)]

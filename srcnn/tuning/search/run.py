@@ -42,8 +42,9 @@ from srcnn.tuning.search.confirmation import choosing, confirmation_folders, jud
 from srcnn.tuning.search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.tracking.provenance import environment_tags
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker
+from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import draw_front, front, front_csv
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.worker.measure import Scores, measure
 from srcnn.tuning.worker.run_trial import ScaleData
 
@@ -149,7 +150,7 @@ def _bicubic(plan: Plan) -> dict[tuple[str, int], tuple[float, float]]:
 
 @dataclass(frozen=True)
 class _Found:
-    rows: Sequence[Row]
+    rows: Sequence[TrialResult]
     interrupted: bool
     choices: Sequence[Choice] = ()
     champions: Sequence[str] = ()
@@ -169,7 +170,7 @@ class _SameFailure:
     def __call__(self, event: Event) -> None:
         if event.kind != "end" or self.over:
             return
-        cause = str(event.result.get("failure", "")) if event.outcome == "failed" else ""
+        cause = event.failure if event.outcome is Outcome.FAILED else ""
         kind = cause.partition(":")[0]  # what follows names steps and figures, which differ from trial to trial
         same = bool(cause) and kind == self.cause.partition(":")[0]
         self._count, self.cause = (self._count + 1 if same else bool(cause)), cause
@@ -231,7 +232,7 @@ def _run_stages(
 
 
 def _confirmation(
-    plan: Plan, rows: Sequence[Row], deadline: Deadline | None, resume: bool
+    plan: Plan, rows: Sequence[TrialResult], deadline: Deadline | None, resume: bool
 ) -> tuple[Stage | None, int, str]:
     """What chooses, the seeds that judge, and what the time left made of the confirmation asked for; None: there is none."""
     asked, seeds = choosing(plan, rows), plan.settings.confirm_seeds
@@ -255,7 +256,9 @@ def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
             tracker.log_figures(trial_id, _figures(by_set, scale))
         mark = f" {MARK}" if plan.kept else ""
         return replace(found, choices=choices, champions=[promote(plan, tracker, c) + mark for c in choices])
-    left = [row for row in found.rows if row.checkpoint is not None and row.outcome in ("finished", "stopped")]
+    left = [
+        row for row in found.rows if row.checkpoint is not None and row.outcome in (Outcome.FINISHED, Outcome.STOPPED)
+    ]
     scores = measure({row.trial_id: (row.checkpoint, row.config.scale) for row in left if row.checkpoint}, plan.test)
     rows = []
     for row in found.rows:
@@ -296,7 +299,7 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
     if result.choices:
         tracker.log_text(choices_csv(result), "confirmed.csv")
     objectives = plan.settings.objectives
-    if len(objectives) > 1 and any(row.outcome == "finished" for row in result.rows):
+    if len(objectives) > 1 and any(row.outcome is Outcome.FINISHED for row in result.rows):
         tracker.log_text(front_csv(front(result.rows, objectives), objectives), "pareto.csv")
         picture = plan.settings.folder / "pareto.png"
         draw_front(result.rows, objectives, picture)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srcnn.tuning.trials.objective import OBJECTIVES
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.result import TrialResult
 
 __all__ = ["draw_front", "front", "front_csv"]
 
@@ -16,14 +17,14 @@ _COLORS = {2: "#0072B2", 3: "#D55E00", 4: "#009E73"}  # Okabe and Ito's, distinc
 _MARKERS = {2: "o", 3: "s", 4: "^"}
 
 
-def _costs(row: Row, objectives: Sequence[str]) -> list[float]:
+def _costs(row: TrialResult, objectives: Sequence[str]) -> list[float]:
     """All to be made small."""
     return [row.values[n] * (-1 if OBJECTIVES[n].direction == "maximize" else 1) for n in objectives]
 
 
-def front(rows: Sequence[Row], objectives: Sequence[str]) -> list[Row]:
+def front(rows: Sequence[TrialResult], objectives: Sequence[str]) -> list[TrialResult]:
     """The finished trials of each scale that no other of the scale beats or equals in all objectives, best gain first."""
-    finished = [row for row in rows if row.outcome == "finished" and all(n in row.values for n in objectives)]
+    finished = [row for row in rows if row.outcome is Outcome.FINISHED and all(n in row.values for n in objectives)]
     kept = []
     for row in finished:
         mine = _costs(row, objectives)
@@ -33,7 +34,7 @@ def front(rows: Sequence[Row], objectives: Sequence[str]) -> list[Row]:
     return sorted(kept, key=lambda row: (row.config.scale, -row.values["gain"]))
 
 
-def front_csv(rows: Sequence[Row], objectives: Sequence[str]) -> str:
+def front_csv(rows: Sequence[TrialResult], objectives: Sequence[str]) -> str:
     """The front as a table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -44,7 +45,7 @@ def front_csv(rows: Sequence[Row], objectives: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def draw_front(rows: Sequence[Row], objectives: Sequence[str], file: Path) -> None:
+def draw_front(rows: Sequence[TrialResult], objectives: Sequence[str], file: Path) -> None:
     """Gain in dB against each other objective, the front joined, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import, and only some searches need it
     from matplotlib.figure import Figure
@@ -56,7 +57,7 @@ def draw_front(rows: Sequence[Row], objectives: Sequence[str], file: Path) -> No
         axes = figure.add_subplot(1, len(others), place)
         for scale in sorted({row.config.scale for row in rows}):
             color, marker = _COLORS[scale], _MARKERS[scale]
-            every = [r for r in rows if r.config.scale == scale and r.outcome == "finished" and name in r.values]
+            every = [r for r in rows if r.config.scale == scale and r.outcome is Outcome.FINISHED and name in r.values]
             axes.scatter([r.values[name] for r in every], [r.val_gain for r in every], s=14, c=color, alpha=0.35)
             best = sorted((r for r in kept if r.config.scale == scale), key=lambda r: r.values[name])
             points = [r.values[name] for r in best], [r.val_gain for r in best]

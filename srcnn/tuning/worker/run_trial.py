@@ -16,8 +16,9 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,28 +34,15 @@ from srcnn.system.gpu import release_memory, wait
 from srcnn.training.checkpoint import TrainState, load_state, save_state
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import TrainingData
-from srcnn.tuning.trials.objective import FAILED, METRIC, normalized_gain
+from srcnn.tuning.trials.objective import normalized_gain
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.trial_device import Place, trial_device
 from srcnn.tuning.worker.watchdog import Watchdog, stalls
 
-__all__ = ["LOGGED", "NETWORK_FILE", "STATE_FILE", "ScaleData", "history", "latency_ms", "run_trial"]
+__all__ = ["NETWORK_FILE", "STATE_FILE", "ScaleData", "history", "latency_ms", "run_trial"]
 
 NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
-#: The figures of an epoch that are kept, and logged.
-LOGGED = (
-    "loss",
-    "learning_rate",
-    "val_psnr",
-    "val_gain",
-    "pixels",
-    "train_seconds",
-    "epoch_seconds",
-    METRIC,
-    "best_val_psnr",
-    "best_val_gain",
-    "best_objective",
-    "best_epoch",
-)
 _STALLS = 2  # a trial that hung so often has failed
 
 
@@ -71,8 +59,8 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
     """Train one configuration, reporting to Tune; goes on from the trial's own state if it has one.
 
     Args:
-        trial: what `StudySearcher.suggest` gave.
-        data: by the trial's key ``data``, else by its scale; shared between all trials of a machine, read-only.
+        trial: a `TrialSpec` as Tune hands it over (`TrialSpec.to_tune`).
+        data: images by the key that the specification names; shared by all trials of a machine, read-only.
         place: where.
     """
     torch.set_num_threads(place.threads)
@@ -83,7 +71,7 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
     device = torch.device("cpu")
     try:
         device = trial_device(place)
-        _train(trial, data, place, folder, device, watchdog)
+        _train(TrialSpec.from_tune(trial), data, place, folder, device, watchdog)
     finally:
         watchdog.close()
         gc.collect()
@@ -91,57 +79,57 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
 
 
 def _train(
-    trial: Mapping[str, Any],
+    spec: TrialSpec,
     data: Mapping[int | str, ScaleData],
     place: Place,
     folder: Path,
     device: torch.device,
     watchdog: Watchdog,
 ) -> None:
-    config = TrainConfig.from_json(trial["train"])
-    shared = data[trial.get("data", config.scale)]
+    config, shared = spec.config, data[spec.data_key]
     state = _last_state(folder)
-    figures: dict[str, list[float]] = {name: [] for name in LOGGED} if state is None else state.numbers["figures"]
-    shown = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if place.gpus else "cpu"
-    always: dict[str, Any] = {
-        "macs": count_macs(config),
-        "parameters": count_parameters(config),
-        "device": shown,
-        "node": get_runtime_context().get_node_id(),
-    }
-    if hung := stalls(folder)[:_STALLS]:
-        always["hung"] = len(hung)
-    if len(hung) == _STALLS:
-        _fail(f"StalledError: no report in time, {_STALLS} times; see {hung[-1]}", figures)
+    past = [] if state is None else _history(state)
+    if len(hung := stalls(folder)[:_STALLS]) == _STALLS:
+        tune.report(_failure(f"StalledError: no report in time, {_STALLS} times; see {hung[-1]}", past))
         return
-    if place.latency:
-        always["latency_ms"] = latency_ms(config, device)
+    shown = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if place.gpus else "cpu"
+    report = partial(
+        TrialReport,
+        macs=count_macs(config),
+        parameters=count_parameters(config),
+        latency_ms=latency_ms(config, device) if place.latency else None,
+        device=shown,
+        node=get_runtime_context().get_node_id(),
+    )
+
+    def send(epochs: int) -> None:
+        curve = tuple(figures.objective for figures in past)
+        tune.report(report(len(past), epochs, curve, past[-1]).to_json())
+
     last, epochs = time.monotonic(), 0
     if state is not None:
         # Whoever ended the attempt before may have done so before Tune heard of its last epoch.
         epochs = int(state.numbers["epochs"])
-        tune.report({**_report(figures, epochs), **always})
+        send(epochs)
     watchdog.wait()
     try:
         for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
             now, epochs = time.monotonic(), result.epochs
-            for name, value in _metrics(result, config.scale, now - last).items():
-                figures[name].append(value)
-            _save(folder, config, result, figures)
+            past.append(_figures(result, config.scale, now - last))
+            _save(folder, config, result, past)
             watchdog.pause()
-            tune.report({**_report(figures, epochs), **always})
+            send(epochs)
             watchdog.wait(now - last)
             last = now
     except TrainingError as error:
         # An answer of this configuration, not an accident: running it again would end the same way.
-        _fail(f"{type(error).__name__}: {error}", figures, epochs)
+        tune.report(_failure(f"{type(error).__name__}: {error}", past, epochs))
 
 
-def _fail(cause: str, figures: Mapping[str, list[float]], epochs: int = 0) -> None:
+def _failure(cause: str, past: Sequence[EpochFigures], epochs: int = 0) -> dict[str, Any]:
     """The report of a trial that no further attempt would mend."""
-    epoch, pixels = len(figures[METRIC]), (figures["pixels"] or [0])[-1]
-    ended = {METRIC: FAILED, "failure": cause, "curve": list(figures[METRIC])}
-    tune.report({**ended, "epoch": epoch + 1, "epochs": max(epochs, epoch + 1), "pixels": pixels})
+    epoch, curve = len(past) + 1, tuple(figures.objective for figures in past)
+    return TrialReport(epoch, max(epochs, epoch), curve, None, failure=cause).to_json()
 
 
 def latency_ms(config: TrainConfig, device: torch.device) -> float:
@@ -168,45 +156,42 @@ def _last_state(folder: Path) -> TrainState | None:
         return None
 
 
-def history(folder: Path) -> Mapping[str, list[float]]:
-    """The figures of every epoch that a trial has finished, by the names in `LOGGED`; empty lists if there is none."""
+def history(folder: Path) -> list[EpochFigures]:
+    """The figures of every epoch that a trial has finished; empty if there is none."""
     state = _last_state(folder)
-    return {name: [] for name in LOGGED} if state is None else state.numbers["figures"]
+    return [] if state is None else _history(state)
 
 
-def _metrics(result: EpochResult, scale: int, seconds: float) -> dict[str, float]:
+def _history(state: TrainState) -> list[EpochFigures]:
+    return [EpochFigures.from_json(figures) for figures in state.numbers["figures"]]
+
+
+def _figures(result: EpochResult, scale: int, seconds: float) -> EpochFigures:
     assert result.val_psnr is not None, "a search always has validation images"
     assert result.val_gain is not None
     assert result.best_val_psnr is not None
     if not math.isfinite(result.val_gain):
         raise TrainingError(f"the validation gain is {result.val_gain} in epoch {result.epoch}")
     best_gain = result.val_gain + result.best_val_psnr - result.val_psnr
-    return {
-        METRIC: normalized_gain(result.val_gain, scale),
-        "best_objective": normalized_gain(best_gain, scale),
-        "pixels": result.pixels,
-        "loss": result.loss,
-        "learning_rate": result.learning_rate,
-        "val_psnr": result.val_psnr,
-        "val_gain": result.val_gain,
-        "best_epoch": result.best_epoch,
-        "best_val_psnr": result.best_val_psnr,
-        "best_val_gain": best_gain,
-        "train_seconds": result.seconds,
-        "epoch_seconds": seconds,
-    }
+    return EpochFigures(
+        objective=normalized_gain(result.val_gain, scale),
+        best_objective=normalized_gain(best_gain, scale),
+        best_epoch=result.best_epoch,
+        best_val_psnr=result.best_val_psnr,
+        best_val_gain=best_gain,
+        val_psnr=result.val_psnr,
+        val_gain=result.val_gain,
+        loss=result.loss,
+        learning_rate=result.learning_rate,
+        pixels=result.pixels,
+        train_seconds=result.seconds,
+        epoch_seconds=seconds,
+    )
 
 
-def _report(figures: Mapping[str, list[float]], epochs: int) -> dict[str, Any]:
-    """What Tune is told: the figures of the last epoch, and the objective of every one."""
-    curve = figures[METRIC]
-    last = {name: values[-1] for name, values in figures.items()}
-    return {**last, "epoch": len(curve), "epochs": epochs, "curve": list(curve)}
-
-
-def _save(folder: Path, config: TrainConfig, result: EpochResult, figures: Mapping[str, list[float]]) -> None:
+def _save(folder: Path, config: TrainConfig, result: EpochResult, past: Sequence[EpochFigures]) -> None:
     best = {"val_psnr": result.best_val_psnr, "epoch": result.best_epoch}
     save_network(folder / NETWORK_FILE, result.best_weights, config, best)
     state = result.state()
-    numbers = {**state.numbers, "figures": dict(figures), "epochs": result.epochs}
+    numbers = {**state.numbers, "figures": [figures.to_json() for figures in past], "epochs": result.epochs}
     save_state(folder / STATE_FILE, type(state)(state.config, state.tensors, numbers))

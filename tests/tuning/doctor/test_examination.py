@@ -15,6 +15,7 @@ from srcnn.system import own_process
 from srcnn.tuning.doctor import examination as doctor
 from srcnn.tuning.doctor import gpu_checks as doctor_gpu
 from srcnn.tuning.doctor.examination import CHECKS, Check, Seen, examine
+from srcnn.tuning.trials.outcome import Outcome
 
 from checkout import EXPERIMENTS
 
@@ -57,7 +58,7 @@ def test_a_check_that_raises_dies_or_hangs_is_a_row(tmp_path: Path, monkeypatch:
     assert rows["dies"].text.startswith("its process ended with code 3")
     assert rows["hangs"].text == "took longer than 3 s"
     assert rows["missing"].text.startswith("AttributeError: ")
-    assert {row.outcome for row in rows.values()} == {"failed"}
+    assert {row.outcome for row in rows.values()} == {Outcome.FAILED}
     assert {row.advice for row in rows.values()} == {"do this"}
 
 
@@ -109,7 +110,7 @@ def test_mistakes_and_failures_have_exit_codes(
 
 @without_gpu
 def test_ray_places_trials_on_invented_gpus() -> None:
-    finding = found(next(check for check in CHECKS if check.function == "doctor_search.invented_gpus"))
+    finding = found(next(check for check in CHECKS if check.function == "search_checks.invented_gpus"))
     assert finding.outcome == "ok", finding.text
     assert finding.figures == {"trials": 4}
 
@@ -118,7 +119,7 @@ def test_ray_places_trials_on_invented_gpus() -> None:
 def test_a_torch_that_cannot_use_the_card_fails_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_card_here", lambda: True)
     rows = list(examine(gpu=True, checks=[check for check in CHECKS if check.gpu]))
-    assert [row.outcome for row in rows] == ["failed"] + ["skipped"] * 10
+    assert [row.outcome for row in rows] == [Outcome.FAILED] + ["skipped"] * 10
     assert rows[0].text.startswith(f"device: torch {torch.__version__} can use no GPU: ")
     assert "driver" in rows[0].advice
 

@@ -29,6 +29,7 @@ from srcnn.tuning.planning.settings import SearchSettings, load_settings
 from srcnn.tuning.search.consistency import open_books, verify
 from srcnn.tuning.search.run import plan_search, run_search
 from srcnn.tuning.tracking.journal import JOURNAL_FILE
+from srcnn.tuning.trials.outcome import Outcome
 
 from _servers import MlflowServer, kin, postgres_programs, postgresql
 
@@ -97,8 +98,8 @@ def test_a_trial_that_hangs_is_killed_and_begun_once_more(workplace: Path) -> No
     with machine(hang, num_cpus=2):
         result = run_search(plan_search(settings("hang", trials=2, stall_limit=8, enqueue=("first.yaml",))))
     once, always = sorted(result.rows, key=lambda row: row.config.filters)
-    assert once.outcome == "finished"
-    assert always.outcome == "failed"
+    assert once.outcome is Outcome.FINISHED
+    assert always.outcome is Outcome.FAILED
     assert always.failure.startswith("StalledError: no report in time, 2 times; see ")
     assert "stuck" in Path(always.failure.rpartition("see ")[2]).read_text(encoding="utf-8")  # where it hung
     sound("hang")
@@ -126,7 +127,7 @@ def test_a_process_that_dies_between_two_trials_costs_neither(workplace: Path) -
     with machine(dies_once(workplace / "died"), num_cpus=1):
         result = run_search(plan_search(settings("reset", trials=4)))
     assert (workplace / "died").exists()
-    assert result.count("finished") == 4
+    assert result.count(Outcome.FINISHED) == 4
     sound("reset")
 
 
@@ -153,7 +154,7 @@ def test_a_trial_out_of_memory_gets_more_room(workplace: Path) -> None:
 
     with machine(greedy, num_cpus=2, num_gpus=1):
         result = run_search(plan_search(settings("greedy", trials=2, gpus_per_trial=0.25)), listener=listen)
-    assert result.count("finished") == 2
+    assert result.count(Outcome.FINISHED) == 2
     assert sorted(faults) == sorted([row.trial_id for row in result.rows] * 2)  # a quarter, a half, the whole
     sound("greedy")
 
@@ -184,11 +185,11 @@ def test_half_a_gpu_packs_two(workplace: Path) -> None:
 
     def listen(event: Event) -> None:
         kinds.append(event.kind)
-        devices.add(event.result.get("device", "cpu 0"))
+        devices.add("cpu 0" if event.report is None else event.report.device)
 
     with machine(together(workplace / "up", 2), num_cpus=2, num_gpus=1):
         result = run_search(plan_search(settings("packed", trials=2, gpus_per_trial=0.5)), listener=listen)
-    assert result.count("finished") == 2
+    assert result.count(Outcome.FINISHED) == 2
     assert kinds[:2] == ["start", "start"]  # both, before either said a word
     assert devices == {"cpu 0"}
 
@@ -203,24 +204,24 @@ def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path)
         seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
 
         def listen(event: Event) -> None:
-            if event.kind == "report":
-                seen[event.trial_id].add((event.result["node"], event.result["device"]))
+            if event.report is not None:
+                seen[event.trial_id].add((event.report.node, event.report.device))
 
         result = run_search(plan_search(settings("placed", trials=8)), listener=listen)
-        assert result.count("finished") == 8
+        assert result.count(Outcome.FINISHED) == 8
         assert all(len(places) == 1 for places in seen.values())
         assert {device for places in seen.values() for _, device in places} == {"cpu 0", "cpu 1"}  # as Ray numbers them
         assert len({place for places in seen.values() for place in places}) == 4  # two GPUs on each of two nodes
 
         def lose(event: Event) -> None:
-            if event.kind == "report" and len(farm) == 2:
-                (gone,) = [node for node in farm if node.node_id == event.result["node"]]
+            if event.report is not None and len(farm) == 2:
+                (gone,) = [node for node in farm if node.node_id == event.report.node]
                 farm.remove(gone)
                 nodes.remove_node(gone, allow_graceful=False)
 
         result = run_search(plan_search(settings("lost", trials=6, budget=1e6)), listener=lose)
         assert len(farm) == 1
-        assert result.count("finished") == 6
+        assert result.count(Outcome.FINISHED) == 6
         sound("lost")
     finally:
         ray.shutdown()
@@ -251,7 +252,7 @@ def test_killed_workers_and_a_server_that_was_away_cost_nothing(
             with caplog.at_level(logging.WARNING, "srcnn"):
                 result = run_search(plan_search(settings("away", trials=6, tracking_uri=server.uri)), listener=listen)
             back[0].join()
-            assert result.count("finished") == 6
+            assert result.count(Outcome.FINISHED) == 6
             assert ended == 6
             said = [record.getMessage() for record in caplog.records if record.name.startswith("srcnn")]
             assert any("is away; its runs are kept in" in line and JOURNAL_FILE in line for line in said)
@@ -286,6 +287,6 @@ def test_a_full_disk_stops_a_search_which_goes_on_with_more_trials(small_disk: P
         subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
         more = load_settings("full", str(small_disk), {"trials": 10})
         result = run_search(plan_search(more), resume=True)
-    assert result.count("finished") == 10
+    assert result.count(Outcome.FINISHED) == 10
     books = open_books("full", small_disk, f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
     assert [problem.text for problem in verify(books)] == []

@@ -21,6 +21,7 @@ from srcnn.tuning.paper.run_table import run_table
 from srcnn.tuning.paper.table_plan import TableSettings, plan_table
 from srcnn.tuning.report.data.search_data import find_parent
 from srcnn.tuning.report.data.table_data import gather_table
+from srcnn.tuning.trials.outcome import Outcome
 
 TABLE = {
     "title": "Small",
@@ -62,7 +63,7 @@ def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pyte
     every = runs(table)
     assert {run.info.status for run in every} == {"FINISHED"}  # type: ignore[attr-defined]
     outcomes = Counter(run.data.tags.get("outcome", "parent") for run in every)  # type: ignore[attr-defined]
-    assert outcomes == {"finished": 8, "given": 1, "parent": 1}  # bicubic is the one that is given
+    assert outcomes == {Outcome.FINISHED: 8, "given": 1, "parent": 1}  # bicubic is the one that is given
 
     uri = "sqlite:///mlruns/mlflow.db"
     data = gather_table(uri, find_parent(uri), "http://127.0.0.1:5000")
@@ -106,19 +107,19 @@ def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Pa
                 break
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    before = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == "finished"}  # type: ignore[attr-defined]
+    before = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == Outcome.FINISHED}  # type: ignore[attr-defined]
     result = run_table(plan_table(settings(table, max_concurrent=1)))
     assert result.trained + result.kept == 8
     assert result.kept >= 3  # what was said to have finished has, whether or not MLflow had been told
     cells = Counter(
         run.data.tags["srcnn.cell"]  # type: ignore[attr-defined]
         for run in runs(table)
-        if run.data.tags.get("outcome") == "finished" and "srcnn.cell" in run.data.tags  # type: ignore[attr-defined]
+        if run.data.tags.get("outcome") == Outcome.FINISHED and "srcnn.cell" in run.data.tags  # type: ignore[attr-defined]
     )
     assert len(cells) == 8
     assert set(cells.values()) == {1}
     assert not [run for run in runs(table) if run.info.status == "RUNNING"]  # type: ignore[attr-defined]
-    after = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == "finished"}  # type: ignore[attr-defined]
+    after = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == Outcome.FINISHED}  # type: ignore[attr-defined]
     assert before <= after
 
 

@@ -25,6 +25,7 @@ from srcnn.tuning.report.document.write import to_csv, to_latex, to_markdown, wr
 from srcnn.tuning.report.figures.style import log_ticks, new_figure, shades, to_png
 from srcnn.tuning.report.sections.search_report import search_document
 from srcnn.tuning.tracking.tracker import Tracker
+from srcnn.tuning.trials.outcome import Outcome
 
 from checkout import EXPERIMENTS
 
@@ -65,7 +66,7 @@ class Store:
         self,
         key: str,
         gains: list[float],
-        outcome: str | None = "finished",
+        outcome: str | None = Outcome.FINISHED,
         stage: str = "search",
         name: str | None = None,
         **params: object,
@@ -80,7 +81,7 @@ class Store:
             self.tracker.log_epoch(key, epoch, {**figures, "best/val_gain": best, "best/objective": best / 2})
         if outcome is not None:
             failure = {"failure": "DeadNetworkError: a_b died | at step 3"} if outcome == "failed" else {}
-            status = "FAILED" if outcome == "failed" else "FINISHED"
+            status = "FAILED" if outcome == Outcome.FAILED else "FINISHED"
             self.tracker.end_trial(key, status, {"outcome": outcome, **failure})
 
     def document(self, name: str | None = None) -> Document:
@@ -177,7 +178,7 @@ def test_a_whole_search(whole: Store) -> None:
     assert champions[0]["gain (dB)"] == "1.585"
     assert champions[0]["Set5 PSNR (dB)"] == "32.20"
     board = table_rows(folder / "tables" / "leaderboard-x3.csv")
-    assert [row["outcome"] for row in board] == ["finished"] * 11 + ["stopped", "failed"]
+    assert [row["outcome"] for row in board] == [Outcome.FINISHED] * 11 + [Outcome.STOPPED, Outcome.FAILED]
     assert [row["configuration"] for row in board][:2] == ["trial 9", "trial 7"]
     assert board[0]["gain (dB)"] == "1.390" and board[0]["parameters"] == "865" and board[-1]["gain (dB)"] == "–"
     for name in ("curves-x3", "importance", "parallel"):

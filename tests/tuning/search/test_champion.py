@@ -24,7 +24,10 @@ from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.champion import promote
 from srcnn.tuning.search.choice import Choice, Confirmed
 from srcnn.tuning.tracking.tracker import Tracker
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.spec import TrialSpec
 
 CONFIG = TrainConfig(kernels=(5, 1, 3), filters=(8, 8), scale=3)
 
@@ -57,7 +60,8 @@ def a_choice(tracker: Tracker, folder: Path, name: str, judged: NDArray[np.float
     tracker.log_file(name, file, "checkpoint")
     tracker.end_trial(name, "FINISHED", {"outcome": "finished"})
     tracker.flush()
-    row = Row(name, name, CONFIG, "finished", False, 1.0, 30.0, 1.0, file)
+    report = TrialReport(9, 9, (1.0,), EpochFigures(1.0, best_objective=1.0, best_val_psnr=30.0, best_val_gain=1.0))
+    row = TrialResult(name, TrialSpec(CONFIG, label=name), Outcome.FINISHED, report, checkpoint=file)
     return Choice(3, (Confirmed((row,), np.ones((2, 2)), (row,), judged),))
 
 

@@ -29,6 +29,7 @@ from srcnn.model.weights_file import load_network
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.planning.settings import SearchSettings, load_settings
 from srcnn.tuning.search.run import plan_search, run_search
+from srcnn.tuning.trials.outcome import Outcome
 
 from checkout import EXPERIMENTS
 
@@ -61,7 +62,7 @@ def steps(client: MlflowClient, run: Run) -> list[int]:
 def test_a_search_leaves_a_true_record(workplace: Path) -> None:
     result = run_search(plan_search(settings("record", trials=4)))
     assert len(result.rows) == 4
-    assert result.count("failed") == 0
+    assert result.count(Outcome.FAILED) == 0
     assert not result.interrupted
     client = store()
     parent, children = runs(client, "record")
@@ -76,7 +77,7 @@ def test_a_search_leaves_a_true_record(workplace: Path) -> None:
         assert child.data.tags["protocol"] == "srcnn"
         assert child.inputs.dataset_inputs[0].dataset.digest == parent.data.tags["data.digest"]
         assert steps(client, child) == list(range(1, len(steps(client, child)) + 1))
-        assert len(steps(client, child)) == EPOCHS or row.outcome == "stopped"
+        assert len(steps(client, child)) == EPOCHS or row.outcome is Outcome.STOPPED
         # The checkpoint in the store loads with one call and gives the logged figure again.
         network = load_network(Path(client.download_artifacts(child.info.run_id, "checkpoint/network.safetensors")))
         again = evaluate(network, images, row.config.scale).mean
@@ -97,7 +98,7 @@ def test_each_trial_is_given_its_own_gpu_and_no_more(workplace: Path) -> None:
         result = run_search(plan_search(settings("gpus", trials=4, budget=4e6)))
     finally:
         ray.shutdown()
-    assert result.count("failed") == 0
+    assert result.count(Outcome.FAILED) == 0
     _, children = runs(store(), "gpus")
     # This machine has no GPU, so a trial computes on the CPU; which devices it was shown is Ray's doing all the same.
     devices = {child.data.tags["trial.device"] for child in children}

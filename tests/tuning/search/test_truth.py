@@ -22,6 +22,8 @@ from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.planning.plan import plan_search
 from srcnn.tuning.planning.settings import SearchSettings, parse_duration
 from srcnn.tuning.search.run import FAILURES, run_search
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.spec import TrialSpec
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,8 +50,8 @@ def children(search: str) -> tuple[MlflowClient, Run, list[Run]]:
 
 def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path) -> None:
     result = run_search(plan_search(settings("truth", trials=16, scales=(3,))))
-    assert result.count("stopped") >= 3
-    assert result.count("finished") >= 2
+    assert result.count(Outcome.STOPPED) >= 3
+    assert result.count(Outcome.FINISHED) >= 2
     folder = workplace / "mlruns" / "ray" / "truth"
     told = {t.user_attrs["trial_id"]: t for t in load_study(folder).trials if "trial_id" in t.user_attrs}
     seen = {trial.trial_id: trial for trial in ExperimentAnalysis(str(folder)).trials}
@@ -59,7 +61,7 @@ def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path) 
     for trial_id, trial in seen.items():
         last, ours = trial.last_result, told[trial_id]
         assert ours.intermediate_values == dict(enumerate(last["curve"], start=1))
-        assert ours.params == trial.config["params"]
+        assert ours.params == TrialSpec.from_tune(trial.config).params
         if last["epoch"] == EPOCHS:
             assert ours.state == TrialState.COMPLETE
             assert ours.value == max(last["curve"])
@@ -123,7 +125,7 @@ def test_several_objectives_give_a_front(workplace: Path) -> None:
     (workplace / "test").rename(workplace / "a test+")  # a name that MLflow would refuse in a metric's
     odd = {"test": (str(workplace / "a test+"),), "objectives": ("gain", "macs", "latency")}
     result = run_search(plan_search(settings("front", trials=6, scales=(2,), **odd)))
-    assert result.count("finished") == 6
+    assert result.count(Outcome.FINISHED) == 6
     assert all(row.values["latency"] > 0 for row in result.rows)
     client, parent, runs = children("front")
     assert all(any(name.endswith("a test_/x2/psnr") for name in run.data.metrics) for run in runs)
@@ -142,7 +144,7 @@ def test_a_time_budget_ends_a_search_in_good_order(workplace: Path) -> None:
     result = run_search(plan_search(settings("timed", trials=500, budget=2e6, time_budget=6.0)))
     assert 1 <= len(result.rows) < 100
     assert not result.interrupted
-    assert {row.outcome for row in result.rows} <= {"finished", "stopped"}
+    assert {row.outcome for row in result.rows} <= {Outcome.FINISHED, Outcome.STOPPED}
     _, parent, runs = children("timed")
     assert {run.info.status for run in [parent, *runs]} == {"FINISHED"}
     assert all(t.state.is_finished() for t in load_study(workplace / "mlruns" / "ray" / "timed").trials)

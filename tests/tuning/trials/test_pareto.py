@@ -9,14 +9,17 @@ from pathlib import Path
 from PIL import Image
 
 from srcnn.config.training import TrainConfig
+from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import draw_front, front, front_csv
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.spec import TrialSpec
 
 
-def row(name: str, gain: float, macs: float, scale: int = 3, outcome: str = "finished") -> Row:
-    config = TrainConfig(scale=scale)
-    values = {"gain": gain, "macs": macs}
-    return Row(name, name, config, outcome, False, gain, 30.0 + gain, gain, None, values=values)
+def row(name: str, gain: float, macs: float, scale: int = 3, outcome: Outcome = Outcome.FINISHED) -> TrialResult:
+    figures = EpochFigures(gain, best_objective=gain, best_val_psnr=30.0 + gain, best_val_gain=gain)
+    report = TrialReport(9, 9, (gain,), figures, macs=macs)
+    return TrialResult(name, TrialSpec(TrainConfig(scale=scale), label=name), outcome, report)
 
 
 ROWS = [
@@ -26,7 +29,7 @@ ROWS = [
     row("middle", 0.7, 1e4),
     row("wasteful", 0.7, 5e4),
     row("other scale", 0.1, 9e4, scale=4),
-    row("stopped", 2.0, 1.0, outcome="stopped"),
+    row(Outcome.STOPPED, 2.0, 1.0, outcome=Outcome.STOPPED),
 ]
 
 

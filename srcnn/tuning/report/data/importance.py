@@ -17,6 +17,7 @@ import optuna
 
 from srcnn.tuning.report.data.search_data import Child
 from srcnn.tuning.space.space import Space
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["FEWEST", "Importance", "importances"]
 
@@ -43,7 +44,7 @@ def importances(space: Space | None, children: Sequence[Child]) -> Importance:
     if space is None:
         return Importance({}, "", 0, "The search kept no space, so the importance of its parameters is unknown.")
     method = "PED-ANOVA" if space.conditional else "fANOVA"
-    ended = [c for c in children if c.stage == "search" and c.outcome == "finished" and c.objective is not None]
+    ended = [c for c in children if c.stage == "search" and c.outcome is Outcome.FINISHED and c.objective is not None]
     trials = [trial for child in ended if (trial := _trial(space, child)) is not None]
     if len(trials) < FEWEST:
         counted = f"{len(trials)} trial{'s' * (len(trials) != 1)} finished"

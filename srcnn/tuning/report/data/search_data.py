@@ -36,12 +36,14 @@ from srcnn.tuning.tracking.reader import (
     values_of,
 )
 from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.spec import TrialSpec
 
-__all__ = ["OUTCOMES", "UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
+__all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
 
 UI = "http://127.0.0.1:5000"  #: where ``mlflow ui`` shows a local store
-OUTCOMES = ("finished", "stopped", "failed", "unfinished")  #: of a trial, in the order of tables
 
 _CURVE = ("pixels", "val_gain")
 
@@ -54,7 +56,7 @@ class Child:
     trial_id: str
     name: str  #: of the configuration, and of the seed in a confirmation
     stage: str  #: ``search``, ``confirm`` or ``judge``
-    outcome: str  #: one of `OUTCOMES`
+    outcome: Outcome
     reference: bool  #: whether it is the paper's network
     failure: str  #: why it failed, a line
     params: Mapping[str, str]  #: every field of the training, as MLflow keeps them
@@ -123,24 +125,29 @@ class SearchData:
         kept = next((row.get(objective) for row in self.front if row.get("trial") == child.trial_id), None)
         return child.metrics.get(OBJECTIVES[objective].metric, None if kept is None else float(kept))
 
-    def row(self, child: Child) -> Row | None:
+    def result(self, child: Child) -> TrialResult | None:
         """A run as a search's own tables have it; None if it reported nothing or its network is unknown."""
         if child.network is None or child.objective is None or child.gain is None:
             return None
-        figures = {name: self.figure(child, name) for name in self.objectives}
-        return Row(
-            child.run_id,
-            child.name,
-            TrainConfig(**child.network.model_dump()),
-            child.outcome,
-            child.reference,
+        figures = EpochFigures(
             child.objective,
-            child.metrics.get("best/val_psnr", float("nan")),
-            child.gain,
-            None,
-            params=child.values,
-            values={name: value for name, value in figures.items() if value is not None},
+            best_objective=child.objective,
+            best_val_psnr=child.metrics.get("best/val_psnr", float("nan")),
+            best_val_gain=child.gain,
         )
+        parameters = self.figure(child, "parameters")
+        report = TrialReport(
+            epoch=0,  # of which and how many a table does not say
+            epochs=0,
+            curve=(),
+            figures=figures,
+            macs=self.figure(child, "macs"),
+            parameters=None if parameters is None else int(parameters),
+            latency_ms=self.figure(child, "latency"),
+        )
+        config = TrainConfig(**child.network.model_dump())
+        spec = TrialSpec(config, child.values, child.reference, label=child.name)
+        return TrialResult(child.run_id, spec, child.outcome, report)
 
     @property
     def scales(self) -> list[int]:
@@ -259,13 +266,14 @@ def _rows(client: MlflowClient, parent: Run, name: str) -> tuple[Mapping[str, st
 
 def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
     tags, params = run.data.tags, run.data.params
-    outcome = tags.get("outcome", "failed" if run.info.status == "FAILED" else "unfinished")
+    failed = Outcome.FAILED if run.info.status == "FAILED" else Outcome.INTERRUPTED
+    outcome = tags.get("outcome", failed)
     return Child(
         run_id=run.info.run_id,
         trial_id=tags.get(TRIAL, run.info.run_id),
         name=run.info.run_name or run.info.run_id,
         stage=tags.get("stage", "search"),
-        outcome=outcome if outcome in OUTCOMES else "unfinished",
+        outcome=Outcome(outcome) if outcome in set(Outcome) else Outcome.INTERRUPTED,
         reference=tags.get("reference") == "True",
         failure=tags.get("failure", ""),
         params=dict(params),

@@ -33,6 +33,7 @@ from srcnn.tuning.tracking.reader import (
     reading,
 )
 from srcnn.tuning.trials.objective import PAPER_GAIN
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["BICUBIC", "TableData", "Trained", "gather_table", "paper_name"]
 
@@ -52,7 +53,7 @@ class Trained:
     scale: int
     length: float  #: pixels or epochs
     seed: int
-    outcome: str
+    outcome: Outcome
     failure: str
     metrics: Mapping[str, float]  #: test figures, as the table names them
     seconds: float  #: of training
@@ -120,7 +121,7 @@ class TableData:
     @cached_property
     def longest(self) -> float:
         """The longest budget that has a finished run."""
-        return max((one.length for one in self.trained if one.outcome == "finished"), default=0.0)
+        return max((one.length for one in self.trained if one.outcome is Outcome.FINISHED), default=0.0)
 
     def of(self, row: str, recipe: str, metric: str, length: float | None = None) -> list[Trained]:
         """The finished runs of a cell that have a figure, by seed; of the longest budget unless another is given."""
@@ -142,7 +143,7 @@ class TableData:
 
     def lengths(self) -> list[float]:
         """The budgets that have a finished run, ascending."""
-        return sorted({one.length for one in self.trained if one.outcome == "finished"})
+        return sorted({one.length for one in self.trained if one.outcome is Outcome.FINISHED})
 
     def printed(self, row: str, metric: str) -> float | None:
         """The paper's figure; none on the bundled photographs."""
@@ -233,7 +234,9 @@ def _table(text: str) -> Table:
 def _latest(runs: Sequence[Run], asked: set[str]) -> list[Run]:
     """One run for each cell that the table asks for now: a finished one if there is any, else the newest."""
     found: dict[str, Run] = {}
-    for run in sorted(runs, key=lambda r: (r.data.tags.get("outcome") == "finished", int(r.info.start_time or 0))):
+    for run in sorted(
+        runs, key=lambda r: (r.data.tags.get("outcome") == Outcome.FINISHED, int(r.info.start_time or 0))
+    ):
         cell = run.data.tags.get(CELL, "")
         if cell in asked:
             found[cell] = run
@@ -255,7 +258,7 @@ def _trained(client: MlflowClient, run: Run) -> Trained:
         scale=int(params["scale"]),
         length=float(tags[LENGTH]),
         seed=int(params["seed"]),
-        outcome=tags.get("outcome", "unfinished"),
+        outcome=Outcome(tags["outcome"]) if tags.get("outcome") in set(Outcome) else Outcome.INTERRUPTED,
         failure=tags.get("failure", ""),
         metrics=_figures(run),
         seconds=float(run.data.metrics.get("train_seconds", 0.0)),

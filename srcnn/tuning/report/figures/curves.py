@@ -14,6 +14,7 @@ from srcnn.tuning.report.data.search_data import Child
 from srcnn.tuning.report.document.document import Figure
 from srcnn.tuning.report.figures.interactive import legend_below, new_plot
 from srcnn.tuning.report.figures.style import BLACK, BLUE, FONT, GREY, RED, finish, new_figure, to_png
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["curves_figure"]
 
@@ -61,10 +62,10 @@ def curves_figure(children: Sequence[Child], name: str, caption: str) -> Figure 
 
 def _groups(children: Sequence[Child]) -> list[_Group]:
     """Drawn in this order, so that what matters most lies on top."""
-    finished = [c for c in children if c.outcome == "finished" and not c.reference]
+    finished = [c for c in children if c.outcome is Outcome.FINISHED and not c.reference]
     best = max(finished, key=lambda c: c.gain or -math.inf, default=None)
-    stopped = tuple(c for c in children if c.outcome == "stopped" and not c.reference)
-    other = tuple(c for c in children if c.outcome in ("failed", "unfinished") and not c.reference)
+    stopped = tuple(c for c in children if c.outcome is Outcome.STOPPED and not c.reference)
+    other = tuple(c for c in children if c.outcome in (Outcome.FAILED, Outcome.INTERRUPTED) and not c.reference)
     return [
         _Group("stopped early", GREY, 0.8, "solid", 0.75, stopped),
         _Group("failed or not ended", RED, 0.9, "dotted", 0.9, other),

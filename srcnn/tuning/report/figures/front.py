@@ -9,8 +9,9 @@ from srcnn.tuning.report.document.document import Figure
 from srcnn.tuning.report.figures.interactive import legend_below, new_plot
 from srcnn.tuning.report.figures.style import FONT, MARKERS, PALETTE, finish, log_ticks, new_figure, to_png
 from srcnn.tuning.trials.objective import OBJECTIVES
+from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import front
-from srcnn.tuning.trials.result import Row
+from srcnn.tuning.trials.result import TrialResult
 
 __all__ = ["front_figure"]
 
@@ -18,7 +19,9 @@ _Y = "gain over bicubic on validation (dB)"
 _TWIN_MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "plus", "x")
 
 
-def front_figure(rows: Sequence[Row], objectives: Sequence[str], other: str, name: str, caption: str) -> Figure | None:
+def front_figure(
+    rows: Sequence[TrialResult], objectives: Sequence[str], other: str, name: str, caption: str
+) -> Figure | None:
     """The finished trials of all scales, and which of them no other beats.
 
     Args:
@@ -37,7 +40,7 @@ def front_figure(rows: Sequence[Row], objectives: Sequence[str], other: str, nam
     series = [
         (
             scale,
-            [r for r in rows if r.outcome == "finished" and r.config.scale == scale and other in r.values],
+            [r for r in rows if r.outcome is Outcome.FINISHED and r.config.scale == scale and other in r.values],
             sorted((r for r in kept if r.config.scale == scale), key=lambda r: r.values[other]),
         )
         for scale in sorted({row.config.scale for row in kept})
@@ -48,10 +51,10 @@ def front_figure(rows: Sequence[Row], objectives: Sequence[str], other: str, nam
     return Figure(name, _static(series, other, title), caption, alt, _twin(series, other, title))
 
 
-_Series = Sequence[tuple[int, list[Row], list[Row]]]
+_Series = Sequence[tuple[int, list[TrialResult], list[TrialResult]]]
 
 
-def _points(rows: Sequence[Row], other: str) -> tuple[list[float], list[float]]:
+def _points(rows: Sequence[TrialResult], other: str) -> tuple[list[float], list[float]]:
     return [row.values[other] for row in rows], [row.val_gain for row in rows]
 
 

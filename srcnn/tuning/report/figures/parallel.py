@@ -18,6 +18,7 @@ from srcnn.tuning.report.figures.interactive import legend_below, new_plot
 from srcnn.tuning.report.figures.style import FONT, GREY, new_figure, plain, shades, to_png
 from srcnn.tuning.space.parameter import Categorical, Parameter, Value
 from srcnn.tuning.space.space import Space
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["parallel_figure"]
 
@@ -81,7 +82,7 @@ def _layout(parameters: Mapping[str, Parameter], shown: Sequence[Child]) -> tupl
     axes.append(_Axis(_GAIN, ticks))
     columns.append([max(0.0, (gain - low) / scale) for gain in gains])
     lines = [
-        _Line(child, heights, child.outcome == "finished")
+        _Line(child, heights, child.outcome is Outcome.FINISHED)
         for child, heights in zip(shown, zip(*columns, strict=True), strict=True)
     ]
     return axes, sorted(lines, key=lambda line: line.finished)  # stable: the best still come last, on top

@@ -11,7 +11,7 @@ import numpy as np
 from srcnn.overlap.leaks import footnote, lines, marked
 from srcnn.tuning.report.data.confirmed import confirmed_at
 from srcnn.tuning.report.data.importance import importances
-from srcnn.tuning.report.data.search_data import OUTCOMES, SearchData
+from srcnn.tuning.report.data.search_data import SearchData
 from srcnn.tuning.report.document import escape
 from srcnn.tuning.report.document.document import Cell, Document, Figure, Section, Table, Text
 from srcnn.tuning.report.figures.bars import bars_figure
@@ -21,6 +21,7 @@ from srcnn.tuning.report.figures.parallel import parallel_figure
 from srcnn.tuning.report.sections.search_tables import champions, leaderboard, ranked, seeds
 from srcnn.tuning.report.sections.wording import duration, pixels, provenance
 from srcnn.tuning.trials.objective import OBJECTIVES
+from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import front
 
 __all__ = ["search_document"]
@@ -78,7 +79,7 @@ def _result(data: SearchData) -> tuple[Part, ...]:
                 f"- **{escape.markdown(first.name)}** gains {gain}; {tests}means of {len(first.rows)} seeds {kind}."
             )
             continue
-        best = next((c for c in ranked(data, scale) if c.outcome == "finished"), None)
+        best = next((c for c in ranked(data, scale) if c.outcome is Outcome.FINISHED), None)
         if best is None:
             sentences.append(f"- x{scale}: no trial finished.")
         else:
@@ -132,13 +133,13 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
         children = data.of_stage(stage)
         if children:
             counts = Counter(child.outcome for child in children)
-            cells = (str(len(children)), *(str(counts[kind]) for kind in OUTCOMES))
+            cells = (str(len(children)), *(str(counts[kind]) for kind in Outcome))
             rows.append((Cell(title), *map(Cell, cells)))
     parts: list[Part] = [_bullets(items)]
     if rows:
         caption = "How trials ended: stopped means early, by the scheduler; unfinished, that the search ended first."
-        parts.append(Table("outcomes", ("stage", "trials", *OUTCOMES), tuple(rows), caption))
-    causes = Counter(child.failure for child in data.children if child.outcome == "failed" and child.failure)
+        parts.append(Table("outcomes", ("stage", "trials", *Outcome), tuple(rows), caption))
+    causes = Counter(child.failure for child in data.children if child.outcome is Outcome.FAILED and child.failure)
     if causes:
         said = "\n".join(f"- {count} of: {text(cause[:300])}" for cause, count in causes.most_common(5))
         parts.append(Text(f"Why trials failed:\n\n{said}"))
@@ -168,7 +169,7 @@ def _parameters(data: SearchData) -> tuple[Part, ...]:
     trials, parts = data.of_stage("search"), list[Part]()
     importance = importances(data.space, trials)
     if importance.shares:
-        used = [child for child in trials if child.outcome == "finished"]
+        used = [child for child in trials if child.outcome is Outcome.FINISHED]
         caption = (
             f"Importance of each parameter for the gain, by Optuna's {importance.method}, from the {importance.count} "
             f"finished trials alone, scales together. Stopped ones are left out, so a parameter whose bad values never "
@@ -189,7 +190,7 @@ def _parameters(data: SearchData) -> tuple[Part, ...]:
 
 def _front(data: SearchData) -> tuple[Part, ...]:
     objectives, trials = data.objectives, data.of_stage("search")
-    rows = [row for child in trials if (row := data.row(child)) is not None]
+    rows = [row for child in trials if (row := data.result(child)) is not None]
     kept = front(rows, objectives)
     if not kept:
         return (Text("No finished trial has a figure of every objective, so there is no front."),)

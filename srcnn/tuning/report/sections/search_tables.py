@@ -9,11 +9,12 @@ import numpy as np
 
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.tuning.report.data.confirmed import Confirmed, number
-from srcnn.tuning.report.data.search_data import OUTCOMES, Child, SearchData
+from srcnn.tuning.report.data.search_data import Child, SearchData
 from srcnn.tuning.report.document.document import Cell, Table
 from srcnn.tuning.report.sections.wording import pixels, provenance
 from srcnn.tuning.space.list_entries import field_of
 from srcnn.tuning.trials.intervals import over_seeds
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["champions", "leaderboard", "ranked", "seeds"]
 
@@ -26,7 +27,7 @@ def ranked(data: SearchData, scale: int) -> list[Child]:
     """Finished trials first, best first; a stopped one's gain is of a smaller budget."""
 
     def key(child: Child) -> tuple[int, float]:
-        return OUTCOMES.index(child.outcome), -(child.objective if child.objective is not None else -math.inf)
+        return list(Outcome).index(child.outcome), -(child.objective if child.objective is not None else -math.inf)
 
     return sorted(data.of_stage("search", scale), key=key)
 

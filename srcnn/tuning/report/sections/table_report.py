@@ -17,6 +17,7 @@ from srcnn.tuning.report.table_figures.crops import crops_figure
 from srcnn.tuning.report.table_figures.filters import filters_figure
 from srcnn.tuning.report.table_figures.plots import budget_figure, convergence_figure, cost_figure
 from srcnn.tuning.trials.intervals import components, over_seeds
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["build_table", "table_document"]
 
@@ -78,7 +79,7 @@ def _db(value: float | None) -> str:
 
 def _result(data: TableData) -> tuple[Part, ...]:
     parts: list[Part] = []
-    unfinished = [one for one in data.trained if one.outcome not in ("finished", "failed")]
+    unfinished = [one for one in data.trained if one.outcome not in (Outcome.FINISHED, Outcome.FAILED)]
     if data.status != "FINISHED" or unfinished:
         parts.append(
             Text(f"**The table is not complete: {len(unfinished)} of {len(data.trained)} runs have not ended.**")
@@ -88,7 +89,7 @@ def _result(data: TableData) -> tuple[Part, ...]:
     else:
         for number, metric in enumerate(data.shown, start=1):
             parts.append(_metric_table(data, metric, f"{data.name}-{number}"))
-    failed = [one for one in data.trained if one.outcome == "failed"]
+    failed = [one for one in data.trained if one.outcome is Outcome.FAILED]
     if failed:
         said = "\n".join(f"- {escape.markdown(f'{one.name}: {one.failure[:200]}')}" for one in failed[:8])
         parts.append(Text(f"{len(failed)} runs failed:\n\n{said}"))

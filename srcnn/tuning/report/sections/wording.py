@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from srcnn.tuning.report.data.search_data import OUTCOMES, Child, SearchData
+from srcnn.tuning.report.data.search_data import Child, SearchData
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["counts", "duration", "pixels", "provenance"]
 
@@ -20,7 +21,7 @@ def pixels(count: float | None) -> str:
 def counts(children: Sequence[Child]) -> str:
     """How they ended, by outcome."""
     ended = Counter(child.outcome for child in children)
-    return ", ".join(f"{ended[kind]} {kind}" for kind in OUTCOMES if ended[kind])
+    return ", ".join(f"{ended[kind]} {kind}" for kind in Outcome if ended[kind])
 
 
 def provenance(data: SearchData, children: Sequence[Child]) -> str:

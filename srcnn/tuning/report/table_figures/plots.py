@@ -23,6 +23,7 @@ from srcnn.tuning.report.figures.style import (
     plain,
     to_png,
 )
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["budget_figure", "convergence_figure", "cost_figure"]
 
@@ -66,7 +67,7 @@ def convergence_figure(data: TableData, recipe: str, scale: int) -> Figure | Non
             for one in data.trained
             if (one.row, one.recipe, one.scale, one.length) == (row.name, recipe, scale, data.longest) and one.curve
         ]
-        runs = [one for one in runs if one.outcome == "finished"]
+        runs = [one for one in runs if one.outcome is Outcome.FINISHED]
         if not runs:
             continue
         used += runs
