@@ -60,8 +60,7 @@ def invented_gpus() -> Seen:
     _check_cards([device for device, _, _ in seen], kind="cpu", cards=["0", "1"])
     for i, (device, begin, end) in enumerate(seen):
         for other, other_begin, other_end in seen[i + 1 :]:
-            # The driver hears of a trial's end a little late.
-            if device == other and min(end, other_end) - max(begin, other_begin) > 1.0:
+            if device == other and min(end, other_end) > max(begin, other_begin):
                 raise SearchError(f"two trials had GPU {device.split()[-1]} at the same time")
     return Seen(f"two at a time on GPUs 0 and 1; a search of {len(seen)} trials, one GPU each", {"trials": len(seen)})
 
@@ -130,7 +129,7 @@ def _check_cards(devices: list[str], kind: str, cards: list[str] | None = None) 
 
 
 def _search(trials: int) -> list[tuple[str, float, float]]:
-    """A search of a few seconds with a GPU for each trial: of every trial, the device, and when it began and ended.
+    """A search of a few seconds with a GPU for each trial: of every trial, the device, its start and its last report.
 
     Raises:
         SearchError: a trial did not finish.
@@ -141,12 +140,8 @@ def _search(trials: int) -> list[tuple[str, float, float]]:
     def listen(event: Event) -> None:
         if event.kind == "start":
             began[event.trial_id] = time.monotonic()
-        elif event.kind == "end":
-            seen[event.trial_id] = (
-                "" if event.report is None else event.report.device,
-                began[event.trial_id],
-                time.monotonic(),
-            )
+        elif event.kind == "report" and event.report is not None:
+            seen[event.trial_id] = event.report.device, began[event.trial_id], time.monotonic()
 
     with tempfile.TemporaryDirectory() as folder:
         given: dict[str, Any] = {

@@ -18,6 +18,7 @@ from srcnn.tuning.algorithms.gaussian_process import GaussianProcess
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
+from srcnn.tuning.trials.spec import TrialSpec
 
 from checkout import SPACES
 
@@ -30,7 +31,7 @@ def search(space: Space, worth: Callable[[Mapping[str, Any]], float], trials: in
         asked = searcher.suggest(str(i))
         if not isinstance(asked, dict):
             break
-        value = worth(asked["params"])
+        value = worth(TrialSpec.from_tune(asked).params)
         best = max(best, value)
         report = {"objective": value, "best_objective": value, "epoch": 2, "epochs": 2, "curve": [value / 2, value]}
         searcher.on_trial_complete(str(i), report)
@@ -120,10 +121,12 @@ def test_constraints_fixed_scales_and_conditions_are_kept() -> None:
     for i in range(24):
         asked = searcher.suggest(str(i))
         assert isinstance(asked, dict)
-        assert set(asked["params"]) == {name for name in space.parameters if space.exists(name, asked["params"])}
-        assert not space.constraints.broken_by(space.to_config(asked["params"]))
-        scales.append(asked["scale"])
-        value = worth(asked["params"])
+        assert set(TrialSpec.from_tune(asked).params) == {
+            name for name in space.parameters if space.exists(name, TrialSpec.from_tune(asked).params)
+        }
+        assert not space.constraints.broken_by(space.to_config(TrialSpec.from_tune(asked).params))
+        scales.append(TrialSpec.from_tune(asked).scale)
+        value = worth(TrialSpec.from_tune(asked).params)
         report = {"objective": value, "best_objective": value, "epoch": 1, "epochs": 2, "curve": [value]}
         searcher.on_trial_complete(str(i), report)
     assert [scales.count(s) for s in (2, 3, 4)] == [8, 8, 8]
@@ -141,7 +144,7 @@ def test_the_neighbours_of_failed_trials_are_left_alone(tmp_path: Path) -> None:
     for i in range(40):
         asked = searcher.suggest(str(i))
         assert isinstance(asked, dict)
-        rate = asked["params"]["learning_rate"]
+        rate = TrialSpec.from_tune(asked).config.learning_rate
         if rate > 0.05:
             searcher.on_trial_complete(str(i), error=True)
         else:
@@ -162,7 +165,7 @@ def test_workers_that_ask_at_once_are_told_different_things() -> None:
         report = {"objective": i / 9, "best_objective": i / 9, "epoch": 2, "epochs": 2, "curve": [0.1, i / 9]}
         searcher.on_trial_complete(str(i), report)
     asked_at_once = [searcher.suggest(f"w{i}") for i in range(20)]
-    assert len({str(a["params"]) for a in asked_at_once if isinstance(a, dict)}) == 20
+    assert len({str(TrialSpec.from_tune(a).params) for a in asked_at_once if isinstance(a, dict)}) == 20
 
 
 def test_a_restored_searcher_goes_on_as_the_first_would_have(tmp_path: Path) -> None:
@@ -171,7 +174,7 @@ def test_a_restored_searcher_goes_on_as_the_first_would_have(tmp_path: Path) -> 
     for i in range(12):
         asked = ours.suggest(str(i))
         assert isinstance(asked, dict)
-        value = worth(asked["params"])
+        value = worth(TrialSpec.from_tune(asked).params)
         report = {"objective": value, "best_objective": value, "epoch": 2, "epochs": 2, "curve": [0.1, value]}
         ours.on_trial_complete(str(i), report)
     ours.save(str(tmp_path / "snapshot"))

@@ -11,8 +11,11 @@ import pytest
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
+from srcnn.config.training import TrainConfig
 from srcnn.tuning.algorithms.early_stopping import SCHEDULERS, PerScale
 from srcnn.tuning.trials.objective import FAILED, METRIC
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.spec import TrialSpec
 
 EPOCHS = 9
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
@@ -39,8 +42,8 @@ class Controller:
 
 
 def trial(name: str, scale: int = 2, *, baseline: bool = False, curve: Sequence[float] = ()) -> Some:
-    last = {"curve": list(curve)} if curve else {}
-    return Some(name, {"scale": scale, "baseline": baseline}, last)
+    last = TrialReport(len(curve), EPOCHS, tuple(curve), EpochFigures(curve[-1])).to_json() if curve else {}
+    return Some(name, TrialSpec(TrainConfig(scale=scale), reference=baseline).to_tune(), last)
 
 
 def run(scheduler: PerScale, some: Some, curve: Sequence[float], controller: Controller | None = None) -> int:
@@ -48,7 +51,8 @@ def run(scheduler: PerScale, some: Some, curve: Sequence[float], controller: Con
     controller = controller or Controller()
     scheduler.on_trial_add(controller, some)
     for epoch, value in enumerate(curve, start=1):
-        result = {METRIC: value, "epoch": epoch, "epochs": EPOCHS, "curve": list(curve[:epoch])}
+        figures = EpochFigures(value) if value > FAILED else None
+        result = TrialReport(epoch, EPOCHS, tuple(curve[:epoch]), figures).to_json()
         decision = scheduler.on_trial_result(controller, some, result)
         if decision != CONTINUE or epoch == EPOCHS:
             assert decision in (CONTINUE, STOP)

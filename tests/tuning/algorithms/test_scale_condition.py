@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from srcnn.tuning.algorithms.study_searcher import SAMPLERS, StudySearcher
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
+from srcnn.tuning.trials.spec import TrialSpec
 
 RATE = "parameters:\n  learning_rate: {type: float, low: 1.0e-6, high: 1.0, log: true, points: 9}\n"
 SCALE = "  scale: {type: categorical, choices: [2, 3, 4]}\nconstants: {n2: 8}\n"
@@ -58,9 +59,11 @@ def mean_error(space: Space, worth: Worth, kind: str, seeds: range, trials: int,
         for i in range(trials):
             asked = searcher.suggest(str(i))
             assert isinstance(asked, dict)
-            value, error = worth(asked["params"], source)
-            searcher.on_trial_complete(str(i), report(value, asked["params"]))
-            best[asked["scale"]] = max(best.get(asked["scale"], (-math.inf, 0.0)), (value, error))
+            value, error = worth(TrialSpec.from_tune(asked).params, source)
+            searcher.on_trial_complete(str(i), report(value, TrialSpec.from_tune(asked).params))
+            best[TrialSpec.from_tune(asked).scale] = max(
+                best.get(TrialSpec.from_tune(asked).scale, (-math.inf, 0.0)), (value, error)
+            )
         found.append(statistics.fmean(error for _, error in best.values()))
     return statistics.fmean(found)
 
@@ -95,11 +98,17 @@ def test_a_joint_sample_is_drawn_for_the_scale_of_its_trial(
         drawn.clear()
         asked = searcher.suggest(str(i))
         assert isinstance(asked, dict)
-        searcher.on_trial_complete(str(i), report(crossed(asked["params"], source)[0], asked["params"]))
+        searcher.on_trial_complete(
+            str(i), report(crossed(TrialSpec.from_tune(asked).params, source)[0], TrialSpec.from_tune(asked).params)
+        )
         for values, known in drawn:
             joint += 1
             # Either the scale is part of the draw, and the right one, or nothing of another scale is known to the sampler.
-            assert values["scale"] == asked["scale"] if "scale" in values else known <= {asked["scale"]}
+            assert (
+                values["scale"] == TrialSpec.from_tune(asked).scale
+                if "scale" in values
+                else known <= {TrialSpec.from_tune(asked).scale}
+            )
     assert joint > 0 or kind == "random"
 
 
@@ -128,7 +137,7 @@ def test_the_study_over_all_scales_has_every_trial_as_it_ended(tmp_path: Path, k
     given = {"learning_rate": 1e-3, "n1": 16, "scale": 4}
     searcher = StudySearcher(space, 1, {}, [given], 1, kind)
     asked = [searcher.suggest(str(i)) for i in range(6)]
-    assert isinstance(asked[0], dict) and asked[0]["params"] == given
+    assert isinstance(asked[0], dict) and TrialSpec.from_tune(asked[0]).params == given
     whole = report(1.0, {})
     searcher.on_trial_complete("0", whole)
     searcher.on_trial_result("1", {**whole, "epoch": 1, "epochs": 3, "curve": [0.5]})
@@ -139,7 +148,9 @@ def test_the_study_over_all_scales_has_every_trial_as_it_ended(tmp_path: Path, k
     states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
     assert [told[str(i)].state for i in range(6)] == [*states, TrialState.RUNNING, TrialState.RUNNING]
     assert told["1"].intermediate_values == {1: 0.5, 2: 1.0}
-    assert [told[str(i)].params for i in range(6)] == [a["params"] for a in asked if isinstance(a, dict)]
+    assert [told[str(i)].params for i in range(6)] == [
+        TrialSpec.from_tune(a).params for a in asked if isinstance(a, dict)
+    ]
     assert told["0"].distributions == {name: p.distribution for name, p in space.parameters.items()}
     alike = {
         t.user_attrs["trial_id"]: t for s, _ in searcher._asked.values() for t in s.trials if "trial_id" in t.user_attrs
@@ -157,7 +168,10 @@ def test_a_restored_searcher_goes_on_at_every_scale(tmp_path: Path, kind: str) -
         asked = ours.suggest(str(i))
         assert isinstance(asked, dict)
         if i < 21:  # one runs at the moment of the snapshot
-            ours.on_trial_complete(str(i), report(monotone(asked["params"], source)[0], asked["params"]))
+            ours.on_trial_complete(
+                str(i),
+                report(monotone(TrialSpec.from_tune(asked).params, source)[0], TrialSpec.from_tune(asked).params),
+            )
     ours.save(str(tmp_path / "snapshot"))
     theirs = StudySearcher(space, 1, {}, sampler=kind)
     theirs.restore(str(tmp_path / "snapshot"))
@@ -177,6 +191,6 @@ def test_no_configuration_runs_twice_and_all_scales_are_used_up(tmp_path: Path, 
         asked = searcher.suggest(str(i))
         if not isinstance(asked, dict):
             break
-        seen.append((asked["params"]["n1"], asked["scale"]))
-        searcher.on_trial_complete(str(i), report(0.1, asked["params"]))
+        seen.append((TrialSpec.from_tune(asked).params["n1"], TrialSpec.from_tune(asked).scale))
+        searcher.on_trial_complete(str(i), report(0.1, TrialSpec.from_tune(asked).params))
     assert len(seen) == len(set(seen)) == 12

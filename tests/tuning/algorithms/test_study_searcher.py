@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.trials.objective import FAILED
+from srcnn.tuning.trials.spec import TrialSpec
 
 from checkout import SPACES
 
@@ -51,7 +51,7 @@ def test_finished_stopped_and_failed_trials_are_told_apart() -> None:
 def test_trials_are_spread_evenly_over_the_scales() -> None:
     search = searcher()
     suggestions = [search.suggest(str(i)) for i in range(20)]
-    counts = Counter(s["scale"] for s in suggestions if isinstance(s, dict))
+    counts = Counter(TrialSpec.from_tune(s).scale for s in suggestions if isinstance(s, dict))
     assert sorted(counts.values()) == [6, 7, 7]
 
 
@@ -59,8 +59,8 @@ def test_the_first_configurations_run_first_and_are_marked() -> None:
     first = [{"n1": 64, "n2": 32, "kernels": "9-1-5", "learning_rate": 5e-4, "scale": s} for s in (2, 3, 4)]
     search = searcher(first=first, baselines=3)
     suggestions = [search.suggest(str(i)) for i in range(5)]
-    assert [s["params"] for s in suggestions[:3] if isinstance(s, dict)] == first
-    assert [s["baseline"] for s in suggestions if isinstance(s, dict)] == [True] * 3 + [False] * 2
+    assert [TrialSpec.from_tune(s).params for s in suggestions[:3] if isinstance(s, dict)] == first
+    assert [TrialSpec.from_tune(s).reference for s in suggestions if isinstance(s, dict)] == [True] * 3 + [False] * 2
 
 
 def test_a_configuration_never_runs_twice_and_a_small_space_ends(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_configuration_never_runs_twice_and_a_small_space_ends(tmp_path: Path)
     for i in range(4):
         suggestion = search.suggest(str(i))
         if isinstance(suggestion, dict):
-            given.append(json.loads(suggestion["train"])["filters"][0])
+            given.append(TrialSpec.from_tune(suggestion).config.filters[0])
             search.on_trial_complete(str(i), report(9, [0.1 * i] * 9))
     assert sorted(given) == [8, 16, 32]
     assert suggestion == Searcher.FINISHED

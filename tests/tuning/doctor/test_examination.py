@@ -78,7 +78,7 @@ def test_without_a_gpu_the_command_says_so_and_ends_well(
     def few(*, gpu: bool, begin: Any) -> Any:
         begun.append("examine")
         return examine(
-            gpu=gpu, begin=begin, checks=[check for check in CHECKS if "search.invented" not in check.function]
+            gpu=gpu, begin=begin, checks=[check for check in CHECKS if "search_checks.invented" not in check.function]
         )
 
     monkeypatch.setitem(command.__globals__, "examine", few)

@@ -255,7 +255,7 @@ def test_a_search_that_never_ended_and_whose_space_is_gone(store: Store) -> None
     assert "The search was cut short" in text and "kept no space" in text
     assert [row["outcome"] for row in table_rows(folder / "tables" / "leaderboard-x3.csv")] == [
         "finished",
-        "unfinished",
+        "interrupted",
     ]
 
 
