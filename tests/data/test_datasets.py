@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,16 +12,12 @@ import numpy as np
 import pytest
 
 from srcnn.data.datasets import load, verify
-from srcnn.data.image_set import ImageSet, split
-from srcnn.data.known_sets import SETS, KnownSet, data_root, locate
+from srcnn.data.image_set import ImageSet
+from srcnn.data.known_sets import SETS, KnownSet
 from srcnn.errors import DataError
 from srcnn.evaluation.degradation import degrade
 from srcnn.evaluation.protocol import score
 from srcnn.imaging.image_files import write_image
-from srcnn.system.atomic_file import atomic_write
-
-REAL = os.environ.get("SRCNN_DATA")
-needs_data = pytest.mark.skipif(not REAL, reason="SRCNN_DATA names no folder with the real sets")
 
 
 def fill(folder: Path, count: int, *, suffix: str = ".png", start: int = 0) -> Path:
@@ -41,9 +36,6 @@ def names(images: ImageSet) -> list[str]:
 def register(monkeypatch: pytest.MonkeyPatch) -> Callable[[KnownSet], None]:
     registry = cast("dict[str, KnownSet]", SETS)
     return lambda known: monkeypatch.setitem(registry, known.name, known)
-
-
-# Loading
 
 
 def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
@@ -133,31 +125,6 @@ def test_a_set_of_nothing_but_bad_files_is_refused(tmp_path: Path) -> None:
         load(str(tmp_path), skip_bad=True)
 
 
-def test_the_digest_sees_names_order_shapes_and_pixels() -> None:
-    a, b = np.zeros((2, 3), np.uint8), np.ones((2, 3), np.uint8)
-    sets = [
-        ImageSet("s", (("a", a), ("b", b))),
-        ImageSet("s", (("b", b), ("a", a))),
-        ImageSet("s", (("c", a), ("b", b))),
-        ImageSet("s", (("a", a.reshape(3, 2)), ("b", b))),
-        ImageSet("s", (("a", b), ("b", b))),
-    ]
-    assert len({s.digest for s in sets}) == len(sets)
-    assert sets[0].digest == ImageSet("other", (("a", a.copy()), ("b", b.copy()))).digest
-
-
-def test_the_data_root_is_the_option_then_the_environment_then_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SRCNN_DATA", "/somewhere")
-    assert data_root("x/y") == Path("x/y")
-    assert data_root(None) == Path("/somewhere")
-    assert data_root("~/y") == Path.home() / "y"
-    monkeypatch.delenv("SRCNN_DATA")
-    assert data_root(None) == Path("data")
-
-
-# The bundled sample
-
-
 def test_the_sample_has_different_scenes_for_training_and_testing() -> None:
     train, test = load("sample"), load("sample/test")
     assert train.name == "sample/train"
@@ -186,76 +153,6 @@ def test_an_absent_photograph_is_named(register: Callable[[KnownSet], None]) -> 
     with pytest.raises(DataError, match=r"no_such_photo\.png: not in this installation"):
         load("sample/test")
     assert len(verify("sample/test")) == 1
-
-
-def test_a_bundled_set_has_no_folder() -> None:
-    with pytest.raises(DataError, match="has no folder"):
-        locate("sample/train")
-
-
-# Splitting
-
-
-def numbered(count: int) -> ImageSet:
-    return ImageSet("S", tuple((f"{i:02d}", np.full((2, 2), i, np.uint8)) for i in range(count)), ("bad.png",))
-
-
-def test_a_split_is_a_partition_that_keeps_the_order() -> None:
-    train, held = split(numbered(20), 5, seed=1)
-    assert (train.name, held.name) == ("S[train]", "S[validation]")
-    assert (len(train), len(held)) == (15, 5)
-    assert sorted(names(train) + names(held)) == names(numbered(20))
-    assert names(train) == sorted(names(train))
-    assert names(held) == sorted(names(held))
-    assert all(int(image[0, 0]) == int(name) for part in (train, held) for name, image in part.images)
-
-
-def test_a_split_depends_on_the_seed_and_not_on_the_order_of_reading() -> None:
-    images = numbered(20)
-    backwards = ImageSet("S", images.images[::-1])
-    assert set(names(split(images, 5, 1)[1])) == set(names(split(backwards, 5, 1)[1]))
-    assert names(split(images, 5, 1)[1]) == names(split(images, 5, 1)[1])
-    assert names(split(images, 5, 1)[1]) != names(split(images, 5, 2)[1])
-
-
-@pytest.mark.parametrize("validation", [-1, 0, 3, 4])
-def test_a_split_that_leaves_a_side_empty_is_refused(validation: int) -> None:
-    with pytest.raises(DataError, match=rf"1 <= validation < 3 images.*but got {validation}$"):
-        split(numbered(3), validation, seed=0)
-
-
-def test_groups_go_to_one_side_and_leave_a_draw_that_divides_none_as_it_was() -> None:
-    images, groups = numbered(20), [{"03", "11"}, {"05", "06", "17"}]
-    alike = 0
-    for seed in range(60):
-        plain = set(names(split(images, 5, seed)[1]))
-        train, held = split(images, 5, seed, together=groups)
-        assert sorted(names(train) + names(held)) == names(images)
-        assert len(held) == 5
-        for group in groups:
-            assert group <= set(names(held)) or not group & set(names(held))
-        if all(group <= plain or not group & plain for group in groups):
-            alike += 1
-            assert set(names(held)) == plain
-    assert 10 < alike < 60
-
-
-def test_a_group_that_is_too_large_is_trained_on() -> None:
-    assert names(split(numbered(4), 2, 0, together=[{"00", "01", "02"}])[1]) == ["03"]  # fewer than were asked for
-    with pytest.raises(DataError, match="more than the 1 to be held out"):
-        split(numbered(4), 1, 0, together=[{"00", "01"}, {"02", "03"}])
-
-
-def test_what_is_left_out_is_on_no_side_and_the_draw_passes_over_it() -> None:
-    images = numbered(20)
-    first = names(split(images, 5, 1)[1])
-    train, held = split(images, 5, 1, leave_out={first[0], "19"})
-    assert not {first[0], "19"} & {*names(train), *names(held)}
-    assert (len(train), len(held)) == (13, 5)
-    assert set(first[1:]) - {"19"} <= set(names(held))
-
-
-# Verification
 
 
 def test_verify_ignores_names_and_lossless_formats_but_not_pixels(
@@ -290,50 +187,3 @@ def test_verify_lists_every_problem(tmp_path: Path, register: Callable[[KnownSet
 def test_verify_refuses_an_unknown_name() -> None:
     with pytest.raises(DataError, match="does not exist"):
         verify("Set6")
-
-
-@needs_data
-@pytest.mark.parametrize("name", [name for name, known in SETS.items() if not known.bundled])
-def test_the_real_sets_are_what_the_registry_says(name: str) -> None:
-    assert REAL is not None
-    if not locate(name, Path(REAL)).is_dir():
-        pytest.skip(f"SRCNN_DATA has no {name}")
-    assert verify(name, Path(REAL)) == []
-
-
-# Files
-
-
-def test_an_atomic_write_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "file.txt"
-    for text in ("first", "second"):
-        with atomic_write(path) as temporary:
-            assert temporary.parent == path.parent
-            assert temporary.suffix == ".txt"
-            temporary.write_text(text)
-        assert path.read_text() == text
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "file.txt"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
-def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_text("x")
-    with atomic_write(tmp_path / "atomic") as temporary:
-        temporary.write_text("x")
-    assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_an_image_that_cannot_be_written_is_a_data_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match="cannot be written"):
-        write_image(tmp_path / "file" / "a.png", np.zeros((2, 2), np.uint8))

@@ -7,142 +7,20 @@ import importlib.util
 import io
 import re
 import stat
-import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from srcnn.data import archive, download, fetch
+from srcnn.data import archive, fetch
 from srcnn.data.datasets import verify
-from srcnn.data.known_sets import SETS, KnownSet
 from srcnn.errors import DataError
 
 from checkout import EXPERIMENTS
+from mirror import GOOD, Server, nothing_half_made, picture, tarred, zipped
 
 COMMAND = EXPERIMENTS / "data.py"
-
-
-def picture(index: int, kind: str = "BMP") -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(index).integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(buffer, kind)
-    return buffer.getvalue()
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
-        for name, data in members.items():
-            pack.writestr(name, data)
-    return buffer.getvalue()
-
-
-def tarred(members: dict[str, bytes], link: str | None = None) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-        if link:
-            info = tarfile.TarInfo(link)
-            info.type, info.linkname = tarfile.SYMTYPE, "/etc/hostname"
-            tar.addfile(info)
-    return buffer.getvalue()
-
-
-GOOD = {
-    "Train/t1.bmp": picture(1),
-    "Train/t2.bmp": picture(2),
-    "Train/readme.txt": b"hello",
-    "Other/t3.bmp": picture(3),
-}
-
-
-@dataclass
-class Server:
-    """What the server offers and how it behaves; ``ranges`` lists the Range header of each request."""
-
-    url: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    cut: int | None = None  #: send so many bytes of a body, then hang up
-    resumes: bool = True
-    redirect: str | None = None
-    ranges: list[str | None] = field(default_factory=list)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            wanted = self.headers.get("Range")
-            state.ranges.append(wanted)
-            body = state.files.get(self.path.lstrip("/"))
-            if body is None and state.redirect:
-                self.send_response(302)
-                self.send_header("Location", state.redirect)
-                self.end_headers()
-                return
-            if body is None:
-                self.send_error(404)
-                return
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and state.resumes else 0
-            if start >= len(body):
-                self.send_error(416)
-                return
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-            self.send_header("Content-Length", str(len(body) - start))
-            self.end_headers()
-            self.wfile.write(body[start:][: state.cut])
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.delenv("SRCNN_MIRROR", raising=False)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        state.url = f"http://127.0.0.1:{http.server_port}"
-        yield state
-        http.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """T91 and BSDS300/test become sets of two images."""
-    registry = cast("dict[str, KnownSet]", SETS)
-    folder = tmp_path / "reference" / "T91"
-    folder.mkdir(parents=True)
-    for index in (1, 2):
-        (folder / f"t{index}.bmp").write_bytes(picture(index))
-    monkeypatch.setitem(registry, "T91", KnownSet("T91", 2, "SRCNN_train.zip", ("Train",), digest="?"))
-    digest = verify("T91", folder.parent)[0].rpartition(" ")[2]
-    monkeypatch.setitem(registry, "T91", KnownSet("T91", 2, "SRCNN_train.zip", ("Train",), digest=digest))
-    test = KnownSet("BSDS300/test", 2, "BSDS300-images.tgz", ("images", "test"), sizes=frozenset({(12, 9)}))
-    monkeypatch.setitem(registry, "BSDS300/test", test)
-
-
-@pytest.fixture
-def root(small: None, tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-def nothing_half_made(root: Path) -> None:
-    assert {p.name for p in root.iterdir()} <= {".downloads"}
 
 
 def test_a_zip_is_downloaded_unpacked_and_verified(server: Server, root: Path) -> None:
@@ -199,51 +77,6 @@ def test_what_else_lies_at_the_destination_is_left_alone(server: Server, root: P
 def test_an_empty_folder_is_filled(server: Server, root: Path) -> None:
     (root / "T91").mkdir(parents=True)
     server.files["SRCNN_train.zip"] = zipped(GOOD)
-    fetch.fetch("T91", root, base_url=server.url)
-    assert verify("T91", root) == []
-
-
-def test_a_short_body_is_an_error_and_the_next_try_resumes(server: Server, root: Path) -> None:
-    server.files["SRCNN_train.zip"] = zipped(GOOD)
-    server.cut = 300
-    with pytest.raises(DataError, match=rf"broke off after 300 of {len(server.files['SRCNN_train.zip'])} bytes"):
-        fetch.fetch("T91", root, base_url=server.url)
-    assert (root / ".downloads" / "SRCNN_train.zip.part").stat().st_size == 300
-    nothing_half_made(root)
-    server.cut = None
-    fetch.fetch("T91", root, base_url=server.url)
-    assert server.ranges == [None, "bytes=300-"]
-    assert (root / ".downloads" / "SRCNN_train.zip").read_bytes() == server.files["SRCNN_train.zip"]
-
-
-def test_a_server_that_does_not_resume_begins_again(server: Server, root: Path) -> None:
-    server.files["SRCNN_train.zip"] = zipped(GOOD)
-    server.resumes = False
-    (root / ".downloads").mkdir(parents=True)
-    (root / ".downloads" / "SRCNN_train.zip.part").write_bytes(b"x" * 100)
-    fetch.fetch("T91", root, base_url=server.url)
-    assert server.ranges == ["bytes=100-"]
-
-
-def test_a_part_that_is_too_long_is_begun_again(server: Server, root: Path) -> None:
-    server.files["SRCNN_train.zip"] = zipped(GOOD)
-    (root / ".downloads").mkdir(parents=True)
-    (root / ".downloads" / "SRCNN_train.zip.part").write_bytes(b"x" * 10**5)
-    fetch.fetch("T91", root, base_url=server.url)
-    assert server.ranges == ["bytes=100000-", None]
-
-
-def test_an_interrupted_download_keeps_its_part(server: Server, root: Path) -> None:
-    server.files["SRCNN_train.zip"] = zipped({**GOOD, "Other/noise": np.random.default_rng(0).bytes(300_000)})
-
-    def stop(done: int, total: int | None) -> None:
-        if done > 100_000:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fetch.fetch("T91", root, base_url=server.url, progress=stop)
-    assert (root / ".downloads" / "SRCNN_train.zip.part").stat().st_size > 100_000
-    nothing_half_made(root)
     fetch.fetch("T91", root, base_url=server.url)
     assert verify("T91", root) == []
 
@@ -315,43 +148,6 @@ def test_members_are_bounded(server: Server, root: Path, monkeypatch: pytest.Mon
     nothing_half_made(root)
 
 
-def test_downloads_are_bounded(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "MAX_DOWNLOAD", 100)
-    server.files["SRCNN_train.zip"] = zipped(GOOD)
-    with pytest.raises(DataError, match="an archive may have 100 bytes"):
-        fetch.fetch("T91", root, base_url=server.url)
-
-
-def test_a_missing_archive_is_one_line(server: Server, root: Path) -> None:
-    with pytest.raises(DataError, match=r"127\.0\.0\.1:\d+ answers 404"):
-        fetch.fetch("T91", root, base_url=server.url)
-
-
-def test_a_server_that_is_not_there_is_one_line(root: Path, server: Server) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as http:
-        free = http.server_port
-    with pytest.raises(DataError, match=rf"cannot download from 127\.0\.0\.1:{free} \(.*refused"):
-        fetch.fetch("T91", root, base_url=f"http://127.0.0.1:{free}")
-
-
-@pytest.mark.parametrize("url", ["http://example.com", "ftp://example.com", "file:///etc", "https://", "https://[x"])
-def test_only_https_is_spoken(root: Path, url: str) -> None:
-    with pytest.raises(DataError, match=r"the address must begin with https|not an address"):
-        fetch.fetch("T91", root, base_url=url)
-    assert not root.exists()
-
-
-def test_redirects_are_followed_but_not_away_from_https(server: Server, root: Path) -> None:
-    server.files["moved.zip"] = zipped(GOOD)
-    server.redirect = server.url.replace("127.0.0.1", "127.1") + "/moved.zip"  # this machine under a name not allowed
-    with pytest.raises(DataError, match=r"http://127\.1:.*must begin with https"):
-        fetch.fetch("T91", root, base_url=server.url)
-    assert list((root / ".downloads").iterdir()) == []
-    server.redirect = server.url + "/moved.zip"
-    fetch.fetch("T91", root, base_url=server.url)
-    assert verify("T91", root) == []
-
-
 def test_the_authors_weights(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"9-5-5(ImageNet)/x3.mat": b"one", "9-1-5(91 images)/x2.mat": b"two"}
     digests = {name: hashlib.sha256(data).hexdigest()[:16] for name, data in files.items()}
@@ -372,15 +168,6 @@ def test_bundled_and_unknown_names(root: Path) -> None:
     assert "nothing to fetch" in fetch.fetch("sample/train", root)
     with pytest.raises(DataError, match="did you mean 'weights'"):
         fetch.fetch("weight", root)
-
-
-def test_every_set_comes_from_an_archive_that_has_an_address() -> None:
-    for name in fetch.names():
-        assert name == "weights" or SETS[name].source in download.ARCHIVES
-    assert all(url.startswith("https://") and url.endswith("/" + name) for name, url in download.ARCHIVES.items())
-
-
-# The command
 
 
 @pytest.fixture

@@ -8,36 +8,28 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.data.datasets import load
 from srcnn.data.image_set import NamedImage
 from srcnn.errors import DataError
-from srcnn.evaluation.degradation import degrade, planes
+from srcnn.evaluation.degradation import degrade
 from srcnn.evaluation.protocol import Score, evaluate, mean_score, reconstruct, score
 from srcnn.imaging.metrics import psnr, quantize, shave
 from srcnn.model.network import SRCNN
 from srcnn.model.official_weights import load_official
 
+from pictures import photo
+
 REAL = os.environ.get("SRCNN_DATA")
 FOLDERS = [Path(REAL, "weights/srcnn-official"), Path(REAL, "../weights/srcnn-official")] if REAL else []
 WEIGHTS = next((folder for folder in FOLDERS if folder.is_dir()), None)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # two on a busy machine wait for each other
-    yield
-    torch.set_num_threads(before)
 
 
 @cache
@@ -51,18 +43,6 @@ def released(kernels: str, scale: int) -> SRCNN:
     if WEIGHTS is None:
         pytest.skip("no released weights: weights/srcnn-official is neither in $SRCNN_DATA nor beside it")
     return load_official(WEIGHTS / kernels / f"x{scale}.mat", scale)
-
-
-def photo(height: int = 31, width: int = 26, *, grey: bool = False) -> NDArray[np.uint8]:
-    """Something smooth, with an edge and a little noise."""
-    y, x = np.mgrid[:height, :width]
-    plane = 100 + 60 * np.sin(y / 5) * np.cos(x / 7) + 40 * (x > y)
-    rgb = plane[:, :, None] + np.array([0, 15, -20]) + np.random.default_rng(0).normal(0, 2, (height, width, 3))
-    image = np.asarray(rgb.clip(0, 255), dtype=np.uint8)
-    return image[:, :, 0] if grey else image
-
-
-# The papers' figures
 
 
 @pytest.mark.parametrize(
@@ -139,34 +119,6 @@ def test_the_colour_table() -> None:
     assert np.mean(single, axis=0) == pytest.approx([30.39, 45.44, 45.42], abs=0.01)
 
 
-# The steps
-
-
-def test_planes() -> None:
-    rgb, grey = photo(), photo(grey=True)
-    np.testing.assert_array_equal(planes(rgb, "rgb"), rgb)
-    np.testing.assert_array_equal(planes(grey, "y")[:, :, 0], grey)
-    np.testing.assert_array_equal(planes(grey, "rgb"), np.stack([grey] * 3, axis=2))
-    assert (planes(grey, "ycbcr")[:, :, 1:] == 128).all()
-    np.testing.assert_array_equal(planes(rgb, "y"), planes(rgb, "ycbcr")[:, :, :1])
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize(("color", "channels"), [("y", 1), ("ycbcr", 3), ("rgb", 3)])
-def test_degrade(scale: int, color: str, channels: int) -> None:
-    image = photo()
-    ready = degrade(image, scale, color=color, name="photo")
-    rows, columns = 31 // scale, 26 // scale
-    assert ready.small.shape == (rows, columns, channels)
-    assert ready.bicubic.shape == ready.target.shape == (rows * scale, columns * scale, channels)
-    assert {a.dtype for a in (ready.small, ready.bicubic, ready.target)} == {np.dtype(np.float32)}
-    assert (ready.name, ready.scale) == ("photo", scale)
-    original = planes(image, color)[: rows * scale, : columns * scale]
-    np.testing.assert_array_equal(np.rint(ready.target * 255), original)
-    levels = ready.small * 255
-    assert np.abs(levels - np.rint(levels)).max() > 0.1  # nothing is rounded on the way
-
-
 def test_a_constant_image_is_reconstructed_exactly() -> None:
     found = evaluate(None, [("flat", np.full((30, 30, 3), 77, dtype=np.uint8))], 3)
     assert found.mean.psnr == math.inf
@@ -225,12 +177,6 @@ def test_the_network_decides_on_the_planes() -> None:
 def test_no_image_is_refused() -> None:
     with pytest.raises(DataError, match="no image"):
         evaluate(None, [], 3)
-
-
-@pytest.mark.parametrize("shape", [(2, 40, 3), (40, 2)])
-def test_an_image_smaller_than_the_scale_is_named(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match=rf"tiny: {shape[1]}x{shape[0]} pixels are too few for scale 3"):
-        evaluate(None, [("tiny", np.zeros(shape, dtype=np.uint8))], 3)
 
 
 def test_an_image_too_small_for_ssim_is_refused() -> None:

@@ -188,3 +188,9 @@ def test_modcrop_cuts_from_the_bottom_and_right(scale: int, channels: int) -> No
     cut = modcrop(image, scale)
     assert cut.shape[:2] == (11 // scale * scale, 13 // scale * scale)
     np.testing.assert_array_equal(cut, image[: cut.shape[0], : cut.shape[1]])
+
+
+def test_an_image_that_cannot_be_written_is_a_data_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="cannot be written"):
+        write_image(tmp_path / "file" / "a.png", np.zeros((2, 2), np.uint8))

@@ -14,8 +14,6 @@ from PIL import Image
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
 from srcnn.data.known_sets import data_root
-from srcnn.overlap.alignment import Placement, align
-from srcnn.overlap.keypoints import features, luma, working_image
 from srcnn.overlap.pairs import SIMILAR, duplicates, overlaps, same_photograph
 
 Pixels = NDArray[np.uint8]
@@ -31,13 +29,6 @@ def need(*names: str) -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SRCNN_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-@pytest.fixture(scope="module")
-def sample() -> ImageSet:
-    images = load("sample/train+sample/test")
-    # A blurred photograph has nothing to tell a part of it by.
-    return ImageSet(images.name, tuple(pair for pair in images.images if not pair[0].endswith("clock_motion")))
 
 
 def changed(
@@ -151,9 +142,6 @@ def test_two_images_of_t91_are_the_same_and_two_pairs_overlap() -> None:
     assert same_photograph(load("T91")) == tuple(map(frozenset, ({"t15", "t33"}, {"t36", "t65"}, {"t56", "t57"})))
 
 
-# The cache
-
-
 @pytest.fixture
 def twins(sample: ImageSet) -> ImageSet:
     name, image = sample.images[-1]
@@ -189,29 +177,3 @@ def test_nothing_fails_where_nothing_can_be_written(
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("SRCNN_CACHE", str(tmp_path / "file" / "cache"))
     assert len(duplicates(twins)) == 1
-
-
-# Parts
-
-
-def test_a_refined_placement_is_right_to_a_fraction_of_a_pixel(sample: ImageSet) -> None:
-    image = luma(dict(sample.images)["sample/test/astronaut"])[:300, :400]
-    # b is a's part from (40, 30) on, as it is: its pixel (0, 0) is a's (40, 30).
-    found = align(image, image[30:, 40:], Placement(1.02, 0.985, -43.0, -27.0))
-    assert found is not None
-    p = found.placement
-    assert (p.scale_x, p.scale_y) == pytest.approx((1, 1), abs=2e-3)
-    assert (p.shift_x, p.shift_y) == pytest.approx((-40, -30), abs=0.3)
-    assert found.similarity > 0.99
-
-
-def test_features_scale_and_move_with_the_image(sample: ImageSet) -> None:
-    image = luma(dict(sample.images)["sample/test/camera"])[:256, :256]
-    one, moved = features(image), features(np.ascontiguousarray(image[24:, 16:]))
-    places = {(round(float(x)), round(float(y))) for x, y in zip(one.x, one.y, strict=True)}
-    again = [(round(float(x)) + 16, round(float(y)) + 24) in places for x, y in zip(moved.x, moved.y, strict=True)]
-    assert len(again) > 40
-    assert np.mean(again) > 0.7  # but for those that the border and the number kept decide on
-    assert np.linalg.norm(one.code, axis=1) == pytest.approx(1, abs=1e-5)
-    small, factor = working_image(np.zeros((641, 1300), np.float32))
-    assert (small.shape, factor) == ((160, 325), 4)

@@ -28,14 +28,6 @@ from srcnn.training.patches import prepare
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # two on a busy machine wait for each other
-    yield
-    torch.set_num_threads(before)
-
-
 @cache
 def photos(side: int = 48, count: int = 3) -> tuple[tuple[str, NDArray[np.uint8]], ...]:
     """Corners of the bundled photographs."""

@@ -1,0 +1,34 @@
+"""What a network is: derived sizes and names, and rules over several fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from srcnn.config.architecture import ModelConfig
+from srcnn.errors import ConfigError
+
+
+def test_the_papers_networks() -> None:
+    paper = ModelConfig()
+    assert (paper.name, paper.depth, paper.border, paper.channels) == ("9-1-5 (64-32)", 3, 12, 1)
+    deep = ModelConfig(kernels="9-3-3-5", filters="64-32-16", color="rgb")
+    assert (deep.name, deep.depth, deep.border, deep.channels) == ("9-3-3-5 (64-32-16)", 4, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kernels": (9, 2, 5)}, "kernels: every size must be odd and positive, but got 2 in 9-2-5"),
+        ({"kernels": (9, -1, 5)}, "kernels: every size must be odd and positive, but got -1"),
+        ({"kernels": (9,), "filters": ()}, "kernels: a network has at least two layers, but got 9"),
+        ({"filters": (64,)}, "filters: one number for each layer but the last, 2 for kernels 9-1-5, but got 64"),
+        ({"filters": (64, 0)}, "filters: every number must be at least 1, but got 64-0"),
+        ({"scale": 5}, "scale: .*less than or equal to 4, but got 5"),
+        ({"color": "hsv"}, "color: .*but got 'hsv'"),
+    ],
+)
+def test_a_broken_rule_names_the_field_and_the_value(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ModelConfig(**fields)
