@@ -29,10 +29,10 @@ def test_the_operations_are_those_that_torch_counts(kernels: str, filters: str, 
     widths, weights = (1, *config.filters, 1), []
     for i, kernel in enumerate(config.kernels):
         weights.append(torch.rand(widths[i + 1], widths[i], kernel, kernel, requires_grad=True))
-    with FlopCounterMode(display=False) as counter:  # type: ignore[no-untyped-call]
+    with FlopCounterMode(display=False) as counter:
         for weight in weights:
             x = F.conv2d(x, weight, padding=weight.shape[-1] // 2 if padding == "zeros" else 0)
-        x.sum().backward()
+        x.sum().backward()  # type: ignore[no-untyped-call]
     assert step_flops(config) == counter.get_total_flops()
 
 

@@ -85,16 +85,6 @@ def test_one_epoch_and_equal_values_are_no_trouble() -> None:
     assert np.isfinite(spread).all()
 
 
-def test_the_process_interpolates_and_knows_where_it_does_not_know() -> None:
-    at = np.linspace(0, 1, 9)[:, None]
-    process = GaussianProcess(1)
-    for _ in range(20):  # as a search does: each answer goes on from the scales of the last
-        process.fit([at], np.sin(3 * at[:, 0]), np.zeros(9))
-    mean, spread = process.predict([np.array([[0.3], [3.0]])])
-    assert mean[0] == pytest.approx(math.sin(0.9), abs=0.05)
-    assert spread[1] > 3 * spread[0]
-
-
 def test_numbers_keep_their_order_and_lists_of_sizes_their_places(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(

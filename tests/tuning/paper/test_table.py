@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from srcnn.data.datasets import load
-from srcnn.data.image_set import ImageSet, without
+from srcnn.data.image_set import ImageSet
 from srcnn.errors import ConfigError
 from srcnn.tuning.paper.table import BUDGETS, cells, load_table, table_files
 from srcnn.tuning.paper.table_images import table_images
@@ -85,17 +85,6 @@ def test_a_cell_is_known_by_its_configuration_and_its_images(tmp_path: Path) -> 
     assert len({one.key(images, part) for one in (first, *others)}) == 8
     assert first.key(part, part) != first.key(images, part)
     assert first.key(images, part) == cells(table, table.budgets["smoke"], 2, 2)[0].key(images, part)
-
-
-def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
-    table = load_table(write(tmp_path, validation=3))
-    images = table_images(table, table.budgets["smoke"])
-    training = images.training["sample/train"].images
-    assert len(images.validation) == 3
-    assert len(training) == 11
-    assert not {name for name, _ in images.validation.images} & {name for name, _ in training.images}
-    renamed = ImageSet("renamed", tuple((f"other/{name}", image) for name, image in images.validation.images))
-    assert len(without(load("sample/train"), renamed)) == 11  # pixels count, not names
 
 
 @pytest.mark.parametrize(

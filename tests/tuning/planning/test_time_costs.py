@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from srcnn.imaging.image_files import read_image, write_image
-from srcnn.tuning.planning.confirmations import confirmation_sizes, confirmations, smaller
+from srcnn.tuning.planning.confirmations import confirmation_sizes
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.planning.speed import Probe, Speed
@@ -38,18 +38,6 @@ def test_a_long_confirmation_is_forty_times_a_short_one_s_training(workplace: Pa
         assert deadline.full(2) > 100  # from the speed alone: no trial has run
         assert deadline.planned == sizes[0]
     assert long.after(sizes[0]) > 40 * sum(count * short.full(scale) for scale, count in sizes[0].trials.items())
-
-
-def test_sizes_fall_in_candidates_then_in_seeds(workplace: Path) -> None:
-    ours = plan(best=3, confirm_seeds=4)
-    sizes = confirmation_sizes(ours)
-    assert [(s.best, s.seeds) for s in sizes] == [(3, 4), (2, 4), (1, 4), (1, 3), (1, 2)]
-    assert sizes[0].trials == confirmations(ours)
-    assert sizes[-1].trials == confirmations(smaller(ours, 1, 2))
-    assert confirmation_sizes(plan(confirm=False)) == []
-    late = deadline_of(plan(time_budget=60.0, confirm_budget=2400e6), SPEED, 1)
-    assert late is not None and late.planned is None
-    assert "there is none" in late.line(None)
 
 
 def test_test_images_count_by_their_pixels(workplace: Path) -> None:

@@ -15,12 +15,11 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 from ray.tune import ExperimentAnalysis
 
-from srcnn.errors import ConfigError, SearchError
-from srcnn.model.weights_file import load_network
+from srcnn.errors import SearchError
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.planning.plan import plan_search
-from srcnn.tuning.planning.settings import SearchSettings, parse_duration
+from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.run import FAILURES, run_search
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
@@ -73,52 +72,6 @@ def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path) 
     assert all(t.state.is_finished() for t in load_study(folder).trials)
     # No configuration ran twice.
     assert len({str(sorted(t.params.items())) for t in told.values()}) == len(told)
-
-
-def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) -> None:
-    confirm: dict[str, Any] = {"trials": 8, "scales": (3,), "confirm": True, "best": 2}
-    plan = plan_search(settings("first", **confirm))
-    result = run_search(plan)
-    (choice,) = result.choices
-    assert len(choice.ranked) == 2
-    means = [one.gains.mean() for one in choice.ranked]
-    assert means == sorted(means, reverse=True)
-    # Two seeds choose on the validation images; three others judge the winner on images that had no part in the choice.
-    seeds = {row.config.seed for one in choice.ranked for row in one.rows}
-    assert seeds == {plan.settings.seed + 1, plan.settings.seed + 2}
-    assert {row.config.seed for row in choice.champion.fresh} == {plan.settings.seed + more for more in (3, 4, 5)}
-    names = [{name for name, _ in images.images} for images in (plan.training, plan.validation, plan.judging)]
-    assert sum(map(len, names)) == len(set.union(*names)) == 10
-    assert choice.champion.gains.shape == (2, 2)
-    assert choice.champion.judged is not None
-    assert choice.champion.judged.shape == (3, 4)
-    assert choice.ranked[1].judged is None
-    client, parent, runs = children("first")
-    chose, judged = ([run for run in runs if run.data.tags["stage"] == stage] for stage in ("confirm", "judge"))
-    assert (len(chose), len(judged)) == (4, 3)
-    assert all(run.info.status == "FINISHED" for run in runs)
-    champion = {row.trial_id for row in choice.champion.rows}
-    for run in runs:  # what was not confirmed, and what chose the champion, never saw a test image
-        measured = "test/test/x3/psnr" in run.data.metrics
-        assert measured == (run in judged or (run in chose and run.data.tags["srcnn.trial"] not in champion))
-    board = Path(client.download_artifacts(parent.info.run_id, "confirmed.csv")).read_text(encoding="utf-8")
-    lines = list(csv.DictReader(io.StringIO(board)))
-    assert [line["step"] for line in lines] == ["choose", "choose", "judge", "judge", "judge", "choose", "choose"]
-    version = client.get_model_version_by_alias("srcnn-x3", "champion")
-    assert version.run_id in {run.info.run_id for run in judged}
-    file = client.download_artifacts(version.run_id, "checkpoint/network.safetensors")
-    assert load_network(Path(file)).config.kernels == choice.champion.rows[0].config.kernels
-    assert result.champions == ("srcnn-x3@champion is version 1, the first",)
-
-    again = run_search(plan, resume=True)
-    assert [one.name for one in again.choices[0].ranked] == [one.name for one in choice.ranked]
-    assert len(children("first")[2]) == len(runs)
-    assert again.champions == ("srcnn-x3@champion is version 1, this search's",)
-
-    # The same search under another name finds the same networks: no better, so the title stays where it is.
-    second = run_search(plan_search(settings("second", **confirm)))
-    assert "stays version 1" in second.champions[0]
-    assert client.get_model_version_by_alias("srcnn-x3", "champion").version in (1, "1")
 
 
 def test_several_objectives_give_a_front(workplace: Path) -> None:
@@ -175,35 +128,3 @@ def test_ten_failures_of_one_cause_end_a_search(workplace: Path) -> None:
     assert FAILURES <= len(runs) <= FAILURES + 4
     assert parent.info.status == "FAILED"
     assert all(run.info.status in ("FAILED", "KILLED") for run in runs)
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"sampler": "tpa"}, ("sampler", "tpa", "tpe")),
-        ({"scheduler": "ahsa"}, ("scheduler", "ahsa", "asha")),
-        ({"objectives": ("gain", "mcas")}, ("objective", "mcas", "macs")),
-        ({"objectives": ("macs",)}, ("objectives", "gain", "macs")),
-        ({"objectives": ("gain", "macs"), "scheduler": "asha"}, ("scheduler", "none", "asha")),
-        ({"objectives": ("gain", "macs"), "sampler": "cmaes"}, ("sampler", "cmaes")),
-        ({"confirm_seeds": 1}, ("confirm_seeds", "2")),
-    ],
-)
-def test_settings_that_contradict_each_other_are_refused(fields: dict[str, object], words: tuple[str, ...]) -> None:
-    with pytest.raises(ConfigError) as caught:
-        settings("x", **fields)
-    for word in words:
-        assert word in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("2h", 7200), ("30m", 1800), ("1h30m", 5400), ("90s", 90), ("45", 45), ("1.5h", 5400)]
-)
-def test_times_are_read(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "h", "2 hours", "0m", "-1h"])
-def test_a_time_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="time_budget"):
-        parse_duration(text)

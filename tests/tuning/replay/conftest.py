@@ -1,0 +1,5 @@
+"""Fixtures of curve_tables for this package."""
+
+from curve_tables import space
+
+__all__ = ["space"]

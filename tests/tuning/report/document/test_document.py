@@ -1,0 +1,17 @@
+"""Documents are checked when they are made."""
+
+from __future__ import annotations
+
+import pytest
+
+from srcnn.tuning.report.document.document import Cell, Document, Section, Table
+
+
+def test_documents_are_checked() -> None:
+    table = Table("t", ("a",), ())
+    with pytest.raises(ValueError, match="table t: stands 2 times"):
+        Document("d", "", (Section("s", (table, table)),))
+    with pytest.raises(ValueError, match="a name becomes a file's"):
+        Table("../t", ("a",), ())
+    with pytest.raises(ValueError, match="has 1 columns, but a row has 2 cells"):
+        Table("t", ("a",), ((Cell("1"), Cell("2")),))

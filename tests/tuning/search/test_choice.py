@@ -1,0 +1,77 @@
+"""The best are trained again, one is chosen and judged, and the champion is registered."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from srcnn.model.weights_file import load_network
+from srcnn.tuning.planning.plan import plan_search
+from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.search.run import run_search
+
+
+def settings(name: str, **fields: object) -> SearchSettings:
+    given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",)}
+    given |= {"validation": 2, "budget": 150e3, "confirm": False, "gpus_per_trial": 0}
+    return SearchSettings(**{**given, **fields})
+
+
+def children(search: str) -> tuple[MlflowClient, Run, list[Run]]:
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("srcnn")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    (parent,) = [r for r in found if r.data.tags["srcnn.trial"] == "parent" and r.data.tags["srcnn.search"] == search]
+    return client, parent, [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+
+
+def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) -> None:
+    confirm: dict[str, Any] = {"trials": 8, "scales": (3,), "confirm": True, "best": 2}
+    plan = plan_search(settings("first", **confirm))
+    result = run_search(plan)
+    (choice,) = result.choices
+    assert len(choice.ranked) == 2
+    means = [one.gains.mean() for one in choice.ranked]
+    assert means == sorted(means, reverse=True)
+    # Two seeds choose on the validation images; three others judge the winner on images that had no part in the choice.
+    seeds = {row.config.seed for one in choice.ranked for row in one.rows}
+    assert seeds == {plan.settings.seed + 1, plan.settings.seed + 2}
+    assert {row.config.seed for row in choice.champion.fresh} == {plan.settings.seed + more for more in (3, 4, 5)}
+    names = [{name for name, _ in images.images} for images in (plan.training, plan.validation, plan.judging)]
+    assert sum(map(len, names)) == len(set.union(*names)) == 10
+    assert choice.champion.gains.shape == (2, 2)
+    assert choice.champion.judged is not None
+    assert choice.champion.judged.shape == (3, 4)
+    assert choice.ranked[1].judged is None
+    client, parent, runs = children("first")
+    chose, judged = ([run for run in runs if run.data.tags["stage"] == stage] for stage in ("confirm", "judge"))
+    assert (len(chose), len(judged)) == (4, 3)
+    assert all(run.info.status == "FINISHED" for run in runs)
+    champion = {row.trial_id for row in choice.champion.rows}
+    for run in runs:  # what was not confirmed, and what chose the champion, never saw a test image
+        measured = "test/test/x3/psnr" in run.data.metrics
+        assert measured == (run in judged or (run in chose and run.data.tags["srcnn.trial"] not in champion))
+    board = Path(client.download_artifacts(parent.info.run_id, "confirmed.csv")).read_text(encoding="utf-8")
+    lines = list(csv.DictReader(io.StringIO(board)))
+    assert [line["step"] for line in lines] == ["choose", "choose", "judge", "judge", "judge", "choose", "choose"]
+    version = client.get_model_version_by_alias("srcnn-x3", "champion")
+    assert version.run_id in {run.info.run_id for run in judged}
+    file = client.download_artifacts(version.run_id, "checkpoint/network.safetensors")
+    assert load_network(Path(file)).config.kernels == choice.champion.rows[0].config.kernels
+    assert result.champions == ("srcnn-x3@champion is version 1, the first",)
+
+    again = run_search(plan, resume=True)
+    assert [one.name for one in again.choices[0].ranked] == [one.name for one in choice.ranked]
+    assert len(children("first")[2]) == len(runs)
+    assert again.champions == ("srcnn-x3@champion is version 1, this search's",)
+
+    # The same search under another name finds the same networks: no better, so the title stays where it is.
+    second = run_search(plan_search(settings("second", **confirm)))
+    assert "stays version 1" in second.champions[0]
+    assert client.get_model_version_by_alias("srcnn-x3", "champion").version in (1, "1")

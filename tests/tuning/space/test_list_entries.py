@@ -1,0 +1,102 @@
+"""Names of entries of lists: n1, f2, rest, last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from srcnn.config.training import TrainConfig
+from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.space.space_file import load_space
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "space.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_papers_names_become_entries_of_lists(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "parameters:\n  n1: {type: categorical, choices: [48]}\n  f2: {type: int, low: 3, high: 5, step: 2}\n"
+        "constants:\n  filters: 64-24\n  scale: 4\n",
+    )
+    space = load_space(path)
+    config = space.to_config({"n1": 48, "f2": 3})
+    assert config.filters == (48, 24)
+    assert config.kernels == (9, 3, 5)
+    assert space.scales == (4,)
+
+
+DEEP = """\
+parameters:
+  depth: {type: int, low: 2, high: 4}
+  n1: {type: categorical, choices: [8, 16]}
+  n2: {type: categorical, choices: [8], when: {depth: [3, 4]}}
+  n3: {type: categorical, choices: [4], when: {depth: 4}}
+  f1: {type: categorical, choices: [9]}
+  f2: {type: categorical, choices: [1, 3], when: {depth: [3, 4]}}
+  f3: {type: categorical, choices: [3], when: {depth: 4}}
+  f_last: {type: categorical, choices: [5, 7]}
+  optimizer: {type: categorical, choices: [muon, sgd]}
+  momentum: {type: float, low: 0.8, high: 0.9, points: 3, when: {optimizer: sgd}}
+constants:
+  scale: 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "kernels", "filters"),
+    [
+        ({"depth": 2, "n1": 16, "f1": 9, "f_last": 7}, (9, 7), (16,)),
+        ({"depth": 3, "n1": 8, "n2": 8, "f1": 9, "f2": 3, "f_last": 5}, (9, 3, 5), (8, 8)),
+        ({"depth": 4, "n1": 8, "n2": 8, "n3": 4, "f1": 9, "f2": 1, "f3": 3, "f_last": 7}, (9, 1, 3, 7), (8, 8, 4)),
+    ],
+)
+def test_depth_gives_the_lists_their_length(
+    tmp_path: Path, values: dict[str, Value], kernels: tuple[int, ...], filters: tuple[int, ...]
+) -> None:
+    space = load_space(write(tmp_path, DEEP))
+    given: dict[str, Value] = {**values, "optimizer": "muon"}
+    config = space.to_config(given)
+    assert config.kernels == kernels
+    assert config.filters == filters
+    assert config.depth == values["depth"]
+    # And back: the space describes the network by the values that made it.
+    assert space.values_of(config, ("kernels", "filters")) == values
+    assert space.check(given) == ""
+
+
+def test_rest_names_every_entry_that_has_no_name_of_its_own(tmp_path: Path) -> None:
+    text = (
+        "parameters:\n  depth: {type: int, low: 2, high: 5}\n  n1: {type: categorical, choices: [48, 64]}\n"
+        "  n_rest: {type: categorical, choices: [16, 32]}\n  f1: {type: categorical, choices: [9, 3]}\n"
+        "  f_rest: {type: categorical, choices: [3, 1]}\n  f_last: {type: categorical, choices: [5]}\n"
+    )
+    space = load_space(write(tmp_path, text))
+    values: dict[str, Value] = {"depth": 5, "n1": 48, "n_rest": 16, "f1": 9, "f_rest": 3, "f_last": 5}
+    made = space.to_config(values)
+    assert (made.kernels, made.filters) == ((9, 3, 3, 3, 5), (48, 16, 16, 16))
+    assert space.to_config({**values, "depth": 2}).kernels == (9, 5)
+    assert space.values_of(made, ("kernels", "filters")) == values
+    paper = TrainConfig(kernels=(9, 1, 5), filters=(64, 32))
+    assert space.values_of(paper, ("kernels", "filters")) == {**values, "depth": 3, "n1": 64, "n_rest": 32, "f_rest": 1}
+    assert space.values_of(paper.replace(kernels=(9, 3, 1, 5), filters=(64, 32, 32)), ("kernels", "filters")) is None
+    every = load_space(
+        write(
+            tmp_path, "parameters:\n  f_rest: {type: categorical, choices: [3, 5]}\nconstants: {depth: 4, n_rest: 8}\n"
+        )
+    )
+    assert every.to_config({"f_rest": 5}).kernels == (5, 5, 5, 5)
+
+
+def test_entries_beyond_the_depth_are_left_out_and_f_last_is_the_last(tmp_path: Path) -> None:
+    text = "parameters:\n  depth: {type: int, low: 2, high: 3}\n  f2: {type: categorical, choices: [3]}\n"
+    space = load_space(write(tmp_path, text + "constants:\n  f3: 7\n"))
+    assert space.to_config({"depth": 2, "f2": 3}).kernels == (9, 3)
+    assert space.to_config({"depth": 3, "f2": 3}).kernels == (9, 3, 7)
+    space = load_space(write(tmp_path, text + "constants:\n  f3: 7\n  f_last: 5\n"))
+    assert space.to_config({"depth": 2, "f2": 3}).kernels == (9, 5)
+    assert space.to_config({"depth": 3, "f2": 3}).kernels == (9, 3, 5)
