@@ -1,0 +1,18 @@
+"""A bar for each parameter, the most important on top."""
+
+from __future__ import annotations
+
+from report_parts import PNG
+
+from srcnn.tuning.report.data.importance import Importance
+from srcnn.tuning.report.figures.bars import bars_figure
+
+
+def test_bars_stand_in_the_order_of_their_shares() -> None:
+    figure = bars_figure(Importance({"learning_rate": 0.7, "n1_$x": 0.3}, "fANOVA", 20), "importance", "How much")
+    assert figure.png.startswith(PNG)
+    assert figure.alt == "Importance of parameters by fANOVA: learning_rate 0.70, n1_$x 0.30."
+    plot = figure.interactive
+    assert plot is not None
+    assert plot.y_range.factors == ["n1_$x", "learning_rate"]  # bokeh counts from below
+    assert plot.renderers[0].data_source.data["share"] == [0.7, 0.3]
