@@ -2,7 +2,7 @@
 
     python experiments/train.py --train T91 --test Set5 --scale 3 --pixels 60e6
     python experiments/train.py --preset paper --train T91 --test Set5 --epochs 100
-    python experiments/train.py --preset seed --train BSDS300/train --test BSDS300/test
+    python experiments/train.py --preset article --train BSDS300/train --test BSDS300/test
 
 A preset sets many flags at once, and flags beside it win. default: this project's own recipe. paper: the authors' solver.
 seed: the seed article's job, measured by the article's own protocol. Every epoch writes the folder --out, and --resume

@@ -23,7 +23,7 @@ __all__ = ["enqueued", "from_file"]
 _NETWORK = ("kernels", "filters", "upsampling", "color")
 _KNOWN: Mapping[str, TrainConfig] = {
     "paper": TrainConfig(),  # 9-1-5, 64-32, bicubic input
-    "seed": TrainConfig(**preset("seed")),
+    "article": TrainConfig(**preset("article")),
 }
 
 
@@ -32,7 +32,7 @@ def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping
 
     Args:
         space: the search space.
-        sources: ``paper``, ``seed``, or paths of YAML files; None: the paper and the article, as far as the space holds
+        sources: ``paper``, ``article``, or paths of YAML files; None: the paper and the article, as far as the space holds
             their networks.
 
     Raises:
@@ -40,7 +40,7 @@ def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping
     """
     rows: list[Mapping[str, Value]] = []
     baselines = 0
-    for source in ("paper", "seed") if sources is None else sources:
+    for source in ("paper", "article") if sources is None else sources:
         if source not in _KNOWN:
             rows += from_file(Path(source), space)
             continue
