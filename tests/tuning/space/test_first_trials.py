@@ -69,7 +69,7 @@ def test_a_network_that_the_space_lacks_is_left_out_unless_asked_for(tmp_path: P
     rows, baselines = enqueued(known, None)
     assert len(rows) == baselines == 1  # the article's has another way of upsampling
     with pytest.raises(
-        ConfigError, match=r"enqueue: .*space\.yaml does not hold the network of 'article', 9-1-5 \(64-32\)"
+        ConfigError, match=r"enqueue: .*space\.yaml does not contain the network of 'article', 9-1-5 \(64-32\)"
     ):
         enqueued(known, ("article",))
 
@@ -142,5 +142,5 @@ def test_a_row_is_not_refused_for_what_may_be_added_to_it(tmp_path: Path) -> Non
 
 
 def test_a_missing_file_is_named_and_the_names_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"enqueue: papr: cannot be read .*; or paper, or article"):
+    with pytest.raises(ConfigError, match=r"enqueue: papr: cannot be read .*; or give paper or article"):
         enqueued(space(tmp_path), ("papr",))
