@@ -54,10 +54,10 @@ class SearchSettings(Strict):
     test: tuple[str, ...] = Field(("sample/test",), description="test sets, measured after the choice")
     scales: tuple[int, ...] | None = Field(None, description="scales to search; none: those of the space")
     budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
-    sampler: str = Field("curves", description=f"algorithm that suggests configurations: {', '.join(SAMPLERS)}")
+    sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str | None = Field(
         None,
-        description=f"algorithm that stops weak trials: {', '.join(SCHEDULERS)}; default: asha, or none for several objectives",
+        description=f"stops weak trials: {', '.join(SCHEDULERS)}; if not given: asha, or none for several objectives",
     )
     objectives: tuple[str, ...] = Field(
         ("gain",), description=f"objectives, several for a Pareto front: {', '.join(OBJECTIVES)}"
@@ -65,7 +65,7 @@ class SearchSettings(Strict):
     enqueue: tuple[str, ...] | None = Field(
         None,
         description="configurations to run first: paper, article, or a YAML file with a list of parameter values; "
-        "default: paper and article, if the space contains their networks",
+        "if not given: paper and article, as far as the space contains their networks",
     )
     confirm: bool = Field(True, description="train the best configurations again with new seeds before the choice")
     best: int = Field(3, ge=1, description="number of configurations per scale to confirm")
