@@ -174,7 +174,7 @@ def test_a_mistake_is_one_line(
 def test_recording_mistakes_are_one_line(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for flags, line in (
         (["--seeds", "0"], "--seeds: must be at least 1, but got 0"),
-        (["--space", "space.yaml", "--train", "train"], "scale: a table holds one scale"),
+        (["--space", "space.yaml", "--train", "train"], "scale: must be a single one for a table"),
         (
             ["--space", "space.yaml", "--train", "train", "--budget", "much"],
             "must be a number of training pixels such as 8M",

@@ -54,7 +54,7 @@ def test_a_check_that_raises_dies_or_hangs_is_a_row(tmp_path: Path, monkeypatch:
         for name in ("raises", "dies", "hangs", "missing")
     }
     assert rows["raises"].text == "ValueError: first line"
-    assert rows["dies"].text.startswith("its process ended with code 3")
+    assert rows["dies"].text.startswith("the process ended with code 3")
     assert rows["hangs"].text == "took longer than 3 s"
     assert rows["missing"].text.startswith("AttributeError: ")
     assert {row.outcome for row in rows.values()} == {"failed"}
@@ -76,9 +76,7 @@ def test_without_a_gpu_the_command_says_so_and_ends_well(
 
     def few(*, gpu: bool, begin: Any) -> Any:
         begun.append("examine")
-        return examine(
-            gpu=gpu, begin=begin, checks=[check for check in CHECKS if "search.invented" not in check.function]
-        )
+        return examine(gpu=gpu, begin=begin, checks=[check for check in CHECKS if "invented" not in check.function])
 
     monkeypatch.setitem(command.__globals__, "examine", few)
     file = tmp_path / "findings.json"
@@ -109,7 +107,7 @@ def test_mistakes_and_failures_have_exit_codes(
 
 @without_gpu
 def test_ray_places_trials_on_invented_gpus() -> None:
-    finding = found(next(check for check in CHECKS if check.function == "doctor_search.invented_gpus"))
+    finding = found(next(check for check in CHECKS if check.function == "search_checks.invented_gpus"))
     assert finding.outcome == "ok", finding.text
     assert finding.figures == {"trials": 4}
 
@@ -119,7 +117,7 @@ def test_a_torch_that_cannot_use_the_card_fails_one_row(monkeypatch: pytest.Monk
     monkeypatch.setattr(doctor, "_card_here", lambda: True)
     rows = list(examine(gpu=True, checks=[check for check in CHECKS if check.gpu]))
     assert [row.outcome for row in rows] == ["failed"] + ["skipped"] * 10
-    assert rows[0].text.startswith(f"device: torch {torch.__version__} can use no GPU: ")
+    assert rows[0].text.startswith(f"device: torch {torch.__version__} cannot use a GPU: ")
     assert "driver" in rows[0].advice
 
 
@@ -183,7 +181,7 @@ def test_a_trial_on_no_card_or_two_is_an_error() -> None:
     cards = importlib.import_module("srcnn.tuning.doctor.search_checks")._check_cards
     assert cards(["cuda 1", "cuda 0", "cuda 1"], kind="cuda") == ["0", "1"]
     for wrong in ("cuda 0,1", "cpu 0", "cuda", ""):
-        with pytest.raises(SearchError, match="not on one GPU"):
+        with pytest.raises(SearchError, match="must run on one GPU"):
             cards(["cuda 0", wrong], kind="cuda")
 
 
@@ -191,7 +189,7 @@ def test_a_call_in_a_process_of_its_own_gives_its_result_or_its_error() -> None:
     assert own_process.in_own_process(pow, 2, 10) == 1024
     with pytest.raises(ConfigError, match="device: must be"):
         own_process.in_own_process(torch_device_of, "gpu")
-    with pytest.raises(SearchError, match="dies: the process that measures died"):
+    with pytest.raises(SearchError, match="dies: the process died"):
         own_process.in_own_process(dies)
 
 
