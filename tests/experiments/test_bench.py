@@ -159,7 +159,7 @@ def test_memory_of_a_process_and_its_kind(module: Any) -> None:
     [
         (["trian"], "section 'trian' does not exist; did you mean 'train'?"),
         (["train", "--kernels", "9-1-4"], "kernels: every size must be odd"),
-        (["train", "--kernels", "9-5"], "filters: one number for each layer but the last"),
+        (["train", "--kernels", "9-5"], "filters: must have one number for each layer except the last"),
         (["train", "--seeds", "0"], "--seeds: must be at least 1"),
         (["train", "--device", "tpu"], "device: must be auto, cpu, cuda"),
     ],

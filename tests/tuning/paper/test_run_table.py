@@ -133,7 +133,7 @@ def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Pa
         ),
         (["--table", "small.yaml", "--budget", "hours"], "error: budget 'hours' does not exist"),
         (["--table", "small.yaml", "--seeds", "0"], "error: seeds: "),
-        (["--table", "all", "--name", "x"], "error: --name: names one table's run"),
+        (["--table", "all", "--name", "x"], "error: --name: must not be combined with --table all"),
     ],
 )
 def test_mistakes_are_one_line(
