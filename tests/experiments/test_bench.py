@@ -135,7 +135,7 @@ def test_a_stopped_quality_section_goes_on_only_where_it_was_measured(module: An
     assert record(file, {**here, "sources": "y"}).get("quality") is None
     assert json.loads(file.read_text(encoding="utf-8"))["train"] == [1]
     (tmp_path / "other.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(ConfigError, match="holds no results"):
+    with pytest.raises(ConfigError, match="must contain results"):
         record(tmp_path / "other.json", here)
 
 
