@@ -8,8 +8,8 @@ train: target pixels per second, compared with a plain training loop, and as a f
   five minutes.
 quality: core-seconds to reach a PSNR on Set5 at x3, trained on T91, compared with the plain loop; variation over seeds; bf16
   compared with fp32.
-platform: overhead of a search beside its trials. inference: reconstruction and resizing. memory: memory of the processes of a
-  search.
+platform: overhead of a search, without its trials. inference: reconstruction and resizing. memory: memory of the processes of
+  a search.
 scale: time of the driver per trial, in searches of up to 2,000 trivial trials.
 intervals: coverage of 95 % intervals, and rate of false promotions; a simulation.
 overlap: images of one photograph: time to compare the sets, and recall on 200 synthetic overlaps.

@@ -155,7 +155,7 @@ def _report(
 
 @dataclass(frozen=True)
 class _Job:
-    """The settings of a run beside its configuration; stored in its folder, so that --resume needs no flags."""
+    """The settings of a run other than its configuration; stored in its folder, so that --resume needs no flags."""
 
     train: str
     test: str

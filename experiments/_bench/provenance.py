@@ -83,7 +83,7 @@ def results_faults(folder: Path) -> list[str]:
         unused -= set(patterns)
         headers = _own(file) or {pattern: named[pattern] for pattern in patterns}
         if not headers:
-            faults.append(f"{name}: says nowhere where it comes from ({', '.join(FIELDS)})")
+            faults.append(f"{name}: must have a header with its provenance ({', '.join(FIELDS)})")
         for part, found in headers.items():
             faults += [f"{name}: {part}: {fault}" for fault in header_faults(found)]
     return faults + [f"{SIDECAR}: {pattern}: there is no such file" for pattern in sorted(unused)]

@@ -1,4 +1,4 @@
-"""Section ``platform``: overhead of a search beside its trials, including tracking. Its files are in a temporary folder.
+"""Section ``platform``: overhead of a search, without its trials, including tracking. Its files are in a temporary folder.
 
 * Many trivial trials: the time from the first trial's start to the last one's end, minus the compute of the trials divided by
   the slots, per trial. Compute is the wall time in `srcnn.training.fit.fit` (training and evaluation on validation images),

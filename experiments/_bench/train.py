@@ -83,7 +83,7 @@ def _measure(bench: Bench, kernels: str, rounds: int, seconds: float, precision:
 
 
 def _rate(answer: dict[str, Any]) -> float:
-    """Mpixel/s."""
+    """Return the training speed, in Mpixel/s."""
     return float(answer["pixels"] / answer["seconds"] / 1e6)
 
 

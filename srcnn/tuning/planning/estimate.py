@@ -44,7 +44,9 @@ __all__ = [
 
 # Seconds, measured with Ray 2.60 and MLflow 3.17 on a local SQLite store.
 _START = 13.0  # until the first step: start of Ray, the store, and workers that import torch
-TRIAL = 0.7  # overhead per trial beside training and evaluation: reports, checkpoints, MLflow, start of the next trial
+TRIAL = (
+    0.7  # overhead per trial, without training and evaluation: reports, checkpoints, MLflow, start of the next trial
+)
 AGAIN = 8.0  # until the first confirmation trial: start of new workers
 TEST = 6.0  # until workers measure test images: start of new workers
 

@@ -71,9 +71,8 @@ def peak_memory(
 ) -> tuple[float, float, float] | None:
     """Measure the GPU memory of a training configuration, in a few steps and an evaluation.
 
-    Returns:
-        Maximum reserved memory, total memory of the GPU, and memory of the process beside the reserved one, in bytes. None if
-        there is no GPU, as with the simulated GPUs of tests.
+    Returns: Maximum reserved memory, total memory of the GPU, and memory of the process in addition to the reserved
+        one, in bytes. None if there is no GPU, as with the simulated GPUs of tests.
     """
     device = pick_device()
     if device.type == "cpu":
