@@ -98,5 +98,6 @@ def without(images: ImageSet, held_out: ImageSet) -> ImageSet:
 
 
 def pixel_digest(image: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of the shape and the pixels of an image, as hexadecimal digits."""
     shape = "x".join(map(str, image.shape))
     return hashlib.sha256(f"{shape}:".encode() + image.tobytes()).hexdigest()

@@ -84,6 +84,11 @@ def locate(name: str, root: Path | None = None) -> Path:
 
 
 def known_set(name: str) -> KnownSet:
+    """Return the registry entry of a named set.
+
+    Raises:
+        DataError: no set has this name.
+    """
     if name not in SETS:
         raise DataError(unknown_name("data set", name, SETS))
     return SETS[name]

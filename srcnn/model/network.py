@@ -64,6 +64,7 @@ class SRCNN(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
 
     def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        """Return the upscaled planes; the class docstring describes the modes."""
         if not self.training:
             out = self._by_strips(x)
         else:

@@ -35,6 +35,11 @@ def header_object(path: Path, header: Mapping[str, str], name: str) -> dict[str,
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
+    """Write tensors and a header.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
     # safetensors stores contiguous tensors: channels-last weights are copied to the default layout, values unchanged.
     rows = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
@@ -45,6 +50,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, st
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read the header and the tensors, on the CPU, of a file of some kind.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another format or of another kind.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}

@@ -113,6 +113,7 @@ def _adam_step(parameters: list[Tensor], states: list[dict[str, Tensor]], rate: 
 
 
 def make_optimizer(config: TrainConfig, network: SRCNN) -> torch.optim.Optimizer:
+    """Return the optimiser of a configuration for the parameters of a network, in groups of equal ``factor`` and ``matrix``."""
     kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}  # few groups, because each group adds overhead
     for i, (layer, factor) in enumerate(zip(network.convolutions, config.rates, strict=True)):
         for parameter in layer.parameters():

@@ -1,6 +1,6 @@
 """Results of a replay as plain data, for one table and over several.
 
-Regret is given at fractions of the cost of a table, so that tables of different size can be averaged. Over several
+Regret is given at fractions of the cost of a table, so that tables of different sizes can be averaged. Over several
 tables, the mean regret has the interval of a mean of independent values with their own errors, and compute has the
 geometric mean of the ratios. Both intervals describe repetitions on these tables.
 """

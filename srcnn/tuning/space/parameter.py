@@ -56,6 +56,7 @@ class Float(_Parameter):
 
     @cached_property
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """The parameter as an Optuna distribution."""
         return optuna.distributions.FloatDistribution(self.low, self.high, log=self.log)
 
 
@@ -79,6 +80,7 @@ class Integer(_Parameter):
 
     @cached_property
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """The parameter as an Optuna distribution."""
         return optuna.distributions.IntDistribution(self.low, self.high, log=self.log, step=self.step)
 
 
@@ -96,6 +98,7 @@ class Categorical(_Parameter):
 
     @cached_property
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """The parameter as an Optuna distribution."""
         return optuna.distributions.CategoricalDistribution(self.choices)
 
 
@@ -110,10 +113,12 @@ Parameter = Float | Integer | Categorical
 
 
 def ends(parameter: Parameter) -> tuple[Value, ...]:
+    """Return the lowest and highest value; for a categorical parameter all choices."""
     return parameter.choices if isinstance(parameter, Categorical) else (parameter.low, parameter.high)
 
 
 def points(parameter: Parameter) -> tuple[Value, ...]:
+    """Return the values of a parameter in a grid."""
     if isinstance(parameter, Categorical):
         return parameter.choices
     if isinstance(parameter, Integer):
@@ -125,6 +130,7 @@ def points(parameter: Parameter) -> tuple[Value, ...]:
 
 
 def draw(source: random.Random, parameter: Parameter) -> Value:
+    """Return a random value of a parameter."""
     if isinstance(parameter, Categorical):
         return source.choice(parameter.choices)
     low, high = parameter.low, parameter.high
@@ -152,6 +158,7 @@ def describe(parameter: Parameter) -> str:
 
 
 def suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
+    """Return a value of a parameter from the sampler of an Optuna trial."""
     if isinstance(parameter, Float):
         return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
     if isinstance(parameter, Integer):

@@ -52,6 +52,11 @@ class NodeReader:
         return entries
 
     def constraints(self, node: yaml.Node) -> Constraints:
+        """Read the constraints of a space.
+
+        Raises:
+            ConfigError: a name or value is not valid; the message names file and line.
+        """
         entries = self.mapping(node, "constraints")
         for name, (line, value) in entries.items():
             if name not in Constraints.model_fields:
@@ -64,6 +69,11 @@ class NodeReader:
         return Constraints(**{name: plain(self.path, value) for name, (_, value) in entries.items()})
 
     def parameter(self, name: str, line: int, node: yaml.Node) -> Parameter:
+        """Read a parameter of a space.
+
+        Raises:
+            ConfigError: the node is not a valid parameter; the message names file, line and field.
+        """
         self.mapping(node, name)
         try:
             return _PARAMETER.validate_python(plain(self.path, node))
