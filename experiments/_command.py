@@ -1,4 +1,4 @@
-"""What the commands share: flags made from configuration fields, and errors as one line with exit code 2."""
+"""Shared parts of the commands: flags from configuration fields, and errors as one line with exit code 2."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Parser", "add_fields", "given_fields", "run"]
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line, and that knows what a misspelt flag was meant to be."""
+    """An argparse parser with one-line errors and suggestions for misspelt flags."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options.setdefault("allow_abbrev", False)
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Print one line and leave with exit code 2."""
+        """Print one line and exit with code 2."""
         if message.startswith("unrecognized arguments: "):
             flag = message.split()[2].partition("=")[0]
             known = [option for action in self._actions for option in action.option_strings]
@@ -57,7 +57,10 @@ def add_fields(
     skip: Iterable[str] = (),
     aliases: Mapping[str, Sequence[str]] = types.MappingProxyType({}),
 ) -> None:
-    """A flag for every field of a configuration: its description is the help, and validation is left to the model."""
+    """Add a flag for every field of a configuration.
+
+    The description of the field is the help text; the model validates the value.
+    """
     for name, field in model.model_fields.items():
         if name in skip:
             continue
@@ -78,7 +81,7 @@ def _show(value: object) -> str:
 
 
 def given_fields(options: argparse.Namespace, model: type[BaseModel], *, skip: Iterable[str] = ()) -> dict[str, Any]:
-    """The fields whose flags were given; the word ``none`` stands for None where a field allows it."""
+    """Return the fields whose flags were given. The value ``none`` means None if the field allows it."""
     given = {}
     for name, field in model.model_fields.items():
         value = None if name in skip else getattr(options, name)
@@ -88,7 +91,7 @@ def given_fields(options: argparse.Namespace, model: type[BaseModel], *, skip: I
 
 
 def run(main: Callable[[], int], interrupted: str) -> int:
-    """Run a command; a user's mistake is one line and exit code 2, Ctrl-C is one line and exit code 130."""
+    """Run a command and return its exit code: 2 after a user error, 130 after Ctrl-C, each with a one-line message."""
     try:
         return main()
     except SRCNNError as error:
@@ -97,6 +100,6 @@ def run(main: Callable[[], int], interrupted: str) -> int:
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output (head, less) has gone
+    except BrokenPipeError:  # the process that reads the output (head, less) has ended
         sys.stderr.close()
         return 141

@@ -1,4 +1,4 @@
-"""Progress of a search on the terminal."""
+"""Progress of a search in the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STAGES = {
 
 
 class Monitor:
-    """Progress of a search: a bar on a terminal, and a line for every trial that ends."""
+    """Progress of a search: a progress bar in a terminal, and a line for every finished trial."""
 
     def __init__(self, console: Console, trials: int) -> None:
         self._console, self._stage = console, "search"
@@ -29,7 +29,7 @@ class Monitor:
         self._running: set[str] = set()
         self._started = time.monotonic()
         self._since: dict[str, float] = {}
-        self.busy = 0.0  #: seconds of all slots together
+        self.busy = 0.0  #: time of all slots together, in seconds
         columns = (
             BarColumn(),
             MofNCompleteColumn(),

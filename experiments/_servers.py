@@ -1,4 +1,4 @@
-"""Real servers for tests and the soak: PostgreSQL from the system's packages, and MLflow on top of it, on this machine alone."""
+"""Real servers for tests and the soak test: PostgreSQL from system packages, and MLflow, on this machine only."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["MlflowServer", "free_port", "kin", "postgres_programs", "postgresql"
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def postgres_programs() -> Path | None:
-    """The folder of PostgreSQL's programs; None: it is not installed."""
+    """Return the folder of PostgreSQL's programs; None if it is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if found:
         return found[-1]
@@ -37,15 +37,15 @@ def postgres_programs() -> Path | None:
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """A fresh PostgreSQL for the time of the block; its address, for SQLAlchemy.
+    """Start a new PostgreSQL server for the duration of the block. Yield its address for SQLAlchemy.
 
     Raises:
-        FileNotFoundError: it is not installed.
+        FileNotFoundError: PostgreSQL is not installed.
     """
     programs = postgres_programs()
     if programs is None:
         raise FileNotFoundError("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    # It refuses to run as root, and the data must belong to whoever it runs as.
+    # PostgreSQL refuses to run as root, and its user must own the data.
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     prefix = ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
     folder = Path(tempfile.mkdtemp(prefix="srcnn-postgres-"))
@@ -80,8 +80,8 @@ class MlflowServer:
 
     Args:
         backend: address of its database.
-        artifacts: folder that it keeps for its clients.
-        log: where its words go.
+        artifacts: folder of the artifacts of its clients.
+        log: file for its output.
     """
 
     def __init__(self, backend: str, artifacts: Path, log: Path) -> None:
@@ -95,10 +95,10 @@ class MlflowServer:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it and wait until it answers.
+        """Start the server and wait until it responds.
 
         Raises:
-            TimeoutError: it does not.
+            TimeoutError: it does not respond.
         """
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port)]
         command += [
@@ -123,7 +123,7 @@ class MlflowServer:
         raise TimeoutError(f"MLflow did not start: {self._log}")
 
     def stop(self) -> None:
-        """End it at once, with everything it started."""
+        """Kill the server and all its child processes."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, 9)
@@ -139,7 +139,7 @@ class MlflowServer:
 
 
 def kin(pid: int, title: str) -> list[int]:
-    """The processes below one whose command line begins with a title, such as ``ray::``."""
+    """Return the descendants of a process whose command line begins with a title, such as ``ray::``."""
     parents: dict[int, int] = {}
     titles: dict[int, str] = {}
     for entry in Path("/proc").iterdir():

@@ -1,11 +1,11 @@
-"""Reproduce a table of the paper: train its cells, measure them, and set the paper's figures beside.
+"""Reproduce a table of the paper: train its cells, measure them, and compare them with the paper's figures.
 
     python experiments/ablation.py --table filter_size
     python experiments/ablation.py --table all --budget smoke
     python experiments/ablation.py --list
 
-The same command again goes on where it stopped: a finished cell is never run twice. Every cell is a run in MLflow below one
-parent run for the table. experiments/report.py writes the report.
+The same command resumes an interrupted table; a finished cell is never run twice. Every cell is a run in MLflow, below one
+parent run per table. experiments/report.py writes the report.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from _command import Parser, add_fields, given_fields, run
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("--list", action="store_true", help="the tables that there are, and their questions; end")
+    parser.add_argument("--list", action="store_true", help="list the existing tables and their questions, and exit")
     add_fields(parser, TableSettings)
     return parser
 
@@ -46,10 +46,10 @@ def _plans(options: argparse.Namespace) -> list[TablePlan]:
     if fields["table"] != "all":
         return [plan_table(TableSettings(**fields))]
     if "name" in fields:
-        raise ConfigError("--name: names one table's run, but --table all has several")
+        raise ConfigError("--name: must not be combined with --table all, which has several runs")
     names = table_files()
     if not names:
-        raise ConfigError("--table: there is no table in search_spaces/paper; run this in the project's folder")
+        raise ConfigError("--table: there is no table in search_spaces/paper; run this command in the project folder")
     return [plan_table(TableSettings(**{**fields, "table": name})) for name in names]
 
 
@@ -84,7 +84,7 @@ def _say_plan(console: Console, plan: TablePlan) -> None:
 
 
 class _Monitor:
-    """A line for every cell that ends, and a bar on a terminal."""
+    """A line for every finished cell, and a progress bar in a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console, self._ended, self._started = console, 0, time.monotonic()
@@ -132,7 +132,7 @@ def _main(argv: list[str] | None) -> int:
     if options.list:
         return _list(console)
     plans = _plans(options)
-    with Cluster(plans[0].settings.address) as cluster:  # one for all tables
+    with Cluster(plans[0].settings.address) as cluster:  # one cluster for all tables
         cluster.wait()
         for plan in plans:
             _say_plan(console, plan)
@@ -146,7 +146,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted; the same command goes on where this one stopped")
 
 

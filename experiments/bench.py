@@ -4,16 +4,19 @@
     python experiments/bench.py quality --quick
     python experiments/bench.py all --json experiments/results/bench.json
 
-train: target pixels a second against a plain loop, and the share of the matrix-product peak; at most five minutes.
-quality: core-seconds to a PSNR on Set5 at x3 after T91, against the plain loop; the spread over seeds; bf16 against fp32.
-platform: what a search costs beyond its trials. inference: reconstruction and resizing. memory: of a search's processes.
-scale: what the driver of a search of up to 2,000 trivial trials spends on each.
-intervals: how often 95 % intervals hold the truth, and how often a title goes to a network that is no better; a simulation.
-overlap: images of one photograph: seconds to compare the sets, and how many of 200 invented overlaps are found.
+train: target pixels per second, compared with a plain training loop, and as a fraction of the matrix-product peak; at most
+  five minutes.
+quality: core-seconds to reach a PSNR on Set5 at x3, trained on T91, compared with the plain loop; variation over seeds; bf16
+  compared with fp32.
+platform: overhead of a search, without its trials. inference: reconstruction and resizing. memory: memory of the processes of
+  a search.
+scale: time of the driver per trial, in searches of up to 2,000 trivial trials.
+intervals: coverage of 95 % intervals, and rate of false promotions; a simulation.
+overlap: images of one photograph: time to compare the sets, and recall on 200 synthetic overlaps.
 
-Every section prints a table and puts its figures into the file of --json, beside those of other sections. A quality
-section that was stopped goes on when it is given the same file. Where T91, Set5 or BSDS300 are not on disk, the bundled
-sample takes their place, and the result says so.
+Every section prints a table and writes its results to the file of --json, which keeps the results of other sections. An
+interrupted quality section resumes with the same file. If T91, Set5 or BSDS300 are not on disk, the bundled sample is used
+instead, and the results name it.
 """
 
 from __future__ import annotations
@@ -59,18 +62,23 @@ _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("section", metavar="SECTION", help=f"one of {', '.join(_SECTIONS)}, all")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go (default: nowhere)")
-    parser.add_argument("--data-root", metavar="DIR", help="where named sets lie (default: $SRCNN_DATA, else ./data)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the results (default: none)")
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="fewer and shorter samples; quality without the plain loop"
     )
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda or cuda:N, for train and quality (default: auto)"
     )
-    parser.add_argument("--kernels", default=_KERNELS, metavar="LIST", help=f"of three layers (default: {_KERNELS})")
     parser.add_argument(
-        "--seeds", type=int, default=5, metavar="K", help="runs of each network, in quality (default: 5)"
+        "--kernels",
+        default=_KERNELS,
+        metavar="LIST",
+        help=f"kernels of networks with three layers (default: {_KERNELS})",
     )
+    parser.add_argument("--seeds", type=int, default=5, metavar="K", help="seeds per network in quality (default: 5)")
     return parser
 
 
@@ -82,7 +90,7 @@ def _kernels(text: str) -> tuple[str, ...]:
 
 
 def _all(options: argparse.Namespace) -> int:
-    """Every section in a process of its own: none inherits what another told the allocator, oneDNN or Ray."""
+    """Run every section in a separate process, so that settings of the allocator, oneDNN or Ray have no effect on the others."""
     flags = ["--device", options.device, "--kernels", options.kernels, "--seeds", str(options.seeds)]
     flags += ["--json", str(options.json)] if options.json else []
     flags += ["--data-root", options.data_root] if options.data_root else []
@@ -103,7 +111,7 @@ def _main(argv: list[str] | None) -> int:
     kernels, device = _kernels(options.kernels), str(pick_device(options.device))
     if options.section == "all":
         return _all(options)
-    # Sections that repeat say how often; the seed is the default of training and of searches.
+    # Sections with repetitions report their number; the seed is the default of training and searches.
     about = header("bench.py", sys.argv[1:] if argv is None else argv, n=1, seed=123, device=device)
     record = Record(options.json, environment(device), about)
     bench = Bench(
@@ -128,7 +136,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted; what was measured is in the file of --json")
 
 

@@ -1,11 +1,11 @@
-"""The data sets: what there is, download, verify, compare.
+"""List, download, verify and compare the data sets.
 
     python experiments/data.py list
     python experiments/data.py fetch T91 Set5 Set14        # or: fetch all; weights are the authors' released networks
     python experiments/data.py verify
     python experiments/data.py overlap T91 BSDS300/train Set5 Set14     # which images show the same photograph
 
-They lie below --data-root, else $SRCNN_DATA, else ./data.
+The sets are in folders below --data-root, else $SRCNN_DATA, else ./data.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from _command import Parser, run
 
 
 def _status(name: str, root: Path) -> str:
-    """``absent``, ``verified``, or the first thing that is wrong."""
+    """Return ``absent``, ``verified``, or the first problem."""
     if not _bundled(name) and not fetch.place(name, root).exists():
         return "absent"
     wrong = fetch.problems(name, root)
@@ -51,12 +51,12 @@ def _line(name: str, state: str) -> str:
 
 
 def _print(console: Console, line: str) -> None:
-    """A line as it is: file names are neither markup nor to be wrapped."""
+    """Print a line without markup or wrapping, because it contains file names."""
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show(root: Path, console: Console) -> int:
-    """Print a table of what there is."""
+    """Print a table of all sets and their state."""
     table = Table(title=escape(f"data root: {root}"), title_justify="left")
     table.add_column("name", no_wrap=True)
     table.add_column("files", justify="right")
@@ -79,7 +79,7 @@ def show(root: Path, console: Console) -> int:
 
 
 def get(names: list[str], root: Path, mirror: str | None, console: Console) -> int:
-    """Fetch sets one after the other, and print a line for each."""
+    """Download sets one by one, and print a line for each."""
     chosen = fetch.names() if "all" in names else names
     for name in chosen:
         fetch.check_name(name)
@@ -91,7 +91,7 @@ def get(names: list[str], root: Path, mirror: str | None, console: Console) -> i
 
 
 def check(names: list[str], root: Path, console: Console) -> int:
-    """Verify sets, a line each: 1 if something is wrong. What is absent is wrong only if it was asked for."""
+    """Verify sets and print a line for each. Return 1 if there is a problem. A missing set is a problem only if it was named."""
     for name in names:
         fetch.check_name(name)
     failed = False
@@ -120,7 +120,7 @@ def compare(names: list[str], root: Path, console: Console) -> int:
 
 @contextmanager
 def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on a terminal; elsewhere a line for every tenth of the download."""
+    """Yield a function that shows the progress: a bar in a terminal, otherwise a line for every tenth of the download."""
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=console, transient=True) as bar:
@@ -143,16 +143,18 @@ def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     shared = Parser(add_help=False)
-    shared.add_argument("--data-root", metavar="DIR", help="where the sets lie (default: $SRCNN_DATA, else ./data)")
+    shared.add_argument("--data-root", metavar="DIR", help="folder of the sets (default: $SRCNN_DATA, else ./data)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | verify | overlap")
-    commands.add_parser("list", parents=[shared], help="what there is, and whether it is here")
+    commands.add_parser("list", parents=[shared], help="list all sets and whether they are on disk")
     getter = commands.add_parser("fetch", parents=[shared], help="download, unpack and verify")
     getter.add_argument("names", nargs="+", metavar="NAME", help=f"all, or any of {', '.join(fetch.names())}")
-    getter.add_argument("--mirror", metavar="URL", help="a place with the same archives (default: $SRCNN_MIRROR)")
-    checker = commands.add_parser("verify", parents=[shared], help="compare with the registry; exit code 1 if wrong")
-    checker.add_argument("names", nargs="*", metavar="NAME", help="default: everything that is here")
+    getter.add_argument("--mirror", metavar="URL", help="location of the same archives (default: $SRCNN_MIRROR)")
+    checker = commands.add_parser(
+        "verify", parents=[shared], help="compare with the registry; exit code 1 if there is a problem"
+    )
+    checker.add_argument("names", nargs="*", metavar="NAME", help="names of the sets (default: all on disk)")
     comparer = commands.add_parser("overlap", parents=[shared], help="list images that show the same photograph")
-    comparer.add_argument("names", nargs="+", metavar="SET", help="a set's name or a folder; several are compared")
+    comparer.add_argument("names", nargs="+", metavar="SET", help="name of a set or a folder; several are compared")
     return parser
 
 
@@ -170,7 +172,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted; what has come is kept, run it again to go on")
 
 

@@ -1,12 +1,12 @@
-"""See what works on this machine, and what to do about the rest.
+"""Check what works on this machine, with advice for failures.
 
     python experiments/doctor.py
     python experiments/doctor.py --gpu
     python experiments/doctor.py --gpu --json doctor.json
 
-Without --gpu: versions, the training step, and Ray's placement of trials, in about a minute. --gpu looks at the GPU as well:
-driver, bf16, recorded steps, memory caps, two trials on a card, a search with a card for each trial, determinism and speed,
-in about five minutes. The exit code is 1 if a check fails; without a GPU those that need one are skipped.
+Without --gpu: versions, the training step, and the placement of trials by Ray, in about a minute. --gpu also checks the GPU:
+driver, bf16, recorded steps, memory caps, two trials on one GPU, a search with one GPU per trial, determinism and speed, in
+about five minutes. The exit code is 1 if a check fails. Without a GPU the checks that need one are skipped.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("--gpu", action="store_true", help="look at the GPU as well")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the findings go (default: nowhere)")
+    parser.add_argument("--gpu", action="store_true", help="also check the GPU")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the results (default: none)")
     return parser
 
 
@@ -75,7 +75,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted")
 
 

@@ -1,4 +1,4 @@
-"""Measure a network, or plain bicubic, on a set of images by the papers' protocol.
+"""Measure a network, or bicubic, on a set of images with the papers' protocol.
 
     python experiments/evaluate.py --weights bicubic --data sample/test --scale 3
     python experiments/evaluate.py --weights "weights/srcnn-official/9-5-5(ImageNet)/x3.mat" --data Set5 --scale 3
@@ -36,31 +36,37 @@ from _command import Parser, run
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--weights", required=True, metavar="FILE|bicubic", help=".safetensors, .mat, or bicubic")
-    parser.add_argument("--data", required=True, metavar="NAME|FOLDER", help="a data set's name, or a folder of images")
-    parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: the checkpoint's)")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write every figure to this file")
-    parser.add_argument("--data-root", metavar="DIR", help="where named sets lie (default: $SRCNN_DATA, else ./data)")
-    parser.add_argument("--skip-bad", action="store_true", help="leave corrupt files out and count them")
+    parser.add_argument(
+        "--data", required=True, metavar="NAME|FOLDER", help="name of a data set, or a folder of images"
+    )
+    parser.add_argument(
+        "--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the checkpoint)"
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file for all results")
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+    )
+    parser.add_argument("--skip-bad", action="store_true", help="skip corrupt files and count them")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: that of torch)")
     return parser
 
 
 def _network(weights: str, scale: int | None) -> tuple[SRCNN | None, int]:
-    """The network and the scale to measure it at."""
+    """Return the network and the scale for the measurement."""
     if weights == "bicubic" or weights.endswith(".mat"):
         if scale is None:
-            raise ConfigError(f"--scale: {weights} does not say its scale, give 2, 3 or 4")
+            raise ConfigError(f"--scale: must be given as 2, 3 or 4, because {weights} does not contain it")
         return (None if weights == "bicubic" else load_official(Path(weights), scale)), scale
     network = load_network(Path(weights))
     own = network.config.scale
     if scale not in (None, own):
-        raise ConfigError(f"--scale: {weights} was trained for {own}, but got {scale}")
+        raise ConfigError(f"--scale: must be {own} for {weights}, but got {scale}")
     return network, own
 
 
 def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None  # JSON has no infinity: two equal images
+    return value if math.isfinite(value) else None  # JSON has no infinity, the PSNR of two equal images
 
 
 def _write(path: Path, evaluation: Evaluation, about: dict[str, object]) -> None:
@@ -77,7 +83,7 @@ def _main(argv: list[str] | None) -> int:
             raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
         torch.set_num_threads(options.threads)
     if options.json is not None and (options.json.is_dir() or any(p.is_file() for p in options.json.parents)):
-        raise ConfigError(f"--json: must name a file in a folder, but got {options.json}")
+        raise ConfigError(f"--json: must be a file in an existing folder, but got {options.json}")
     device = pick_device(options.device)
     network, scale = _network(options.weights, options.scale)
     images = load(options.data, data_root(options.data_root), skip_bad=options.skip_bad)
@@ -102,7 +108,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted, nothing was written")
 
 

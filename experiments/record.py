@@ -1,10 +1,10 @@
-"""Train every configuration of a grid and keep the curves, for experiments/replay.py to search in.
+"""Train every configuration of a grid and record the learning curves for experiments/replay.py.
 
     python experiments/record.py
     python experiments/record.py --space my.yaml --train photos --budget 1M --seeds 1 --out my.csv.gz
 
-Killed at any point, the same command goes on where it stopped. One core, one run at a time. Images of the training set
-are held out to measure on, as a search holds them out; no test image is opened.
+The same command resumes after an interruption. It uses one core and trains one run at a time. Validation images are held out
+from the training set as in a search; no test image is read.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ _OUT = Path("experiments/results/grid-x3.csv.gz")
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--space", type=Path, default=Path("search_spaces/replay.yaml"), help="grid, a YAML file")
-    parser.add_argument("--train", default="T91", help="training images: a set's name or a folder (default: T91)")
-    parser.add_argument("--validation", type=int, default=9, help="of them, held out to measure on (default: 9)")
-    parser.add_argument("--split-seed", type=int, default=123, help="seed by which these are drawn (default: 123)")
-    parser.add_argument("--budget", default="2M", help="training pixels of a run (default: 2M)")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each configuration (default: 3)")
-    parser.add_argument("--out", type=Path, default=_OUT, help=f"the table, .csv or .csv.gz (default: {_OUT})")
-    parser.add_argument("--data-root", metavar="DIR", help="where named sets lie (default: $SRCNN_DATA, else ./data)")
+    parser.add_argument("--train", default="T91", help="training images: name of a set or a folder (default: T91)")
+    parser.add_argument("--validation", type=int, default=9, help="number of held-out validation images (default: 9)")
+    parser.add_argument("--split-seed", type=int, default=123, help="random seed of this split (default: 123)")
+    parser.add_argument("--budget", default="2M", help="training pixels per run (default: 2M)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds per configuration (default: 3)")
+    parser.add_argument("--out", type=Path, default=_OUT, help=f"file of the table, .csv or .csv.gz (default: {_OUT})")
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+    )
     return parser
 
 
@@ -46,7 +48,7 @@ def _main(argv: list[str] | None) -> int:
     if options.seeds < 1:
         raise ConfigError(f"--seeds: must be at least 1, but got {options.seeds}")
     if options.out.exists():
-        raise ConfigError(f"--out: must be a new file, but {options.out} is there")
+        raise ConfigError(f"--out: must be a new file, but {options.out} exists")
     recording = Recording(
         space=load_space(options.space),
         images=load(options.train, data_root(options.data_root)),
@@ -74,7 +76,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted; the same command goes on where this one stopped")
 
 

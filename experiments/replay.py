@@ -1,16 +1,17 @@
-"""Compare samplers and schedulers on recorded curves: hundreds of searches in a minute, with 1 to 1000 workers.
+"""Compare samplers and schedulers on recorded learning curves: hundreds of searches in a minute, with 1 to 1000 workers.
 
     python experiments/replay.py
     python experiments/replay.py --methods ours,stock,gp+median --workers 4 --plot regret.png
     python experiments/replay.py --tables experiments/results/grid-x3.csv.gz my.csv.gz
     python experiments/replay.py --search NAME --scale 3
 
-A method is one of ours, stock, stock-same-rungs, tpe, random+asha, random, or SAMPLER+SCHEDULER by the names of
-experiments/search.py. stock: Tune's OptunaSearch and ASHAScheduler as they come; stock-same-rungs: with this project's rungs.
-Tables are those of experiments/record.py, or with --search the trials of a past search in MLflow.
+A method is one of ours, stock, stock-same-rungs, tpe, random+asha, random, or SAMPLER+SCHEDULER with the names of
+experiments/search.py. stock: Tune's OptunaSearch and ASHAScheduler with their defaults; stock-same-rungs: with this project's
+rungs. Tables come from experiments/record.py, or with --search from the trials of a past search in MLflow.
 
-First comes regret in dB against compute: what the search would hand over, judged by runs that it did not see. Then the compute
-until that is one of the best: not worse than the best by more than the noise of the comparison.
+The first output is the regret of the incumbent in dB against compute, judged by runs that the search did not see. The
+second is the compute until the incumbent is one of the best: not worse than the best by more than the noise of the
+comparison.
 """
 
 from __future__ import annotations
@@ -52,22 +53,28 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--tables", type=Path, nargs="+", default=[_TABLE], metavar="FILE", help=f"recorded curves (default: {_TABLE})"
     )
-    source.add_argument("--search", metavar="NAME", help="a past search in MLflow instead")
-    parser.add_argument("--scale", type=int, help="which scale of a past search (default: its only one)")
+    source.add_argument("--search", metavar="NAME", help="a past search in MLflow, instead of tables")
+    parser.add_argument("--scale", type=int, help="scale of the past search (default: its only one)")
     uri = SearchSettings.model_fields["tracking_uri"].default
     parser.add_argument("--tracking-uri", default=uri, help=f"MLflow store (default: {uri})")
-    parser.add_argument("--methods", default=",".join(METHODS), help=f"joined by commas (default: {','.join(METHODS)})")
-    parser.add_argument("--workers", default="1,8,100", help="trials at a time, joined by commas (default: 1,8,100)")
-    parser.add_argument("--repetitions", type=int, default=100, help="of each method and worker count (default: 100)")
+    parser.add_argument(
+        "--methods", default=",".join(METHODS), help=f"methods, joined by commas (default: {','.join(METHODS)})"
+    )
+    parser.add_argument(
+        "--workers", default="1,8,100", help="numbers of concurrent trials, joined by commas (default: 1,8,100)"
+    )
+    parser.add_argument(
+        "--repetitions", type=int, default=100, help="repetitions per method and worker count (default: 100)"
+    )
     parser.add_argument(
         "--tolerance",
         type=float,
-        help="dB below the best that count as the same (default: the noise of the comparison)",
+        help="difference to the best in dB that counts as equal (default: the noise of the comparison)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the first repetition (default: 0)")
-    parser.add_argument("--processes", type=int, help="repetitions at a time (default: the cores there are)")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="picture of regret against compute")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the first repetition (default: 0)")
+    parser.add_argument("--processes", type=int, help="number of concurrent repetitions (default: number of cores)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="file for a plot of regret against compute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the results")
     return parser
 
 
@@ -83,11 +90,11 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
     if options.repetitions < 2:
         raise ConfigError(f"--repetitions: must be at least 2, but got {options.repetitions}")
     if options.tolerance is not None and not 0 <= options.tolerance < math.inf:
-        raise ConfigError(f"--tolerance: must be a number of dB from 0, but got {options.tolerance}")
+        raise ConfigError(f"--tolerance: must be at least 0 dB, but got {options.tolerance}")
     if options.seed < 0:
         raise ConfigError(f"--seed: must be at least 0, but got {options.seed}")
     if options.scale is not None and options.search is None:
-        raise ConfigError(f"--scale: belongs to --search, but got {options.scale} without it")
+        raise ConfigError(f"--scale: must be given only with --search, but got {options.scale} without it")
     at_once = options.processes
     if at_once is None:
         at_once = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -99,7 +106,7 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
         if path is not None and not path.parent.is_dir():
             raise ConfigError(f"{flag}: must lie in a folder that exists, but got {path}")
     if options.plot is not None and len(options.tables) > 1:
-        raise ConfigError(f"--plot: shows one table, but --tables has {len(options.tables)}")
+        raise ConfigError(f"--plot: must be used with one table, but --tables has {len(options.tables)}")
     if options.plot is not None and options.plot.suffix not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--plot: must end in .png, .svg or .pdf, but got {options.plot}")
     return methods, _counts(options.workers), at_once
@@ -267,7 +274,7 @@ def _write(
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted")
 
 

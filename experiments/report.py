@@ -1,12 +1,13 @@
-"""The report of a search, or of a table of the paper, out of MLflow: Markdown, one HTML page, PNG, CSV and LaTeX.
+"""Write the report of a search, or of a table of the paper, from MLflow: Markdown, one HTML page, PNG, CSV and LaTeX.
 
     python experiments/report.py
     python experiments/report.py NAME --out folder
     python experiments/report.py filter_size-cpu depth-cpu --out folder
     python experiments/report.py NAME --tracking-uri http://server:5000 --no-log
 
-It reads the tracking store alone, so it works on any machine that reaches it, of a running search too. The folder becomes
-the artifact folder report of the run: MLflow shows report.html there. Several names make one report, which is kept by none.
+The command reads only the tracking store, so it works on every machine with access to it, and also during a search. It
+logs the folder as artifact folder report of the run, where MLflow shows report.html. Several names give one report,
+which is not logged.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ _FOLDER = Path("mlruns/reports")
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of a search or a table's run (default: the newest)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"where the files go (default: {_FOLDER}/NAME)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="search or run of a table (default: the newest)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder for the files (default: {_FOLDER}/NAME)")
     uri = SearchSettings.model_fields["tracking_uri"].default
     parser.add_argument("--tracking-uri", default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
     parser.add_argument(
-        "--ui", default=UI, metavar="URL", help=f"where the pages of a local store's runs are (default: {UI})"
+        "--ui", default=UI, metavar="URL", help=f"address of the MLflow UI for links to a local store (default: {UI})"
     )
-    parser.add_argument("--no-log", action="store_true", help="leave the run in MLflow as it is")
+    parser.add_argument("--no-log", action="store_true", help="do not log the report to the run in MLflow")
     return parser
 
 
@@ -63,7 +64,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted")
 
 

@@ -1,10 +1,11 @@
-"""Look after runs: whether Ray Tune, Optuna, MLflow and the checkpoints on disk agree, and mend what can be mended.
+"""List searches, verify that Ray Tune, Optuna, MLflow and the checkpoints on disk agree, and repair MLflow.
 
     python experiments/runs.py list
     python experiments/runs.py verify NAME
     python experiments/runs.py repair NAME
 
-verify changes nothing; its exit code is 1 if anything is off. repair writes to MLflow alone, towards what Tune's state says.
+verify changes nothing; its exit code is 1 if there is an inconsistency. repair changes only MLflow, to agree with
+Tune's state.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from _command import Parser, run
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("command", choices=("list", "verify", "repair"))
-    parser.add_argument("name", nargs="?", metavar="NAME", help="of a search or a table's run (default: the newest)")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="name of a search or of the run of a table (default: the newest)"
+    )
     for field in ("tracking_uri", "storage"):
         known = SearchSettings.model_fields[field]
         flag = "--" + field.replace("_", "-")
@@ -77,7 +80,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted")
 
 

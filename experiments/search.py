@@ -4,8 +4,9 @@
     python experiments/search.py --trials 50 --train T91 --test Set5 --scale 3 --budget 40M
     python experiments/search.py --resume NAME
 
-Every trial trains one configuration, on its own GPU (or CPU core where there is none). Weak ones are stopped early, the
-best of every scale is chosen on validation images, and only then are the test sets measured. Every run is in MLflow.
+Every trial trains one configuration on its own GPU (or CPU core on a machine without a GPU). Weak trials are stopped
+early, the best configuration per scale is chosen on validation images, and the test sets are measured after that. Every
+trial is a run in MLflow.
 """
 
 from __future__ import annotations
@@ -48,17 +49,21 @@ _LISTS = ("test", "objectives", "enqueue")
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("--resume", nargs="?", const="", metavar="NAME", help="go on with a search (default: the last)")
-    parser.add_argument("--dry-run", action="store_true", help="time a few steps, print what the search will take, end")
-    parser.add_argument("--scale", metavar="S", help="scales to search, such as 3 or 2,4 (default: the space's)")
+    parser.add_argument(
+        "--resume", nargs="?", const="", metavar="NAME", help="resume a search (default: the most recent)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="time a few steps, print the expected cost, and exit")
+    parser.add_argument("--scale", metavar="S", help="scales to search, such as 3 or 2,4 (default: those of the space)")
     parser.add_argument("--test", metavar="SETS", help="test sets, joined by commas (default: sample/test)")
     parser.add_argument("--budget", metavar="PIXELS", help="training pixels of a full trial: 8M, 500k (default: 8M)")
     parser.add_argument(
-        "--confirm-budget", metavar="PIXELS", help="training pixels of a confirmation (default: as above)"
+        "--confirm-budget", metavar="PIXELS", help="training pixels of a confirmation trial (default: as above)"
     )
-    parser.add_argument("--time-budget", metavar="TIME", help="end after about this time, such as 2h or 45m, confirmed")
-    parser.add_argument("--objectives", metavar="NAMES", help="what to optimise, such as gain,macs (default: gain)")
-    parser.add_argument("--enqueue", metavar="WHAT", help="run first: paper, seed or a YAML file, joined by commas")
+    parser.add_argument(
+        "--time-budget", metavar="TIME", help="end after about this time, with confirmation, such as 2h"
+    )
+    parser.add_argument("--objectives", metavar="NAMES", help="objectives, such as gain,macs (default: gain)")
+    parser.add_argument("--enqueue", metavar="WHAT", help="run first: paper, article or a YAML file, joined by commas")
     add_fields(parser, SearchSettings, skip=_SPECIAL)
     return parser
 
@@ -78,7 +83,7 @@ def _settings(options: argparse.Namespace) -> tuple[SearchSettings, bool]:
     if options.resume is not None:
         storage = str(fields.get("storage", SearchSettings.model_fields["storage"].default))
         resumed = options.resume or fields.get("name")
-        # The same command again, whether or not it ever got as far as to leave something, is --name X --resume X.
+        # --name X --resume X starts or resumes a search, so that the same command can be repeated at any time.
         if not resumed or resumed != fields.get("name") or resumed in saved_searches(storage):
             return load_settings(resumed or None, storage, fields), True
     space = fields.get("space", SearchSettings.model_fields["space"].default)
@@ -173,7 +178,7 @@ def _workers(s: SearchSettings) -> str:
 
 
 def _resume(s: SearchSettings) -> str:
-    """The command that goes on with a search; everything else about it is in its folder."""
+    """Return the command that resumes a search; all other settings are in its folder."""
     default = SearchSettings.model_fields["storage"].default
     return f"python experiments/search.py --resume {s.name}" + (
         "" if s.storage == default else f" --storage {s.storage}"
@@ -185,7 +190,7 @@ def _figures(row: TrialResult, sets: list[str]) -> list[str]:
 
 
 def _confirmed(one: Confirmed, sets: list[str]) -> list[str]:
-    """A selected figure gets no interval: only what judged afterwards has one."""
+    """Return the cells of a confirmed configuration. Only values from judging seeds have an interval, not the selected ones."""
     cells = [f"{one.gains.mean():.3f}", "" if one.gain is None else str(one.gain)]
     for name in sets:
         psnr = one.test_psnr(name)
@@ -268,7 +273,10 @@ def _show_end(console: Console, result: SearchResult) -> None:
 
 
 def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
-    """What the search will take on this machine, and what its time budget leaves of the confirmation; None: it runs elsewhere."""
+    """Return the expected cost on this machine, and the effect of the time budget on the confirmation.
+
+    None if the search runs elsewhere.
+    """
     here = speed_here(plan, fresh=fresh)
     if here is None:
         return None
@@ -279,7 +287,7 @@ def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
 def _dry_run(console: Console, plan: Plan) -> int:
     found = _predict(plan, fresh=True)
     if found is None:
-        raise ConfigError("dry_run: times this machine and cannot speak for the cluster of --address")
+        raise ConfigError("dry_run: must not be combined with --address, because it measures only this machine")
     predicted, line = found
     table = Table(title="expected", title_justify="left", show_header=False)
     table.add_column(style="bold")
@@ -334,7 +342,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted; python experiments/search.py --resume goes on")
 
 

@@ -1,11 +1,11 @@
-"""Kill searches at random moments, resume them, and count what is lost, doubled or left open.
+"""Kill searches at random times, resume them, and count lost, duplicate and unfinished runs.
 
     python experiments/soak.py --driver-kills 20 --worker-kills 20
     python experiments/soak.py --store postgresql --driver-kills 20 --worker-kills 20 --json soak.json
 
-Every search is a real one, of 12 trials and a confirmation on crops of the bundled photographs. Its driver and its workers are
-killed (SIGKILL) at random moments, it is resumed by the same command until it ends, and then Ray Tune's state, Optuna's study,
-MLflow's runs and the networks on disk must agree. The exit code is 1 if anything does not.
+Every search is a real one with 12 trials and a confirmation, on crops of the bundled photographs. Its driver and its
+workers are killed (SIGKILL) at random times, and the same command resumes it until it ends. Then the state of Ray Tune,
+Optuna's study, the runs in MLflow and the networks on disk must agree. The exit code is 1 if they do not.
 """
 
 from __future__ import annotations
@@ -45,22 +45,24 @@ parameters:
   scale: {type: categorical, choices: [2, 3]}
 constants: {patch_size: 24, batch_size: 8}
 """
-_LONGEST = 600.0  # seconds that one attempt may take before the soak calls it hung
+_LONGEST = 600.0  # time limit of one attempt, in seconds; beyond it the attempt counts as hanging
 _WORKER = "ray::ImplicitFunc"  # title of the processes that run trials
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument(
-        "--store", choices=("sqlite", "postgresql"), default="sqlite", help="of MLflow (default: sqlite)"
+        "--store", choices=("sqlite", "postgresql"), default="sqlite", help="store of MLflow (default: sqlite)"
     )
-    parser.add_argument("--driver-kills", type=int, default=20, help="at least so many (default: 20)")
-    parser.add_argument("--worker-kills", type=int, default=20, help="at least so many (default: 20)")
-    parser.add_argument("--trials", type=int, default=12, help="of each search (default: 12)")
-    parser.add_argument("--budget", default="1500k", help="training pixels of a trial (default: 1500k)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random moments (default: 0)")
-    parser.add_argument("--folder", type=Path, help="where the searches run, kept (default: a temporary one)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the counts go")
+    parser.add_argument(
+        "--driver-kills", type=int, default=20, help="minimum number of kills of the driver (default: 20)"
+    )
+    parser.add_argument("--worker-kills", type=int, default=20, help="minimum number of kills of workers (default: 20)")
+    parser.add_argument("--trials", type=int, default=12, help="trials per search (default: 12)")
+    parser.add_argument("--budget", default="1500k", help="training pixels per trial (default: 1500k)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the times (default: 0)")
+    parser.add_argument("--folder", type=Path, help="folder of the searches, kept (default: a temporary one)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the counts")
     return parser
 
 
@@ -72,14 +74,14 @@ def _prepare(folder: Path) -> None:
 
 
 class Soak:
-    """Searches that are killed.
+    """A series of searches that are killed and resumed.
 
     Args:
-        folder: where they run.
-        uri: MLflow's.
-        trials: of each.
-        budget: of each trial.
-        seed: of the moments.
+        folder: folder of the searches.
+        uri: address of the MLflow store.
+        trials: number of trials per search.
+        budget: training pixels per trial.
+        seed: random seed of the times.
     """
 
     def __init__(self, folder: Path, uri: str, trials: int, budget: str, seed: int) -> None:
@@ -89,7 +91,7 @@ class Soak:
         self.problems: list[str] = []
 
     def search(self, name: str, driver_kills: int, worker_kills: int) -> None:
-        """One search: killed, resumed until it ends, and verified."""
+        """Run one search: kill it, resume it until it ends, and verify it."""
         driver, worker = driver_kills, worker_kills
         while True:
             began = time.monotonic()
@@ -152,7 +154,7 @@ class Soak:
 
 
 def _kill_all(pid: int) -> None:
-    """The driver alone, as a reboot of its shell would: Ray's processes end with it."""
+    """Kill only the driver; Ray's processes end with it."""
     os.kill(pid, signal.SIGKILL)
     time.sleep(1.0)
 
@@ -195,7 +197,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted")
 
 

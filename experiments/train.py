@@ -2,11 +2,11 @@
 
     python experiments/train.py --train T91 --test Set5 --scale 3 --pixels 60e6
     python experiments/train.py --preset paper --train T91 --test Set5 --epochs 100
-    python experiments/train.py --preset seed --train BSDS300/train --test BSDS300/test
+    python experiments/train.py --preset article --train BSDS300/train --test BSDS300/test
 
-A preset sets many flags at once, and flags beside it win. default: this project's own recipe. paper: the authors' solver.
-seed: the seed article's job, measured by the article's own protocol. Every epoch writes the folder --out, and --resume
-FOLDER goes on from there.
+A preset sets many flags at once; other flags take precedence over it. default: the settings of this project. paper:
+those of the SRCNN authors. article: those of the article in srcnn/evaluation/article.py, with its evaluation protocol.
+The folder --out is written after every epoch, and --resume FOLDER resumes the run.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ from srcnn.training.patches import degrade_for
 from _command import Parser, add_fields, given_fields, run
 
 _NETWORK, _STATE, _RUN = "network.safetensors", "state.safetensors", "run.json"
-_EPOCHS = 20  # where neither --epochs nor --pixels nor a preset gives a budget
-#: The seed article's spellings.
+_EPOCHS = 20  # default budget without --epochs, --pixels or a preset with a budget
+#: Flag names of the article.
 _ALIASES = {
     "batch_size": ("--batchSize",),
     "test_batch_size": ("--testBatchSize",),
@@ -67,21 +67,23 @@ def _parser() -> argparse.ArgumentParser:
         "--validation",
         type=int,
         metavar="N",
-        help="training images held out to choose the best epoch (default: a tenth)",
+        help="number of training images held out for choosing the best epoch (default: a tenth)",
     )
-    parser.add_argument("--data-root", metavar="DIR", help="where named sets lie (default: $SRCNN_DATA, else ./data)")
-    parser.add_argument("--skip-bad", action="store_true", help="leave corrupt files out and count them")
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+    )
+    parser.add_argument("--skip-bad", action="store_true", help="skip corrupt files and count them")
     parser.add_argument(
         "--allow-overlap",
         action="store_true",
         default=None,
-        help="train on and choose by images that show a test image too, and mark the figures (default: leave them out)",
+        help="keep training and validation images that show a test image, and mark the results (default: leave them out)",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the network goes (default: mlruns/train/...)")
-    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the network (default: mlruns/train/...)")
+    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="resume the run in this folder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
-    parser.add_argument("--model", "-m", choices=("srcnn",), help="the article's flag; srcnn is the one model")
+    parser.add_argument("--model", "-m", choices=("srcnn",), help="flag of the article; srcnn is the only model")
     add_fields(parser.add_argument_group("configuration"), TrainConfig, aliases=_ALIASES)  # type: ignore[arg-type]
     return parser
 
@@ -90,7 +92,7 @@ def _config(options: argparse.Namespace) -> TrainConfig:
     given = given_fields(options, TrainConfig)
     fields = {**preset(options.preset), **given}
     if "pixels" in given and "epochs" not in given:
-        fields.pop("epochs", None)  # a budget of the command line takes the place of the preset's
+        fields.pop("epochs", None)  # a budget on the command line replaces that of the preset
     if "epochs" in given and "pixels" not in given:
         fields.pop("pixels", None)
     if fields.get("epochs") is None and fields.get("pixels") is None:
@@ -100,7 +102,7 @@ def _config(options: argparse.Namespace) -> TrainConfig:
 
 @contextmanager
 def _bar(console: Console) -> Iterator[Callable[[int, int, int], None]]:
-    """A bar for the steps of an epoch; nothing where the output is no terminal."""
+    """Yield a function that updates a progress bar for the steps of an epoch. Nothing is shown without a terminal."""
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
@@ -125,7 +127,7 @@ def _line(result: EpochResult) -> str:
 
 def _divide(images: ImageSet, test: ImageSet, job: _Job, config: TrainConfig) -> Divided:
     count = job.validation
-    if count is None:  # the article trains on every image and chooses no epoch
+    if count is None:  # the article trains on all images and does not choose an epoch
         count = 0 if config.protocol == "article" else min(12, max(1, round(len(images) / 10)))
     return divide(images, count, config.seed, [test], allow_overlap=job.allow_overlap)
 
@@ -137,7 +139,7 @@ def _degraded(images: ImageSet, config: TrainConfig) -> list[Degraded]:
 def _report(
     console: Console, network: SRCNN, test: ImageSet, name: str, config: TrainConfig, prepared: list[Degraded]
 ) -> dict[str, float]:
-    """Print the test figures beside bicubic; return the network's."""
+    """Print the test metrics and those of bicubic; return the metrics of the network."""
     if config.protocol == "article":
         ours = average_psnr(network, prepared, config.test_batch_size)
         plain = average_psnr(None, prepared, config.test_batch_size)
@@ -153,12 +155,12 @@ def _report(
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run is besides its configuration; kept in its folder so that --resume needs no flags."""
+    """The settings of a run other than its configuration; stored in its folder, so that --resume needs no flags."""
 
     train: str
     test: str
     validation: int | None
-    digest: str = ""  #: of the training images
+    digest: str = ""  #: digest of the training images
     allow_overlap: bool = False
 
     @classmethod
@@ -170,7 +172,7 @@ class _Job:
 
 
 def _job(options: argparse.Namespace) -> _Job:
-    """The job of the flags, or of the folder to resume, which flags may repeat but not change."""
+    """Return the settings from the flags or, for --resume, from the folder; flags given again must agree with it."""
     if options.resume is None:
         train, test = options.train or "sample/train", options.test or "sample/test"
         return _Job(train, test, options.validation, allow_overlap=bool(options.allow_overlap))
@@ -178,7 +180,9 @@ def _job(options: argparse.Namespace) -> _Job:
     for name in ("train", "test", "validation", "allow_overlap"):
         given, kept = getattr(options, name), getattr(job, name)
         if given not in (None, kept):
-            raise ConfigError(f"--{name.replace('_', '-')}: the run in {options.resume} has {kept}, but got {given}")
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: must be {kept} as in the run in {options.resume}, but got {given}"
+            )
     return job
 
 
@@ -187,11 +191,11 @@ def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
     if folder is None:
         folder = Path("mlruns/train") / f"{options.preset}-x{config.scale}-{datetime.now():%Y%m%d-%H%M%S}"
     elif options.resume is None and (folder / _RUN).exists():
-        raise ConfigError(f"--out: {folder} holds a run already; --resume goes on with it")
+        raise ConfigError(f"--out: {folder} already contains a run; --resume continues it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--out: {folder} cannot be made ({error.strerror})") from None
+        raise ConfigError(f"--out: {folder} cannot be created ({error.strerror})") from None
     return folder
 
 
@@ -211,7 +215,7 @@ def _main(argv: list[str] | None) -> int:
     root = data_root(options.data_root)
     images = load(job.train, root, skip_bad=options.skip_bad)
     if job.digest not in ("", images.digest):
-        raise CheckpointError(f"--train: {job.train} has digest {images.digest}, but the run began on {job.digest}")
+        raise CheckpointError(f"--train: {job.train} must have digest {job.digest}, as before, but has {images.digest}")
     test = load(job.test, root, skip_bad=options.skip_bad)
     parts = _divide(images, test, job, config)
     training, validation = parts.training, parts.validation
@@ -239,7 +243,7 @@ def _main(argv: list[str] | None) -> int:
             save_state(folder / _STATE, result.state())
             console.print(_line(result))
             if config.protocol == "article":
-                # As the article does after every epoch. Nothing is chosen by it: the last epoch is kept, whatever it says.
+                # As in the article, after every epoch. It does not affect the result: the last epoch is always kept.
                 psnr = average_psnr(result.network, test_images, config.test_batch_size)
                 console.print(f"  Average PSNR: {psnr:.4f} dB")
     if result is None:
@@ -257,7 +261,7 @@ def _main(argv: list[str] | None) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     return run(lambda: _main(argv), "interrupted; --resume FOLDER goes on from the last epoch")
 
 

@@ -1,4 +1,4 @@
-"""SRCNN: the papers' protocol to the last decimal, a trainer, and (in `srcnn.tuning`) a distributed search on top.
+"""SRCNN: the evaluation protocol of the papers, a trainer, and (in `srcnn.tuning`) a distributed hyperparameter search.
 
     from pathlib import Path
     from srcnn import evaluate, load, load_network

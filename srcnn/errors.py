@@ -1,18 +1,18 @@
-"""One exception tree, so that a caller can catch as much or as little as it wants.
+"""The exceptions of the package, as one tree: a caller can catch all of them or one kind.
 
 ::
 
-    SRCNNError                 everything that this package raises on purpose
+    SRCNNError                 every error that the package raises deliberately
     ├── ConfigError            a field, flag or search space breaks a rule (also a ValueError)
     ├── DataError              an image, folder or data set is missing, corrupt or too small
-    ├── CheckpointError        a weights file is missing, foreign or damaged
+    ├── CheckpointError        a weights file is missing, damaged or of another format
     ├── SearchError            a search cannot start, resume or finish
-    └── TrainingError          a run ended for a reason of its own
+    └── TrainingError          a training run cannot continue
         ├── DivergenceError    the loss is NaN or infinite
-        └── DeadNetworkError   no gradient reaches the weights any more
+        └── DeadNetworkError   no gradient reaches the weights
 
-A message is one line and states the field or file, the rule and the value that broke it. The commands in
-``experiments/`` print that line and exit with code 2; anything outside this tree is a bug and keeps its traceback.
+A message is one line that names the field or file, the rule, and the value that broke it. The commands in
+``experiments/`` print this line and exit with code 2. Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class SRCNNError(Exception):
-    """Base of the tree; the message is one line for a person."""
+    """Base class of the package's errors. The message is one line for the user."""
 
 
 class ConfigError(SRCNNError, ValueError):
@@ -46,7 +46,7 @@ class DataError(SRCNNError):
 
 
 class CheckpointError(SRCNNError):
-    """A weights file is missing, foreign or damaged."""
+    """A weights file is missing, damaged or of another format."""
 
 
 class SearchError(SRCNNError):
@@ -54,7 +54,7 @@ class SearchError(SRCNNError):
 
 
 class TrainingError(SRCNNError):
-    """A training run ended for a reason of its own."""
+    """A training run cannot continue."""
 
 
 class DivergenceError(TrainingError):
@@ -62,11 +62,11 @@ class DivergenceError(TrainingError):
 
 
 class DeadNetworkError(TrainingError):
-    """No gradient reaches the weights any more: every unit of some layer is switched off."""
+    """No gradient reaches the weights: all units of some layer output zero."""
 
 
 def unknown_name(kind: str, name: str, valid: Iterable[str]) -> str:
-    """The sentence for a name that does not exist: what it was, and the names there are, nearest first."""
+    """Return the message for a name that does not exist: the name, then the valid names, the most similar first."""
     names = list(valid)
     near = difflib.get_close_matches(name, names, n=len(names), cutoff=0.6)
     hint = f"did you mean {near[0]!r}? " if near else ""

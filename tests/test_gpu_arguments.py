@@ -85,7 +85,7 @@ def a_device_has_an_index_and_asking_takes_no_gpu(driver: Driver, patch: Patch) 
     assert gpu.gpu_count() == 2
     assert driver.log == []  # not even CUDA's start
     for wrong in ("cuda:2", "cuda:9"):
-        with pytest.raises(ConfigError, match=f"device: N of cuda:N must be below 2.*'{wrong}'"):
+        with pytest.raises(ConfigError, match=f"device: N in cuda:N must be below 2.*'{wrong}'"):
             pick_device(wrong)
     with gpu.on(SECOND):
         start()

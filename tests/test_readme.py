@@ -127,7 +127,7 @@ def test_headers_in_the_file_by_section_and_beside_it_are_found(tmp_path: Path) 
     (tmp_path / "c.json").write_text("[]", encoding="utf-8")
     (tmp_path / "provenance.yaml").write_text(yaml.safe_dump({"sub/*.csv": HEADER, "d.*": HEADER}), encoding="utf-8")
     assert results_faults(tmp_path) == [
-        "c.json: says nowhere where it comes from (command, commit, machine, n, seed)",
+        "c.json: must have a header with its provenance (command, commit, machine, n, seed)",
         "provenance.yaml: d.*: there is no such file",
     ]
 

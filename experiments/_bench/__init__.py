@@ -1,1 +1,1 @@
-"""The sections of ``experiments/bench.py``, a module each, and what they share: `record`, `machine`, `worker`, `plain`."""
+"""The sections of ``experiments/bench.py``, one module each, and shared modules: `record`, `machine`, `worker`, `plain`."""

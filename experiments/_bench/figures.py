@@ -1,27 +1,27 @@
-"""Printed figures that have a file: a text's lines, written once with the places of their figures in files of results.
+"""Figures of the README and their sources: templates of text lines, with the location of each figure in a results file.
 
-``experiments/results/figures.yaml`` holds a list of groups and says which lines of the README each is for:
+``experiments/results/figures.yaml`` is a list of groups of README lines:
 
     figures:
-      - file: experiments/results/replay.json     # default of the group's places
-        at: tables[0].figures                     # in front of its places; may be left out
+      - file: experiments/results/replay.json     # default file of the group's locations
+        at: tables[0].figures                     # optional prefix of its locations
         lines:
           - "| random | {[method=random,workers=1].compute[0]|.0f} core-s |"
-      - printed: TPAMI 2016, table 3              # a source outside: its figures may stand in these lines as they are
+      - printed: TPAMI 2016, table 3              # external source: these lines may contain its figures as literals
         lines:
           - "| the paper | 32.75 dB | {experiments/results/x.csv#[row=9-5-5].psnr|.2f} dB |"
-    undeclared:                                   # debts: parts of lines that have figures and no file yet
+    undeclared:                                   # parts of lines with figures that have no file yet
       - "An older measurement"
 
-Between braces stands ``PLACE|FORMAT``. A place goes down a JSON, YAML or CSV file (CSV: a list of rows by column) by
-``.name``, ``[number]``, ``[name=value,...]`` (the only element that has these values) and ``['a name.with dots']``. ``FILE#``
-before it names another file than the group's. In the end there is a number, or a text of which ``#0`` takes the first number.
-The format is Python's, so the figure is compared to the decimals that are printed; ``s`` prints a text as it is,
-and ``.0 %`` a share as 98 %.
+A placeholder is ``{LOCATION|FORMAT}``. A location selects a value in a JSON, YAML or CSV file (CSV: a list of rows with named
+columns) by ``.name``, ``[number]``, ``[name=value,...]`` (the only element with these values) and ``['a name.with dots']``. A
+prefix ``FILE#`` selects another file. The result is a number, or a text of which ``#0`` takes the first number. The format is
+a Python format, so the figure is compared with the printed decimals; ``s`` prints a text unchanged, and ``.0 %`` prints 0.98
+as 98 %.
 
-What must be declared (`faults`): a line's text must stand in the README, spaces and line ends aside. A figure with a unit (dB,
-core-s, core-seconds) anywhere, and every number that stands by itself in a row of a table, must be part of such a line, and must
-come from a place, unless the group says where it is printed.
+Rules (`faults`): each line must occur in the README, apart from spaces and line ends. Every figure with a unit (dB,
+core-s, core-seconds), and every separate number in a row of a table, must be part of such a line, and must come from a
+location unless the group names an external source.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ __all__ = ["FigureError", "faults", "look_up", "render"]
 _HOLE = re.compile(r"\{([^{}|]*)\|([^{}|]*)\}")
 _STEP = re.compile(r"\.?([^.\[\]#'=]+)|\['([^']*)'\]|\[(\d+)\]|\[([^\[\]]*=[^\[\]]*)\]|(#\d+)")
 _NUMBER = r"\d+(?:[.,]\d+)*"
-#: With a unit; an interval after it, or a list before it, belongs to it: "0.30 dB [0.15, 0.48]", "37.06, 32.93 and 30.52 dB".
+#: Numbers with a unit, including an interval after it or a list before it: "0.30 dB [0.15, 0.48]", "37.06, 32.93 and 30.52 dB".
 _MEASURED = re.compile(
     rf"(?<![\w.])(?:{_NUMBER}(?:,| and| to|, and) )*{_NUMBER}(?:\*\*)? ?(?:dB|core-s|core-seconds)\b"
     r"(?:(?:\*\*)? \[[^\]]*\d[^\]]*\])?"
 )
-#: By itself: not a part of a name such as 9-1-5, x3 or Set5.
+#: Separate numbers: not part of a name such as 9-1-5, x3 or Set5.
 _ALONE = re.compile(rf"(?<![\w.,-]){_NUMBER}(?![\w-])")
 _IN_TEXT = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 class FigureError(Exception):
-    """A place that is not in its file."""
+    """A location that does not exist in its file."""
 
 
 def look_up(content: Any, place: str) -> Any:
-    """What stands at a place.
+    """Return the value at a location.
 
     Raises:
-        FigureError: there is nothing, or more than one element has the values.
+        FigureError: there is no such value, or several elements match.
     """
     at, found = 0, content
     while at < len(place):
@@ -104,15 +104,15 @@ def _content(path: Path) -> Any:
 
 
 def render(root: Path, group: Mapping[str, Any], line: str) -> str:
-    """A line with its figures.
+    """Return a line with its figures.
 
     Args:
-        root: the folder that files are named from.
-        group: one of the file's groups.
+        root: the folder to which file names are relative.
+        group: one of the groups of the file.
         line: one of its lines.
 
     Raises:
-        FigureError: a file is not there, a place is not in it, or the format does not fit.
+        FigureError: a file or a location does not exist, or the format does not match.
     """
 
     def fill(hole: re.Match[str]) -> str:
@@ -141,12 +141,12 @@ def _joined(group: Mapping[str, Any], place: str) -> str:
 
 
 def faults(root: Path, text: str, declared: Mapping[str, Any]) -> list[str]:
-    """What a text prints that its files do not say, a line for each; empty if nothing.
+    """Return the differences between a text and its declared figures, one line each; empty if there are none.
 
     Args:
-        root: the folder that files are named from.
-        text: Markdown.
-        declared: ``figures`` and ``undeclared``, as this module's head shows.
+        root: the folder to which file names are relative.
+        text: Markdown text.
+        declared: ``figures`` and ``undeclared``, as described above.
     """
     found: list[str] = []
     flat, starts = _flat(text)
@@ -183,14 +183,14 @@ def faults(root: Path, text: str, declared: Mapping[str, Any]) -> list[str]:
 
 
 def _literal(line: str) -> list[str]:
-    """Figures that a line has outside its holes."""
+    """Return figures of a line outside its placeholders."""
     bare = _HOLE.sub(lambda hole: "\0" * len(hole.group()), line)
     pattern = _ALONE if line.lstrip().startswith("|") else re.compile(r"(?<![\w.,-])\d+\.\d+(?![\w-])")
     return pattern.findall(bare) + [m.group() for m in _MEASURED.finditer(bare)]
 
 
 def _flat(text: str) -> tuple[str, list[int]]:
-    """The text with one space for each run of white space, and where in it each line starts."""
+    """Return the text with single spaces as white space, and the position of each line in it."""
     parts: list[str] = []
     starts: list[int] = []
     length = 0
@@ -204,12 +204,12 @@ def _flat(text: str) -> tuple[str, list[int]]:
 
 
 def _figures(flat: str, text: str, starts: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Where in the flat text each figure stands that must have a file."""
+    """Yield the position of each figure in the flat text that must have a source."""
     for match in _MEASURED.finditer(flat):
         yield match.start(), match.group()
     lines = text.splitlines()
     for number, line in enumerate(lines):
-        # The row above the rule is the head of a table: its numbers name things, and those with a unit are above.
+        # The row above the rule is the head of a table: its numbers are names, and those with a unit were found above.
         head = number + 1 < len(lines) and re.match(r"\s*\|[\s:|-]+\|\s*$", lines[number + 1])
         if line.lstrip().startswith("|") and not head:
             flat_line = " ".join(line.split())

@@ -1,4 +1,4 @@
-"""Section ``inference``: one image through a network, its score, and the bicubic resize; fp32, one core, one thread."""
+"""Section ``inference``: time of reconstruction, score and bicubic resizing of one image; fp32, one core, one thread."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from _bench.record import Bench, summary
 __all__ = ["run_inference"]
 
 _SIDES = (512, 1024)
-_SCALE = 2  # divides the sides; with bicubic input the time depends on the size of the output alone
+_SCALE = 2  # divides the side lengths; with bicubic input the time depends only on the size of the output
 _FILTERS = (64, 32)
 
 
 def _milliseconds(work: Callable[[], object], seconds: float) -> dict[str, float]:
-    """Five samples at least, after one that does not count."""
+    """Return statistics of at least five samples, after a warm-up."""
     work()
     found: list[float] = []
     until = time.perf_counter() + seconds

@@ -1,16 +1,16 @@
-"""Section ``intervals``: how often 95 % intervals hold the truth, and how often a title goes to a network that is no better.
+"""Section ``intervals``: coverage of 95 % intervals and rate of false promotions, in a simulation.
 
-Figures are drawn as figure = truth + seed + image + rest, normal and independent, with standard deviations that the paper's
-tables showed (``*-variation.csv`` of the committed report: between seeds, between images, and of the rest). Every repetition
-takes the deviations of one measured row, or difference of two rows, at random. The intervals are those of
-`srcnn.tuning.trials.intervals`, called as the product calls them:
+Figures are simulated as figure = truth + seed + image + rest, with independent normal terms whose standard deviations
+come from the paper's tables (``*-variation.csv`` of the committed report: between seeds, between images, and of the
+rest). Every repetition uses the standard deviations of one measured row, or difference of two rows, at random. The
+intervals come from `srcnn.tuning.trials.intervals`, with the same calls as in a search:
 
-* ``mean``: one configuration's figure; ``difference``: two configurations', on the same images and from the same seeds;
-* ``... of the best of 4``: the best of four on validation images, by new seeds, is judged by further seeds on other images, as
-  `srcnn.tuning.search.choice` does.
+* ``mean``: the figure of one configuration; ``difference``: of two configurations on the same images and with the same seeds;
+* ``... of the best of 4``: the best of four on validation images is judged with new seeds on other images, as in
+  `srcnn.tuning.search.choice`.
 
-With one image the interval is over seeds, for that image. A promotion is false where the champion's configuration is on average
-exactly as good as the holder's network. ``contrast`` holds what happens without these precautions.
+With one image, the interval is over seeds for this image. A promotion is false if on average the champion's configuration is
+exactly as good as the network of the current champion. ``contrast`` contains the results without these precautions.
 """
 
 from __future__ import annotations
@@ -33,10 +33,13 @@ from _bench.record import Bench
 __all__ = ["measured_components", "run_intervals"]
 
 _SEEDS, _IMAGES, _CANDIDATES = tuple(range(2, 11)), (1, 4, 9), (2, 4, 8)
-_BEST_OF, _CHOICE_SEEDS, _CHOICE_IMAGES = 4, 2, 6  # as a search does by default
-_DRAW = 2026  # seed of the simulation
+_BEST_OF, _CHOICE_SEEDS, _CHOICE_IMAGES = 4, 2, 6  # the defaults of a search
+_DRAW = 2026  # random seed of the simulation
 _RESULTS = ROOT / "experiments" / "results"
-_DEVELOPED = ("filter_size", "scales")  # the method was chosen on variances of these, so it is not judged on them
+_DEVELOPED = (
+    "filter_size",
+    "scales",
+)  # the method was chosen with the variances of these tables, so it is not tested on them
 
 Figures = NDArray[np.float64]
 
@@ -49,7 +52,7 @@ class _Kinds:
 
 
 def measured_components() -> _Kinds:
-    """Standard deviations of rows and of differences, out of the committed report.
+    """Return standard deviations of rows and of differences from the committed report.
 
     Raises:
         ConfigError: there is no report.
@@ -59,7 +62,9 @@ def measured_components() -> _Kinds:
     for file in files:
         with file.open(encoding="utf-8", newline="") as text:
             for row in csv.DictReader(text):
-                if row["recipe"] != "ours":  # the authors' solver has hardly begun at these budgets
+                if (
+                    row["recipe"] != "ours"
+                ):  # with the settings of the authors, networks are almost untrained at these budgets
                     continue
                 deviations = Components(*(float(row[f"{name} (dB)"]) for name in ("seed", "image", "rest")))
                 found[" - " in row["row or difference"]].append(deviations)
@@ -69,16 +74,17 @@ def measured_components() -> _Kinds:
 
 
 def _figures(draw: np.random.Generator, by: Components, seeds: int, images: int, truth: float = 0.0) -> Figures:
-    """One image is what it is; several are drawn from all there are."""
+    """Return simulated figures. One image is a fixed effect; several images are a random sample."""
     image = draw.normal(0.0, by.image, images) if images > 1 else np.zeros(1)
     seed = draw.normal(0.0, by.seed, (seeds, 1))
     return np.asarray(truth + seed + image + draw.normal(0.0, by.rest, (seeds, images)))
 
 
 def _chosen(draw: np.random.Generator, by: Components, candidates: int) -> tuple[float, Figures]:
-    """The truth of the one that looks best, and the figures that made it look so.
+    """Return the truth of the candidate that looks best, and the figures by which it was chosen.
 
-    Half of the variance of a difference belongs to each of its sides. The truths differ a little, as those of a search's best do.
+    Half of the variance of a difference belongs to each side. The true values differ slightly, as those of the best in
+    a search.
     """
     half = Components(by.seed / 2**0.5, by.image / 2**0.5, by.rest / 2**0.5)
     truths = draw.normal(0.0, 0.02, candidates)
@@ -137,7 +143,7 @@ def _rows(bench: Bench, measured: _Kinds, repetitions: int) -> list[dict[str, An
 
 
 def _promotions(measured: _Kinds, repetitions: int) -> list[dict[str, Any]]:
-    """The holder's network is as good as the champion's configuration: every promotion is false."""
+    """Return rates of false promotions: the champion's configuration equals the current network in quality."""
     draw, rows = np.random.default_rng(_DRAW + 1), []
     for seeds in (s for s in _SEEDS if s >= LEAST_SEEDS):
         for images in (LEAST_IMAGES, 6, 9, 12):
@@ -154,7 +160,7 @@ def _promotions(measured: _Kinds, repetitions: int) -> list[dict[str, Any]]:
 
 
 def _contrast(measured: _Kinds, repetitions: int) -> list[dict[str, Any]]:
-    """What the percentile bootstrap over seeds covers, and what judging on the figures that chose promotes."""
+    """Return the coverage of the percentile bootstrap over seeds, and false promotions if the choosing figures also judge."""
     draw, rows = np.random.default_rng(_DRAW + 2), []
     for seeds in (2, 3):
         hits = 0

@@ -1,4 +1,4 @@
-"""The machine: what it is, a quiet core of it, and the data that is measured on."""
+"""The machine: its description, an idle core, and the images for measurements."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "ray", "optuna", "mlflo
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Processor or GPU, versions, commit, and how busy the machine was at the start."""
+    """Return processor or GPU, versions, commit, and the load of the machine at the start."""
     versions = {"python": sys.version.split()[0]}
     for package in _PACKAGES:
         try:
@@ -43,7 +43,7 @@ def environment(device: str) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "device": "cpu" if device == "cpu" else gpu_name(torch.device(device).index or 0),
-        # Of a GPU in another process: this one waits while others measure, and would keep a part of its memory.
+        # The GPU is queried in another process, because this one would keep a part of its memory during the measurements.
         "bf16": bf16_is_fast(torch.device(device))
         if device == "cpu"
         else in_own_process(bf16_is_fast, torch.device(device)),
@@ -64,7 +64,7 @@ def _processor() -> str:
 
 
 def _sources() -> str:
-    """A digest of the library without its platform: two runs of quality are alike only where this is."""
+    """Return a digest of the library without the platform; quality runs are comparable only if it is equal."""
     total = hashlib.sha256()
     library = ROOT / "srcnn"
     for file in sorted(library.rglob("*.py")):
@@ -86,7 +86,7 @@ def _commit() -> str:
 
 
 def child_environment() -> dict[str, str]:
-    """For processes of our own: they find the same modules, installed or not."""
+    """Return environment variables for child processes, so that they import the same modules."""
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT / "experiments"), str(ROOT), *filter(None, sys.path)]),
@@ -94,7 +94,7 @@ def child_environment() -> dict[str, str]:
 
 
 def quiet_core() -> int | None:
-    """The core, of those this process may use, with the least to do just now; None where that is unknown."""
+    """Return the least busy of the cores this process may use; None if unknown."""
 
     def busy() -> dict[int, int]:
         rows = [line.split() for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines()]
@@ -112,7 +112,7 @@ def quiet_core() -> int | None:
 
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """This process on one core with one torch thread, while the block runs."""
+    """Run this process on one core with one torch thread within the block."""
     threads = torch.get_num_threads()
     allowed = None if core is None else os.sched_getaffinity(0)
     torch.set_num_threads(1)
@@ -127,15 +127,15 @@ def pinned(core: int | None) -> Iterator[None]:
 
 
 def images(name: str, root: Path, sample: str) -> ImageSet:
-    """A named set, or the bundled sample where the set is not on disk; the result's name says which."""
+    """Load a named set, or the bundled sample if the set is not on disk; the name of the result tells which."""
     return load(name if locate(name, root).is_dir() else sample, root)
 
 
 def clock(device: str) -> float:
-    """`srcnn.training.throughput.clock` of a device by its name."""
+    """Call `srcnn.training.throughput.clock` for a device name."""
     return throughput.clock(torch.device(device))
 
 
 def peak(device: str, precision: str) -> float:
-    """`srcnn.training.throughput.matrix_peak` of a device by its name."""
+    """Call `srcnn.training.throughput.matrix_peak` for a device name."""
     return throughput.matrix_peak(pick_device(device), precision)

@@ -1,8 +1,8 @@
-"""Section ``memory``: resident memory of a search's processes, on one slot and on two.
+"""Section ``memory``: resident memory of the processes of a search, with one slot and with two.
 
-Read from ``/proc/PID/smaps_rollup`` of the command and all its descendants, four times a second. PSS, proportional set
-size, divides a shared page among those that map it, so that a sum over processes counts it once; USS counts the pages
-that no other process has, which is what would be given back if the process ended.
+The values come from ``/proc/PID/smaps_rollup`` of the command and all its descendants, four times per second. PSS
+(proportional set size) divides a shared page among the processes that map it, so that a sum counts it once. USS (unique
+set size) counts only pages that no other process maps, which would be freed if the process ended.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EVERY = 0.25  # seconds
 
 
 def read_memory(pid: int) -> tuple[int, int] | None:
-    """(PSS, USS) of a process in bytes; None if it has ended."""
+    """Return (PSS, USS) of a process in bytes; None if it has ended."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:
@@ -40,14 +40,14 @@ def read_memory(pid: int) -> tuple[int, int] | None:
 
 
 def kind_of(pid: int, driver: int) -> str:
-    """``driver``, ``trial`` (a worker that runs trials), ``idle`` (one without), or ``ray`` (its own processes)."""
+    """Return ``driver``, ``trial`` (worker with a trial), ``idle`` (worker without one), or ``ray`` (processes of Ray)."""
     if pid == driver:
         return "driver"
     try:
         title = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return "ray"
-    if title.startswith("ray::ImplicitFunc"):  # what Tune calls a function that it trains with
+    if title.startswith("ray::ImplicitFunc"):  # Tune's name for a training function
         return "trial"
     return "idle" if title.startswith(("ray::IDLE", "ray::_test")) else "ray"
 
@@ -68,7 +68,7 @@ def _descendants(root: int) -> list[int]:
 
 
 def _watch(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Peaks in MB until the command ends."""
+    """Return the peak values until the command ends, in MB."""
     peaks: dict[str, float] = defaultdict(float)
     workers: dict[int, dict[str, float]] = {}
     samples = 0

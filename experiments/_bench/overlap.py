@@ -1,8 +1,8 @@
-"""Section ``overlap``: whether images of one photograph are found: time, recall on invented overlaps, pairs of real sets.
+"""Section ``overlap``: detection of images of one photograph: time, recall on synthetic overlaps, pairs in real sets.
 
-An overlap is invented of an image by scaling it by 0.5 to 1.5, cropping it to half to three quarters of its width and height,
-mirroring it, storing it as JPEG of quality 60, or all of that. The thresholds were set on images of BSDS300/test and the sample,
-with another seed; here they are judged on 200 of other images.
+A synthetic overlap is an image scaled by 0.5 to 1.5, cropped to half to three quarters of its width and height,
+mirrored, stored as JPEG of quality 60, or all of these. The thresholds were chosen on images of BSDS300/test and the
+sample with another seed; here they are tested on 200 overlaps of other images.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _COUNT, _SEED = 200, 20261125
 
 
 def invent(image: NDArray[np.uint8], kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """An image that shows a part of another one, of one of `KINDS`."""
+    """Return a synthetic overlap of an image, of one of the `KINDS`."""
     height, width = image.shape[:2]
     everything = kind == KINDS[-1]
     if kind == "cropped" or everything:
@@ -58,7 +58,7 @@ def invent(image: NDArray[np.uint8], kind: str, rng: np.random.Generator) -> NDA
 
 
 def _loaded(bench: Bench) -> tuple[list[ImageSet], list[ImageSet]]:
-    """Training and test sets; the bundled sample where they are not on disk."""
+    """Load training and test sets, or the bundled sample if they are not on disk."""
     root = None if bench.data_root is None else Path(bench.data_root)
     try:
         training, test = ([load(name, root) for name in names] for names in (_TRAINING, _TEST))
@@ -69,7 +69,7 @@ def _loaded(bench: Bench) -> tuple[list[ImageSet], list[ImageSet]]:
 
 
 def _compared(sets: list[ImageSet]) -> list[dict[str, Any]]:
-    """Pairs within and between all sets."""
+    """Return the pairs within and between all sets."""
     found = []
     for i, one in enumerate(sets):
         pairs = [(one.name, pair) for pair in duplicates(one)]
@@ -81,7 +81,7 @@ def _compared(sets: list[ImageSet]) -> list[dict[str, Any]]:
 
 
 def _invented(images: list[NamedImage], count: int) -> list[tuple[str, str, NDArray[np.uint8]]]:
-    """(image, kind, what was made of it): kinds in turn, each image at most once."""
+    """Return (image, kind, synthetic overlap): kinds in turn, each image at most once."""
     rng = np.random.default_rng(_SEED)
     chosen = rng.permutation(len(images))[:count]
     return [
@@ -98,7 +98,7 @@ def run_overlap(bench: Bench) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         before = os.environ.get("SRCNN_CACHE")
-        os.environ["SRCNN_CACHE"] = folder  # empty at first: the first time is measured
+        os.environ["SRCNN_CACHE"] = folder  # an empty cache, to measure the first comparison
         try:
             result = _measure(bench)
         finally:

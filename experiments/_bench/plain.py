@@ -1,7 +1,7 @@
-"""The plain loop: SRCNN trained in the style of most public repositories, to be compared with.
+"""The plain loop: SRCNN training in the style of most public repositories, for comparison.
 
-A DataLoader over sub-images in memory (33x33, stride 14), float32 NCHW, batch 16, Adam at 1e-4 with a tenth of it on the
-last layer, zero padding that keeps the size, torch's own initialization, everything else torch's default.
+A DataLoader over sub-images in memory (33x33, stride 14), float32 NCHW, batch 16, Adam at 1e-4 with a tenth of it for
+the last layer, zero padding that keeps the size, torch's default initialization and other defaults.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RATE = 1e-4
 
 
 class PlainLoop:
-    """A run that goes on for as long as it is asked to."""
+    """A training run of the plain loop that can always be continued."""
 
     def __init__(self, kernels: Sequence[int], filters: Sequence[int], data: TrainingData, device: str) -> None:
         self._device = device
@@ -56,7 +56,7 @@ class PlainLoop:
         return batch
 
     def run(self, seconds: float) -> tuple[int, float]:
-        """Train for about ``seconds``: (target pixels, seconds by `clock`)."""
+        """Train for about ``seconds``. Return (target pixels, seconds by `clock`)."""
         pixels, started, begin = 0, time.perf_counter(), clock(self._device)
         while time.perf_counter() - started < seconds:
             x, target = (plane.to(self._device) for plane in self._batch())
@@ -69,7 +69,7 @@ class PlainLoop:
 
     @torch.no_grad()
     def psnr(self, image: Degraded) -> float:
-        """By the protocol of `srcnn.evaluation.protocol`, for an image of one plane."""
+        """Return the PSNR of an image with one plane by `srcnn.evaluation.protocol`, in dB."""
         x = torch.from_numpy(image.bicubic[:, :, 0].copy())[None, None].to(self._device)
         out = self.network(x)[0, 0].cpu().numpy()[:, :, None]
         return psnr(quantize(shave(image.target, image.scale)), quantize(shave(out, image.scale)))

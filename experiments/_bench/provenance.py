@@ -1,12 +1,12 @@
-"""Where a file of results comes from: the command, the commit, the machine, how many, and from which seed.
+"""Provenance of results files: command, commit, machine, number of repetitions, and seed.
 
-Every JSON and CSV file under ``experiments/results`` has these five, in one of three places:
+Every JSON and CSV file in ``experiments/results`` has these five fields, in one of three places:
 
-- a JSON file under its key ``provenance``: the header itself, or one for each section of the file
-- a table of curves in its first line, ``# {...}``
-- any other file in ``experiments/results/provenance.yaml``, by a pattern of its path: written by hand
+- JSON files: the key ``provenance``, with one header or one per section of the file
+- tables of curves: the first line, ``# {...}``
+- other files: ``experiments/results/provenance.yaml``, by a pattern of their path, edited by hand
 
-`header` makes one for a command that writes results, at its start: the commit is that of the code which ran.
+`header` makes a header at the start of a command that writes results, with the commit of the code that runs.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}$")
 
 
 def header(script: str, argv: Sequence[str], n: object, seed: object, device: str = "cpu") -> dict[str, Any]:
-    """The header of a file of results.
+    """Return the header of a results file.
 
     Args:
-        script: the command's file, such as ``replay.py``.
-        argv: its arguments as typed; a path inside the repository is written from its root.
-        n: how many there are of what the figures are means or medians of: repetitions, seeds, samples.
-        seed: the first, or all of them.
+        script: file of the command, such as ``replay.py``.
+        argv: its arguments as typed; paths in the repository are written relative to its root.
+        n: number of repetitions, seeds or samples in the means or medians.
+        seed: the first random seed, or all of them.
         device: ``cpu`` or ``cuda``.
     """
     where = environment(device)
@@ -57,7 +57,7 @@ def header(script: str, argv: Sequence[str], n: object, seed: object, device: st
 
 
 def header_faults(found: Mapping[str, Any]) -> list[str]:
-    """What is missing or unknown in a header; empty if nothing is."""
+    """Return the missing or unknown fields of a header; empty if there are none."""
     faults = [f"{name}: is missing" for name in FIELDS if found.get(name) in (None, "", [])]
     faults += [f"{name}: is unknown" for name in FIELDS if found.get(name) == "unknown"]
     commits = found.get("commit")
@@ -68,10 +68,10 @@ def header_faults(found: Mapping[str, Any]) -> list[str]:
 
 
 def results_faults(folder: Path) -> list[str]:
-    """What keeps a folder of results from saying where its figures come from, a line for each; empty if nothing does.
+    """Return the results files without a valid header, one line each; empty if there are none.
 
     Args:
-        folder: every ``.json``, ``.csv`` and ``.csv.gz`` file in it and below it must have a header.
+        folder: every ``.json``, ``.csv`` and ``.csv.gz`` file in it and in its subfolders must have a header.
     """
     sidecar = folder / SIDECAR
     named: dict[str, Any] = yaml.safe_load(sidecar.read_text(encoding="utf-8")) if sidecar.exists() else {}
@@ -83,14 +83,14 @@ def results_faults(folder: Path) -> list[str]:
         unused -= set(patterns)
         headers = _own(file) or {pattern: named[pattern] for pattern in patterns}
         if not headers:
-            faults.append(f"{name}: says nowhere where it comes from ({', '.join(FIELDS)})")
+            faults.append(f"{name}: must have a header with its provenance ({', '.join(FIELDS)})")
         for part, found in headers.items():
             faults += [f"{name}: {part}: {fault}" for fault in header_faults(found)]
     return faults + [f"{SIDECAR}: {pattern}: there is no such file" for pattern in sorted(unused)]
 
 
 def _own(file: Path) -> dict[str, Any]:
-    """The headers that a file holds itself, by section."""
+    """Return the headers in a file, by section."""
     data = file.read_bytes()
     if file.suffix == ".json":
         content = json.loads(data)

@@ -1,10 +1,11 @@
-"""Section ``quality``: how soon a network is how good, at x3, trained on T91 (82 images; 9 validate), read off on Set5.
+"""Section ``quality``: training time until a network reaches a PSNR on Set5, at x3, trained on T91 (82 images; 9 validate).
 
-A cosine schedule makes a run's middle worse than a shorter run's end, so the time to a PSNR is measured on whole runs: of
-a ladder of pixel budgets, the shortest whose run ends at or above it. Nothing is chosen by Set5; it is read once a run.
+With a cosine schedule the middle of a long run is worse than the end of a shorter one. So the time to a PSNR is measured on
+complete runs: it is that of the shortest run, from a series of pixel budgets, whose final PSNR is at or above it. No choice
+depends on Set5; it is measured once per run.
 
-Seconds are core-seconds of this process (on a GPU: seconds) in training alone; those of the nine looks at the validation
-images, as in a search, stand beside them. The process is warm, and the images are prepared.
+Times are core-seconds of this process (on a GPU: seconds) for training only. Those of the nine evaluations on
+validation images, as in a search, are given separately. The process is warm, and the images are prepared.
 """
 
 from __future__ import annotations
@@ -36,20 +37,20 @@ from _bench.worker import FILTERS, SCALE, Worker, held_out
 
 __all__ = ["Job", "Runs", "climb", "run_quality"]
 
-_EPOCHS = 9  # a search's
+_EPOCHS = 9  # as in a search
 _SEED = 123
 _BUDGETS = tuple(n * 1e6 for n in (0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128))
 _QUICK_BUDGETS = tuple(n * 1e6 for n in (0.5, 1, 2, 4, 8, 16, 32, 64, 128))
 _GOALS: Mapping[str, tuple[float, ...]] = {"9-1-5": (31.3, 32.0, 32.39), "9-5-5": (31.3, 32.0, 32.39, 32.75)}
 _LONGEST = {"9-1-5": 128e6, "9-5-5": 64e6}
-_FINAL = 8e6  # target pixels of the runs that show the spread over seeds
+_FINAL = 8e6  # target pixels of the runs for the variation over seeds
 _PLAIN_GOAL, _PLAIN_LIMIT, _PLAIN_SLICE = 31.3, 240.0, 4.0
 _PLAIN_KERNELS = "9-1-5"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run, by what it is named in the file."""
+    """One run, identified by its name in the file."""
 
     kernels: str
     pixels: float
@@ -63,7 +64,7 @@ class Job:
 
     @property
     def config(self) -> TrainConfig:
-        """The default settings, but for what the job says."""
+        """Return the default configuration with the changes of the job."""
         fields: dict[str, Any] = {"kernels": self.kernels, "filters": FILTERS, "scale": SCALE, "seed": self.seed}
         fields |= {"pixels": self.pixels, "epoch_pixels": self.pixels / _EPOCHS, "precision": self.precision}
         return TrainConfig(**fields)
@@ -73,7 +74,7 @@ Outcome = dict[str, Any]
 
 
 class Runs:
-    """Runs by name: each is made once, and kept at once."""
+    """Runs by name; each is made once and stored at once."""
 
     def __init__(self, make: Callable[[Job], Outcome], kept: dict[str, Outcome], keep: Callable[[], None]) -> None:
         self.kept, self._make, self._keep = kept, make, keep
@@ -88,7 +89,7 @@ class Runs:
 def climb(
     runs: Callable[[Job], Outcome], kernels: str, seed: int, goals: Sequence[float], budgets: Iterable[float]
 ) -> dict[float, Outcome]:
-    """Train with ever larger budgets; for each goal the first run that ends at or above it, until all are reached."""
+    """Train with increasing budgets until all goals are reached. Return for each goal the first run that ends at or above it."""
     reached: dict[float, Outcome] = {}
     for pixels in budgets:
         outcome = runs(Job(kernels, pixels, seed))
@@ -101,7 +102,7 @@ def climb(
 
 
 class _Trainer:
-    """Makes a run: trains, and measures itself."""
+    """Trains and measures runs."""
 
     def __init__(self, data: TrainingData, validation: list[Degraded], test: list[Degraded], device: str) -> None:
         self._data, self._validation, self._test, self._device = data, validation, test, device
@@ -141,20 +142,20 @@ def _mean(network: SRCNN | None, degraded: Sequence[Degraded]) -> float:
 
 
 class _PlainRace:
-    """The plain loop on its way to its goal, a slice at a time between our runs, so that both see the same machine."""
+    """The plain loop on the way to its goal, in slices between other runs, so that all run under the same conditions."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self.curve: list[tuple[float, float]] = []  #: seconds, PSNR
+        self.curve: list[tuple[float, float]] = []  #: training time in seconds, PSNR in dB
         self.pixels = 0
 
     @property
     def done(self) -> bool:
-        """At the goal, or out of time."""
+        """Whether the goal is reached or the time is over."""
         return bool(self.curve) and (self.curve[-1][1] >= _PLAIN_GOAL or self.curve[-1][0] >= _PLAIN_LIMIT)
 
     def slice(self) -> None:
-        """Train a little further and look."""
+        """Train for a short time and measure."""
         if not self.done:
             answer = self._worker.ask(do="run", seconds=_PLAIN_SLICE)
             before = self.curve[-1][0] if self.curve else 0.0
@@ -178,20 +179,20 @@ def run_quality(bench: Bench) -> None:
         bench.say(f"going on: {len(result['runs'])} runs are in the file")
     with ExitStack() as stack:
         stack.enter_context(pinned(bench.core))
-        if bench.on_gpu:  # in a process of its own: this one would keep a part of the GPU while the plain loop runs
+        if bench.on_gpu:  # in a separate process: this one would keep GPU memory while the plain loop runs
             pool = stack.enter_context(one_process(_set_up, data, held, tested, bench.device))
             trainer: Callable[[Job], Outcome] = lambda job: pool.submit(_in_process, job).result()  # noqa: E731
         else:
             trainer = _Trainer(data, held, tested, bench.device)
         result["bicubic"] = {"val_psnr": _mean(None, held), "test_psnr": _mean(None, tested)}
-        trainer(Job("9-1-5", 1e5, 1))  # so that no run pays for what torch sets up once
+        trainer(Job("9-1-5", 1e5, 1))  # warm-up, so that no run includes one-time costs of torch
         _measure(bench, result, trainer)
     result["complete"] = True
     bench.record.put("quality", result, n=bench.seeds)
     show(bench, result)
 
 
-_trainer: _Trainer | None = None  # of the process that measures on a GPU
+_trainer: _Trainer | None = None  # in the process that measures on a GPU
 
 
 def _set_up(data: TrainingData, validation: list[Degraded], test: list[Degraded], device: str) -> None:
@@ -266,7 +267,7 @@ def _spread(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _precision(runs: Runs, kernels: str, seeds: Sequence[int], bf16: bool) -> dict[str, Any]:
-    """bf16 minus fp32 at equal steps, seed by seed."""
+    """Return the differences bf16 minus fp32 at equal steps, per seed."""
     low = "auto" if bf16 else "bf16"  # the same run
     pairs = [[runs(Job(kernels, _FINAL, seed, p)) for p in (low, "fp32")] for seed in seeds]
     row: dict[str, Any] = {"kernels": kernels, "pixels": _FINAL}

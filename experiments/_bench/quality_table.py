@@ -1,4 +1,4 @@
-"""The tables of section ``quality``, from what its part of the file holds."""
+"""Tables of the section ``quality``, from its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["show"]
 
 
 def show(bench: Bench, result: Mapping[str, Any]) -> None:
-    """Times to PSNRs, seeds, and bf16 against fp32."""
+    """Print times to PSNRs, variation over seeds, and bf16 compared with fp32."""
     unit = "core-seconds" if bench.device == "cpu" else "seconds"
     rows = []
     plain = result.get("plain")
@@ -57,7 +57,7 @@ def show(bench: Bench, result: Mapping[str, Any]) -> None:
 
 
 def _against(plain: Mapping[str, Any] | None, kernels: str, goal: float, seconds: float) -> str:
-    """The plain loop's time to the same, and its multiple of ours."""
+    """Return the time of the plain loop to the same PSNR, and its ratio to ours."""
     if plain is None or (kernels, goal) != (plain["kernels"], plain["goal"]):
         return ""
     took = plain["curve"][-1][0]

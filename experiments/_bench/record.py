@@ -1,4 +1,4 @@
-"""Results of the benchmark: one JSON file for all sections, and one way to print a table."""
+"""Results of the benchmark: one JSON file for all sections, and a function to print tables."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from srcnn.system.atomic_file import atomic_write
 
 __all__ = ["Bench", "Record", "summary"]
 
-_MOMENT = ("date", "load", "commit")  #: what may differ between two commands that measure the same
+_MOMENT = ("date", "load", "commit")  #: fields that may differ between two measurements in the same environment
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
-    """n, median, min and max of some measurements; empty of none."""
+    """Return n, median, min and max of some measurements; empty if there are none."""
     if not values:
         return {"n": 0}
     return {"n": len(values), "median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 class Record:
-    """A JSON file that holds sections by name, under ``environments`` where each was measured, and under ``provenance`` by which
-    command.
+    """A JSON file of sections by name, with their environments under ``environments`` and their headers under ``provenance``.
 
-    ``environment`` is that of the last command that wrote. None instead of a file: nothing is written. ``about``: the command's
-    header (`_bench.provenance.header`); None: the file gets none.
+    ``environment`` is that of the last command that wrote. If the file is None, nothing is written. ``about`` is the
+    header of the command (`_bench.provenance.header`); None: no header.
 
     Raises:
-        ConfigError: the file is there but is none of ours.
+        ConfigError: the file exists but has another format.
     """
 
     def __init__(self, path: Path | None, environment: dict[str, Any], about: Mapping[str, Any] | None = None) -> None:
@@ -48,23 +47,26 @@ class Record:
             except (OSError, ValueError) as error:
                 raise ConfigError(f"--json: {path} cannot be read ({error})") from None
             if not isinstance(self._all, dict) or "environments" not in self._all:
-                raise ConfigError(f"--json: {path} holds no results of bench.py")
+                raise ConfigError(f"--json: {path} must contain results of bench.py")
         self._all["environment"] = environment
 
     @property
     def environment(self) -> dict[str, Any]:
-        """Where this command measures."""
+        """The environment of this command."""
         found: dict[str, Any] = self._all["environment"]
         return found
 
     def get(self, section: str) -> Any:
-        """What an earlier command left of a section in the same environment; None: nothing."""
+        """Return the stored result of a section in the same environment; None if there is none."""
         before = self._all.get("environments", {}).get(section, {})
         same = all(before.get(k) == v for k, v in self.environment.items() if k not in _MOMENT)
         return self._all.get(section) if same else None
 
     def put(self, section: str, result: Any, **about: Any) -> None:
-        """Take a section's result and write the file. ``about``: what its header says otherwise, such as ``n`` or ``seed``."""
+        """Store the result of a section and write the file.
+
+        ``about``: changed fields of its header, such as ``n`` or ``seed``.
+        """
         self._all[section] = result
         if self._about is not None:
             self._all.setdefault("provenance", {})[section] = {**self._about, **about}
@@ -80,12 +82,12 @@ class Record:
 
 @dataclass
 class Bench:
-    """What every section is given."""
+    """The inputs of every section."""
 
     console: Console
     record: Record
     device: str  #: cpu, or cuda:N
-    core: int | None  #: the core that is measured; None: not pinned
+    core: int | None  #: the core for measurements; None: not pinned
     data_root: str | None
     quick: bool
     kernels: tuple[str, ...]
@@ -94,15 +96,15 @@ class Bench:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether it is a GPU that is measured."""
+        """Whether the measured device is a GPU."""
         return self.device != "cpu"
 
     def say(self, text: str) -> None:
-        """A line of progress, with the seconds so far."""
+        """Print a line of progress with the elapsed seconds."""
         self.console.print(f"{time.monotonic() - self.started:6.0f} s  {text}")
 
     def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], notes: Sequence[str]) -> None:
-        """Print a table; numbers to the right, and what must be known to read it below."""
+        """Print a table with right-aligned numbers, and notes below it."""
         table = Table(title=title, title_justify="left")
         for i, head in enumerate(heads):
             table.add_column(head, justify="left" if i == 0 else "right")

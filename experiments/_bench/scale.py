@@ -1,8 +1,8 @@
-"""Section ``scale``: what the driver of a search spends on each trial and each report, against the number of trials.
+"""Section ``scale``: time of the driver per trial and per report, against the number of trials.
 
-Trials are trivial (a network of four filters, nine epochs of two steps), so that the driver is all that there is to measure:
-its seconds of processor time, its memory, the size of MLflow's database, of Tune's state and of the journal. Processor time is
-the process's own, all threads, so other work on the machine touches it little; wall time it does.
+Trials are trivial (a network of four filters, nine epochs of two steps), so that the driver determines the cost: its
+CPU time, its memory, and the sizes of MLflow's database, of Tune's state and of the journal. CPU time is that of the
+process with all threads, so other processes have little effect on it, in contrast to wall time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _processor_seconds() -> float:
 
 
 def measure(trials: int, folder: Path) -> dict[str, float]:
-    """A search of so many trivial trials in this process, from its first start to its last end."""
+    """Run a search of trivial trials in this process. Measure from the first start to the last end of a trial."""
     from srcnn.tuning.planning.settings import SearchSettings
     from srcnn.tuning.search.run import plan_search, run_search
 
@@ -83,7 +83,7 @@ def measure(trials: int, folder: Path) -> dict[str, float]:
 
 
 def run_scale(bench: Bench) -> None:
-    """Every count in a process of its own."""
+    """Measure every number of trials in a separate process."""
     rows = []
     for trials in _QUICK if bench.quick else _COUNTS:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,11 @@
-"""Section ``platform``: what a search costs beyond its trials, tracking included. Its files go to a temporary folder.
+"""Section ``platform``: overhead of a search, without its trials, including tracking. Its files are in a temporary folder.
 
-* Many trivial trials: the time from the first trial's start to the last one's end, less the trials' own compute shared
-  among the slots, for each trial. Their compute is the wall time inside `srcnn.training.fit.fit`, training and looks at the
-  validation images, measured in the trials.
-* Trials of about ten seconds, none stopped early: that same compute over the slots' time from first start to last end.
-* ``experiments/search.py`` from the command to its first training step, with a warm cache: to its first report, less the
-  training that this reports. The first epoch's validation is still in it: an upper bound.
+* Many trivial trials: the time from the first trial's start to the last one's end, minus the compute of the trials divided by
+  the slots, per trial. Compute is the wall time in `srcnn.training.fit.fit` (training and evaluation on validation images),
+  measured in the trials.
+* Trials of about ten seconds, without early stopping: compute divided by the slots' time from first start to last end.
+* ``experiments/search.py`` from the command to its first training step, with a warm cache. This is the time to the
+  first report minus the reported training time; it includes the first validation and is therefore an upper bound.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["run_platform", "timed_trial"]
 
 _SPACES = ROOT / "search_spaces"
-_TRIVIAL = 2e5  # target pixels: ten steps, nine reports
-_NOTES = "SRCNN_BENCH_NOTES"  # in the environment of trials: the file for their times
+_TRIVIAL = 2e5  # target pixels of a trial: ten steps, nine reports
+_NOTES = "SRCNN_BENCH_NOTES"  # environment variable of the trials: file for their times
 _TEN = """\
 parameters:
   learning_rate: {type: float, low: 4.0e-4, high: 6.0e-4, log: true}
@@ -58,12 +58,12 @@ def _seconds(event: Event) -> float:
 
 
 class _Watch:
-    """Remembers when trials start and end, and how long they trained."""
+    """Records the start and end of trials and their training time."""
 
     def __init__(self) -> None:
         self.starts: dict[str, float] = {}
         self.ends: dict[str, float] = {}
-        self.training = 0.0  #: seconds, as the trials report it
+        self.training = 0.0  #: reported training time, in seconds
 
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
@@ -74,12 +74,12 @@ class _Watch:
 
     @property
     def span(self) -> float:
-        """Seconds from first start to last end."""
+        """Time from first start to last end, in seconds."""
         return max(self.ends.values()) - min(self.starts.values())
 
 
 def timed_trial(trial: Mapping[str, Any], **parameters: Any) -> None:
-    """`srcnn.tuning.worker.run_trial.run_trial`, noting in a file how long each step of ``fit`` takes: the trial's compute."""
+    """Call `srcnn.tuning.worker.run_trial.run_trial` and write the duration of each step of ``fit`` to a file."""
     from srcnn.tuning.worker.run_trial import run_trial
 
     with mock.patch("srcnn.tuning.worker.run_trial.fit", _timed_fit):
@@ -91,7 +91,9 @@ def _timed_fit(*arguments: Any, **options: Any) -> Iterator[EpochResult]:
     while True:
         started = time.perf_counter()
         result = next(epochs, None)
-        with Path(os.environ[_NOTES]).open("a", encoding="ascii") as file:  # short lines: safe with several writers
+        with Path(os.environ[_NOTES]).open(
+            "a", encoding="ascii"
+        ) as file:  # short lines can be appended by several processes
             file.write(f"{time.perf_counter() - started:.6f}\n")
         if result is None:
             return
@@ -100,7 +102,7 @@ def _timed_fit(*arguments: Any, **options: Any) -> Iterator[EpochResult]:
 
 @contextmanager
 def _noting(file: Path) -> Iterator[None]:
-    """Trials of searches in the block are `timed_trial`; their processes find this module."""
+    """Make searches in the block use `timed_trial`; their processes can import this module."""
     with (
         mock.patch.dict(os.environ, {**child_environment(), _NOTES: str(file)}),
         mock.patch("srcnn.tuning.driver.stage.run_trial", timed_trial),
@@ -110,7 +112,7 @@ def _noting(file: Path) -> Iterator[None]:
 
 
 def _search(bench: Bench, folder: Path, name: str, **fields: Any) -> dict[str, Any]:
-    """Run a search on two slots, and account for its slots' time."""
+    """Run a search on two slots and return the use of their time."""
     from srcnn.tuning.planning.settings import SearchSettings
     from srcnn.tuning.search.run import plan_search, run_search
 
@@ -149,7 +151,7 @@ def _search(bench: Bench, folder: Path, name: str, **fields: Any) -> dict[str, A
 
 
 def _budget(training: ImageSet, validation: ImageSet, seconds: float) -> float:
-    """Target pixels with which the long trials take about ``seconds`` here, looks at validation images included."""
+    """Return the target pixels of trials of about ``seconds`` on this machine, including evaluation on validation images."""
     data = prepare(training.images, 3)
     held = [degrade(image, 3, name=name) for name, image in validation.images]
     with pinned(None):
@@ -165,9 +167,7 @@ def _budget(training: ImageSet, validation: ImageSet, seconds: float) -> float:
 def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str) -> dict[str, float]:
     from mlflow.tracking import MlflowClient
 
-    uri = (
-        f"sqlite:///{folder}/first.db"  # one store for all: the first command makes its tables, as it fills the caches
-    )
+    uri = f"sqlite:///{folder}/first.db"  # one store for all: the first command creates its tables and fills the caches
     command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--name", name, "--trials", "1"]
     command += ["--train", train, "--test", test, "--budget", "500k", "--storage", str(folder / "ray")]
     command += ["--tracking-uri", uri, "--space", str(_SPACES / "default.yaml"), "--gpus-per-trial", "0"]
@@ -180,7 +180,7 @@ def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str)
     assert experiment is not None, "the search made it"
     reports = []
     for run in client.search_runs([experiment.experiment_id]):
-        if run.info.start_time >= 1e3 * started:  # of this search, not of those before it
+        if run.info.start_time >= 1e3 * started:  # only runs of this search
             reports += [m for m in client.get_metric_history(run.info.run_id, "train_seconds") if m.step == 1]
     first = min(reports, key=lambda metric: float(metric.timestamp))
     return {"first_step": first.timestamp / 1e3 - first.value - started, "whole": ended - started}
@@ -213,7 +213,7 @@ def run_platform(bench: Bench) -> None:
         (folder / "ten.yaml").write_text(_TEN, encoding="utf-8")
         count = min(12, max(2, round(len(training) / 10)))
         budget = _budget(*split(training, count, 123), 4 if bench.quick else 10)
-        # No successive halving, which would leave few trials their ten seconds.
+        # No successive halving, which would stop most trials before ten seconds.
         result["ten_seconds"] = _search(
             bench, folder, "ten", trials=8, budget=budget, space=str(folder / "ten.yaml"), scheduler="none", **common
         )

@@ -1,9 +1,9 @@
-"""Section ``train``: target pixels a second of `srcnn.training.fit.fit` against the plain loop, and the share of the peak.
+"""Section ``train``: target pixels per second of `srcnn.training.fit.fit` and of the plain loop, and the fraction of the peak.
 
-The share counts the operations of the convolutions that a step computes (forward, to the weights, and to the inputs but
-for the first layer's), at every position that it computes, over the rate of a large matrix product in the same
-precision, measured before and after; the higher of the two counts. On a CPU the clock is the core's time in the process,
-so that other users of a shared core do not count; on a GPU it is the wall's.
+The fraction of the peak is the number of operations in the convolutions of a step (forward, weight gradients, and input
+gradients except for the first layer) at all computed positions, divided by the time and by the speed of a large matrix
+product in the same precision. That speed is the higher of two measurements, before and after. On a CPU the time is CPU
+time of the process, which excludes other users of the core; on a GPU it is wall time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PACKED = 4
 
 
 def plain_config(kernels: str) -> TrainConfig:
-    """The plain loop's sizes, to count its operations."""
+    """Return the sizes of the plain loop, to count its operations."""
     sizes: dict[str, Any] = {"kernels": kernels, "filters": FILTERS, "patch_size": SIDE, "batch_size": BATCH}
     return TrainConfig(**sizes, padding="zeros", pixels=1)
 
@@ -38,7 +38,7 @@ def _flops_per_pixel(config: TrainConfig) -> float:
 
 
 def run_train(bench: Bench) -> None:
-    """Measure and print; a row for each choice of kernels."""
+    """Measure and print one row per choice of kernels."""
     rounds, seconds = (3, 0.3) if bench.quick else (7, 2.0)
     data = images("T91", data_root(bench.data_root), "sample/train").name
     precision = "bf16" if bench.record.environment["bf16"] else "fp32"
@@ -83,15 +83,15 @@ def _measure(bench: Bench, kernels: str, rounds: int, seconds: float, precision:
 
 
 def _rate(answer: dict[str, Any]) -> float:
-    """Mpixel/s."""
+    """Return the training speed, in Mpixel/s."""
     return float(answer["pixels"] / answer["seconds"] / 1e6)
 
 
 def _packed(bench: Bench, kernels: str, rounds: int, seconds: float) -> dict[str, Any]:
-    """Four trials at a time on one GPU: their rates together."""
+    """Return the total training speed of four concurrent trials on one GPU."""
     totals = []
     with ExitStack() as stack:
-        # Not pinned: each packed trial has a core of its own to launch from.
+        # Not pinned: each of these trials launches from its own core.
         made = [Worker("ours", kernels, bench.device, None, bench.data_root) for _ in range(PACKED)]
         workers = [stack.enter_context(worker) for worker in made]
         for _ in range(rounds):

@@ -1,11 +1,11 @@
-"""A process that trains one network for as long as it is asked to: ours, or the plain loop.
+"""A process that trains one network in slices: with this project's training or the plain loop.
 
-Each has a process to itself, so that neither profits or suffers from what the other tells the allocator and oneDNN. The
-parent (`Worker`) writes a line of JSON and reads one:
+Each has its own process, so that settings of the allocator and oneDNN have no effect on the other. The parent
+(`Worker`) writes one line of JSON and reads one:
 
     {"do": "run", "seconds": 2}  ->  {"pixels": ..., "seconds": ...}
-    {"do": "psnr"}               ->  {"psnr": ...}      the plain loop's, on the test set
-    {"do": "peak"}               ->  {"flops": ...}     of a matrix product, a second
+    {"do": "psnr"}               ->  {"psnr": ...}      of the plain loop on the test set
+    {"do": "peak"}               ->  {"flops": ...}     of a matrix product, per second
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ SPLIT_SEED = 123
 
 
 def held_out(training: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """Images to train on, and a tenth to validate on: 82 and 9 of T91."""
+    """Return training images and validation images, a tenth: 82 and 9 of T91."""
     return split(training, max(1, round(len(training) / 10)), SPLIT_SEED)
 
 
 def ours_config(kernels: str, epoch_pixels: float) -> TrainConfig:
-    """The default settings, without an end."""
+    """Return the default configuration with a budget that is never reached."""
     return endless(kernels, FILTERS, SCALE, epoch_pixels)
 
 
 class _Ours:
-    """`srcnn.training.fit.fit`, epoch by epoch; the epochs last a quarter of a second."""
+    """A run of `srcnn.training.fit.fit` in epochs of a quarter of a second."""
 
     def __init__(self, kernels: str, data: TrainingData, device: str) -> None:
         self._device = device
@@ -65,7 +65,7 @@ class _Ours:
         self.run(0.5)
 
     def run(self, seconds: float) -> tuple[int, float]:
-        """Train for at least ``seconds``: (target pixels, seconds by `clock`)."""
+        """Train for at least ``seconds``. Return (target pixels, seconds by `clock`)."""
         before, started, begin = self._pixels, time.perf_counter(), clock(self._device)
         while time.perf_counter() - started < seconds:
             self._pixels = next(self._epochs).pixels
@@ -101,7 +101,7 @@ def _serve(kind: str, kernels: str, device: str, core: int | None, root: str | N
 
 
 class Worker:
-    """The process, from its parent's side. Use it in ``with``; it is ready when the block begins."""
+    """The process, as seen by its parent. Use it with ``with``; it is ready when the block begins."""
 
     def __init__(
         self, kind: str, kernels: str, device: str, core: int | None, root: str | None, *, validate: bool = False
@@ -124,17 +124,17 @@ class Worker:
         self._process.communicate()
 
     def send(self, **request: Any) -> None:
-        """Ask without waiting."""
+        """Send a request without waiting."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
 
     def receive(self) -> dict[str, Any]:
-        """The answer to `send`."""
+        """Return the answer to `send`."""
         return self._read()
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Ask and wait."""
+        """Send a request and return its answer."""
         self.send(**request)
         return self._read()
 
@@ -142,7 +142,7 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"a worker of the benchmark ended with code {self._process.wait()}; its error is above")
+            raise RuntimeError(f"a worker of the benchmark ended with code {self._process.wait()}; see its error above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -1,4 +1,4 @@
-"""Configuration as data: frozen, strict, checked when it is made.
+"""Configuration as data: immutable objects that are validated on construction.
 
 Nothing here computes on images or imports torch.
 """

@@ -1,4 +1,4 @@
-"""Complete recipes by name: the default, the paper's, the article's."""
+"""Presets: complete training configurations by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from srcnn.errors import ConfigError, unknown_name
 
 __all__ = ["PRESETS", "preset"]
 
-#: Complete recipes. ``paper``: the authors' solver (TPAMI section 4); ``seed``: the seed article's defaults.
+#: Fields of each preset. ``paper``: the settings of the SRCNN authors (TPAMI 2016, section 4). ``article``: the defaults of the
+#: article described in `srcnn.evaluation.article`.
 PRESETS: Mapping[str, Mapping[str, object]] = {
     "default": {},
     "paper": {
@@ -28,7 +29,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
         "augment": False,
         "precision": "fp32",
     },
-    "seed": {
+    "article": {
         "protocol": "article",
         "upsampling": "pixel_shuffle",
         "residual": False,
@@ -39,8 +40,9 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
         "optimizer": "adam",
         "learning_rate": 0.01,
         "schedule": "constant",
-        # The article has none, and then five of eight seeds (123 among them) kill the network within 25 steps: Adam
-        # moves every weight of the first layer by 0.01 the same way. One epoch of warm-up keeps all tried seeds alive.
+        # The article has no warm-up. Then the network dies (all units output zero) within 25 steps for five of eight random
+        # seeds, including 123: Adam moves every weight of the first layer by 0.01 in the same direction. With one epoch of
+        # warm-up no tested seed fails.
         "warmup": 0.05,
         "batch_size": 8,
         "patch_size": 256,
@@ -53,10 +55,10 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 
 
 def preset(name: str) -> dict[str, object]:
-    """The fields that a preset sets, to be changed and given to `TrainConfig`.
+    """Return the fields that a preset sets, as a new dictionary to modify and pass to `TrainConfig`.
 
     Raises:
-        ConfigError: no preset of that name.
+        ConfigError: no preset has this name.
     """
     if name not in PRESETS:
         raise ConfigError(unknown_name("preset", name, PRESETS))

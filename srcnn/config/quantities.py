@@ -1,4 +1,4 @@
-"""Numbers as people write them: sizes (``9-1-5``), lists (``1,1,0.1``) and amounts of training pixels (``60M``)."""
+"""Parsers for numbers in text form: sizes (``9-1-5``), lists (``1,1,0.1``) and amounts of training pixels (``60M``)."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def _read_pixels(value: object) -> object:
 
 
 def parse_pixels(text: str, name: str) -> float:
-    """``8M`` -> 8e6 training pixels; also k, G, and plain numbers such as 8e6.
+    """Convert text such as ``8M`` to a number of training pixels (8e6). The suffixes k, M, G and numbers such as 8e6 are valid.
 
     Raises:
-        ConfigError: the text is no such number; the line begins with ``name``.
+        ConfigError: the text is not such a number. The message begins with ``name``.
     """
     try:
         return float(str(_read_pixels(text)))
@@ -56,7 +56,7 @@ def parse_pixels(text: str, name: str) -> float:
 
 
 def format_sizes(sizes: tuple[int, ...]) -> str:
-    """``(9, 1, 5)`` -> ``"9-1-5"``, the papers' way of naming a network."""
+    """Format sizes as in the papers: ``(9, 1, 5)`` gives ``"9-1-5"``."""
     return "-".join(map(str, sizes))
 
 

@@ -1,4 +1,4 @@
-"""`Strict`, the base of every configuration: frozen, unknown fields refused, one line for the first broken rule."""
+"""`Strict`, the base class of all configurations: immutable, without unknown fields, errors in one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Strict"]
 
 
 class Strict(BaseModel):
-    """Frozen data that refuses unknown fields and explains the first broken rule in one line, as a `ConfigError`."""
+    """Immutable data that rejects unknown fields and raises `ConfigError` with one line about the first broken rule."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
@@ -23,12 +23,16 @@ class Strict(BaseModel):
             raise ConfigError(_explain(error, type(self))) from None
 
     def replace(self, **fields: Any) -> Self:
-        """A copy with some fields changed, validated again."""
+        """Return a validated copy with some fields changed."""
         return type(self)(**{**self.model_dump(), **fields})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``model_dump_json`` wrote; raises `ConfigError` where a field is unknown or breaks a rule."""
+        """Read the output of ``model_dump_json``.
+
+        Raises:
+            ConfigError: a field is unknown or breaks a rule.
+        """
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
@@ -36,13 +40,15 @@ class Strict(BaseModel):
 
 
 def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
-    """The first broken rule as one line: field, rule, value."""
+    """Return the first broken rule as one line: field, rule, value."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return unknown_name("field", field, kind.model_fields)
     text = first["msg"].removeprefix("Value error, ")
-    if not field:  # a rule over several fields names its own
+    if not field:  # a rule about several fields names them itself
         return text
-    got = "" if "but got" in text else f", but got {first['input']!r}"  # a nested configuration said it already
+    got = (
+        "" if "but got" in text else f", but got {first['input']!r}"
+    )  # the message of a nested configuration already has the value
     return f"{field}: {text[0].lower()}{text[1:]}{got}"

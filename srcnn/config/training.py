@@ -1,10 +1,10 @@
-"""One training run, complete, as frozen and validated data.
+"""`TrainConfig`, the configuration of a training run, as immutable and validated data.
 
-`ModelConfig` says what the network is, `TrainConfig` adds how it is trained. Both round-trip through ``model_dump`` and
-JSON, refuse unknown fields, and check every rule when they are made, never in the middle of an epoch.
+`ModelConfig` describes the network, `TrainConfig` adds the training settings. Both can be written with ``model_dump`` or as
+JSON and read back. They reject unknown fields and validate every rule on construction, never during training.
 
 Sizes follow the notation of the papers: layer i has ``n_i`` filters of ``f_i x f_i`` pixels, so "9-1-5" with "64-32" is
-the network of ECCV 2014. Lists may be given as such strings.
+the network of ECCV 2014. Fields that are lists also accept such strings.
 """
 
 from __future__ import annotations
@@ -20,72 +20,82 @@ __all__ = ["TrainConfig"]
 
 
 class TrainConfig(ModelConfig):
-    """A whole run: the network and how it is trained. The loss is the mean squared error on planes in [0, 1]."""
+    """Configuration of a training run: the network and its training settings.
+
+    The loss is the mean squared error on planes in [0, 1].
+    """
 
     protocol: Literal["srcnn", "article"] = Field(
-        "srcnn", description="how images are degraded and measured: srcnn (the papers') or article (the seed article's)"
+        "srcnn",
+        description="how images are degraded and evaluated: srcnn (as in the papers) or article (as in the article)",
     )
     reduction: Literal["mean", "euclidean"] = Field(
         "mean",
-        description="of the squared errors: mean over pixels, or half their sum per sub-image (Caffe's, the authors')",
+        description="loss reduction: mean of the squared errors, or euclidean: half their sum per sub-image (Caffe, the authors)",
     )
     pretrain: Literal["none", "y", "cbcr"] = Field(
         "none",
-        # Errors of Cb and Cr are some fifty times smaller than those of Y (squared, after bicubic): alone, at the usual
-        # rate, every step overshoots them and units switch off for good. A learning_rate of 1e-4 learns.
-        description="planes that the loss covers in the first part of a ycbcr run: y, cbcr (wants a fifth of the usual "
-        "learning_rate), or none: all of them",
+        # The squared errors of Cb and Cr after bicubic upscaling are about fifty times smaller than those of Y. With the loss on
+        # them alone and the default learning rate, the steps are too large and units die permanently; 1e-4 works.
+        description="planes in the loss during the first part of a ycbcr run: y, cbcr (needs a fifth of the default "
+        "learning_rate), or none: all planes from the start",
     )
-    pretrain_share: float = Field(0.5, gt=0, lt=1, description="share of the run that pre-training takes")
+    pretrain_share: float = Field(0.5, gt=0, lt=1, description="fraction of the run used for pre-training")
     initialization: Literal["he", "gaussian"] = Field(
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"
     )
     init_std: float = Field(0.001, gt=0, description="standard deviation of the gaussian initialization")
     optimizer: Literal["muon", "adam", "sgd"] = Field(
-        "muon", description="muon (the last layer and biases by adam), adam, or sgd with momentum"
+        "muon", description="muon (with adam for the last layer and the biases), adam, or sgd with momentum"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
-    learning_rate: float = Field(5e-4, gt=0, description="peak learning rate; of adam's steps where muon is chosen")
+    learning_rate: float = Field(5e-4, gt=0, description="peak learning rate; with muon, that of the adam steps")
     layer_rates: Numbers = Field(
-        (), description="learning-rate factor per layer, aligned to the last: 0.1 alone slows the last layer to a tenth"
+        (), description="learning-rate factor per layer, aligned to the last: a single 0.1 applies to the last layer"
     )
-    schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="learning rate over the run")
-    warmup: float = Field(0.02, ge=0, lt=1, description="share of the run in which the rate rises linearly to its peak")
-    step_at: Numbers = Field((0.5, 0.75), description="shares of the run after which the step schedule drops the rate")
-    step_factor: float = Field(0.1, gt=0, lt=1, description="factor of each drop of the step schedule")
-    clip: float | None = Field(None, gt=0, description="largest gradient norm; none: no clipping")
-    batch_size: int = Field(8, ge=1, description="sub-images in a step")
-    test_batch_size: int = Field(8, ge=1, description="images that the article protocol pools into one PSNR")
+    schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="learning-rate schedule")
+    warmup: float = Field(0.02, ge=0, lt=1, description="fraction of the run with linear warm-up")
+    step_at: Numbers = Field(
+        (0.5, 0.75), description="fractions of the run after which the step schedule reduces the rate"
+    )
+    step_factor: float = Field(0.1, gt=0, lt=1, description="factor of each reduction in the step schedule")
+    clip: float | None = Field(None, gt=0, description="maximum gradient norm; none: no clipping")
+    batch_size: int = Field(8, ge=1, description="sub-images per step")
+    test_batch_size: int = Field(8, ge=1, description="images per PSNR in the article protocol")
     patch_size: int = Field(60, ge=1, description="side of a sub-image, in pixels of the large image")
-    stride: int | None = Field(None, ge=1, description="grid of the sub-images, as in the papers; none: random places")
-    augment: bool = Field(True, description="turn and mirror sub-images: the 8 symmetries of the square")
+    stride: int | None = Field(
+        None, ge=1, description="grid spacing of the sub-images, in pixels, as in the papers; none: random"
+    )
+    augment: bool = Field(True, description="rotate and mirror sub-images: the 8 symmetries of the square")
     epochs: int | None = Field(None, ge=1, description="budget in epochs")
-    pixels: Pixels | None = Field(None, gt=0, description="budget in target pixels: 60M; exactly one budget holds")
+    pixels: Pixels | None = Field(None, gt=0, description="budget in target pixels: 60M; give either epochs or pixels")
     epoch_pixels: Pixels | None = Field(
-        None, gt=0, description="length of an epoch in target pixels: 6M; none: once over the training set"
+        None, gt=0, description="length of an epoch in target pixels: 6M; none: one pass over the training set"
     )
     seed: int = Field(123, ge=0, lt=2**63, description="seed of initialization, sampling and augmentation")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="arithmetic of the convolutions in training; auto: bf16 where the processor has it"
+        "auto", description="precision of the convolutions in training; auto: bf16 if the processor supports it"
     )
     deterministic: bool = Field(
-        False, description="the same bits every time on one kind of GPU, at some cost in speed; a CPU always gives them"
+        False, description="bit-identical results on the same GPU model, but slower; always the case on a CPU"
     )
 
     @model_validator(mode="after")
     def _check_training(self) -> Self:
         if self.epochs is not None and self.pixels is not None:
-            raise ValueError(f"epochs: exclude pixels, but got epochs {self.epochs} and pixels {self.pixels:g}")
+            raise ValueError(
+                f"epochs: must not be combined with pixels, but got epochs {self.epochs} and pixels {self.pixels:g}"
+            )
         if any(rate < 0 for rate in self.layer_rates):
             raise ValueError(f"layer_rates: every factor must be at least 0, but got {self.layer_rates}")
         if len(self.layer_rates) > self.depth:
             raise ValueError(
-                f"layer_rates: at most one factor per layer, {self.depth}, but got {len(self.layer_rates)}"
+                f"layer_rates: must have at most one factor per layer, {self.depth}, but got {len(self.layer_rates)}"
             )
         if any(not 0 < at < 1 for at in self.step_at):
-            raise ValueError(f"step_at: every share must lie between 0 and 1, but got {self.step_at}")
+            raise ValueError(f"step_at: every fraction must lie between 0 and 1, but got {self.step_at}")
         if self.protocol == "article" and self.color != "y":
-            raise ValueError(f"color: the article's protocol knows y alone, but got {self.color!r}")
+            raise ValueError(f"color: the article protocol supports only y, but got {self.color!r}")
         if self.pretrain != "none" and self.color != "ycbcr":
             raise ValueError(f"pretrain: {self.pretrain} needs color ycbcr, but got {self.color}")
         self._check_patch()
@@ -94,35 +104,33 @@ class TrainConfig(ModelConfig):
     def _check_patch(self) -> None:
         size, unit = self.side, self.scale if self.upsampling == "pixel_shuffle" else 1
         if size == 0:
-            raise ValueError(
-                f"patch_size: must hold a pixel of the small image, {self.scale}, but got {self.patch_size}"
-            )
+            raise ValueError(f"patch_size: must be at least the scale, {self.scale}, but got {self.patch_size}")
         if size % unit:
-            raise ValueError(f"patch_size: must divide by scale {self.scale} for pixel_shuffle, but got {size}")
+            raise ValueError(f"patch_size: must be divisible by scale {self.scale} for pixel_shuffle, but got {size}")
         if self.padding == "replicate" and size // unit <= self.border:
             raise ValueError(
-                f"patch_size: kernels {format_sizes(self.kernels)} without padding need more than "
+                f"patch_size: unpadded kernels {format_sizes(self.kernels)} need more than "
                 f"{self.border * unit} pixels, but got {self.patch_size}"
             )
 
     @property
     def side(self) -> int:
-        """Side of a sub-image in pixels of the large image; the article cuts its square to a multiple of the scale."""
+        """Side of a sub-image, in pixels of the large image. The article protocol rounds it down to a multiple of the scale."""
         return self.patch_size - (self.patch_size % self.scale if self.protocol == "article" else 0)
 
     @property
     def output_size(self) -> int:
-        """Side of the target of one sub-image, in pixels: what remains after the unpadded convolutions."""
+        """Side of the target of one sub-image, in pixels of the large image, after the unpadded convolutions."""
         if self.padding == "zeros":
             return self.side
         return self.side - self.border * (self.scale if self.upsampling == "pixel_shuffle" else 1)
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning-rate factor of every layer, first to last."""
+        """Learning-rate factor of each layer, first layer first."""
         return (1.0,) * (self.depth - len(self.layer_rates)) + self.layer_rates
 
     @property
     def architecture(self) -> ModelConfig:
-        """The network alone, without its training."""
+        """The network part of the configuration."""
         return ModelConfig(**{name: getattr(self, name) for name in ModelConfig.model_fields})

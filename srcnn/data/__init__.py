@@ -1,4 +1,4 @@
-"""Sets of images by name: what belongs to them, where they lie, how they are fetched and split.
+"""Named sets of images: registry, loading, downloading and splitting.
 
-Nothing here knows a network.
+Nothing here knows networks.
 """

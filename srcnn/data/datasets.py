@@ -1,4 +1,4 @@
-"""The named sets of images, folders of one's own, and the sample that needs no download.
+"""Loading of images: named sets, folders, and the bundled sample that needs no download.
 
 ====================  =======  ==============================================================================
 name                  images   source
@@ -7,13 +7,13 @@ name                  images   source
 ``BSDS300/train``     200      Martin et al., ICCV 2001; the Berkeley segmentation data set
 ``BSDS300/test``      100      the same; a test set
 ``Set5``, ``Set14``   5, 14    Bevilacqua et al. 2012, Zeyde et al. 2010; as released with SRCNN; test sets
-``sample/train``      14       photographs inside the wheels of scikit-image, scikit-learn and matplotlib
-``sample/test``       4        the same, other scenes
+``sample/train``      14       photographs in the wheels of scikit-image, scikit-learn and matplotlib
+``sample/test``       4        other photographs in the same wheels
 ====================  =======  ==============================================================================
 
-A set lies in the folder of its name below the data root; `srcnn.data.fetch` puts it there. The registry knows how many
-images a set has, their sizes, and a digest of their pixels, which no change of file name or lossless format alters.
-BSDS300 has no digest: it is distributed as JPEG, and decoders differ by a level here and there.
+A set is a folder with its name below the data root; `srcnn.data.fetch` downloads it. The registry contains the number of
+images of a set, their sizes, and a digest of their pixels, which does not depend on file names or the lossless file format.
+BSDS300 has no digest: it is distributed as JPEG, and the results of decoders differ slightly.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def load(spec: str, root: Path | None = None, *, skip_bad: bool = False) -> Imag
     """Read images into memory: a named set, a folder, or several of them joined by ``+``.
 
     Args:
-        spec: ``T91``, ``sample/train``, ``photos/holiday``, ``T91+BSDS300/train``. A name wins over a folder of the
-            same name (``./T91`` is the folder). Of several, each image's name begins with its set's.
+        spec: ``T91``, ``sample/train``, ``photos/holiday``, ``T91+BSDS300/train``. A name takes precedence over a folder of
+            the same name (``./T91`` is the folder). If there are several, the image names get the set name as prefix.
         root: the data root, as in `data_root`.
-        skip_bad: leave files out that cannot be decoded, and list them in ``skipped``.
+        skip_bad: skip files that cannot be decoded, and list them in ``skipped``.
 
     Raises:
-        DataError: neither a name nor a folder; a set that is not on disk; a file that cannot be decoded.
+        DataError: unknown name and no such folder; a set that is not on disk; a file that cannot be decoded.
     """
     parts = [ALIASES.get(part, part) for part in ([spec] if _is_one(spec) else spec.split("+"))]
     repeated = [part for part, count in Counter(parts).items() if count > 1]
     if repeated:
-        raise DataError(f"data set {spec!r}: each part may come once, but {repeated[0]!r} comes twice")
+        raise DataError(f"data set {spec!r}: each part must appear once, but {repeated[0]!r} appears several times")
     sets = [_load_one(part, root, skip_bad) for part in parts]
     if len(sets) == 1:
         return sets[0]
@@ -63,10 +63,10 @@ def load(spec: str, root: Path | None = None, *, skip_bad: bool = False) -> Imag
 
 
 def verify(name: str, root: Path | None = None) -> list[str]:
-    """What is wrong with a named set on disk, one line each: files, count, sizes, pixels. Empty: it is as it should be.
+    """Check a named set on disk: files, count, sizes, pixels. Return one line per problem; none if the set is correct.
 
     Raises:
-        DataError: no set of that name.
+        DataError: no set has this name.
     """
     known = known_set(name)
     try:
@@ -75,7 +75,7 @@ def verify(name: str, root: Path | None = None) -> list[str]:
         return [str(error)]
     problems, images = [], []
     if len(files) != known.count:
-        problems.append(f"{name}: {known.count} images belong to it, but there are {len(files)}")
+        problems.append(f"{name}: must have {known.count} images, but has {len(files)}")
     for file in files:
         try:
             image = read_image(file)
@@ -88,7 +88,7 @@ def verify(name: str, root: Path | None = None) -> list[str]:
             problems.append(f"{file}: the size must be {sizes}, but is {width}x{height}")
         images.append(image)
     if known.digest and not problems and (found := _digest(images)) != known.digest:
-        problems.append(f"{name}: pixels with digest {known.digest} belong to it, but they have {found}")
+        problems.append(f"{name}: pixels must have digest {known.digest}, but have {found}")
     return problems
 
 
@@ -101,9 +101,9 @@ def _load_one(spec: str, root: Path | None, skip_bad: bool) -> ImageSet:
         return _read(spec, _files(SETS[spec], data_root(root)), skip_bad)
     folder = Path(spec).expanduser()
     if not spec or not folder.exists():
-        raise DataError(f"{unknown_name('data set', spec, [*SETS, *ALIASES])}; or the path of a folder of images")
+        raise DataError(f"{unknown_name('data set', spec, [*SETS, *ALIASES])}; or give the path of a folder of images")
     if not folder.is_dir():
-        raise DataError(f"{folder}: is a file; give the folder that holds it")
+        raise DataError(f"{folder}: is a file, but must be a folder of images")
     return _read(spec, list_images(folder), skip_bad)
 
 
@@ -118,13 +118,13 @@ def _files(known: KnownSet, root: Path) -> list[Path]:
 
 
 def _bundled(path: str) -> Path:
-    """The file ``package/inside`` of an installed package, which is found but not imported."""
+    """Return the file ``package/inside`` of an installed package, without importing the package."""
     package, _, inside = path.partition("/")
     spec = importlib.util.find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         if (file := Path(folder, inside)).is_file():
             return file
-    raise DataError(f"{path}: not in this installation; the sample is made of photographs that {WHEELS} ship")
+    raise DataError(f"{path}: not installed; the sample consists of photographs in the packages {WHEELS}")
 
 
 def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
@@ -136,15 +136,15 @@ def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
             image = read_image(file)
         except DataError as error:
             if not skip_bad:
-                raise DataError(f"{error}; --skip-bad leaves such files out") from error
+                raise DataError(f"{error}; --skip-bad skips such files") from error
             skipped.append(file.name)
         else:
             images.append((file.stem if stems[file.stem] == 1 else file.name, image))
     if not images:
-        raise DataError(f"{name}: none of its {len(files)} files can be decoded, {skipped[0]} for one")
+        raise DataError(f"{name}: none of its {len(files)} files can be decoded, such as {skipped[0]}")
     return ImageSet(name, tuple(images), tuple(skipped))
 
 
 def _digest(images: Iterable[NDArray[np.uint8]]) -> str:
-    """16 hexadecimal digits over shapes and pixels, whatever the names and the order."""
+    """Return 16 hexadecimal digits of a hash over shapes and pixels, independent of names and order."""
     return hashlib.sha256("\n".join(sorted(map(pixel_digest, images))).encode()).hexdigest()[:16]

@@ -1,11 +1,10 @@
-"""Downloads: the named sets and the authors' weights, from the places that published them.
+"""Download of the named sets and the authors' weights from their publishers.
 
-An archive is streamed to ``<root>/.downloads/<archive>.part``, taken up again where it broke off, and kept. Only the
-wanted members are taken out of it, by the folders they lie in, into a temporary folder beside their destination; they
-are verified there, and moved into place as a whole. Whatever fails, nothing half-made is left where a set belongs.
+An archive is downloaded to ``<root>/.downloads/<archive>.part``, resumed after an interruption, and kept. Only the wanted
+members are extracted, selected by their folders, to a temporary folder beside the destination. They are verified there and then
+moved to the destination in one step. If anything fails, the destination does not change.
 
-``$SRCNN_MIRROR`` (or ``base_url``) names another place that has the same archives. Only HTTPS is spoken, but for this
-very machine.
+``$SRCNN_MIRROR`` (or ``base_url``) is another location of the same archives. Only HTTPS is allowed, except for localhost.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from srcnn.imaging.image_files import SUFFIXES
 __all__ = ["WEIGHTS", "check_name", "fetch", "names", "place", "problems"]
 
 _WEIGHTS_ARCHIVE = "SRCNN_v1.zip"
-#: The authors' MATLAB files, ``<kernels>(<training set>)/x<scale>.mat``, and the SHA-256 that each begins with.
+#: The authors' MATLAB files, ``<kernels>(<training set>)/x<scale>.mat``, and the first digits of their SHA-256.
 WEIGHTS: Mapping[str, str] = {
     "9-1-5(91 images)/x2.mat": "51b748297e866983",
     "9-1-5(91 images)/x3.mat": "ef05325a96221ab9",
@@ -40,25 +39,25 @@ WEIGHTS: Mapping[str, str] = {
 
 
 def names() -> list[str]:
-    """What `fetch` knows: every named set that is not bundled, and ``weights``."""
+    """Return the names that `fetch` can download: every named set that is not bundled, and ``weights``."""
     return [name for name, known in SETS.items() if not known.bundled] + ["weights"]
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is neither a set nor ``weights``.
+    """Check that a name is a set or ``weights``.
 
     Raises:
-        DataError: with the names there are, nearest first.
+        DataError: the name is unknown; the message lists the valid names, the most similar first.
     """
     if name not in SETS and name != "weights":
         raise DataError(unknown_name("data set", name, [*SETS, "weights"]))
 
 
 def place(name: str, root: Path) -> Path:
-    """The folder below ``root`` that `fetch` fills for a name.
+    """Return the folder below ``root`` to which `fetch` downloads a name.
 
     Raises:
-        DataError: no such name, or a bundled set.
+        DataError: the name is unknown or that of a bundled set.
     """
     if name == "weights":
         return root / "weights" / "srcnn-official"
@@ -66,10 +65,10 @@ def place(name: str, root: Path) -> Path:
 
 
 def problems(name: str, root: Path) -> list[str]:
-    """`srcnn.data.datasets.verify`, for ``weights`` too: one line for everything that is wrong.
+    """Check a set as `srcnn.data.datasets.verify` does, or ``weights``. Return one line per problem.
 
     Raises:
-        DataError: no such name.
+        DataError: the name is unknown.
     """
     if name != "weights":
         return verify(name, root)
@@ -87,29 +86,29 @@ def problems(name: str, root: Path) -> list[str]:
 
 
 def fetch(name: str, root: Path, *, base_url: str | None = None, progress: Progress | None = None) -> str:
-    """Download, unpack and verify one set, or ``weights``, unless it is there already.
+    """Download, unpack and verify a set or ``weights``, unless it already exists.
 
     Args:
-        name: one of `names`, or a bundled set, for which there is nothing to do.
-        root: the data root; made if need be.
-        base_url: a place with the same archives, instead of ``$SRCNN_MIRROR`` or the publishers.
-        progress: told ``(bytes done, bytes in all or None)`` now and then.
+        name: one of `names`, or a bundled set, which needs no download.
+        root: the data root; created if missing.
+        base_url: location of the same archives, instead of ``$SRCNN_MIRROR`` or the publishers.
+        progress: called with ``(bytes done, total bytes or None)`` during the download.
 
     Returns:
-        One line that says what was done.
+        One line that describes what was done.
 
     Raises:
-        DataError: no such name; the network or the server fails; the archive is not the right one; or the destination
-            holds something else, which is left alone.
+        DataError: the name is unknown; the network or the server fails; the archive is not the right one; or the destination
+            has other contents, which are not changed.
     """
     check_name(name)
     if name in SETS and SETS[name].bundled:
-        return f"{name}: nothing to fetch, it is part of {SETS[name].source}"
+        return f"{name}: nothing to fetch, part of the packages {SETS[name].source}"
     target = place(name, root)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         wrong = problems(name, root)
         if wrong:
-            raise DataError(f"{target}: holds something else ({wrong[0]}); move it away and fetch again")
+            raise DataError(f"{target}: has other contents ({wrong[0]}); move the folder away and fetch again")
         return f"{name}: already in {target}, verified"
     archive = SETS[name].source if name in SETS else _WEIGHTS_ARCHIVE
     try:
@@ -125,7 +124,7 @@ def fetch(name: str, root: Path, *, base_url: str | None = None, progress: Progr
 
 
 def _install(name: str, archive: Path, root: Path, target: Path) -> None:
-    """Unpack what belongs to ``name``, verify it, and move it to ``target``."""
+    """Unpack the members of ``name``, verify them, and move them to ``target``."""
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=root) as staging:
         folder = place(name, Path(staging))
         folder.mkdir(parents=True)
@@ -134,13 +133,13 @@ def _install(name: str, archive: Path, root: Path, target: Path) -> None:
         if wrong:
             raise WrongArchive(f"{archive.name}: is not the archive of {name} ({wrong[0].replace(staging, '')})")
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():  # empty, or fetch would not have come here
+        if target.is_dir():  # empty, otherwise fetch would have stopped
             target.rmdir()
         os.replace(folder, target)
 
 
 def _set_member(known: KnownSet) -> Callable[[PurePosixPath], str | None]:
-    """A rule that gives the place of a member below the set's folder, or None for what is not wanted."""
+    """Return a rule that maps a member of the archive to its path below the set's folder, or None if it is not wanted."""
     inside = tuple(part.casefold() for part in known.inside)
 
     def rule(member: PurePosixPath) -> str | None:

@@ -1,4 +1,4 @@
-"""Images in memory: `ImageSet`, its digest, and how it is split into training and held-out images."""
+"""`ImageSet`, images in memory with a digest, and the split into training and held-out images."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ NamedImage = tuple[str, NDArray[np.uint8]]
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images in a fixed order, each a name and a uint8 array: (height, width) grey or (height, width, 3) RGB."""
+    """Images in a fixed order. Each has a name and a uint8 array: (height, width) grey or (height, width, 3) RGB."""
 
     name: str
     images: tuple[NamedImage, ...]
-    skipped: tuple[str, ...] = ()  #: files that could not be decoded and were left out on request
+    skipped: tuple[str, ...] = ()  #: files that could not be decoded and were skipped on request
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
     def source(self) -> dict[str, str]:
-        """What a record of a run says of its data: name, digest and number of images."""
+        """Description of the set in the record of a run: name, digest and number of images."""
         return {"name": self.name, "digest": self.digest, "images": str(len(self))}
 
     @cached_property
     def digest(self) -> str:
-        """16 hexadecimal digits over the names, shapes and pixels of the images, in order."""
+        """16 hexadecimal digits of a hash over names, shapes and pixels of the images, in order."""
         total = hashlib.sha256()
         for name, image in self.images:
             total.update(f"{name}:{pixel_digest(image)};".encode())
@@ -50,22 +50,22 @@ def split(
     together: Collection[Collection[str]] = (),
     leave_out: Collection[str] = (),
 ) -> tuple[ImageSet, ImageSet]:
-    """Hold ``validation`` whole images out, drawn by ``seed``: (the rest, those held out), both in the set's order.
+    """Hold out ``validation`` whole images at random. Return (remaining, held out), both in the order of the set.
 
-    The draw depends on the seed and the names alone, not on the order in which they were read. The images of a group go to
-    one side. Images are held out in the order of the draw; with an image goes its group, and one whose group is larger than
-    what is still to be held out is passed over and trained on. So where the draw itself divides no group, it stands as it
-    is; else as many images as were asked for are held out, or the most below that which whole groups allow.
+    The random order depends only on the seed and the names, not on the order of the images. All images of a group go to the
+    same side. Images are held out in random order together with their groups. A group larger than the number still to be held
+    out is skipped and used for training. So if the random order alone divides no group, its result is unchanged. Otherwise
+    ``validation`` images are held out, or fewer if whole groups do not allow this number.
 
     Args:
         images: the set.
-        validation: how many to hold out.
-        seed: of the draw.
-        together: groups of names, disjoint; as `srcnn.overlap.pairs.same_photograph` finds them.
-        leave_out: names that go to neither side; the draw passes over them.
+        validation: number of images to hold out.
+        seed: random seed.
+        together: disjoint groups of names, as found by `srcnn.overlap.pairs.same_photograph`.
+        leave_out: names that go to neither side.
 
     Raises:
-        DataError: ``validation`` is below 1 or leaves nothing to train on, or no group is small enough to be held out.
+        DataError: ``validation`` is below 1 or leaves no training image, or every group is too large to be held out.
     """
     names = [name for name, _ in images.images]
     total = len(set(names) - set(leave_out))
@@ -81,7 +81,7 @@ def split(
             held |= group
     if not held:
         raise DataError(
-            f"{images.name}: every group of images of one photograph has more than the {validation} to be held out"
+            f"{images.name}: every group of images of one photograph has more than {validation} images, the number to hold out"
         )
     train, out = (
         tuple(pair for pair in images.images if pair[0] not in leave_out and (pair[0] in held) == wanted)
@@ -91,12 +91,13 @@ def split(
 
 
 def without(images: ImageSet, held_out: ImageSet) -> ImageSet:
-    """The images of a set whose pixels are not among those held out, whatever their names."""
+    """Return the images of a set whose pixels differ from those of all held-out images, whatever their names."""
     known = {pixel_digest(image) for _, image in held_out.images}
     left = tuple(pair for pair in images.images if pixel_digest(pair[1]) not in known)
     return images if len(left) == len(images) else ImageSet(f"{images.name}[train]", left, images.skipped)
 
 
 def pixel_digest(image: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of the shape and the pixels of an image, as hexadecimal digits."""
     shape = "x".join(map(str, image.shape))
     return hashlib.sha256(f"{shape}:".encode() + image.tobytes()).hexdigest()

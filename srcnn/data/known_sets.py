@@ -1,4 +1,4 @@
-"""The registry of named sets: what belongs to each, and in which folder it lies."""
+"""The registry of named sets: their contents and their folders."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["ALIASES", "SETS", "WHEELS", "KnownSet", "data_root", "known_set", "l
 
 @dataclass(frozen=True)
 class KnownSet:
-    """What is known of a named set, so that a wrong copy is noticed."""
+    """Properties of a named set, used to detect a wrong copy."""
 
     name: str
     count: int
-    source: str  #: the archive that holds it, or the packages that ship it
-    inside: tuple[str, ...] = ()  #: the folders in the archive whose files it is, innermost last
-    sizes: frozenset[tuple[int, int]] = frozenset()  #: the (width, height) there are; empty: not checked
-    digest: str | None = None  #: over the pixels; see `verify`
-    bundled: tuple[str, ...] = ()  #: files inside installed packages, ``package/path``
+    source: str  #: the archive or the packages that contain it
+    inside: tuple[str, ...] = ()  #: folders in the archive that contain its files, innermost last
+    sizes: frozenset[tuple[int, int]] = frozenset()  #: valid (width, height) pairs; empty: not checked
+    digest: str | None = None  #: digest of the pixels; None: not checked
+    bundled: tuple[str, ...] = ()  #: files in installed packages, ``package/path``
 
 
 _BSDS = frozenset({(481, 321), (321, 481)})
@@ -43,14 +43,14 @@ _TRAIN_PHOTOS = (
     "sklearn/datasets/images/china.jpg",
     "sklearn/datasets/images/flower.jpg",
 )
-_TEST_PHOTOS = (  # no JPEG files: a test should not reward the reconstruction of blocks
+_TEST_PHOTOS = (  # no JPEG files: a test must not reward the reconstruction of block artifacts
     "skimage/data/astronaut.png",
     "skimage/data/camera.png",
     "skimage/data/chelsea.png",
     "skimage/data/coffee.png",
 )
 WHEELS = "scikit-image, scikit-learn, matplotlib"
-#: Every named set.
+#: All named sets.
 SETS: Mapping[str, KnownSet] = {
     known.name: known
     for known in (
@@ -67,23 +67,28 @@ ALIASES = {"sample": "sample/train"}
 
 
 def data_root(option: str | Path | None = None) -> Path:
-    """Where the sets lie: the option if there is one, else ``$SRCNN_DATA``, else ``data`` in the current folder."""
+    """Return the data root: the option if given, else ``$SRCNN_DATA``, else ``data`` in the current folder."""
     return Path(option or os.environ.get("SRCNN_DATA") or "data").expanduser()
 
 
 def locate(name: str, root: Path | None = None) -> Path:
-    """The folder in which a named set lies, whether or not it is there. ``root`` as in `data_root`.
+    """Return the folder of a named set, whether or not it exists. ``root`` as in `data_root`.
 
     Raises:
-        DataError: no set of that name, or a bundled one, which has no folder of its own.
+        DataError: no set has this name, or the set is bundled and has no folder.
     """
     known = known_set(name)
     if known.bundled:
-        raise DataError(f"{name}: is part of {known.source} and has no folder")
+        raise DataError(f"{name}: is part of the packages {known.source} and has no folder")
     return data_root(root).joinpath(*name.split("/"))
 
 
 def known_set(name: str) -> KnownSet:
+    """Return the registry entry of a named set.
+
+    Raises:
+        DataError: no set has this name.
+    """
     if name not in SETS:
         raise DataError(unknown_name("data set", name, SETS))
     return SETS[name]

@@ -1,4 +1,4 @@
-"""The protocols: how an image is degraded, reconstructed and measured.
+"""The evaluation protocols: degradation, reconstruction and measurement of images.
 
 Nothing here trains.
 """

@@ -1,9 +1,11 @@
-"""The seed article's protocol, kept apart from the papers' under its own name so that the two never mix.
+"""The protocol of the article, separate from the protocol of the papers. Their results are not comparable.
 
-The article (a PyTorch rebuild of SRCNN with a sub-pixel last layer, 2023) takes from every image the centre square of 256
-pixels (cut to a multiple of the scale), the Y plane of Pillow's YCbCr (the full-range one of JPEG, not MATLAB's), and
-Pillow's bicubic for the small image; it measures 10 log10(1 / mse) on [0, 1] over a batch, without shave or rounding, and
-averages the batches. Its figures are not comparable with the papers'.
+The article is a PyTorch reproduction of SRCNN with a sub-pixel last layer (2023). Its protocol:
+
+* the centre square of 256 pixels of each image, reduced to a multiple of the scale;
+* the Y plane of Pillow's YCbCr (JPEG full range, unlike MATLAB's);
+* Pillow's bicubic for the small image;
+* PSNR as 10 log10(1 / mse) on [0, 1] per batch, without shaving or rounding, averaged over batches.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ CROP = 256
 
 
 def degrade_article(image: NDArray[np.uint8], scale: int, *, name: str = "", crop: int = CROP) -> Degraded:
-    """The centre square of an 8-bit image, its Pillow luma, shrunk and enlarged with Pillow's bicubic (8-bit each time).
+    """Degrade an image: centre square, Pillow luma, downscaled and upscaled with Pillow's bicubic, 8-bit after each step.
 
     Raises:
         DataError: the image is smaller than the square.
@@ -36,8 +38,8 @@ def degrade_article(image: NDArray[np.uint8], scale: int, *, name: str = "", cro
     side = crop - crop % scale
     height, width = image.shape[:2]
     if min(height, width) < side:
-        raise DataError(f"{name}: {width}x{height} pixels, the article's protocol needs {side}x{side}")
-    # torchvision's CenterCrop rounds half the margin to the nearest even number, as Python's round does.
+        raise DataError(f"{name}: {width}x{height} pixels, but the article protocol needs at least {side}x{side}")
+    # torchvision's CenterCrop rounds half the margin as Python's round does: halves to the nearest even number.
     top, left = round((height - side) / 2), round((width - side) / 2)
     square = image[top : top + side, left : left + side]
     y = Image.fromarray(square).convert("YCbCr").getchannel(0)
@@ -51,12 +53,12 @@ def degrade_article(image: NDArray[np.uint8], scale: int, *, name: str = "", cro
 
 
 def average_psnr(network: SRCNN | None, images: Sequence[Degraded], batch_size: int = 8) -> float:
-    """The article's figure: mean over batches of 10 log10(1 / mse of the whole batch), in dB.
+    """Return the PSNR of the article, in dB: the mean over batches of 10 log10(1 / mse of the whole batch).
 
     Args:
         network: the network, or None for Pillow's bicubic.
-        images: what `degrade_article` made, in order.
-        batch_size: images pooled into one mean squared error (the article: 8).
+        images: degraded images from `degrade_article`, in order.
+        batch_size: number of images per mean squared error (8 in the article).
 
     Raises:
         DataError: there is no image.
@@ -72,5 +74,5 @@ def _batch_psnr(network: SRCNN | None, batch: Iterable[Degraded]) -> float:
         errors = [
             float(np.mean((reconstruct(network, image) - image.target) ** 2, dtype=np.float64)) for image in batch
         ]
-    mse = float(np.mean(errors))  # the images of a batch have one size, so their mean is the batch's
+    mse = float(np.mean(errors))  # all images of a batch have the same size, so this mean is that of the batch
     return math.inf if mse == 0 else 10.0 * math.log10(1.0 / mse)

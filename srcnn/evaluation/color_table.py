@@ -1,8 +1,8 @@
-"""The colour table of the papers (TPAMI 2016, table 5): PSNR of Y, Cb and Cr, whatever planes a network works on.
+"""PSNR of Y, Cb and Cr for networks with any colour planes, as in the colour table of the papers (TPAMI 2016, table 5).
 
-Degradation, shave, rounding and clipping are those of `srcnn.evaluation.protocol`. The column that the paper heads "RGB color
-image" is the PSNR over the three YCbCr planes together: that way alone bicubic (34.57 dB on Set5 at x3) and the authors'
-network of the Y channel (36.37 dB) give their printed figures.
+Degradation, shaving, rounding and clipping are those of `srcnn.evaluation.protocol`. The paper's column "RGB color image" is
+the PSNR over the three YCbCr planes together: only with this definition do bicubic (34.57 dB on Set5 at x3) and the authors'
+Y network (36.37 dB) give the printed values.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ __all__ = ["PlaneScore", "mean_planes", "score_planes"]
 
 @dataclass(frozen=True)
 class PlaneScore:
-    """PSNRs of one image in dB, or their means over a set; infinite where nothing differs, as in a grey image's Cb."""
+    """PSNR of one image in dB, or the means over a set. Infinite for identical planes, such as Cb of a grey image."""
 
     name: str
     y: float
     cb: float
     cr: float
-    color: float  #: over the three planes together
+    color: float  #: PSNR over the three planes together, in dB
 
 
 def score_planes(
     network: SRCNN | None, images: Iterable[tuple[str, NDArray[np.uint8]]], scale: int
 ) -> tuple[PlaneScore, ...]:
-    """Measure a network, or plain bicubic (None), plane by plane.
+    """Measure a network, or bicubic (None), plane by plane.
 
-    A network of y leaves Cb and Cr to the bicubic, in floating point. The output of a network of rgb becomes an 8-bit
-    image first, and that YCbCr.
+    A network for y leaves Cb and Cr to bicubic, in floating point. The output of a network for rgb is rounded to an 8-bit image
+    and then converted to YCbCr.
 
     Args:
-        network: one of any planes, trained for ``scale``.
-        images: (name, image) pairs, uint8 (height, width[, 3]); a grey image counts as R = G = B.
+        network: a network with any colour planes, trained for ``scale``.
+        images: (name, image) pairs, uint8 (height, width[, 3]); grey images are treated as R = G = B.
         scale: upscaling factor.
 
     Raises:
@@ -57,7 +57,7 @@ def score_planes(
 
 
 def mean_planes(scores: Iterable[PlaneScore]) -> PlaneScore:
-    """The mean of the images' figures, column by column, as the paper prints it."""
+    """Return the mean over the images, plane by plane, as the paper prints it."""
     y, cb, cr, color = np.mean([(s.y, s.cb, s.cr, s.color) for s in scores], axis=0).tolist()
     return PlaneScore("mean", y, cb, cr, color)
 
@@ -75,7 +75,7 @@ def _score(network: SRCNN | None, name: str, image: NDArray[np.uint8], scale: in
 
 
 def _ycbcr(network: SRCNN | None, ready: Degraded) -> NDArray[np.float32]:
-    """The three planes, not rounded."""
+    """Return the three planes, not rounded."""
     if network is None or network.config.color == "ycbcr":
         return reconstruct(network, ready)
     luma = replace(ready, small=ready.small[:, :, :1], bicubic=ready.bicubic[:, :, :1], target=ready.target[:, :, :1])

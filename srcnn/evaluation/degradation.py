@@ -1,4 +1,4 @@
-"""What a network sees: images shrunk and enlarged as in the papers (`degrade`)."""
+"""Degradation of images as in the papers: downscaling and upscaling (`degrade`)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ __all__ = ["Degraded", "degrade", "planes"]
 
 @dataclass(frozen=True)
 class Degraded:
-    """One image ready for a network: float32 planes (height, width, channels), values about [0, 1]."""
+    """One degraded image: float32 planes (height, width, channels) with values of about [0, 1]."""
 
     name: str
     small: NDArray[np.float32]
     bicubic: NDArray[np.float32]
-    target: NDArray[np.float32]  #: the 8-bit original divided by 255; its size divides by the scale
+    target: NDArray[np.float32]  #: the 8-bit original divided by 255; side lengths divisible by the scale
     scale: int
 
 
 def planes(image: NDArray[np.uint8], color: str = "y") -> NDArray[np.uint8]:
-    """A uint8 image as the planes that a network works on: (height, width, 1) for y, (height, width, 3) else.
+    """Return the planes of a uint8 image that a network works on: (height, width, 1) for y, otherwise (height, width, 3).
 
-    A grey image counts as R = G = B.
+    A grey image is treated as R = G = B.
     """
     if color == "y":
         return luma(image)[:, :, None]
@@ -39,7 +39,7 @@ def planes(image: NDArray[np.uint8], color: str = "y") -> NDArray[np.uint8]:
 
 
 def degrade(image: NDArray[np.uint8], scale: int, *, color: str = "y", name: str = "") -> Degraded:
-    """Modcrop, then shrink and enlarge the planes of an 8-bit image with MATLAB's bicubic; nothing is rounded.
+    """Crop an 8-bit image with `modcrop`, then downscale and upscale its planes with MATLAB's bicubic, without rounding.
 
     Raises:
         DataError: a side is shorter than ``scale``.

@@ -1,8 +1,7 @@
-"""The protocol of the papers, image by image: degrade, reconstruct, shave, measure.
+"""The evaluation protocol of the papers, image by image: degrade, reconstruct, shave, measure.
 
-``degrade`` makes what a network sees; ``reconstruct`` runs one image through a network, in float32; ``evaluate`` gives
-PSNR and SSIM of a whole set, where the figure of a set is the mean of its images' figures. ``network=None`` is plain
-bicubic.
+``degrade`` makes the input of a network. ``reconstruct`` applies a network to one image in float32. ``evaluate`` returns
+PSNR and SSIM of a set, whose value is the mean over its images. ``network=None`` means bicubic upscaling.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ __all__ = ["Evaluation", "Score", "evaluate", "mean_score", "reconstruct", "scor
 
 @dataclass(frozen=True)
 class Score:
-    """PSNR in dB and SSIM of one image (or their means over a set)."""
+    """PSNR in dB and SSIM of one image, or their means over a set."""
 
     name: str
     psnr: float
@@ -35,7 +34,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of every image of a set, in order, and their mean."""
+    """Scores of the images of a set, in order, and their mean."""
 
     images: tuple[Score, ...]
     mean: Score
@@ -47,7 +46,7 @@ def _tensor(image: NDArray[np.float32], device: torch.device) -> torch.Tensor:
 
 @torch.inference_mode()
 def reconstruct(network: SRCNN | None, image: Degraded) -> NDArray[np.float32]:
-    """The network's large image, float32 (height, width, channels), not rounded or clipped. None gives the bicubic."""
+    """Return the upscaled image, float32 (height, width, channels), not rounded or clipped. With None it is the bicubic image."""
     if network is None:
         return image.bicubic
     device = network.convolutions[0].weight.device
@@ -71,7 +70,7 @@ def _run(network: SRCNN, image: Degraded, device: torch.device) -> NDArray[np.fl
 
 
 def score(network: SRCNN | None, image: Degraded, *, with_ssim: bool = True) -> Score:
-    """PSNR over all planes together and mean SSIM of one image; SSIM is NaN if it was not asked for."""
+    """Return the PSNR over all planes together and the mean SSIM of one image; SSIM is NaN unless ``with_ssim``."""
     result = quantize(shave(reconstruct(network, image), image.scale))
     truth = quantize(shave(image.target, image.scale))
     similarity = math.nan
@@ -81,7 +80,7 @@ def score(network: SRCNN | None, image: Degraded, *, with_ssim: bool = True) -> 
 
 
 def mean_score(scores: Iterable[Score]) -> Score:
-    """The mean of the images' figures, as the papers print it."""
+    """Return the mean over the images, as the papers print it."""
     scores = list(scores)
     return Score(
         "mean",
@@ -98,7 +97,7 @@ def evaluate(
     color: str = "y",
     with_ssim: bool = True,
 ) -> Evaluation:
-    """Measure a network on its planes, or plain bicubic (None) on those of ``color``; uint8 (name, image) pairs.
+    """Measure a network, or bicubic (None) on the planes of ``color``, on (name, uint8 image) pairs.
 
     Raises:
         DataError: there is no image, or one is too small for the protocol at this scale.

@@ -1,4 +1,4 @@
-"""Pixels: reading and writing images, colour, resizing, PSNR and SSIM.
+"""Images as arrays: reading and writing files, colour, resizing, PSNR and SSIM.
 
-Nothing here knows a data set or a network.
+Nothing here knows data sets or networks.
 """

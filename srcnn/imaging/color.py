@@ -1,6 +1,6 @@
-"""BT.601 colour, RGB <-> YCbCr, as MATLAB's ``rgb2ycbcr`` and ``ycbcr2rgb`` do it on 8-bit images.
+"""BT.601 colour conversion between RGB and YCbCr, as MATLAB's ``rgb2ycbcr`` and ``ycbcr2rgb`` do it on 8-bit images.
 
-Y lies in [16, 235] and Cb, Cr in [16, 240]. Coefficients: ITU-R BT.601, for R, G, B in [0, 1]:
+Y lies in [16, 235], Cb and Cr in [16, 240]. Coefficients: ITU-R BT.601, for R, G, B in [0, 1]:
 ``Y = 16 + 65.481 R + 128.553 G + 24.966 B``.
 """
 
@@ -17,21 +17,21 @@ _INVERSE = np.linalg.inv(_MATRIX)
 
 
 def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """MATLAB's rounding: halves go away from zero; the values here are positive."""
+    """Round as MATLAB does: halves away from zero. The values here are positive."""
     rounded: NDArray[np.float64] = np.floor(values + 0.5)
     return rounded
 
 
 def rgb_to_ycbcr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(height, width, 3) RGB, uint8 0..255 -> YCbCr, uint8, rounded per plane."""
+    """Convert RGB (height, width, 3), uint8 0..255, to YCbCr, uint8, rounded per plane."""
     ycbcr = _round(rgb.astype(np.float64) / 255.0 @ _MATRIX.T + _OFFSET)
     return ycbcr.astype(np.uint8)
 
 
 def luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The Y plane of an image: (height, width) uint8.
+    """Return the Y plane of an image, (height, width) uint8.
 
-    A grey image (height, width) is its own Y; an RGB image (height, width, 3) gives the rounded BT.601 luma.
+    A grey image (height, width) is returned unchanged. An RGB image (height, width, 3) gives the rounded BT.601 luma.
     """
     if image.ndim == 2:
         return image
@@ -40,6 +40,6 @@ def luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def ycbcr_to_rgb(ycbcr: NDArray[np.floating] | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(height, width, 3) YCbCr in 0..255, any real type -> RGB, uint8, rounded and clipped."""
+    """Convert YCbCr (height, width, 3), 0..255, any real type, to RGB, uint8, rounded and clipped."""
     rgb = (np.asarray(ycbcr, dtype=np.float64) - _OFFSET) @ _INVERSE.T * 255.0
     return np.clip(_round(rgb), 0, 255).astype(np.uint8)

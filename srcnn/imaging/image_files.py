@@ -1,4 +1,4 @@
-"""Image files in and out, and the crop that makes a size divisible by the scale.
+"""Reading and writing of image files, and the crop to a size divisible by the scale.
 
 An image in this package is a uint8 array: (height, width) for grey, (height, width, 3) for RGB.
 """
@@ -16,31 +16,31 @@ from srcnn.system.atomic_file import atomic_write
 
 __all__ = ["SUFFIXES", "list_images", "modcrop", "read_image", "write_image"]
 
-#: File names that count as images in a folder.
+#: Suffixes of image files.
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files directly in a folder, sorted by name; hidden files are left out.
+    """Return the image files directly in a folder, sorted by name, without hidden files.
 
     Raises:
-        DataError: the folder is missing or holds no image.
+        DataError: the folder is missing or contains no image.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
     if not files:
-        raise DataError(f"{folder}: holds no image ({', '.join(SUFFIXES)})")
+        raise DataError(f"{folder}: contains no image ({', '.join(SUFFIXES)})")
     return files
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Decode a file to uint8: (height, width) if it is grey, else (height, width, 3) RGB.
+    """Decode an image file to uint8: (height, width) if it is grey, else (height, width, 3) RGB.
 
-    The camera's orientation tag is applied; transparency is dropped; 16-bit grey is scaled to 8 bits.
+    The EXIF orientation is applied, transparency is dropped, 16-bit grey is scaled to 8 bits.
 
     Raises:
-        DataError: the file is missing, is no image, or breaks off half-way. The file is named.
+        DataError: the file is missing, truncated or not an image. The message names the file.
     """
     try:
         with Image.open(path) as file:
@@ -61,10 +61,10 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write a uint8 image; the suffix picks the format. The file appears whole or not at all.
+    """Write a uint8 image atomically. The suffix selects the format.
 
     Raises:
-        DataError: the suffix names no format, or the file cannot be written.
+        DataError: the suffix is not supported, or the file cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: the suffix must be one of {', '.join(SUFFIXES)}")
@@ -76,6 +76,6 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def modcrop(image: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
-    """Cut rows and columns from the bottom and right so that both sides divide by ``scale``."""
+    """Crop rows at the bottom and columns at the right so that both side lengths are divisible by ``scale``."""
     height, width = image.shape[:2]
     return image[: height - height % scale, : width - width % scale]

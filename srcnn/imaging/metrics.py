@@ -1,7 +1,7 @@
-"""PSNR and SSIM as the SRCNN papers measure them: on 8-bit values, after shaving the border.
+"""PSNR and SSIM as the SRCNN papers measure them: on 8-bit values, after removing the border.
 
-PSNR is in decibels over a peak of 255. SSIM is Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment", IEEE TIP
-2004: an 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance, averaged over the valid region;
+PSNR is in dB for a peak value of 255. SSIM follows Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment", IEEE TIP
+2004: an 11x11 Gaussian window with sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance, averaged over the valid region;
 computed by scikit-image.
 """
 
@@ -21,13 +21,13 @@ Array = NDArray[Any]
 
 
 def quantize(plane: Array) -> NDArray[np.float64]:
-    """Values in [0, 1] -> 8-bit levels 0..255 as float64, rounded (halves up, as MATLAB does) and clipped."""
+    """Convert values in [0, 1] to 8-bit levels 0..255 as float64, rounded (halves up, as in MATLAB) and clipped."""
     scaled = np.floor(np.asarray(plane, dtype=np.float64) * 255.0 + 0.5)
     return np.clip(scaled, 0.0, 255.0)
 
 
 def shave(image: Array, border: int) -> Array:
-    """Take ``border`` pixels off every side of a (height, width[, channels]) image.
+    """Remove ``border`` pixels from every side of a (height, width[, channels]) image.
 
     Raises:
         DataError: nothing would remain.
@@ -39,13 +39,13 @@ def shave(image: Array, border: int) -> Array:
 
 
 def psnr(a: Array, b: Array) -> float:
-    """20 log10(255 / rmse) of two images of equal shape with values in [0, 255]; infinite if they are equal."""
+    """Return 20 log10(255 / RMSE), in dB, of two images of equal shape with values in [0, 255]; infinite if they are equal."""
     rmse = math.sqrt(float(np.mean((np.asarray(a, dtype=np.float64) - b) ** 2)))
     return math.inf if rmse == 0 else 20.0 * math.log10(255.0 / rmse)
 
 
 def ssim(a: Array, b: Array) -> float:
-    """Mean structural similarity of two (height, width) images with values in [0, 255]; at least 11 pixels a side.
+    """Return the mean structural similarity of two (height, width) images with values in [0, 255] and sides of 11 pixels or more.
 
     Raises:
         DataError: a side is shorter than the window.

@@ -1,16 +1,16 @@
 """Bicubic resizing with the arithmetic of MATLAB's ``imresize(image, scale, 'bicubic')``.
 
-The SRCNN papers degrade their images with that function, so every figure depends on it. The rules, from its
+The SRCNN papers degrade their images with this function, so every result depends on it. The rules are taken from its
 documentation and from R. Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981:
 
 * the cubic kernel with a = -0.5;
 * when the image shrinks, the kernel is stretched by 1/scale (antialiasing);
 * the weights of each output pixel are divided by their sum;
-* the border continues by mirror symmetry with the edge pixel repeated (1 2 3 -> 3 2 1 1 2 3 3 2 1);
+* the border is extended by mirror symmetry with the edge pixel repeated (1 2 3 -> 3 2 1 1 2 3 3 2 1);
 * the output has ``ceil(size * scale)`` rows and columns.
 
-Pillow and torch share the kernel but renormalise at the border instead of mirroring; OpenCV does not antialias.
-Nothing here rounds or clips: input and output are real numbers.
+Pillow and torch use the same kernel but renormalize the weights at the border instead of mirroring. OpenCV does not
+antialias. Nothing here rounds or clips: input and output are real numbers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Scale = int | float | Fraction
 
 
 def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The cubic convolution kernel of Keys (1981) with a = -0.5; zero outside [-2, 2]."""
+    """Return the cubic convolution kernel of Keys (1981) with a = -0.5; zero outside [-2, 2]."""
     a = np.abs(x)
     near = (1.5 * a - 2.5) * a * a + 1.0
     far = ((-0.5 * a + 2.5) * a - 4.0) * a + 2.0
@@ -39,11 +39,11 @@ def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=256)
 def bicubic_weights(length: int, scale: Fraction) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Taps for resizing one axis.
+    """Return the taps for resizing one axis.
 
     Args:
-        length: input pixels along the axis, at least 1.
-        scale: output size over input size, positive.
+        length: number of input pixels along the axis, at least 1.
+        scale: output size divided by input size, positive.
 
     Returns:
         ``(index, weight)``, both of shape (output length, taps): output pixel ``i`` is
@@ -82,10 +82,10 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
 
     Args:
         image: (height, width) or (height, width, channels), real, any range.
-        scale: factor from 0.001 to 1000. ``Fraction(1, 3)`` and ``1 / 3`` give the same image.
+        scale: factor from 0.001 to 1000. ``Fraction(1, 3)`` and ``1 / 3`` give the same result.
 
     Returns:
-        float64, (ceil(height * scale), ceil(width * scale)) and the same channels; not rounded, not clipped.
+        float64, (ceil(height * scale), ceil(width * scale)) with the same channels; not rounded, not clipped.
 
     Raises:
         ConfigError: the scale is out of range, or the image is empty or not 2-D or 3-D.
@@ -94,9 +94,9 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
         raise ConfigError(f"scale: must lie between 0.001 and 1000, but got {scale}")
     if image.ndim not in (2, 3) or image.size == 0:
         raise ConfigError(f"image: must be 2-D or 3-D and not empty, but got shape {image.shape}")
-    # A float such as 1/3 is not exact: 9 * (1/3) may come out above 3 and its ceil as 4. The nearest small fraction is.
+    # A float such as 1/3 is not exact: 9 * (1/3) may exceed 3, and its ceil is then 4. The nearest small fraction is exact.
     exact = Fraction(scale).limit_denominator(10_000)
     rows = _resize_rows(np.asarray(image, dtype=np.float64), exact)
-    # The second axis goes through the same code transposed: contiguous rows make the gather several times faster.
+    # The second axis uses the same code on the transposed image: indexing contiguous rows is several times faster.
     columns = _resize_rows(np.ascontiguousarray(rows.swapaxes(0, 1)), exact)
     return np.ascontiguousarray(columns.swapaxes(0, 1))

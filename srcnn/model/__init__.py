@@ -1,4 +1,4 @@
-"""The network: its layers, its fast convolutions, and weights in files.
+"""The network: its layers, fast convolutions, and weights files.
 
-Nothing here trains or measures.
+Nothing here trains or evaluates.
 """

@@ -1,14 +1,14 @@
-"""A chain of convolutions with ReLU between them, forward and backward in one step of autograd: for training on a CPU.
+"""A chain of convolutions with ReLU between them as one autograd function, for fast training on a CPU.
 
-The numbers are those of ``F.conv2d`` and ``F.relu``; the time is not. Left to autograd, more than half of a 9-1-5
-network's step goes to three things that this module avoids:
+The results equal those of ``F.conv2d`` and ``F.relu``. With plain autograd more than half of the time of a 9-1-5 training step
+has three causes that this module avoids:
 
-* a convolution with one to four outputs, the last of these networks, has no fast routine: it runs at a tenth of the
-  core's rate. Here it is one matrix product, which multiplies every pixel with the weights of all taps, and a sum of the
-  resulting planes, each shifted by its tap (`few_outputs`);
-* such a layer also hands back gradients in another memory layout, which slows every layer before it. Here pixels stay
-  rows of a matrix (channels last) from end to end;
-* autograd may not overwrite what it does not own. Here ReLU's backward writes in place.
+* There is no fast routine for a convolution with one to four outputs, such as the last layer of these networks: it reaches a
+  tenth of the core's arithmetic rate. Here it is one matrix product of all pixels with the weights of all taps, followed
+  by a sum of the resulting planes, each shifted by its tap (`few_outputs`).
+* Such a layer returns gradients in another memory layout, which slows every layer before it. Here all tensors keep the
+  channels-last layout.
+* Autograd must not overwrite tensors that it does not own. Here the backward pass of ReLU works in place.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from torch.nn import functional as F
 
 __all__ = ["FEW", "chain", "few_outputs", "rows"]
 
-FEW = 4  # outputs up to which the shifted planes win; from about 9 on the ordinary convolution does
+FEW = 4  # maximum number of outputs for shifted planes; from about 9 outputs the normal convolution is faster
 
 
 def chain(x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], *, pad: bool) -> Tensor:
-    """``x`` (N, C, H, W) through every layer; ``pad`` surrounds each layer's input with zeros to keep its size.
+    """Apply all layers to ``x`` (N, C, H, W).
 
-    Under autocast the layers multiply in autocast's type. Gradients reach the weights and biases, not ``x``.
+    With ``pad`` each layer's input is padded with zeros to keep its size. Under autocast the layers use the autocast type.
+    Gradients are computed for the weights and biases, not for ``x``.
     """
     output: Tensor = _Chain.apply(x, pad, *weights, *biases)  # type: ignore[no-untyped-call]
     return output
@@ -79,8 +80,10 @@ class _Chain(torch.autograd.Function):
 
 
 def _layer_backward(gradient: Tensor, x: Tensor, w: Tensor, margin: int, inward: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients to input (if ``inward``), weight and bias."""
-    by_product = w.shape[-1] == 1  # oneDNN's weight gradient of a 1x1 convolution takes half as long again
+    """Return the gradients with respect to input (if ``inward``), weight and bias."""
+    by_product = (
+        w.shape[-1] == 1
+    )  # a matrix product is 1.5 times as fast as oneDNN's weight gradient of a 1x1 convolution
     wanted = [inward, not by_product, not by_product]
     to_x, to_weight, to_bias = torch.ops.aten.convolution_backward.default(
         gradient, x, w, [len(w)], [1, 1], [margin, margin], [1, 1], False, [0, 0], 1, wanted
@@ -93,9 +96,9 @@ def _layer_backward(gradient: Tensor, x: Tensor, w: Tensor, margin: int, inward:
 
 
 def rows(images: Tensor) -> Tensor:
-    """Channels last in memory, with the strides that say so.
+    """Return the images in channels-last memory layout with explicit channels-last strides.
 
-    With one channel, or one row, both layouts look alike to torch and it would choose the slow one.
+    With one channel or one row the strides of both layouts are ambiguous, and torch would choose the slow one.
     """
     _, c, h, w = images.shape
     images = images.contiguous(memory_format=torch.channels_last)
@@ -103,12 +106,12 @@ def rows(images: Tensor) -> Tensor:
 
 
 def few_outputs(x: Tensor, weight: Tensor, margin: int) -> Tensor:
-    """The convolution of ``x`` with few outputs, without bias: a matrix product and a sum of shifted planes.
+    """Convolve ``x`` with a weight of few outputs, without bias, by a matrix product and a sum of shifted planes.
 
-    Of bfloat16 planes the sum is float32.
+    For bfloat16 input the sum is float32.
 
-    Pixels count on through rows and images, so that a shift down and right is one offset. Where it leads past the end of
-    a row lies what an unpadded convolution leaves out.
+    Pixels are numbered through all rows and images, so that a shift down and right is one offset. Positions whose shift crosses
+    the end of a row are those that an unpadded convolution omits.
     """
     if margin:
         x = rows(F.pad(x, (margin,) * 4))
@@ -131,13 +134,13 @@ def few_outputs(x: Tensor, weight: Tensor, margin: int) -> Tensor:
 
 
 def _few_outputs_backward(gradient: Tensor, x: Tensor, weight: Tensor, margin: int) -> tuple[Tensor, Tensor]:
-    """Gradients of `few_outputs` to its input and to its weight."""
+    """Return the gradients of `few_outputs` with respect to its input and its weight."""
     if margin:
         x = rows(F.pad(x, (margin,) * 4))
     n, channels, height, width = x.shape
     outputs, kernel = len(weight), weight.shape[-1]
-    # The gradient of tap (i, j) at (row, column) is that of the output at (row - i, column - j): an offset backwards,
-    # or forwards for the taps in reverse order, into the gradient laid out like the input.
+    # The gradient of tap (i, j) at (row, column) is that of the output at (row - i, column - j): a negative offset,
+    # or a positive one with the taps in reverse order, into the gradient in the memory layout of the input.
     most = (kernel - 1) * (width + 1)
     pixels = n * height * width
     laid = gradient.new_zeros(outputs, most + pixels)

@@ -1,13 +1,13 @@
-"""SRCNN: a chain of convolutions with ReLU between them, of any depth, kernels and widths.
+"""SRCNN: a chain of convolutions with ReLU between them, with any depth, kernel sizes and widths.
 
 Dong, Loy, He, Tang, "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV 2014, and "Image
-Super-Resolution Using Deep Convolutional Networks", TPAMI 2016. Two ways of upsampling:
+Super-Resolution Using Deep Convolutional Networks", TPAMI 2016. There are two kinds of upsampling:
 
-* ``bicubic``, the papers': the input is the enlarged image, the output has its size;
-* ``pixel_shuffle``, the seed article's: the input is the small image and the last layer makes scale^2 channels for each
+* ``bicubic``, as in the papers: the input is the upscaled image, and the output has the same size;
+* ``pixel_shuffle``, as in the article: the input is the small image, and the last layer outputs scale^2 channels for each
   plane, which a PixelShuffle (Shi et al., CVPR 2016) interleaves.
 
-Deviation from the papers, on request: with ``residual`` the chain's output is added to the bicubic image.
+Optional deviation from the papers: with ``residual`` the output of the chain is added to the bicubic image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from srcnn.config.architecture import ModelConfig
 from srcnn.model.fast_convolutions import FEW, chain, few_outputs, rows
 from srcnn.system.device import autocast
 
-_STRIP = {"cpu": 1 << 16, "cuda": 1 << 21}  # pixels; on a CPU the layers of a strip stay in its caches: twice as fast
+_STRIP = {
+    "cpu": 1 << 16,
+    "cuda": 1 << 21,
+}  # pixels; on a CPU a strip's layers fit into the caches, which is twice as fast
 
 __all__ = ["SRCNN", "count_macs", "count_parameters"]
 
@@ -32,15 +35,15 @@ class SRCNN(nn.Module):
 
     ``forward(x, base)`` takes planes in [0, 1], shape (N, C, H, W):
 
-    * in training mode and ``padding="replicate"`` the convolutions are unpadded, and the output covers the centre:
-      H - border rows (times scale for pixel_shuffle);
-    * in evaluation mode the output covers the whole image, each layer repeating its input's edge pixels;
+    * in training mode with ``padding="replicate"`` the convolutions are unpadded, and the output covers the centre:
+      H - border rows (times the scale for pixel_shuffle);
+    * in evaluation mode the output covers the whole image, and each layer repeats the edge pixels of its input;
     * with ``padding="zeros"`` both modes pad each layer with zeros.
 
-    ``base`` is the bicubic image for ``residual`` networks whose input is the small image; ``x`` serves where it is
-    itself the bicubic image. Its centre is taken to match the output.
+    ``base`` is the bicubic image, required by ``residual`` networks whose input is the small image. Networks whose input is the
+    bicubic image use ``x``. The image is cropped at the centre to the size of the output.
 
-    A new network is initialized as by ``initialize("he", ...)`` with seed 0.
+    A new network is initialized with ``initialize("he", ...)`` and seed 0.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -48,7 +51,7 @@ class SRCNN(nn.Module):
         self.config = config
         last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
         widths = (config.channels, *config.filters, last)
-        # skip_init: torch would draw from its global generator, which is the caller's.
+        # skip_init: otherwise torch would change its global random generator, which belongs to the caller.
         self.layers = nn.ModuleList(
             nn.utils.skip_init(nn.Conv2d, n_in, n_out, kernel)  # type: ignore[no-untyped-call]
             for n_in, n_out, kernel in zip(widths[:-1], widths[1:], config.kernels, strict=True)
@@ -57,10 +60,11 @@ class SRCNN(nn.Module):
 
     @property
     def convolutions(self) -> list[nn.Conv2d]:
-        """The layers, first to last."""
+        """The layers, first layer first."""
         return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
 
     def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        """Return the upscaled planes; the class docstring describes the modes."""
         if not self.training:
             out = self._by_strips(x)
         else:
@@ -77,7 +81,7 @@ class SRCNN(nn.Module):
         return chain(x, weights, biases, pad=self.config.padding == "zeros")
 
     def _by_strips(self, x: Tensor) -> Tensor:
-        """The output in strips of rows: of the whole image, a wide network's layers may take gigabytes."""
+        """Compute the output in strips of rows; on the whole image, the layers of a wide network may need gigabytes."""
         height, width = x.shape[-2:]
         margin = sum(kernel // 2 for kernel in self.config.kernels)
         step = max(4 * margin, _STRIP.get(x.device.type, 1 << 21) // width)
@@ -85,12 +89,15 @@ class SRCNN(nn.Module):
         for start in range(0, height, step):
             top, bottom = max(0, start - margin), min(height, start + step + margin)
             strip = self._layer_by_layer(x[..., top:bottom, :], cut=(top > 0, bottom < height))
-            first = start if top == 0 else 0  # at the image's own edge the layers pad and no row is lost
+            first = start if top == 0 else 0  # at the edge of the image the layers pad, and no row is lost
             strips.append(strip[..., first : first + min(step, height - start), :])
         return strips[0] if len(strips) == 1 else torch.cat(strips, dim=-2)
 
     def _layer_by_layer(self, x: Tensor, cut: tuple[bool, bool] = (False, False)) -> Tensor:
-        """``cut``: whether the image goes on above and below ``x``; there the layers take rows away instead of padding."""
+        """Apply the layers one by one.
+
+        ``cut`` tells whether the image continues above and below ``x``. On such a side the layers remove rows instead of padding.
+        """
         config = self.config
         unpadded = self.training and config.padding == "replicate"
         mode = "replicate" if config.padding == "replicate" else "constant"
@@ -107,9 +114,10 @@ class SRCNN(nn.Module):
         return out
 
     def _evaluate_last(self, x: Tensor) -> Tensor:
-        """The last layer on padded input, also under autocast in the weights' own precision.
+        """Apply the last layer to padded input, in the precision of its weights even under autocast.
 
-        Its output is the image: eight bits of mantissa would round a residual a little and a whole image a lot.
+        Its output is the image: the eight mantissa bits of bfloat16 would add a small rounding error to a residual and a large
+        one to a whole image.
         """
         layer = self.convolutions[-1]
         with autocast(x.device, enabled=False):
@@ -121,14 +129,15 @@ class SRCNN(nn.Module):
 
     @torch.no_grad()
     def initialize(self, kind: str, std: float, generator: torch.Generator) -> None:
-        """Draw the weights; biases become zero.
+        """Draw the weights at random and set the biases to zero.
 
         Args:
-            kind: ``gaussian``: standard deviation ``std`` everywhere (0.001 in the papers, 0.01 in the article).
-                ``he``: variance 2 / fan-in (He et al., ICCV 2015); the last layer has no ReLU after it, so 1 / fan-in,
-                and a tenth of that deviation in a residual network, which then starts close to the bicubic image.
+            kind: ``gaussian``: standard deviation ``std`` in all layers (0.001 in the papers, 0.01 in the article).
+                ``he``: variance 2 / fan-in (He et al., ICCV 2015). The last layer has no ReLU after it, so its variance is
+                1 / fan-in; in a residual network its standard deviation is a tenth of that, so that the initial output is close
+                to the bicubic image.
             std: standard deviation for ``gaussian``.
-            generator: source of the draws, on the CPU.
+            generator: random generator on the CPU.
         """
         for i, layer in enumerate(self.convolutions):
             deviation = std
@@ -149,18 +158,18 @@ def _centre(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def _layer_sizes(config: ModelConfig) -> list[tuple[int, int]]:
-    """(weights, outputs) of every layer."""
+    """Return (number of weights, number of outputs) of each layer."""
     last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
     widths = (config.channels, *config.filters, last)
     return [(a * b * k * k, b) for a, b, k in zip(widths[:-1], widths[1:], config.kernels, strict=True)]
 
 
 def count_parameters(config: ModelConfig, *, biases: bool = True) -> int:
-    """Trainable numbers of the network. The papers count weights alone (``biases=False``): 8032 for 9-1-5."""
+    """Return the number of trainable parameters. The papers count only weights (``biases=False``): 8032 for 9-1-5."""
     return sum(weights + (outputs if biases else 0) for weights, outputs in _layer_sizes(config))
 
 
 def count_macs(config: ModelConfig) -> float:
-    """Multiply-accumulate operations for each pixel of the large image."""
+    """Return the number of multiply-accumulate operations per pixel of the large image."""
     per_position = sum(weights for weights, _ in _layer_sizes(config))
     return per_position / (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)

@@ -1,7 +1,8 @@
-"""The authors' released weights (SRCNN_v1.zip: MATLAB 5 files) as a network of this package.
+"""Reader of the authors' released weights (SRCNN_v1.zip, MATLAB 5 files).
 
-Each file holds, column-major: ``weights_conv1`` (f1*f1, n1), ``weights_conv2`` (n1, f2*f2, n2), ``weights_conv3``
-(n2, f3*f3) and ``biases_conv1..3``. They are correlation kernels (MATLAB's ``imfilter``), so nothing is flipped.
+Each file contains, in column-major order: ``weights_conv1`` (f1*f1, n1), ``weights_conv2`` (n1, f2*f2, n2),
+``weights_conv3`` (n2, f3*f3) and ``biases_conv1..3``. They are correlation kernels (MATLAB's ``imfilter``), so nothing is
+flipped.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ __all__ = ["load_official", "official_file"]
 
 
 def official_file(folder: str, scale: int, root: Path) -> Path | None:
-    """The authors' file of a network such as ``9-5-5(ImageNet)``; None if it is not there.
+    """Return the authors' file of a network such as ``9-5-5(ImageNet)``; None if it does not exist.
 
-    It lies in ``weights/srcnn-official`` below the data root, where ``experiments/data.py`` puts it, or beside the root.
+    The folder is ``weights/srcnn-official`` below the data root, where ``experiments/data.py`` downloads it, or beside the root.
     """
     for place in (root, root.parent):
         path = place / "weights" / "srcnn-official" / folder / f"x{scale}.mat"
@@ -36,12 +37,12 @@ def official_file(folder: str, scale: int, root: Path) -> Path | None:
 def _side(count: int, path: Path, field: str) -> int:
     side = math.isqrt(count)
     if side * side != count:
-        raise CheckpointError(f"{path}: {field}: {count} values do not make a square kernel")
+        raise CheckpointError(f"{path}: {field}: the number of values, {count}, must be a square")
     return side
 
 
 def _square(columns: NDArray[Any], side: int) -> NDArray[np.float32]:
-    """(side*side, ...) column-major pixels -> (side, side, ...)."""
+    """Convert column-major pixels (side*side, ...) to (side, side, ...)."""
     return np.ascontiguousarray(columns.reshape(side, side, *columns.shape[1:], order="F"), dtype=np.float32)
 
 
@@ -49,8 +50,8 @@ def load_official(path: Path, scale: int) -> SRCNN:
     """Read a .mat file of the authors into a three-layer network in evaluation mode.
 
     Args:
-        path: for example ``9-5-5(ImageNet)/x3.mat``.
-        scale: the factor that the file was trained for; the file itself does not say.
+        path: the file, for example ``9-5-5(ImageNet)/x3.mat``.
+        scale: upscaling factor for which the network was trained; the file does not contain it.
 
     Raises:
         CheckpointError: the file is missing, is no MATLAB 5 file, or lacks a field.
@@ -61,12 +62,12 @@ def load_official(path: Path, scale: int) -> SRCNN:
         fields = loadmat(str(path))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
-    except Exception as error:  # scipy's reader lets anything out: zlib.error, IndexError, MatReadError, ...
+    except Exception as error:  # scipy's reader raises many types: zlib.error, IndexError, MatReadError, ...
         raise CheckpointError(f"{path}: not a MATLAB 5 file ({error})") from None
     names = [f"{kind}_conv{i}" for i in (1, 2, 3) for kind in ("weights", "biases")]
     missing = [name for name in names if name not in fields]
     if missing:
-        raise CheckpointError(f"{path}: not a file of SRCNN weights, lacks {', '.join(missing)}")
+        raise CheckpointError(f"{path}: not a file of SRCNN weights, missing {', '.join(missing)}")
     try:
         first, second, third = (np.asarray(fields[f"weights_conv{i}"], dtype=np.float32) for i in (1, 2, 3))
         offsets = [np.asarray(fields[f"biases_conv{i}"], dtype=np.float32).reshape(-1) for i in (1, 2, 3)]
@@ -75,10 +76,14 @@ def load_official(path: Path, scale: int) -> SRCNN:
     if second.ndim == 2:  # MATLAB drops a trailing axis of one; a middle axis of one survives
         second = second[:, :, None]
     if first.ndim != 2 or second.ndim != 3 or third.ndim != 2:
-        raise CheckpointError(f"{path}: weights have {first.ndim}, {second.ndim} and {third.ndim} axes, not 2, 3 and 2")
+        raise CheckpointError(
+            f"{path}: weights must have 2, 3 and 2 axes, but have {first.ndim}, {second.ndim} and {third.ndim}"
+        )
     n1, n2 = first.shape[1], second.shape[2]
     if second.shape[0] != n1 or third.shape[0] != n2:
-        raise CheckpointError(f"{path}: layers do not fit: {first.shape}, {second.shape}, {third.shape}")
+        raise CheckpointError(
+            f"{path}: shapes of the layers do not match: {first.shape}, {second.shape}, {third.shape}"
+        )
     f1 = _side(first.shape[0], path, "weights_conv1")
     f2 = _side(second.shape[1], path, "weights_conv2")
     f3 = _side(third.shape[1], path, "weights_conv3")

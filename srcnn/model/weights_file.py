@@ -1,8 +1,8 @@
-"""Weights and interrupted runs on disk: safetensors, with the configuration inside.
+"""Weights files: a network in safetensors format, with its configuration in the header.
 
-A weights file needs nothing beside it: `load_network` builds the network from the configuration in its header. A state file
-holds a run between two epochs, for `srcnn.training.fit.fit` to go on from. Both are written whole or not at all, and neither is
-a pickle, so reading one runs no code of its writer.
+`load_network` builds the network from the configuration in the header and needs no other file. Files are written
+atomically. They are not pickles, so reading one executes no code from it. Training states have their own files, see
+`srcnn.training.checkpoint`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def save_network(
     config: ModelConfig,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a network.
+    """Write a network to a weights file.
 
     Args:
-        path: the file; its folder is made.
-        weights: the state dict of an `SRCNN`.
-        config: its `ModelConfig`, or the whole `TrainConfig` that made it.
-        extra: anything JSON-able to keep beside it, such as figures and the digest of the data.
+        path: the file; its folder is created.
+        weights: state dict of an `SRCNN`.
+        config: its `ModelConfig`, or the complete `TrainConfig` of its training run.
+        extra: JSON-serializable data to store with it, such as metrics and the digest of the training data.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -44,10 +44,10 @@ def save_network(
 
 
 def load_network(path: Path) -> SRCNN:
-    """Read a network of `save_network` onto the CPU, in evaluation mode.
+    """Read a network written by `save_network` to the CPU, in evaluation mode.
 
     Raises:
-        CheckpointError: the file is missing, foreign or damaged, or its weights do not fit its configuration.
+        CheckpointError: the file is missing, damaged or of another format, or its weights do not match its configuration.
     """
     header, tensors = load_tensors(path, "network")
     fields = header_object(path, header, "config")
@@ -56,15 +56,15 @@ def load_network(path: Path) -> SRCNN:
         network = SRCNN(config)
         network.load_state_dict(tensors)
     except (ConfigError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: weights and configuration do not fit: {error}") from None
+        raise CheckpointError(f"{path}: weights and configuration do not match: {error}") from None
     return network.eval()
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The configuration and the extra data of a weights file: ``{"config": {...}, "extra": {...}}``.
+    """Read the configuration and the extra data of a weights file: ``{"config": {...}, "extra": {...}}``.
 
     Raises:
-        CheckpointError: the file is missing, foreign or damaged.
+        CheckpointError: the file is missing, damaged or of another format.
     """
     header, _ = load_tensors(path, "network")
     return {name: header_object(path, header, name) for name in ("config", "extra")}

@@ -1,4 +1,4 @@
-"""Images that show the same photograph: within a set, and between training and test sets.
+"""Search for images that show the same photograph: within a set, and between training and test sets.
 
-Nothing here knows a network or a figure.
+Nothing here knows networks or metrics.
 """

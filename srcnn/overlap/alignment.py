@@ -1,8 +1,9 @@
-"""Two images laid over each other: where one lies in the other, to a fraction of a pixel, and how alike they are there.
+"""Alignment of two images with sub-pixel accuracy, and their similarity in the common region.
 
-The place is refined by Gauss-Newton steps on the difference of brightness (Lucas and Kanade, IJCAI 1981), first on blurred
-images, then on sharper ones; scale and shift along each axis are free, for a size rounded to whole pixels changes the
-proportions a little. What counts is the correlation of the details, which a sky and a shadow do not share by chance.
+The placement is refined by Gauss-Newton steps on the brightness difference (Lucas and Kanade, IJCAI 1981), first on blurred
+images, then on sharper ones. Scale and shift are estimated for each axis, because rounding a size to whole pixels changes
+the aspect ratio slightly. The decisive value is the correlation of the details, which is not high by chance for smooth content
+such as sky or shadow.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ __all__ = ["Alignment", "Placement", "align"]
 
 Floats = NDArray[np.float32]
 
-_SAMPLES = 96  # of the longer side of what both show
-_SHORTEST = 12  # samples of the shorter side below which nothing is claimed
-_BLURS = (2.5, 2.5, 2.5, 1.2, 1.2, 1.2, 0.7, 0.7)  # one for each step, in samples
-_DETAIL = 4.0  # samples; what is coarser is no detail
-_FLAT = 1.0  # levels of 255: details weaker than this prove nothing
+_SAMPLES = 96  # along the longer side of the common region
+_SHORTEST = 12  # minimum number of samples along the shorter side
+_BLURS = (2.5, 2.5, 2.5, 1.2, 1.2, 1.2, 0.7, 0.7)  # sigma of the blur in each step, in samples
+_DETAIL = 4.0  # sigma of the high-pass filter for details, in samples
+_FLAT = 1.0  # minimum standard deviation of the details, in levels of 255
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the point (x, y) of image a lies in image b: (``scale_x * x + shift_x``, ``scale_y * y + shift_y``).
+    """A mapping from image a to image b: point (x, y) maps to (``scale_x * x + shift_x``, ``scale_y * y + shift_y``).
 
-    In pixels, the first one's centre is 0; ``scale_x`` is negative where b is mirrored.
+    Coordinates are in pixels; the centre of the first pixel is 0. ``scale_x`` is negative if b is mirrored.
     """
 
     scale_x: float
@@ -38,22 +39,22 @@ class Placement:
 
     @property
     def scale(self) -> float:
-        """Pixels of b for one of a, of both axes."""
+        """Pixels of b per pixel of a: the geometric mean over both axes."""
         return float(np.sqrt(abs(self.scale_x) * self.scale_y))
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How well a placement fits."""
+    """A placement and the similarity of both images there."""
 
     placement: Placement
     similarity: float  #: correlation of the details, -1 to 1
     overall: float  #: correlation of the brightness, -1 to 1
-    share: float  #: of the smaller image, the part that both show, 0 to 1
+    share: float  #: common region as a fraction of the smaller image, 0 to 1
 
 
 def _common(a: Floats, b: Floats, p: Placement) -> tuple[float, float, float, float] | None:
-    """Left, top, right and bottom in a's pixels of what both show; None: nothing."""
+    """Return left, top, right and bottom of the common region, in pixels of a; None if there is none."""
     columns = sorted((-p.shift_x / p.scale_x, (b.shape[1] - 1 - p.shift_x) / p.scale_x))
     left, right = max(0.0, columns[0]), min(a.shape[1] - 1.0, columns[1])
     top, bottom = max(0.0, -p.shift_y / p.scale_y), min(a.shape[0] - 1.0, (b.shape[0] - 1 - p.shift_y) / p.scale_y)
@@ -61,7 +62,7 @@ def _common(a: Floats, b: Floats, p: Placement) -> tuple[float, float, float, fl
 
 
 class _Samples:
-    """Both images on one grid over what they share."""
+    """Samples of both images on one grid over the common region."""
 
     def __init__(self, a: Floats, b: Floats, p: Placement, box: tuple[float, float, float, float]) -> None:
         left, top, right, bottom = box
@@ -73,16 +74,16 @@ class _Samples:
         self._b = _thinned(b, self._b_step)
 
     def first(self) -> Floats:
-        """Image a."""
+        """Return the samples of image a."""
         return _sampled(self._a, self.x, self.y)
 
     def second(self, p: Placement) -> Floats:
-        """Image b as a placement has it."""
+        """Return the samples of image b under a placement."""
         return _sampled(self._b, p.scale_x * self.x + p.shift_x, p.scale_y * self.y + p.shift_y)
 
 
 def _thinned(image: Floats, step: float) -> Floats:
-    """Blurred enough to be sampled at a step."""
+    """Return the image blurred enough for sampling at a step, in pixels."""
     if step < 1.2:
         return image
     blurred: Floats = ndimage.gaussian_filter(image, 0.5 * (step**2 - 1) ** 0.5, mode="nearest", truncate=3.0)
@@ -90,7 +91,7 @@ def _thinned(image: Floats, step: float) -> Floats:
 
 
 def _sampled(image: Floats, x: Floats, y: Floats) -> Floats:
-    """Bilinear, separable; outside, the nearest pixel."""
+    """Sample an image on a grid by bilinear interpolation. Outside the image the nearest pixel is used."""
 
     def places(at: Floats, side: int) -> tuple[NDArray[np.intp], Floats]:
         at = np.clip(at, 0, side - 1)
@@ -117,7 +118,7 @@ def _details(image: Floats, blur: float) -> Floats:
 
 
 def _shared(a: Floats, b: Floats, p: Placement) -> tuple[tuple[float, float, float, float], _Samples] | None:
-    """The box that both show, and samples of it; None: it is too small to compare."""
+    """Return the common region and its samples; None if it is too small to compare."""
     box = _common(a, b, p)
     if box is None:
         return None
@@ -126,12 +127,12 @@ def _shared(a: Floats, b: Floats, p: Placement) -> tuple[tuple[float, float, flo
 
 
 def align(a: Floats, b: Floats, start: Placement) -> Alignment | None:
-    """Refine a placement and tell how alike the images are; None: too little in common to tell.
+    """Refine a placement and measure the similarity of the images; None if the common region is too small.
 
     Args:
         a: brightness, (height, width), 0 to 255.
-        b: another one.
-        start: the placement, off by at most some hundredths of the common part.
+        b: brightness of the other image.
+        start: initial placement, with an error of at most a few hundredths of the common region.
     """
     p = start
     common = _shared(a, b, p)
@@ -156,7 +157,10 @@ def align(a: Floats, b: Floats, start: Placement) -> Alignment | None:
 
 
 def _moved(p: Placement, move: NDArray[np.float64], samples: _Samples) -> Placement:
-    """``move``: shift and stretch of a's samples along x, then y, that would lay b's details on a's."""
+    """Return the placement after a Gauss-Newton step.
+
+    ``move``: shift and stretch of the samples of a along x, then y, that would align the details of b with those of a.
+    """
     shift_x, stretch_x, shift_y, stretch_y = (float(m) for m in np.clip(move, -2.0, 2.0))
     step, x, y = samples.step, float(samples.x.mean()), float(samples.y.mean())
     # b(p(x + d(x))) = a(x), with d(x) = shift * step + stretch * (x - mean)

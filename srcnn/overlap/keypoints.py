@@ -1,11 +1,11 @@
-"""Local features of an image, made for one question: do two images show the same photograph?
+"""Local features of an image for one task: finding images of the same photograph.
 
-Blobs of a difference-of-Gaussians pyramid (Lowe, IJCV 2004, section 3), each described by an upright patch of 8x8 samples of
-the blurred image as wide as twelve times the blob's size (Brown, Szeliski and Winder, CVPR 2005). Two deviations make it
-quick enough to compare hundreds of images on one core in seconds: an image is halved until its shorter side is below 300
-pixels, and there is no orientation, for a copy of a photograph is scaled, cropped and mirrored, but not turned. The patch is
-kept as cosine coefficients, those that a mirror negates apart from the others, so that one comparison finds a match and its
-mirror image.
+The features are blobs of a difference-of-Gaussians pyramid (Lowe, IJCV 2004, section 3). Each is described by an upright
+patch of 8x8 samples of the blurred image, twelve times as wide as the blob's size (Brown, Szeliski and Winder, CVPR 2005). Two
+deviations make it fast enough to compare hundreds of images on one core in seconds: an image is halved until its shorter side
+is below 300 pixels, and there is no orientation, because copies of a photograph are scaled, cropped and mirrored but not
+rotated. A patch is stored as cosine (DCT) coefficients. The coefficients that change their sign in a mirrored patch are kept
+separately, so that one comparison finds a match and its mirror image.
 """
 
 from __future__ import annotations
@@ -22,35 +22,37 @@ __all__ = ["EVEN", "ODD", "Features", "features", "luma", "whole_code", "working
 
 Floats = NDArray[np.float32]
 
-_SIDE = 300  # pixels; the shorter side of a working image is below it
-_STEPS = 3  # levels of an octave
-_SIGMA = 1.6  # of the first level, in pixels of the working image
-_QUOTA = (110, 60, 30)  # strongest blobs kept, by octave: coarse ones are few, and survive scaling best
-_CONTRAST = 1.2  # levels of 255: below it a blob is noise
-_EDGE = 12.0  # ratio of principal curvatures beyond which a blob is an edge
-_GRID = 8  # samples of a patch on a side
-_SPACING = 1.5  # between samples, in sigmas of the blob
-_KEPT = 6  # cosine coefficients on a side
-_COLUMNS = np.tile(np.arange(_KEPT), _KEPT)[1:]  # horizontal frequency of each coefficient, the mean left out
-_WEIGHTS = np.hypot(_COLUMNS, np.repeat(np.arange(_KEPT), _KEPT)[1:]).astype(np.float32)  # all frequencies count alike
+_SIDE = 300  # upper bound of the shorter side of a working image, in pixels
+_STEPS = 3  # levels per octave
+_SIGMA = 1.6  # sigma of the first level, in pixels of the working image
+_QUOTA = (110, 60, 30)  # strongest blobs kept per octave: coarse blobs are few and the most robust to scaling
+_CONTRAST = 1.2  # minimum contrast, in levels of 255: weaker blobs are noise
+_EDGE = 12.0  # maximum ratio of principal curvatures: above it a blob is an edge
+_GRID = 8  # samples per side of a patch
+_SPACING = 1.5  # spacing of the samples, in sigmas of the blob
+_KEPT = 6  # cosine coefficients per side
+_COLUMNS = np.tile(np.arange(_KEPT), _KEPT)[1:]  # horizontal frequency of each coefficient, without the mean
+_WEIGHTS = np.hypot(_COLUMNS, np.repeat(np.arange(_KEPT), _KEPT)[1:]).astype(
+    np.float32
+)  # gives all frequencies equal weight
 EVEN, ODD = np.flatnonzero(_COLUMNS % 2 == 0), np.flatnonzero(_COLUMNS % 2)
 
 
 @dataclass(frozen=True)
 class Features:
-    """The blobs of an image, in pixels of the image as it was given."""
+    """The blobs of an image, in pixels of the original image."""
 
-    x: Floats  #: (n,) column of the centre; the first pixel's centre is 0
-    y: Floats  #: (n,) row
-    size: Floats  #: (n,) sigma of the blob
-    code: Floats  #: (n, 35) cosine coefficients of the patch, of unit length; columns `EVEN` and `ODD` of the mirror
+    x: Floats  #: (n,) column of the blob centres; the centre of the first pixel is 0
+    y: Floats  #: (n,) row of the blob centres
+    size: Floats  #: (n,) sigma of the blobs
+    code: Floats  #: (n, 35) cosine coefficients of the patches, unit length; mirroring negates the columns `ODD`, not `EVEN`
 
     def __len__(self) -> int:
         return len(self.x)
 
 
 def luma(image: NDArray[np.uint8]) -> Floats:
-    """Brightness, 0 to 255, of a uint8 image (height, width) or (height, width, 3)."""
+    """Return the brightness, 0 to 255, of a uint8 image (height, width) or (height, width, 3)."""
     if image.ndim == 2:
         return image.astype(np.float32)
     return (image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.float32)
@@ -64,7 +66,7 @@ def _halved(plane: Floats) -> Floats:
 
 
 def working_image(plane: Floats) -> tuple[Floats, int]:
-    """A plane halved until its shorter side is below 300 pixels, and the factor by which it shrank."""
+    """Halve a plane until its shorter side is below 300 pixels. Return the result and the reduction factor."""
     factor = 1
     while min(plane.shape) >= _SIDE:
         plane, factor = _halved(plane), 2 * factor
@@ -72,10 +74,10 @@ def working_image(plane: Floats) -> tuple[Floats, int]:
 
 
 def features(plane: Floats) -> Features:
-    """The blobs of a brightness plane (height, width), 0 to 255; none where it is flat or too small."""
+    """Find the blobs of a brightness plane (height, width), 0 to 255. A flat or too small plane has none."""
     plane, factor = working_image(plane)
     found: list[tuple[Floats, Floats, Floats, Floats]] = []
-    image, before = plane, 0.5  # a camera's image is taken to be blurred by half a pixel
+    image, before = plane, 0.5  # assumed blur of a camera image, in pixels
     for quota in _QUOTA:
         if min(image.shape) < _GRID * _SPACING * _SIGMA:
             break
@@ -95,7 +97,7 @@ def features(plane: Floats) -> Features:
             shift = np.float32((factor - 1) / 2)
             x, y, size = x[kept], y[kept], size[kept]
             found.append((x * factor + shift, y * factor + shift, size * factor, code))
-        image, before = _halved(levels[_STEPS]), _SIGMA  # that level has twice the first one's sigma
+        image, before = _halved(levels[_STEPS]), _SIGMA  # this level has twice the sigma of the first one
         factor *= 2
     if not found:
         none = np.zeros(0, np.float32)
@@ -104,7 +106,7 @@ def features(plane: Floats) -> Features:
 
 
 def _blobs(levels: list[Floats]) -> tuple[Floats, Floats, NDArray[np.intp], Floats]:
-    """Columns, rows, levels and strengths of the extrema over place and scale, edges left out."""
+    """Return columns, rows, levels and strengths of the extrema over position and scale, without edges."""
     stack = np.stack([b - a for a, b in pairwise(levels)])
     strong = np.abs(stack[1:-1]) > _CONTRAST
     strong[:, [0, -1]] = strong[:, :, [0, -1]] = False
@@ -130,7 +132,10 @@ def _blobs(levels: list[Floats]) -> tuple[Floats, Floats, NDArray[np.intp], Floa
 def _codes(
     levels: list[Floats], x: Floats, y: Floats, level: NDArray[np.intp], size: Floats
 ) -> tuple[Floats, NDArray[np.intp]]:
-    """Coefficients (n, 35) of the patches that lie inside the image but for their outermost samples, and which these are."""
+    """Return the coefficients (n, 35) of the patches inside the image and the indices of these blobs.
+
+    The outermost samples of a patch may lie outside.
+    """
     height, width = levels[0].shape
     steps = (np.arange(_GRID) - (_GRID - 1) / 2) * _SPACING
     reach = size * (steps[-1] - _SPACING)
@@ -150,14 +155,17 @@ def _codes(
 
 
 def _code(patch: Floats) -> Floats:
-    """Coefficients (n, 35) of patches (n, 8, 8), of unit length; those of a photograph fall with frequency, these do not."""
+    """Return the coefficients (n, 35) of patches (n, 8, 8), with unit length.
+
+    The weights compensate for the decrease of coefficients with frequency in photographs.
+    """
     waves = dctn(patch, axes=(1, 2), norm="ortho")[:, :_KEPT, :_KEPT].reshape(len(patch), -1)[:, 1:] * _WEIGHTS
     unit: Floats = waves / np.maximum(np.linalg.norm(waves, axis=1, keepdims=True), 1e-6)
     return unit
 
 
 def whole_code(plane: Floats) -> Floats:
-    """The coefficients (35,) of a whole plane (height, width), as of a patch: what its overview looks like."""
+    """Return the coefficients (35,) of a whole plane (height, width), treated as one patch: a descriptor of the whole image."""
     height, width = plane.shape
     blurred = ndimage.gaussian_filter(plane, (height / _GRID / 2, width / _GRID / 2), mode="nearest", truncate=2.0)
     rows, columns = (((np.arange(_GRID) + 0.5) * side / _GRID - 0.5) for side in (height, width))

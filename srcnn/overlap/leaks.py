@@ -1,8 +1,8 @@
-"""Images that would be trained on, or chosen by, and show what is measured: found by content and left out.
+"""Leaks between training, validation and test sets: found by content and left out.
 
-A leak is a training image that shows the photograph of a test or validation image, or a validation image that shows a test
-image's. `divide` splits a set without them; on request they stay, and then every figure of the run carries a mark. Only
-contents are compared: no figure of a test set is looked at, and what is left out does not depend on any.
+A leak is a training image that shows the photograph of a test or validation image, or a validation image that shows the
+photograph of a test image. `divide` splits a set without leaks. On request leaks are kept, and then every metric of the run is
+marked. Only image contents are compared: no metric of a test set is read, and none affects which images are left out.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ __all__ = [
     "trained_on",
 ]
 
-LEFT_OUT, KEPT = "data.left_out", "data.overlap"  # tags of a run
-MARK = "†"  #: beside a test set some of whose images were trained on or chosen by
-_TAG = 4000  # characters of a tag; MLflow takes 5,000
-_NAMED = 5  # leaks that are named in a sentence; the others are counted
+LEFT_OUT, KEPT = "data.left_out", "data.overlap"  # tags of an MLflow run
+MARK = "†"  #: marks a test set with images that were used for training or model selection
+_TAG = 4000  # maximum characters of a tag; MLflow accepts 5,000
+_NAMED = 5  # maximum number of leaks named in a sentence; the others are counted
 
 
 @dataclass(frozen=True)
 class Leak:
-    """An image that shows what is measured."""
+    """An image that shows the photograph of a test or validation image."""
 
-    image: str  #: its name in its set
-    shows: str  #: the name of the test or validation image
-    of: str  #: the set that holds that one
-    kind: str  #: what that set is: ``test`` or ``validation``
-    similarity: float  #: as `srcnn.overlap.pairs.Overlap`
-    scale: float  #: pixels of what is shown for one of the image
+    image: str  #: name of the image in its set
+    shows: str  #: name of the test or validation image
+    of: str  #: name of the set of the test or validation image
+    kind: str  #: kind of that set: ``test`` or ``validation``
+    similarity: float  #: similarity as in `srcnn.overlap.pairs.Overlap`
+    scale: float  #: pixels of the test or validation image per pixel of the image
     mirrored: bool = False
 
     def __str__(self) -> str:
@@ -55,16 +55,16 @@ class Leak:
 
 @dataclass(frozen=True)
 class Divided:
-    """A set in two parts, and what was found on the way."""
+    """A set split into two parts, and its leaks."""
 
     training: ImageSet
-    validation: ImageSet | None  #: None: nothing was to be held out
+    validation: ImageSet | None  #: None if no image was held out
     left_out: tuple[Leak, ...]
-    kept: tuple[Leak, ...]  #: stays on request
+    kept: tuple[Leak, ...]  #: leaks kept on request
 
 
 def leaks(images: ImageSet, others: Sequence[ImageSet], kind: str) -> tuple[Leak, ...]:
-    """Images of a set that show an image of other sets, of the kind ``test`` or ``validation``."""
+    """Return the leaks of a set to other sets of the kind ``test`` or ``validation``."""
     return tuple(
         Leak(pair.first, pair.second, other.name, kind, pair.similarity, pair.scale, pair.mirrored)
         for other in others
@@ -75,24 +75,24 @@ def leaks(images: ImageSet, others: Sequence[ImageSet], kind: str) -> tuple[Leak
 def divide(
     images: ImageSet, validation: int, seed: int, tests: Sequence[ImageSet], *, allow_overlap: bool = False
 ) -> Divided:
-    """Split a set by `srcnn.data.image_set.split` so that neither part shows a test image, nor training a validation image.
+    """Split a set with `srcnn.data.image_set.split`, without leaks to the test sets or between both parts.
 
     Args:
         images: the set.
-        validation: images to hold out; 0: none.
-        seed: of the split.
-        tests: the sets that will be measured.
-        allow_overlap: keep what shows a test image.
+        validation: number of images to hold out; 0: none.
+        seed: random seed of the split.
+        tests: the sets for the final evaluation.
+        allow_overlap: keep images that show a test image.
 
     Raises:
-        DataError: too few images are left.
+        DataError: too few images remain.
     """
     found = leaks(images, tests, "test")
     out = () if allow_overlap else tuple(dict.fromkeys(leak.image for leak in found))
     left_out, kept = ((), found) if allow_overlap else (found, ())
     if len(out) == len(images):
         raise DataError(
-            f"{images.name}: nothing is left to train on, since every image shows a test image, {found[0]} for one; "
+            f"{images.name}: no training image remains, since every image shows a test image, such as {found[0]}; "
             "--allow-overlap keeps them"
         )
     if validation:
@@ -104,20 +104,21 @@ def divide(
 def trained_on(
     images: ImageSet, pool: ImageSet, validation: ImageSet, tests: Sequence[ImageSet], *, allow_overlap: bool = False
 ) -> Divided:
-    """What of a set may be trained on, where the validation images come from a set that may be another.
+    """Return the images of a set that may be used for training if the validation images come from another set.
 
     Args:
-        images: the whole set; those of its images that are held out, pixel by pixel, always leave.
-        pool: the whole set that the validation images were drawn from; comparing whole sets makes the cache serve every seed.
-        validation: those of its images that were held out.
-        tests: the sets that will be measured.
-        allow_overlap: keep the others.
+        images: the whole set. Images with the same pixels as a validation image are always removed.
+        pool: the whole set that contains the validation images. Whole sets are compared, so that the cached result is valid
+            for every seed.
+        validation: the images held out from ``pool``.
+        tests: the sets for the final evaluation.
+        allow_overlap: keep the other leaks.
 
     Returns:
-        The training images, the validation images as they are, and the leaks.
+        The training images, the unchanged validation images, and the leaks.
 
     Raises:
-        DataError: nothing is left.
+        DataError: no training image remains.
     """
     held = {name for name, _ in validation.images}
     shown = (replace(leak, of=pool.name) for leak in leaks(images, [pool], "validation") if leak.shows in held)
@@ -129,7 +130,7 @@ def trained_on(
     left = _less(rest, [leak.image for leak in found])
     if not len(left):
         raise DataError(
-            f"{images.name}: nothing is left to train on once {len(validation)} images are held out and those that show a test "
+            f"{images.name}: no training image remains after {len(validation)} images are held out and those that show a test "
             "or validation image are left out"
         )
     return Divided(left, validation, found, ())
@@ -143,7 +144,10 @@ def _less(images: ImageSet, out: Sequence[str]) -> ImageSet:
 
 
 def lines(left_out: Sequence[Leak], kept: Sequence[Leak], flag: str = "--allow-overlap") -> list[str]:
-    """What a person should know, a sentence each; empty if there is nothing. ``flag``: what asked for those that are kept."""
+    """Return messages about the leaks for the user, one sentence each; none if there are no leaks.
+
+    ``flag``: the option by which leaks were kept.
+    """
     found = []
     if left_out:
         found.append(f"left out, since they show what is measured: {_named(left_out)}")
@@ -153,12 +157,12 @@ def lines(left_out: Sequence[Leak], kept: Sequence[Leak], flag: str = "--allow-o
 
 
 def footnote(kept: Sequence[Leak]) -> str:
-    """What `MARK` means; empty if nothing was kept."""
+    """Return the explanation of `MARK`; empty if no leak was kept."""
     return f"{MARK} measured on photographs that were trained on or chosen by: {_named(kept)}." if kept else ""
 
 
 def marked(name: str, kept: Sequence[Leak]) -> str:
-    """A set's name, or ``set/image``, with `MARK` where its figures are of what was kept."""
+    """Return the name of a set, or ``set/image``, followed by `MARK` if leaks to it were kept."""
     of = {leak.of for leak in kept} | {f"{leak.of}/{leak.shows}" for leak in kept}
     return f"{name} {MARK}" if name in of else name
 
@@ -169,9 +173,9 @@ def _named(found: Sequence[Leak]) -> str:
 
 
 def tags(left_out: Sequence[Leak], kept: Sequence[Leak]) -> dict[str, str]:
-    """Tags of a run, ``data.left_out`` and ``data.overlap``: JSON lists of the leaks, where there are any.
+    """Return the tags of an MLflow run, ``data.left_out`` and ``data.overlap``: non-empty JSON lists of leaks.
 
-    A list that is too long for a tag is cut, and its last item then says how many more there are.
+    A list that is too long for a tag is truncated, and its last item contains the number of omitted leaks.
     """
     return {name: _json(found) for name, found in ((LEFT_OUT, left_out), (KEPT, kept)) if found}
 
@@ -186,7 +190,7 @@ def _json(found: Sequence[Leak]) -> str:
 
 
 def read_tags(given: Mapping[str, str]) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
-    """What `tags` wrote: (left out, kept)."""
+    """Read the tags written by `tags`: (left out, kept)."""
     left_out, kept = (
         tuple(Leak(**item) for item in json.loads(given.get(name, "[]")) if "image" in item)
         for name in (LEFT_OUT, KEPT)

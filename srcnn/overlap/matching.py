@@ -1,8 +1,8 @@
-"""Which images might show the same photograph, and how one would lie in the other: a shortlist.
+"""Candidate pairs for images of the same photograph, with initial placements.
 
-Every feature of every image is compared with every one of the others, by one matrix product a block. Matches that agree on
-scale, mirror and place vote for a placement; three that agree put a pair on the list. Small or smooth images have few features,
-so pairs that look alike as a whole are listed as well.
+Every feature of every image is compared with all features of the others, by one matrix product per block. Matches that agree
+on scale, mirroring and position vote for a placement. Three agreeing matches make a candidate. Small or smooth images have few
+features, so pairs with similar whole-image descriptors are candidates as well.
 """
 
 from __future__ import annotations
@@ -20,47 +20,48 @@ __all__ = ["Candidate", "Described", "candidates", "describe"]
 
 Floats = NDArray[np.float32]
 
-_ALIKE = 0.86  # correlation of two patches that count as a match
-_WHOLE = 0.75  # correlation of two overviews that put a pair on the list
-_PROPORTIONS = 1.06  # and how much their widths over heights may differ
-_VOTES = 3  # matches that must agree
-_PLACEMENTS = 2  # on the list for a pair: a texture that repeats itself fits in several places, and one of them best
-_SCALES = 2.5  # the largest scale on the list, and its inverse the smallest
-_BLOCK = 1 << 23  # comparisons at a time, 32 MB
+_ALIKE = 0.86  # minimum correlation of two patches for a match
+_WHOLE = 0.75  # minimum correlation of two whole-image descriptors for a candidate
+_PROPORTIONS = 1.06  # maximum ratio of the aspect ratios of such a pair
+_VOTES = 3  # minimum number of agreeing matches
+_PLACEMENTS = 2  # placements per pair: a repetitive texture fits in several places, one of which is best
+_SCALES = 2.5  # maximum scale of a candidate; the minimum is its inverse
+_BLOCK = 1 << 23  # comparisons per block, 32 MB
 
 
 @dataclass(frozen=True)
 class Described:
-    """What is compared of an image."""
+    """The data of an image that is compared."""
 
     features: Features
-    whole: Floats  #: (35,)
+    whole: Floats  #: (35,) whole-image descriptor
     shape: tuple[int, int]  #: height and width
     plane: Floats  #: brightness of the working image, 0 to 255
-    factor: int  #: by which that is smaller
+    factor: int  #: reduction factor of the working image
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A pair to be looked at closely."""
+    """A pair of images to be compared in detail."""
 
     first: int
     second: int
-    votes: int  #: matches that agree; 0: alike as a whole
-    placement: Placement  #: of the first in the second, in pixels of the images as they were given
+    votes: int  #: number of agreeing matches; 0: similar whole-image descriptors
+    placement: Placement  #: placement of the first in the second, in pixels of the original images
 
 
 def describe(image: NDArray[np.uint8]) -> Described:
-    """Features and overview of a uint8 image."""
+    """Return the features and the whole-image descriptor of a uint8 image."""
     plane = luma(image)
     small, factor = working_image(plane)
     return Described(features(plane), whole_code(small), (plane.shape[0], plane.shape[1]), small, factor)
 
 
 def candidates(a: Sequence[Described], b: Sequence[Described] | None = None) -> Iterator[Candidate]:
-    """Pairs of an image of a and one of b that might show the same; without b, pairs within a, the lower index first.
+    """Yield pairs of an image of a and an image of b that may show the same photograph.
 
-    A pair may come several times, with different placements; those with most votes come first.
+    Without b, pairs within a are compared, the lower index first. A pair may appear several times with different placements. The
+    pairs with most votes come first.
     """
     within = b is None
     others = a if b is None else b
@@ -112,7 +113,7 @@ def _voted(a: Sequence[Described], b: Sequence[Described], within: bool) -> Iter
 
 
 class _Pool:
-    """The features of many images in one array each."""
+    """The features of many images, concatenated."""
 
     def __init__(self, images: Sequence[Described]) -> None:
         self.x, self.y, self.size, self.code = (
@@ -123,13 +124,13 @@ class _Pool:
 
 
 def _matches(a: _Pool, b: _Pool, within: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
-    """Features of a, those of b that match, and whether as mirror images."""
+    """Return the indices of matching features of a and b, and whether each match is mirrored."""
     even, odd = np.ascontiguousarray(b.code[:, EVEN].T), np.ascontiguousarray(b.code[:, ODD].T)
     rows, columns, signs = [], [], []
     size = max(1, min(256, _BLOCK // len(b.image)))
     for start in range(0, len(a.image), size):
         block = a.code[start : start + size]
-        # Within a set only later images are compared with.
+        # Within a set an image is compared only with later images.
         first = int(np.searchsorted(b.image, a.image[start], side="right")) if within else 0
         alike, turned = block[:, EVEN] @ even[:, first:], block[:, ODD] @ odd[:, first:]
         alike += np.abs(turned)
@@ -145,10 +146,13 @@ def _matches(a: _Pool, b: _Pool, within: bool) -> tuple[NDArray[np.intp], NDArra
 def _vote(
     a: _Pool, b: _Pool, row: NDArray[np.intp], column: NDArray[np.intp], mirrored: NDArray[np.bool_]
 ) -> tuple[Placement | None, NDArray[np.intp], int]:
-    """The placement on which most matches agree (None: no good one), which these are, and how many features of an image."""
+    """Return the placement on which most matches agree (None: no valid one), these matches, and the number of votes.
+
+    A vote counts distinct features of each image.
+    """
     x, y, size, s = a.x[row], a.y[row], a.size[row], np.where(mirrored, -1, 1)
     u, v, ratio = b.x[column], b.y[column], b.size[column] / a.size[row]
-    # Each match proposes its own scale; a blob's size is known to a sixth, so the place is looked at with that tolerance.
+    # Each match proposes a scale. The size of a blob is accurate to about a sixth, so positions are compared with this tolerance.
     dx, dy = x[None] - x[:, None], y[None] - y[:, None]
     miss_x = u[None] - u[:, None] - (s * ratio)[:, None] * dx
     miss_y = v[None] - v[:, None] - ratio[:, None] * dy
@@ -160,7 +164,7 @@ def _vote(
     votes = min(len(set(row[chosen].tolist())), len(set(column[chosen].tolist())))
     if votes < _VOTES:
         return None, chosen, votes
-    # Least squares over those that agree; where they lie too close together their own sizes tell the scale.
+    # Least squares over the agreeing matches; if they lie close together, the blob sizes determine the scale.
     x, y, u, v, sign = x[chosen], y[chosen], u[chosen], v[chosen], float(s[best])
     flat_x, flat_y = x - x.mean(), y - y.mean()
     spread = float((flat_x**2 + flat_y**2).sum())

@@ -1,10 +1,10 @@
-"""Pairs of images that show the same photograph: `overlaps` of two sets, `duplicates` within one.
+"""Pairs of images that show the same photograph: `overlaps` between two sets, `duplicates` within one.
 
-A photograph is found again scaled by 0.5 to 1.5, cropped to half of its width and height, mirrored, stored as JPEG, or all of
-it at once; not turned, and not behind another image's content. A shortlist comes from `srcnn.overlap.matching`; of each pair on
-it the part that both show is laid over each other (`srcnn.overlap.alignment`), and the correlation of its details decides. What
-has no details, such as a clear sky, is reported only if every pixel is the same. The time grows with the square of the number
-of images; 410 of them take 8 seconds of one core. What was found is kept in the cache by the sets' digests.
+A copy is found if it is scaled by 0.5 to 1.5, cropped to half of its width and height, mirrored, stored as JPEG, or all of
+these. It is not found if it is rotated or partly covered by other content. Candidates come from `srcnn.overlap.matching`. Each
+pair is aligned (`srcnn.overlap.alignment`), and the correlation of the details in the common region decides. Content without
+details, such as a clear sky, is reported only if all pixels are equal. The time grows with the square of the number of images;
+410 images take 8 seconds of one core. Results are cached by the digests of the sets.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from srcnn.system.folders import cache_folder
 
 __all__ = ["SIMILAR", "Overlap", "duplicates", "overlaps", "same_photograph"]
 
-_LAYOUT = "1"  # of a cached result and of the method; another number leaves the old ones unread
-#: Correlation of details from which two images show the same photograph. Copies have 0.99, other photographs stay below 0.5;
-#: in between lie parts of one photograph of things that repeat themselves, such as bricks or coins.
+_LAYOUT = "1"  # version of the method and the cache format; a new number invalidates old results
+#: Minimum correlation of details of two images of the same photograph. Copies have 0.99, other photographs are below 0.5. Values
+#: between are different parts of one photograph with repetitive content, such as bricks or coins.
 SIMILAR = 0.85
-_SHARE = 0.1  # of the smaller image that both must show
+_SHARE = 0.1  # minimum common region, as a fraction of the smaller image
 
 _described: WeakKeyDictionary[ImageSet, tuple[Described, ...]] = WeakKeyDictionary()
 
@@ -38,12 +38,12 @@ _described: WeakKeyDictionary[ImageSet, tuple[Described, ...]] = WeakKeyDictiona
 class Overlap:
     """Two images that show the same photograph."""
 
-    first: str  #: name in the one set
-    second: str  #: name in the other
-    similarity: float  #: correlation of the details of what both show, `SIMILAR` to 1
-    scale: float  #: pixels of the second for one of the first
+    first: str  #: name of the image in the first set
+    second: str  #: name of the image in the second set
+    similarity: float  #: correlation of the details in the common region, `SIMILAR` to 1
+    scale: float  #: pixels of the second image per pixel of the first
     mirrored: bool
-    share: float  #: of the smaller image, the part that both show, 0 to 1
+    share: float  #: common region as a fraction of the smaller image, 0 to 1
 
     def __str__(self) -> str:
         more = ", mirrored" if self.mirrored else ""
@@ -52,17 +52,17 @@ class Overlap:
 
 
 def overlaps(a: ImageSet, b: ImageSet) -> tuple[Overlap, ...]:
-    """Every pair of an image of a and an image of b that show the same photograph, in the sets' order."""
+    """Return all pairs of an image of a and an image of b that show the same photograph, in the order of the sets."""
     return _cached(a, b)
 
 
 def duplicates(images: ImageSet) -> tuple[Overlap, ...]:
-    """Every pair of images of one set that show the same photograph, in the set's order."""
+    """Return all pairs of images of one set that show the same photograph, in the order of the set."""
     return _cached(images, None)
 
 
 def same_photograph(images: ImageSet) -> tuple[frozenset[str], ...]:
-    """Names of a set's images in groups of two or more that show one photograph, as `srcnn.data.image_set.split` takes them."""
+    """Return groups of two or more image names that show one photograph, as `srcnn.data.image_set.split` takes them."""
     groups: list[set[str]] = []
     for pair in duplicates(images):
         joined = {pair.first, pair.second}
@@ -79,10 +79,10 @@ def same_photograph(images: ImageSet) -> tuple[frozenset[str], ...]:
 def _cached(a: ImageSet, b: ImageSet | None) -> tuple[Overlap, ...]:
     key = hashlib.sha256("|".join([_LAYOUT, a.digest, "" if b is None else b.digest]).encode()).hexdigest()[:32]
     file = cache_folder() / f"overlap-{key}.json"
-    with suppress(OSError, ValueError, TypeError):  # absent, or damaged
+    with suppress(OSError, ValueError, TypeError):  # missing or damaged
         return tuple(Overlap(**pair) for pair in json.loads(file.read_text(encoding="utf-8")))
     found = _find(a, b)
-    with suppress(OSError):  # a full or read-only disk: the result itself is here all the same
+    with suppress(OSError):  # a full or read-only disk: return the result without caching it
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(file) as temporary:
             temporary.write_text(json.dumps([asdict(pair) for pair in found]) + "\n", encoding="utf-8")
@@ -90,7 +90,7 @@ def _cached(a: ImageSet, b: ImageSet | None) -> tuple[Overlap, ...]:
 
 
 def _describe(images: ImageSet) -> tuple[Described, ...]:
-    """Once for a set that is compared with several others."""
+    """Return the descriptions of the images; cached while the set exists."""
     if images not in _described:
         _described[images] = tuple(describe(image) for _, image in images.images)
     return _described[images]
@@ -124,7 +124,7 @@ def _overlap(
 
 
 def _identical(a: ImageSet, b: ImageSet | None) -> Sequence[tuple[int, int]]:
-    """Pairs of the same pixels, which need no details to be recognised."""
+    """Return pairs of images with identical pixels, which are reported even without details."""
 
     def prints(images: ImageSet) -> list[tuple[tuple[int, ...], bytes]]:
         return [(image.shape, hashlib.sha256(image.tobytes()).digest()) for _, image in images.images]
@@ -139,9 +139,9 @@ def _identical(a: ImageSet, b: ImageSet | None) -> Sequence[tuple[int, int]]:
 
 
 def _between(p: Placement, a: float, b: float) -> Placement:
-    """A placement for images a and b times as large, each pixel of which stands for as many of the one before."""
+    """Return a placement for images scaled by the factors a and b."""
 
-    # A point x of the image that is a times as large lies at (x + 0.5) / a - 0.5 in the one that is not.
+    # Point x of the image scaled by a is point (x + 0.5) / a - 0.5 of the original.
     def axis(scale: float, shift: float) -> tuple[float, float]:
         slope = scale * b / a
         return slope, (scale * (0.5 / a - 0.5) + shift + 0.5) * b - 0.5

@@ -1,4 +1,4 @@
-"""This machine: devices and their memory, processes, files written whole or not at all.
+"""The machine: devices, memory, processes and files.
 
-Nothing here knows an image or a network.
+Nothing here knows images or networks.
 """

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing: a file is complete or does not appear."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ __all__ = ["atomic_write"]
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path`` to write to; it takes the place of ``path`` when the block succeeds.
+    """Yield a temporary path beside ``path``; rename the file to ``path`` when the block succeeds.
 
-    The parent folder is made. The temporary keeps the suffix, as encoders choose their format by it, and has the
-    permissions of any new file. If the block raises, the temporary is removed and ``path`` stays as it was.
+    The parent folder is created. The temporary file has the suffix of ``path``, because encoders choose their format by it, and
+    the permissions of a normal new file. If the block raises an exception, the temporary file is removed and ``path`` does not
+    change.
 
     Raises:
         OSError: the folder or the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile.mkstemp: its files are readable by their owner alone, and os.replace would keep that.
+    # Not tempfile.mkstemp: only the owner may read its files, and os.replace keeps these permissions.
     temporary = path.with_name(f".writing-{secrets.token_hex(8)}{path.suffix}")
     try:
         yield temporary
-        with temporary.open("rb+") as file:  # the data must be on the disk before the name is
+        with temporary.open("rb+") as file:  # the data must be on disk before the rename
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:

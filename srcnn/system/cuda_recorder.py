@@ -1,8 +1,8 @@
-"""Records work as a CUDA graph.
+"""Recording of work as a CUDA graph.
 
-After CUDA's rules for graphs (CUDA C++ Programming Guide, "CUDA Graphs"; torch's notes, "CUDA semantics"): work is recorded on
-a stream other than the default one, the device that it belongs to is the current one, and what is recorded never waits
-for the device.
+Follows the rules for CUDA graphs (CUDA C++ Programming Guide, "CUDA Graphs"; PyTorch notes, "CUDA semantics"): work is
+captured on a stream other than the default one, the graph's device is the current device, and captured work never
+synchronizes with the device.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["CudaRecorder"]
 class CudaRecorder:
     """A `srcnn.training.recorded_step.Recorder` for one GPU.
 
-    One stream serves all steps before the recording and the recording itself: the allocator and cuBLAS keep memory for every
-    stream that they have seen.
+    One stream is used for all steps before the recording and for the recording itself, because the allocator and cuBLAS keep
+    memory for every stream that was used.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -29,7 +29,7 @@ class CudaRecorder:
         self._side: torch.cuda.Stream | None = None
 
     def run(self, body: Callable[[], None]) -> None:
-        """Run the work on the stream of the recording; what follows on the main stream waits for it."""
+        """Run the work on the recording stream. Later work on the main stream waits for it."""
         with on(self._device):
             side, main = self._stream(), torch.cuda.current_stream(self._device)
             side.wait_stream(main)
@@ -41,31 +41,32 @@ class CudaRecorder:
                 main.wait_stream(side)
 
     def record(self, body: Callable[[], None]) -> Callable[[], None]:
-        """Record the work without running it; the result runs it on the stream that is then current.
+        """Record the work without running it.
+
+        Returns:
+            A function that runs the recorded work on the current stream.
 
         Raises:
-            RuntimeError: CUDA cannot record it.
+            RuntimeError: CUDA cannot record the work.
         """
         with on(self._device):
             main, graph = torch.cuda.current_stream(self._device), torch.cuda.CUDAGraph()
-            # A workspace from before would lie outside the graph's memory, and the graph would read it after it was freed. So
-            # the recording makes its own, which stays in the graph's memory.
+            # An older cuBLAS workspace would lie outside the graph's memory pool, and the graph would read it after it was
+            # freed. Without it, the recording allocates its own workspace in the graph's pool.
             clear_workspaces()
             try:
-                # Other threads of a trial (Ray's, the watchdog's) may allocate meanwhile.
+                # Other threads of the process (Ray, the watchdog) may allocate during the recording.
                 with torch.cuda.graph(graph, stream=self._stream(), capture_error_mode="thread_local"):
                     body()
             except BaseException:
-                torch.cuda.set_stream(
-                    main
-                )  # where the end of a recording fails, torch leaves its stream the current one
+                torch.cuda.set_stream(main)  # if ending a recording fails, torch leaves the recording stream current
                 raise
             finally:
                 self.close()
         return graph.replay
 
     def close(self) -> None:
-        """Give back what the stream of the recording holds; a graph keeps its own memory."""
+        """Release the memory of the recording stream. A graph keeps its own memory."""
         self._side = None
         with on(self._device):
             release_memory(self._device)

@@ -1,4 +1,4 @@
-"""Where a network runs and in which arithmetic."""
+"""Selection of the device and of the arithmetic on it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ __all__ = [
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """``auto``: a GPU if there is one, else the CPU; otherwise the device of that name. A GPU has its index.
+    """Return the device of a name. The result has an index if it is a GPU.
 
-    ``auto`` and ``cuda`` mean the GPU that is current in this process, the first unless somebody chose another. Indices count
-    the GPUs that the process may see (CUDA_VISIBLE_DEVICES); Ray shows a trial its own alone.
+    ``auto`` is a GPU if there is one, else the CPU. ``auto`` and ``cuda`` mean the current GPU of this process, which is the
+    first one unless another was selected. Indices count the visible GPUs (CUDA_VISIBLE_DEVICES); in a Ray trial only the
+    trial's own GPU is visible.
 
     Raises:
-        ConfigError: the device does not exist here.
+        ConfigError: the device does not exist on this machine.
     """
     if name == "auto":
         return indexed(torch.device("cuda")) if gpu_count() else torch.device("cpu")
@@ -42,21 +43,23 @@ def pick_device(name: str = "auto") -> torch.device:
     if device.type == "cuda":
         count = gpu_count()
         if not count:
-            raise ConfigError(f"device: no GPU is available here, but got {name!r}")
+            raise ConfigError(f"device: no GPU is available on this machine, but got {name!r}")
         if device.index is not None and device.index >= count:
-            raise ConfigError(f"device: N of cuda:N must be below {count}, the GPUs that are visible, but got {name!r}")
+            raise ConfigError(
+                f"device: N in cuda:N must be below {count}, the number of visible GPUs, but got {name!r}"
+            )
     return indexed(device)
 
 
 def indexed(device: torch.device) -> torch.device:
-    """The device with an index if it is a GPU: ``cuda`` is the one that is current in this process."""
+    """Return the device with an index if it is a GPU. ``cuda`` becomes the current GPU of this process."""
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", gpu_index())
     return device
 
 
 def bf16_is_fast(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 natively: AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU."""
+    """Return whether the device multiplies bfloat16 in hardware: AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU."""
     if device.type == "cuda":
         return has_bf16(device)
     capabilities = torch.backends.cpu.get_cpu_capability()
@@ -64,19 +67,19 @@ def bf16_is_fast(device: torch.device) -> bool:
 
 
 def _cpu_flag(name: str) -> bool:
-    probe = getattr(torch.cpu, name, None)  # a private name: where torch drops it, fp32 is the safe answer
+    probe = getattr(torch.cpu, name, None)  # a private name: if a new torch lacks it, fp32 is the safe choice
     return bool(probe is not None and probe())
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """``auto`` -> bf16 where it is fast, else fp32; other names are kept."""
+    """Replace ``auto`` by ``bf16`` if the device has fast bfloat16, else by ``fp32``. Other names are returned unchanged."""
     if precision == "auto":
         return "bf16" if bf16_is_fast(device) else "fp32"
     return precision
 
 
 def autocast(device: torch.device, *, enabled: bool) -> AbstractContextManager[object]:
-    """bfloat16 in the layers that gain from it, or none of it, within the block; nothing on a device that has no such mode."""
+    """Return a context manager that enables or disables bfloat16 autocast. It does nothing on a device without autocast."""
     if not torch.amp.is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
@@ -84,18 +87,18 @@ def autocast(device: torch.device, *, enabled: bool) -> AbstractContextManager[o
 
 @contextmanager
 def arithmetic(*, search: bool = False, deterministic: bool = False) -> Iterator[None]:
-    """A GPU's arithmetic within the block; a CPU's is the same in every case.
+    """Set the arithmetic of a GPU within the block. A CPU always uses the same arithmetic.
 
-    float32 means float32: by default cuDNN would multiply in TF32, whose ten bits of mantissa show in the second decimal of
-    a PSNR.
+    float32 products use full float32: by default cuDNN would use TF32, whose mantissa of ten bits changes the second decimal
+    of a PSNR.
 
     Args:
-        search: let cuDNN time its algorithms for a new shape, which pays where one shape comes often. Which one wins differs
-            from run to run, and some of them add in any order: two runs then differ in their last bits.
-        deterministic: the same bits every time on the same GPU and versions; excludes ``search``. cuDNN takes algorithms
-            that add in one order, and torch refuses operations that have none. cuBLAS keeps its part of the promise only if
-            the environment said CUBLAS_WORKSPACE_CONFIG=:4096:8 before its first product: see `promise_determinism`. After
-            torch's notes on reproducibility; not yet run on a GPU (``experiments/doctor.py --gpu`` does).
+        search: let cuDNN measure its algorithms for each new shape, which is worth it if a shape repeats often. The choice
+            may differ between runs, and some algorithms add in no fixed order, so that two runs differ in their last bits.
+        deterministic: bit-identical results on the same GPU and versions; disables ``search``. cuDNN uses algorithms with a
+            fixed order of additions, and torch rejects operations that have none. cuBLAS is deterministic only if the
+            environment contained CUBLAS_WORKSPACE_CONFIG=:4096:8 before its first product: see `promise_determinism`. Follows
+            torch's notes on reproducibility; not yet run on a GPU (``experiments/doctor.py --gpu`` does so).
     """
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic
@@ -113,14 +116,16 @@ def arithmetic(*, search: bool = False, deterministic: bool = False) -> Iterator
         yield
     finally:
         put(before)
-        if deterministic:  # else nothing was changed, and the call imports torch's compiler, which takes two seconds
+        if (
+            deterministic
+        ):  # otherwise nothing was changed; the call would import torch's compiler, which takes two seconds
             torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
             torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def promise_determinism() -> None:
-    """Ask cuBLAS for one order of additions; it reads this at the first product of a process, so ask before.
+    """Request deterministic cuBLAS by the variable CUBLAS_WORKSPACE_CONFIG.
 
-    A value that the environment has already is kept.
+    cuBLAS reads the variable at the first product of the process, so call this earlier. An existing value is kept.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

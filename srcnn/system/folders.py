@@ -1,4 +1,4 @@
-"""Where this user's files lie on this machine."""
+"""Folders of the user on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["cache_folder"]
 
 
 def cache_folder() -> Path:
-    """Where entries lie."""
+    """Return the folder of cached data: ``$SRCNN_CACHE``, else ``srcnn`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     given = os.environ.get("SRCNN_CACHE")
     if given:
         return Path(given).expanduser()

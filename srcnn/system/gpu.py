@@ -1,10 +1,11 @@
-"""What the library asks of CUDA, always for a device with an index.
+"""Access to CUDA, always for a device with an index.
 
-torch takes ``cuda`` without an index in most places and refuses it in some, and a function that takes no device means the one
-that is current in the process. Here every question names its device, so that ``cuda:1`` is never answered by ``cuda:0``.
+torch accepts ``cuda`` without an index in most functions and rejects it in some, and a function without a device argument
+uses the current device of the process. Here every function has a device argument, so that a call for ``cuda:1`` never
+returns the state of ``cuda:0``.
 
-A process keeps some hundred megabytes of a GPU from its first question about it to its end. `gpu_name` and `used_memory` ask
-the driver's own program instead, for a process that trains nothing itself.
+The first CUDA call of a process reserves some hundred megabytes of GPU memory until the process ends. `gpu_name` and
+`used_memory` use nvidia-smi instead, for processes that do not train.
 """
 
 from __future__ import annotations
@@ -37,107 +38,107 @@ __all__ = [
 
 
 def gpu_count() -> int:
-    """GPUs that this process may use: all, or those of CUDA_VISIBLE_DEVICES. Takes none of their memory."""
+    """Return the number of GPUs visible to this process (CUDA_VISIBLE_DEVICES). Uses no GPU memory."""
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def gpu_index() -> int:
-    """The index of the GPU that is current in this process; 0 where the process has not used one yet."""
+    """Return the index of the current GPU of this process; 0 if the process has not used one yet."""
     return torch.cuda.current_device() if torch.cuda.is_initialized() else 0  # type: ignore[no-untyped-call]
 
 
 def capability(device: torch.device) -> tuple[int, int]:
-    """The compute capability, such as (8, 0) for Ampere."""
+    """Return the compute capability, such as (8, 0) for Ampere."""
     found = torch.cuda.get_device_capability(device)
     return found[0], found[1]
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the GPU multiplies bfloat16 natively: Ampere or later."""
+    """Return whether the GPU multiplies bfloat16 in hardware: Ampere or later."""
     with on(device):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def total_memory(device: torch.device) -> int:
-    """Bytes of memory that the GPU has."""
+    """Return the size of the GPU's memory, in bytes."""
     return int(torch.cuda.get_device_properties(device).total_memory)
 
 
 def memory_info(device: torch.device) -> tuple[int, int]:
-    """Bytes that are free and bytes that there are on the whole GPU, whoever uses them."""
+    """Return the free and the total memory of the GPU, in bytes, over all processes."""
     free, total = torch.cuda.mem_get_info(device)
     return int(free), int(total)
 
 
 def cap_memory(device: torch.device, fraction: float) -> None:
-    """Let this process allocate no more than a part of the GPU's memory, 0 to 1; above it torch.OutOfMemoryError is raised.
+    """Limit the GPU memory of this process to a fraction, 0 to 1. Beyond it torch raises torch.OutOfMemoryError.
 
-    CUDA's own context does not count.
+    The memory of the CUDA context is not included.
     """
     torch.cuda.set_per_process_memory_fraction(fraction, device)
 
 
 def reset_peak(device: torch.device) -> None:
-    """Begin to look for the peak of `peak_reserved`."""
+    """Reset the maximum that `peak_reserved` returns."""
     torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_reserved(device: torch.device) -> int:
-    """The most bytes that torch's allocator has held at a time since `reset_peak`, whether tensors filled them or not."""
+    """Return the maximum memory reserved by torch's allocator since `reset_peak`, in bytes, whether used by tensors or not."""
     return int(torch.cuda.max_memory_reserved(device))
 
 
 def reserved(device: torch.device) -> int:
-    """Bytes that torch's allocator holds now."""
+    """Return the memory reserved by torch's allocator now, in bytes."""
     return int(torch.cuda.memory_reserved(device))
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back what the allocator and cuBLAS keep and no tensor needs. Nothing on a CPU."""
+    """Release memory that the allocator and cuBLAS hold but no tensor uses. Does nothing on a CPU."""
     if device.type == "cuda":
         clear_workspaces()
         torch.cuda.empty_cache()
 
 
 def clear_workspaces() -> None:
-    """Give the workspaces back that cuBLAS keeps for every stream it has seen; a torch without the call keeps them."""
+    """Release the workspaces that cuBLAS keeps for every stream. Does nothing if torch lacks this function."""
     clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
     if clear is not None:
         clear()
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done all that it was asked to. A CPU always has."""
+    """Wait until the device has finished all submitted work. Returns at once on a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def on(device: torch.device) -> AbstractContextManager[object]:
-    """Make a GPU the current one within the block. Nothing on a CPU."""
+    """Return a context manager that makes a GPU the current one. Does nothing on a CPU."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def gpu_name(index: int = 0) -> str | None:
-    """The name of one of the GPUs that this process may use, without touching it; None where there is no such GPU."""
+    """Return the name of a visible GPU without a CUDA call; None if there is no such GPU."""
     if index >= gpu_count():
         return None
     return _ask("name", index) or "a GPU"
 
 
 def used_memory() -> float | None:
-    """Bytes that all processes together use of the first GPU that this process may use, without touching it.
+    """Return the memory used by all processes on the first visible GPU, in bytes, without a CUDA call.
 
-    None where the driver's program does not say.
+    None if nvidia-smi does not report it.
     """
     answer = _ask("memory.used", 0)
     try:
         return None if answer is None else float(answer) * 2**20
-    except ValueError:  # "[N/A]", on a part of a card
+    except ValueError:  # "[N/A]", for a MIG partition of a GPU
         return None
 
 
 def _ask(field: str, index: int) -> str | None:
-    """A field of nvidia-smi for one of the visible GPUs."""
+    """Return a field of nvidia-smi for one of the visible GPUs."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None

@@ -1,4 +1,4 @@
-"""A call in a process of its own: whatever it takes of a GPU is given back when the process ends."""
+"""Function calls in a separate process, so that their GPU memory is released when the process ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def in_own_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function of a module in a new process that ends with it; its result, or its error.
+    """Call a module-level function in a new process and return its result, or raise its exception.
 
     Raises:
         SearchError: the process died.
@@ -26,9 +26,12 @@ def in_own_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
         try:
             return pool.submit(function, *args, **kwargs).result()
         except BrokenProcessPool:
-            raise SearchError(f"{function.__name__}: the process that measures died; out of memory, perhaps") from None
+            raise SearchError(f"{function.__name__}: the process died, possibly out of memory") from None
 
 
 def one_process(setup: Callable[..., None] | None = None, *args: object) -> ProcessPoolExecutor:
-    """A process for several calls, after ``setup(*args)`` in it; it is a new one, since CUDA does not survive a fork."""
+    """Return a pool of one new process that has called ``setup(*args)``.
+
+    The process is spawned, because CUDA cannot be used after a fork.
+    """
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=setup, initargs=args)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Tensors with a JSON header in one safetensors file, written atomically; reading one runs no code of its writer."""
+"""Tensors and a JSON header in one safetensors file, written atomically. Reading a file executes no code from it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,27 @@ _FORMAT = "srcnn/1"
 
 
 def header_object(path: Path, header: Mapping[str, str], name: str) -> dict[str, Any]:
-    """A JSON object of the header."""
+    """Return a JSON object from the header.
+
+    Raises:
+        CheckpointError: the header has no such object.
+    """
     try:
         value = json.loads(header[name])
     except (KeyError, ValueError):
         value = None
     if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: damaged, its header lacks {name}")
+        raise CheckpointError(f"{path}: damaged, its header has no {name}")
     return value
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
-    # safetensors stores plain rows: channels-last weights are laid out anew, their values stay.
+    """Write tensors and a header.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    # safetensors stores contiguous tensors: channels-last weights are copied to the default layout, values unchanged.
     rows = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with atomic_write(path) as temporary:
@@ -41,12 +50,18 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, st
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read the header and the tensors, on the CPU, of a file of some kind.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another format or of another kind.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             if header.get("format") != _FORMAT or header.get("kind") != kind:
                 raise CheckpointError(
-                    f"{path}: not a file of {_FORMAT} with a {kind}, but {header.get('format', 'foreign')}"
+                    f"{path}: must have format {_FORMAT} and kind {kind}, "
+                    f"but has {header.get('format', 'none')} and {header.get('kind', 'none')}"
                 )
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
     except FileNotFoundError:

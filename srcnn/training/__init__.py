@@ -1,4 +1,4 @@
-"""Training: patches, optimizers and `fit`, which yields after every epoch.
+"""Training: patches, optimizers and `fit`, a generator that yields after every epoch.
 
-Nothing here knows a tracker, a scheduler or a search.
+Nothing here knows tracking, schedulers or searches.
 """

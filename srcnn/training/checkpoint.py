@@ -1,4 +1,4 @@
-"""A training run between two epochs on disk, for `srcnn.training.fit.fit` to go on from."""
+"""Training states on disk: a run between two epochs, from which `srcnn.training.fit.fit` can resume."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TrainState", "load_state", "save_state"]
 
 @dataclass(frozen=True)
 class TrainState:
-    """Everything a run needs to go on: tensors by name, and JSON-able numbers."""
+    """Everything that is needed to resume a run: tensors by name, and JSON-serializable numbers."""
 
     config: TrainConfig
     tensors: Mapping[str, Tensor]
@@ -27,7 +27,7 @@ class TrainState:
 
 
 def save_state(path: Path, state: TrainState) -> None:
-    """Write a run between two epochs.
+    """Write a training state to a file.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -37,10 +37,10 @@ def save_state(path: Path, state: TrainState) -> None:
 
 
 def load_state(path: Path) -> TrainState:
-    """Read a run of `save_state`.
+    """Read a training state written by `save_state`.
 
     Raises:
-        CheckpointError: the file is missing, foreign or damaged.
+        CheckpointError: the file is missing, damaged or of another format.
     """
     header, tensors = load_tensors(path, "state")
     try:
@@ -51,5 +51,5 @@ def load_state(path: Path) -> TrainState:
     missing = [n for n in ("epoch", "step", "seconds", "best_epoch", "best_psnr") if n not in numbers]
     missing += [f"{name}..." for name in ("network.", "generator") if not any(k.startswith(name) for k in tensors)]
     if missing:
-        raise CheckpointError(f"{path}: damaged, lacks {', '.join(missing)}")
+        raise CheckpointError(f"{path}: damaged, missing {', '.join(missing)}")
     return TrainState(config, tensors, numbers)

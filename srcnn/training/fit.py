@@ -1,11 +1,12 @@
-"""Training: `fit` yields one result after every epoch; it prints nothing and knows no tracker and no scheduler.
+"""Training: `fit` yields one result after every epoch. It prints nothing and knows no tracker and no scheduler.
 
     for result in fit(config, data, validation=images):
         print(result.epoch, result.loss, result.val_psnr)
 
-The caller may stop at any epoch, save ``result.state()``, and give it to `fit` again later: the run then goes on as if it
-had never stopped: bit for bit on the same CPU, and on the same GPU with ``deterministic``. Without it a GPU chooses its
-algorithms by timing them, and runs of one configuration differ in their last bits. No GPU was at hand to try that.
+The caller may stop after any epoch, save ``result.state()``, and pass it to `fit` later. The resumed run gives the same results
+as an uninterrupted one: bit-identical on the same CPU, and on the same GPU with ``deterministic``. Without ``deterministic`` a
+GPU chooses its algorithms by timing them, and two runs of one configuration differ in their last bits. This was not tested on a
+GPU.
 """
 
 from __future__ import annotations
@@ -36,27 +37,27 @@ from srcnn.training.recorded_step import RecordedStep, Recorder
 
 __all__ = ["EpochResult", "fit", "step_on"]
 
-_CHECK_EVERY = 64  # steps between looks at the loss: a look waits for the device, so not at every step
+_CHECK_EVERY = 64  # steps between checks of the loss: reading it waits for the device
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """One epoch of a run. PSNRs are in dB, means over the validation images; None where there are none."""
+    """Result of one epoch. PSNRs are means over the validation images, in dB; None if there are no validation images."""
 
-    epoch: int  #: from 1
-    epochs: int  #: of the whole run
-    step: int  #: optimiser steps so far
-    pixels: int  #: target pixels so far
-    loss: float  #: mean squared error over the epoch's targets, on planes in [0, 1]
-    learning_rate: float  #: of the epoch's last step
-    seconds: float  #: training so far, without validation
+    epoch: int  #: number of the epoch, from 1
+    epochs: int  #: number of epochs of the run
+    step: int  #: optimiser steps since the start of the run
+    pixels: int  #: target pixels since the start of the run
+    loss: float  #: mean squared error over the targets of the epoch, on planes in [0, 1]
+    learning_rate: float  #: learning rate of the last step of the epoch
+    seconds: float  #: training time since the start of the run, in seconds, without validation
     val_psnr: float | None
-    val_gain: float | None  #: val_psnr minus that of the bicubic images
-    best_epoch: int  #: epoch of the highest val_psnr so far; the last where there is no validation, or in pre-training
+    val_gain: float | None  #: val_psnr minus the PSNR of bicubic upscaling, in dB
+    best_epoch: int  #: epoch of the highest val_psnr so far; the last epoch without validation, or in pre-training
     best_val_psnr: float | None
-    network: SRCNN  #: the live network: copy it before going on if it is to be kept
-    best_weights: Mapping[str, Tensor]  #: state dict of the network at ``best_epoch``
-    state: Callable[[], TrainState]  #: a copy of the run at this point
+    network: SRCNN  #: the network in training: copy it before the next epoch to keep it
+    best_weights: Mapping[str, Tensor]  #: state dict of the network after ``best_epoch``
+    state: Callable[[], TrainState]  #: returns a copy of the training state after this epoch
 
     @property
     def done(self) -> bool:
@@ -75,24 +76,24 @@ def fit(
     recorded: bool | None = None,
     recorder: Recorder | None = None,
 ) -> Iterator[EpochResult]:
-    """Train a network, yielding after every epoch.
+    """Train a network and yield a result after every epoch.
 
     Args:
-        config: the run, with a budget (``epochs`` or ``pixels``).
-        data: training images, prepared for the configuration's scale, colour and protocol.
-        validation: images that choose the best epoch; never test images.
-        state: where an earlier run of the same configuration stopped.
-        device: where to train; None: the GPU that is current in this process, else the CPU.
-        on_step: called with (epoch, step within it, its steps) now and then, for a progress bar.
-        recorded: whether steps run as a `RecordedStep`; None: on a GPU.
-        recorder: what records the steps of a `RecordedStep`; None: CUDA graphs on a GPU, nothing elsewhere.
+        config: configuration of the run, with a budget (``epochs`` or ``pixels``).
+        data: training images, prepared for the scale, colour and protocol of the configuration.
+        validation: images for choosing the best epoch; never test images.
+        state: training state of an earlier run of the same configuration, to resume from.
+        device: device for the training; None: the current GPU of this process, else the CPU.
+        on_step: called every few steps with (epoch, step in the epoch, steps per epoch), for a progress bar.
+        recorded: whether to run the steps as a `RecordedStep`; None: on a GPU.
+        recorder: recorder for a `RecordedStep`; None: CUDA graphs on a GPU, no recording elsewhere.
 
     Raises:
         ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
         DataError: an image is smaller than a sub-image.
         CheckpointError: ``state`` belongs to another configuration.
         DivergenceError: the loss became NaN or infinite.
-        DeadNetworkError: no gradient reaches the first layer any more.
+        DeadNetworkError: no gradient reaches the first layer.
     """
     run = _Run(config, data, validation, indexed(device) if device else pick_device(), state, recorded, recorder)
     while run.epoch < run.epochs:
@@ -100,7 +101,10 @@ def fit(
 
 
 def step_on(device: torch.device, config: TrainConfig, data: TrainingData) -> list[Tensor]:
-    """The gradients of a run's first batch, weight by weight; on any device, ``meta`` with its empty tensors as well."""
+    """Return the gradients of the first batch of a run, one per weight.
+
+    Works on every device, including ``meta``, where the tensors are empty.
+    """
     run = _Run(config, data, (), device, None, recorded=True)
     run.network.train()
     line = torch.zeros(1, dtype=torch.int64, device=device)
@@ -109,7 +113,7 @@ def step_on(device: torch.device, config: TrainConfig, data: TrainingData) -> li
 
 
 class _Run:
-    """A run in progress."""
+    """A training run in progress."""
 
     def __init__(
         self,
@@ -122,7 +126,7 @@ class _Run:
         recorder: Recorder | None = None,
     ) -> None:
         if config.epochs is None and config.pixels is None:
-            raise ConfigError("epochs: a run needs a budget, in epochs or in pixels, but got none")
+            raise ConfigError("epochs: a run must have a budget in epochs or pixels, but got none")
         for field in ("scale", "color", "protocol"):
             wanted, got = getattr(config, field), getattr(data, field)
             if wanted != got:
@@ -130,7 +134,7 @@ class _Run:
         if device.type == "cpu":
             keep_freed_memory()
         elif device.type == "cuda":
-            promise_determinism()  # at every run: the next one of this process may want it
+            promise_determinism()  # in every run: a later run in this process may be deterministic
         self.config, self.device, self.validation = config, device, validation
         self.sampler = PatchSampler(config, data, device)
         per_epoch = self.sampler.steps_per_epoch
@@ -141,10 +145,12 @@ class _Run:
             self.steps = math.ceil(config.pixels / self.sampler.pixels_per_step)
             length = config.epoch_pixels or per_epoch * self.sampler.pixels_per_step
             self.epochs = min(self.steps, max(1, round(config.pixels / length)))
-        self.pretraining = 0  # steps whose loss covers the planes of pretrain alone
+        self.pretraining = 0  # number of steps with only the planes of pretrain in the loss
         self.plane_weights: Tensor | None = None
         if config.pretrain != "none":
-            self.pretraining = min(int(config.pretrain_share * self.steps), self.steps - 1)  # some step fine-tunes
+            self.pretraining = min(
+                int(config.pretrain_share * self.steps), self.steps - 1
+            )  # at least one step of fine-tuning
             self.plane_weights = pretraining_weights(config)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = SRCNN(config.architecture)
@@ -172,7 +178,7 @@ class _Run:
         self.bicubic_psnr = float(np.mean([score(None, i, with_ssim=False).psnr for i in validation] or [0.0]))
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
+        """Return the learning rate of a step, counted from 0."""
         config, progress = self.config, step / self.steps
         rise = config.warmup * self.steps
         if step < rise:
@@ -189,7 +195,7 @@ class _Run:
         end = self._end_of(self.epoch + 1)
         count = end - self.step
         plan = self.sampler.draw(count, self.generator)
-        # In float32, as a table on the device holds them: plain and recorded steps are then the same to the last bit.
+        # In float32, like the table on the device, so that plain and recorded steps are bit-identical.
         rates = [float(np.float32(self.rate_at(step))) for step in range(self.step, end)]
         self.network.train()
         with arithmetic(search=True, deterministic=self.config.deterministic):
@@ -213,23 +219,23 @@ class _Run:
         self.epoch += 1
         if not math.isfinite(loss):
             raise DivergenceError(
-                f"loss is {loss} at step {self.step} (epoch {self.epoch}): the learning rate is too high"
+                f"loss is {loss} at step {self.step} (epoch {self.epoch}), probably because the learning rate is too high"
             )
         if self._is_dead():
             raise DeadNetworkError(
-                f"no gradient reaches the first layer at step {self.step} (epoch {self.epoch}): a layer's units are all off"
+                f"no gradient reaches the first layer at step {self.step} (epoch {self.epoch}): all units of a layer output zero"
             )
         return self._result(loss, self.rate_at(self.step - 1))
 
     def _end_of(self, epoch: int) -> int:
-        """Steps after an epoch: epochs are of equal length, whatever the budget."""
+        """Return the number of steps after an epoch. All epochs have equal length, whatever the budget."""
         return round(self.steps * epoch / self.epochs)
 
     def _begin_fine_tuning(self, plane_weights: Tensor) -> None:
-        """From here on the loss covers every plane; everything changes in place, where a recorded step looks for it.
+        """Extend the loss to all planes. The tensors change in place, because a recorded step refers to them.
 
-        Moments start anew, as in a run of its own: Adam would take the silent planes' zeros for long experience, and move
-        their weights several times as fast as the rate says.
+        The moments are reset, as in a new run. Otherwise Adam's second moments of the planes without a loss would be near zero,
+        and their weights would move several times as far as the learning rate specifies.
         """
         plane_weights.fill_(1.0)
         for slots in self.optimizer.state.values():
@@ -237,7 +243,7 @@ class _Run:
                 value.zero_()
 
     def _changes(self) -> dict[str, Tensor]:
-        """What a step changes, by name."""
+        """Return the tensors that a step changes, by name."""
         found: dict[str, Tensor] = {f"weight {name}": value for name, value in self.network.named_parameters()}
         found |= {f"gradient {name}": p.grad for name, p in self.network.named_parameters() if p.grad is not None}
         for i, slots in enumerate(self.optimizer.state.values()):
@@ -245,19 +251,19 @@ class _Run:
         return found
 
     def _step_at(self, batch: Batch, rate: Tensor) -> Tensor:
-        """`_train_step` at a rate that lies on the device."""
+        """Call `_train_step` with a learning rate that is a tensor on the device."""
         for group in self.optimizer.param_groups:
             torch.mul(rate, group["factor"], out=group["lr"])
         return self._train_step(batch)
 
     def _train_step(self, batch: Batch) -> Tensor:
-        """One optimiser step; returns the batch's mean squared error, without waiting for the device."""
+        """Do one optimiser step. Return the mean squared error of the batch, without waiting for the device."""
         mse = self._backward(batch)
         self.optimizer.step()
         return mse
 
     def _backward(self, batch: Batch) -> Tensor:
-        """The gradients of a batch; returns its mean squared error."""
+        """Compute the gradients of a batch. Return its mean squared error."""
         with autocast(self.device, enabled=self.precision == "bf16"):
             output = self.network(batch.x, batch.base)
         mse = F.mse_loss(output.float(), batch.target)
@@ -267,26 +273,26 @@ class _Run:
         if self.config.reduction == "euclidean":  # Caffe: half the sum of squares of a sub-image, mean over the batch
             loss = loss * (0.5 * batch.target[0].numel())
         for parameter in self.network.parameters():
-            parameter.grad = None  # what optimizer.zero_grad() does, at a tenth of its time
+            parameter.grad = None  # as optimizer.zero_grad() does, in a tenth of the time
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         return mse.detach()
 
     def _is_dead(self) -> bool:
-        # The bias too: a black sub-image gives the weights of a live layer no gradient.
+        # Biases too: for a black sub-image the weights of the first layer have no gradient even if it works.
         gradients = [parameter.grad for parameter in self.network.convolutions[0].parameters()]
         return not any(bool(gradient.any()) for gradient in gradients if gradient is not None)
 
     def _result(self, loss: float, rate: float) -> EpochResult:
         psnr: float | None = None
         if self.validation:
-            # bf16 halves the time. Where the network adds to a float32 image the PSNR moves by 0.001 dB; where it makes
-            # the whole image, by 0.01 dB, which is too much.
+            # bf16 halves the time. It changes the PSNR of a residual network by 0.001 dB, and that of a network that outputs
+            # the whole image by 0.01 dB, which is too much.
             fast = self.precision == "bf16" and self.config.residual
             with autocast(self.device, enabled=fast):
                 psnr = float(np.mean([score(self.network, image, with_ssim=False).psnr for image in self.validation]))
-        # The first epoch after pre-training takes the place of any within it, whose other planes nobody has trained.
+        # The first epoch after pre-training replaces every earlier one, in which the other planes were not trained.
         early = 0 < self._end_of(self.best_epoch) <= self.pretraining
         if psnr is None or psnr > self.best_psnr or early:
             self.best_epoch, self.best_psnr = self.epoch, -math.inf if psnr is None else psnr
@@ -326,7 +332,9 @@ class _Run:
     def _restore(self, state: TrainState) -> None:
         if state.config != self.config:
             changed = [f for f in TrainConfig.model_fields if getattr(state.config, f) != getattr(self.config, f)]
-            raise CheckpointError(f"the state to resume belongs to another configuration: {', '.join(changed)} differ")
+            raise CheckpointError(
+                f"the training state belongs to another configuration, different in {', '.join(changed)}"
+            )
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {k[len(prefix) :]: v for k, v in state.tensors.items() if k.startswith(prefix)}
@@ -337,7 +345,7 @@ class _Run:
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in part("optimizer.").items():
             index, slot = name.split(".")
-            if value.dim():  # fused optimisers walk memory in order: a moment must lie as its weight does
+            if value.dim():  # fused optimisers need moments in the memory layout of their weights
                 value = torch.empty_like(weights[int(index)], device="cpu").copy_(value)
             slots.setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})

@@ -1,10 +1,11 @@
-"""Muon: steps along the gradient's directions, each equally long, for the layers whose weights are matrices.
+"""Muon, an optimiser that orthogonalizes the averaged gradients of weight matrices, and the choice of the optimiser.
 
-Keller Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024. The pixels of an image patch are nearly
-equal, so its brightness outweighs its detail a thousandfold in every gradient, and Adam, which scales weight by weight,
-spends its steps there. Muon replaces the averaged gradient U S V' of a layer by U V', so that detail is learnt at once.
+Keller Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024. The pixels of an image patch have nearly equal
+values, so the brightness of the patch dominates its detail a thousandfold in every gradient. Adam, which scales each weight
+separately, spends its steps on the brightness. Muon replaces the averaged gradient U S V' of a layer by U V', so that all
+directions, including detail, are learnt equally fast.
 
-The last layer, which has few outputs, and the biases take Adam's steps.
+The last layer, which has few outputs, and the biases use Adam.
 """
 
 from __future__ import annotations
@@ -23,38 +24,38 @@ from srcnn.model.network import SRCNN
 __all__ = ["Muon", "make_optimizer", "orthogonal"]
 
 _MOMENTUM = 0.9
-_BETAS, _EPSILON = (0.9, 0.99), 1e-8  # Adam's; 0.99 rather than 0.999, since runs may last a few hundred steps
-_SPECTRAL = 100.0  # length of a matrix step (its largest singular value) over that of an Adam step (any one weight)
-_QUINTIC = (3.4445, -4.775, 2.0315)  # Jordan's coefficients: singular values into 0.7..1.2 in five rounds
+_BETAS, _EPSILON = (0.9, 0.99), 1e-8  # of Adam; 0.99 instead of 0.999, because a run may have only a few hundred steps
+_SPECTRAL = 100.0  # largest singular value of a matrix step, divided by the size of an Adam step of one weight
+_QUINTIC = (3.4445, -4.775, 2.0315)  # Jordan's coefficients: bring singular values into 0.7..1.2 in five iterations
 _ROUNDS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for groups with ``matrix`` true, Adam for the others.
+    """Muon for parameter groups with ``matrix`` true, Adam for the others.
 
-    A group's ``lr`` is the length of Adam's steps; a matrix steps a hundred times as far in its largest singular value,
-    whatever its shape. So one rate suits every kernel size and width.
+    ``lr`` of a group is the step size of Adam. The largest singular value of a matrix step is a hundred times as large, whatever
+    its shape, so that one learning rate is suitable for all kernel sizes and widths.
     """
 
-    # torch wraps these to keep its compiler out, and the wrapper imports the compiler: two seconds of every process that
-    # trains. Nothing here is compiled.
+    # torch wraps these methods to disable its compiler, and the wrapper imports the compiler, which takes two seconds in every
+    # training process. Nothing here is compiled.
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
     load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
     state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float) -> None:
-        # "fused" tells torch's loading of a state that Adam's step counts lie where the weights lie.
+        # "fused" makes load_state_dict keep Adam's step counts on the device of the weights.
         super().__init__(groups, {"lr": lr, "matrix": False, "fused": True})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             if group["matrix"]:
                 for parameter in parameters:
                     direction = _matrix_direction(parameter.grad, self.state[parameter])
-                    parameter.sub_(direction.mul_(_SPECTRAL * group["lr"]))  # a number, or a tensor on a GPU
+                    parameter.sub_(direction.mul_(_SPECTRAL * group["lr"]))  # lr is a number, or a tensor on a GPU
             elif parameters:
                 _adam_step(parameters, [self.state[p] for p in parameters], group["lr"])
 
@@ -63,20 +64,20 @@ def _matrix_direction(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
     if not state:
         state["momentum"] = torch.zeros_like(gradient)
     average = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
-    ahead = gradient.lerp(average, _MOMENTUM)  # Nesterov's
+    ahead = gradient.lerp(average, _MOMENTUM)  # Nesterov momentum
     return orthogonal(ahead.reshape(len(gradient), -1)).view_as(gradient)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """U V' of a matrix U S V', roughly, by Newton and Schulz's iteration: products alone, no decomposition.
+    """Return approximately U V' of a matrix U S V', by the Newton-Schulz iteration: only products, no decomposition.
 
-    Every round multiplies the matrix from the left with a polynomial of M M'. The polynomials commute, so they are
-    gathered in a square of the shorter side, and the long matrix is read twice only.
+    Every iteration multiplies the matrix from the left by a polynomial of M M'. The polynomials commute, so they are first
+    multiplied with each other as square matrices of the shorter side, and the long matrix is used only twice.
     """
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonal(matrix.t()).t().contiguous()
     a, b, c = _QUINTIC
-    matrix = matrix / (matrix.norm() + 1e-20)  # no division by a zero gradient
+    matrix = matrix / (matrix.norm() + 1e-20)  # avoids a division by zero if the gradient is zero
     gram = matrix @ matrix.t()
     unit = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device).mul_(a)
     gathered = matrix
@@ -112,7 +113,8 @@ def _adam_step(parameters: list[Tensor], states: list[dict[str, Tensor]], rate: 
 
 
 def make_optimizer(config: TrainConfig, network: SRCNN) -> torch.optim.Optimizer:
-    kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}  # few groups: each costs as much time as all its tensors
+    """Return the optimiser of a configuration for the parameters of a network, in groups of equal ``factor`` and ``matrix``."""
+    kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}  # few groups, because each group adds overhead
     for i, (layer, factor) in enumerate(zip(network.convolutions, config.rates, strict=True)):
         for parameter in layer.parameters():
             matrix = config.optimizer == "muon" and parameter.dim() > 1 and i < config.depth - 1

@@ -1,9 +1,9 @@
-"""Prepared training data on disk, so that the second run on the same images starts at once.
+"""Cache of prepared training data on disk, so that a second run on the same images starts at once.
 
-An entry is a folder of plain arrays, named by a digest of everything that it was made from: pixels, scale, colour, protocol
-and the version of this layout. It appears whole or not at all, is read through memory maps (several processes share its
-pages), and the least recently used entries go when the cache outgrows its bound. It lies in ``$SRCNN_CACHE``, else in
-``srcnn`` below ``$XDG_CACHE_HOME`` or ``~/.cache``; where nothing can be written there, nothing is cached.
+An entry is a folder of plain arrays, named by a digest of its inputs: pixels, scale, colour, protocol and the layout version. It
+is written atomically and read through memory maps, so that processes share its pages. If the cache exceeds its limit, the least
+recently used entries are removed. The cache is in `srcnn.system.folders.cache_folder`; if this is not writable, nothing is
+cached.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from srcnn.training.patches import TrainingData, prepare
 
 __all__ = ["prepare_cached"]
 
-_LAYOUT = "1"  # of an entry; another number leaves the old entries to age out
+_LAYOUT = "1"  # layout version of an entry; with a new number, old entries are no longer used and are removed in time
 _ARRAYS = ("sizes", "small", "bicubic", "target")
 _BYTES = 4 << 30
 
@@ -32,26 +32,26 @@ _BYTES = 4 << 30
 def prepare_cached(
     images: ImageSet, scale: int, *, color: str = "y", protocol: str = "srcnn", limit: int = _BYTES
 ) -> TrainingData:
-    """What `prepare` gives for the images, from the cache if they were prepared before.
+    """Return the result of `prepare`, from the cache if it exists there.
 
     Args:
-        images: the training images; their digest names the entry.
+        images: the training images; their digest identifies the entry.
         scale: upscaling factor.
-        color: planes, as in the configuration.
-        protocol: degradation, as in the configuration.
-        limit: bytes that the whole cache may hold.
+        color: colour planes, as in the configuration.
+        protocol: degradation protocol, as in the configuration.
+        limit: maximum size of the whole cache, in bytes.
 
     Raises:
         DataError: there is no image, or one is too small for the scale.
     """
     key = hashlib.sha256("|".join([_LAYOUT, images.digest, str(scale), color, protocol]).encode()).hexdigest()[:32]
     entry = cache_folder() / key
-    with suppress(OSError, ValueError):  # absent, or on its way out, or written by a machine that broke down
+    with suppress(OSError, ValueError):  # missing, being removed, or incomplete after a crash
         data = _read(entry, scale, color, protocol)
-        os.utime(entry)  # used last now
+        os.utime(entry)  # mark as most recently used
         return data
     data = prepare(images.images, scale, color=color, protocol=protocol)
-    with suppress(OSError):  # a full or read-only disk: the data itself is here all the same
+    with suppress(OSError):  # a full or read-only disk: return the data without caching it
         _write(entry, data)
         _trim(entry.parent, limit, keep=entry)
     return data
@@ -59,7 +59,7 @@ def prepare_cached(
 
 def _read(entry: Path, scale: int, color: str, protocol: str) -> TrainingData:
     names = tuple(json.loads((entry / "names.json").read_text(encoding="utf-8")))
-    # Plain arrays over the maps: pickle copies the bytes of a subclass such as memmap, and sends an array's own as they lie.
+    # Plain arrays over the maps: pickle copies the bytes of a subclass such as memmap, but not those of a plain array.
     arrays = {name: np.asarray(np.load(entry / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
     return TrainingData(scale, color, protocol, names, **arrays)
 
@@ -72,14 +72,14 @@ def _write(entry: Path, data: TrainingData) -> None:
         for name in _ARRAYS:
             np.save(temporary / f"{name}.npy", getattr(data, name))
         (temporary / "names.json").write_text(json.dumps(data.names), encoding="utf-8")
-        shutil.rmtree(entry, ignore_errors=True)  # a damaged one; a good one was read
-        os.rename(temporary, entry)  # fails if another process was first, whose entry is as good
+        shutil.rmtree(entry, ignore_errors=True)  # a damaged entry; a valid one was read above
+        os.rename(temporary, entry)  # fails if another process has written the same entry
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _trim(folder: Path, limit: int, keep: Path) -> None:
-    """Remove the least recently used entries until the rest fits; readers keep what they have mapped."""
+    """Remove the least recently used entries until the others fit. Processes keep entries that they have mapped."""
     entries = [(e.stat().st_mtime, e) for e in folder.iterdir() if e.is_dir() and e.name[0] != "."]
     sizes = {e: sum(f.stat().st_size for f in e.iterdir()) for _, e in entries}
     total = sum(sizes.values())

@@ -1,8 +1,8 @@
 """Sub-images for training, gathered from flat arrays without a Python step per sample.
 
-All images of a scale lie one after the other in one flat array per plane. A sub-image is then a start and two strides
-(down and right), and the 8 symmetries of the square only change the start and the signs and order of the strides: turning
-and mirroring cost nothing. A batch is one indexed read on whatever device holds the arrays.
+All images are concatenated in one flat array per plane. A sub-image is then a start index and two strides (down and right). The
+8 symmetries of the square only change the start, and the signs and order of the strides, so rotating and mirroring cost
+nothing. A batch is one indexed read on the device of the arrays.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ __all__ = ["Batch", "PatchSampler", "Plan", "TrainingData", "degrade_for", "prep
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The images of one scale, colour and protocol, flat: plane by plane, image after image, row by row."""
+    """The images for one scale, colour and protocol as flat arrays: plane by plane, image by image, row by row."""
 
     scale: int
     color: str
     protocol: str
     names: tuple[str, ...]
-    sizes: NDArray[np.int64]  #: (images, 2): height and width of the large image
+    sizes: NDArray[np.int64]  #: (images, 2): height and width of the large images
     small: NDArray[np.float32]  #: (channels, pixels of the small images)
     bicubic: NDArray[np.float32]  #: (channels, pixels of the large images)
     target: NDArray[np.uint8]  #: (channels, pixels of the large images), 0..255
 
     @property
     def pixels(self) -> int:
-        """Target pixels of all images together."""
+        """Number of target pixels of all images together."""
         return int(self.sizes.prod(axis=1).sum())
 
 
 def degrade_for(protocol: str, image: NDArray[np.uint8], scale: int, color: str, name: str) -> Degraded:
-    """One image as the protocol of a configuration degrades it; the article's knows the colour y alone.
+    """Degrade one image with the protocol of a configuration. The article protocol supports only the colour y.
 
     Raises:
         DataError: the image is too small.
@@ -59,14 +59,14 @@ def degrade_for(protocol: str, image: NDArray[np.uint8], scale: int, color: str,
 def prepare(
     images: Iterable[tuple[str, NDArray[np.uint8]]], scale: int, *, color: str = "y", protocol: str = "srcnn"
 ) -> TrainingData:
-    """Degrade (name, uint8 image) pairs and lay them out for a `PatchSampler`.
+    """Degrade (name, uint8 image) pairs and arrange them for a `PatchSampler`.
 
     Raises:
         DataError: there is no image, or one is too small for the scale.
     """
     degraded = [degrade_for(protocol, image, scale, color, name) for name, image in images]
     if not degraded:
-        raise DataError("no training image")
+        raise DataError("there is no training image")
 
     def flat(planes: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         return np.concatenate([plane.transpose(2, 0, 1).reshape(plane.shape[2], -1) for plane in planes], axis=1)
@@ -86,7 +86,10 @@ def prepare(
 
 @dataclass(frozen=True)
 class Batch:
-    """Planes (batch, channels, side, side), float32 in about [0, 1]; ``base`` only for residual small-input networks."""
+    """Planes (batch, channels, side, side), float32, about [0, 1].
+
+    ``base`` exists only for residual networks with the small image as input.
+    """
 
     x: Tensor
     target: Tensor
@@ -96,16 +99,18 @@ class Batch:
 class PatchSampler:
     """Draws the batches of a run from a `TrainingData` on a device.
 
-    With ``config.stride`` the sub-images are the papers' grid, each seen once an epoch in random order; without it their
-    places are random, and an epoch has as many as cover the target pixels once.
+    With ``config.stride`` the sub-images form a regular grid as in the papers, and an epoch uses each one once in random order.
+    Without it their positions are random, and their number per epoch covers the target pixels once.
 
     Raises:
-        DataError: an image is smaller than a sub-image, or there are fewer sub-images than a batch holds.
+        DataError: an image is smaller than a sub-image, or there are fewer sub-images than a batch needs.
     """
 
     def __init__(self, config: TrainConfig, data: TrainingData, device: torch.device) -> None:
         self._config = config
-        self._unit = config.scale if config.upsampling == "pixel_shuffle" else 1  # places are counted in input pixels
+        self._unit = (
+            config.scale if config.upsampling == "pixel_shuffle" else 1
+        )  # positions are counted in input pixels
         self._side = config.side
         for name, (height, width) in zip(data.names, data.sizes, strict=True):
             if min(height, width) < self._side:
@@ -119,21 +124,21 @@ class PatchSampler:
         self._bicubic = _tensor(data.bicubic, device) if self._unit == 1 or config.residual else None
         self._target = _tensor(data.target, device)
         self._device = device
-        room = self._sizes // self._unit - self._side // self._unit + 1  # places down and right, per image
+        room = self._sizes // self._unit - self._side // self._unit + 1  # number of positions down and right, per image
         self._room = room
         self._grid = None if config.stride is None else self._make_grid(config.stride)
-        self.pixels_per_step = config.batch_size * config.output_size**2  #: target pixels of one batch
+        self.pixels_per_step = config.batch_size * config.output_size**2  #: target pixels per batch
         if self._grid is not None and len(self._grid) < config.batch_size:
             raise DataError(
                 f"batch_size: must not exceed the number of sub-images, {len(self._grid)}, but got {config.batch_size}"
             )
-        #: batches in an epoch; the last, incomplete one of a grid is left out
+        #: batches per epoch; an incomplete last batch of a grid is omitted
         self.steps_per_epoch = max(1, round((config.epoch_pixels or data.pixels) / self.pixels_per_step))
         if self._grid is not None and config.epoch_pixels is None:
             self.steps_per_epoch = len(self._grid) // config.batch_size
 
     def _make_grid(self, stride: int) -> Tensor:
-        """Every (image, row, column) of the grid, in input pixels."""
+        """Return all (image, row, column) of the grid, in input pixels."""
         step = max(1, stride // self._unit)
         places = [
             torch.cartesian_prod(torch.tensor([i]), torch.arange(0, int(h), step), torch.arange(0, int(w), step))
@@ -142,7 +147,7 @@ class PatchSampler:
         return torch.cat(places)
 
     def draw(self, steps: int, generator: torch.Generator) -> Plan:
-        """Draw ``steps`` batches at once, which keeps the random numbers on the CPU and off the step's path."""
+        """Draw ``steps`` batches at once, so that the training steps need no random numbers from the CPU."""
         count = steps * self._config.batch_size
         if self._grid is not None:
             rounds = -(-count // len(self._grid))
@@ -151,7 +156,9 @@ class PatchSampler:
         else:
             room = self._room.prod(dim=1)
             ends = room.cumsum(0)
-            pick = torch.randint(0, int(ends[-1]), (count,), generator=generator)  # every place is as likely
+            pick = torch.randint(
+                0, int(ends[-1]), (count,), generator=generator
+            )  # every position has the same probability
             image = torch.searchsorted(ends, pick, right=True)
             within = pick - (ends[image] - room[image])
             places = torch.stack([image, within // self._room[image, 1], within % self._room[image, 1]], dim=1)
@@ -162,10 +169,10 @@ class PatchSampler:
         return self._plan(*(column.view(shape) for column in (*places.unbind(dim=1), symmetry)))
 
     def _plan(self, image: Tensor, row: Tensor, column: Tensor, symmetry: Tensor) -> Plan:
-        """Rows and columns count input pixels."""
+        """Return the plan for sub-images at rows and columns, in input pixels."""
         config, unit = self._config, self._unit
         start, width = self._starts[image], self._sizes[image, 1]
-        # Small images lie in their own array, scale^2 times shorter.
+        # Small images have their own array, which is shorter by scale^2.
         first = start // unit**2 + row * (width // unit) + column
         inputs = _Windows(first, width // unit, symmetry, self._side // unit, self._device)
         margin = 0 if config.padding == "zeros" else config.border // 2 * unit
@@ -178,7 +185,7 @@ class PatchSampler:
 
 
 class _Windows:
-    """Squares of one side within a flat plane, for many batches: a table of starts and strides (3, steps, batch)."""
+    """Squares of equal side in a flat plane, for many batches: a table (3, steps, batch) of starts and strides."""
 
     def __init__(self, start: Tensor, width: Tensor, symmetry: Tensor, side: int, device: torch.device) -> None:
         self._rows = torch.arange(side, device=device)
@@ -189,20 +196,23 @@ class _Windows:
         self.table = torch.stack([first, *swapped]).to(device)
 
     def with_table(self, table: Tensor) -> _Windows:
-        """The same squares' size, another table."""
+        """Return windows of the same size with another table."""
         other = copy(self)
         other.table = table
         return other
 
     def read(self, step: int | Tensor, planes: Tensor) -> Tensor:
-        """(channels, pixels) -> (batch, channels, side, side), channels last in memory. ``step``: see `Plan.batch`."""
+        """Return pixels (batch, channels, side, side), channels last in memory, from planes (channels, pixels).
+
+        ``step``: see `Plan.batch`.
+        """
         rows = self._rows
-        # A tensor as an ordinary index would be read by the CPU, which waits for the device.
+        # With a tensor as an ordinary index the CPU would read it and wait for the device.
         line = self.table[:, step] if isinstance(step, int) else self.table.index_select(1, step).squeeze(1)
         first, down, right = line[..., None, None]
         index = (first + rows[:, None] * down + rows * right).view(-1)
-        # Channels last. With one plane both layouts look alike to torch, and only these strides make it choose the
-        # channels-last convolutions: several times faster on a CPU.
+        # Channels last. With one plane the strides of both layouts are ambiguous, and only these strides make torch choose the
+        # channels-last convolutions, which are several times faster on a CPU.
         values = [plane.index_select(0, index) for plane in planes]
         pixels = values[0] if len(values) == 1 else torch.stack(values, dim=-1)
         return pixels.view(-1, len(rows), len(rows), len(values)).permute(0, 3, 1, 2)
@@ -210,7 +220,7 @@ class _Windows:
 
 @dataclass(frozen=True)
 class Plan:
-    """The batches of some steps, as index windows on the device."""
+    """The batches of several steps, as index windows on the device."""
 
     inputs: _Windows
     targets: _Windows
@@ -219,7 +229,7 @@ class Plan:
     target: Tensor
 
     def batch(self, step: int | Tensor) -> Batch:
-        """The batch of one step: a number, or a tensor of one number that stays on the device."""
+        """Return the batch of one step. ``step`` is a number, or a tensor of one number that stays on the device."""
         return Batch(
             x=self.inputs.read(step, self.source),
             target=self.targets.read(step, self.target).float().mul_(1.0 / 255.0),
@@ -227,7 +237,7 @@ class Plan:
         )
 
     def room_for(self, steps: int) -> Plan:
-        """A plan of the same kind with room for that many steps, to be filled."""
+        """Return an empty plan of the same kind for a number of steps, to be filled."""
 
         def room(windows: _Windows) -> _Windows:
             return windows.with_table(windows.table.new_zeros(3, steps, windows.table.shape[2]))
@@ -235,13 +245,13 @@ class Plan:
         return replace(self, inputs=room(self.inputs), targets=room(self.targets))
 
     def fill(self, plan: Plan) -> None:
-        """Take over another plan's batches, in place."""
+        """Copy the batches of another plan into this one, in place."""
         for mine, other in ((self.inputs, plan.inputs), (self.targets, plan.targets)):
             mine.table[:, : other.table.shape[1]].copy_(other.table)
 
 
 def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:
     with warnings.catch_warnings():
-        # Arrays that several processes share arrive read-only; nothing here writes to them.
+        # Arrays that processes share are read-only; nothing here writes to them.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array).to(device)

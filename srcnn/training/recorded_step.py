@@ -1,13 +1,13 @@
-"""One training step, recorded on a GPU and replayed.
+"""One training step, recorded on a GPU and replayed (CUDA graphs).
 
-A step of a small network is some two hundred kernels of a few microseconds each. Python needs longer to launch them than
-the GPU to run them, so they are recorded once as a CUDA graph, and each further step is a single launch. What changes
-from step to step (the places of the sub-images, the learning rate) lies in tables on the device, and the step itself
-counts its line in them: nothing is copied and nobody waits between the steps of an epoch.
+A step of a small network consists of about two hundred kernels of a few microseconds each. Python needs more time to launch them
+than the GPU to run them. So they are recorded once as a CUDA graph, and each further step is a single launch. The data that
+changes between steps (positions of the sub-images, learning rate) is in tables on the device, and the step itself advances its
+index in them. Within an epoch nothing is copied, and the CPU does not wait for the device.
 
-A recording that is wrong trains a wrong network and raises no error. So it is proven before it is used: from one state it must
-move the weights, the moments, the loss and the line as a plain step does, on another batch and at another rate than those
-of the recording, which a recording that keeps either would miss.
+A wrong recording trains a wrong network without an error. So a recording is verified before use: starting from the same state,
+it must change the weights, moments, loss and index as a plain step does, on a different batch and with a different rate than
+those of the recording. This detects a recording in which the batch or the rate is constant.
 """
 
 from __future__ import annotations
@@ -23,43 +23,47 @@ from srcnn.training.patches import Batch, Plan
 
 __all__ = ["RecordedStep", "Recorder"]
 
-_WARM = 4  # steps before the recording: optimisers make their moments and cuDNN chooses its algorithms in the first
-# How far two steps may lie apart, in lengths of the step's own change. Measured on a CPU, where the same batch in another order
-# adds up gradients in another order (9-1-5 in fp32, 9-1-5 and 9-5-5 in bf16, three optimisers): gradients and moments differ by
-# 2e-4, weights by 0.01, since Muon's iteration multiplies small errors, the loss not at all. Another batch moves a gradient by
-# 0.06 and more and the loss by 0.13, half the rate moves weights by 0.5.
+_WARM = 4  # steps before the recording: the first creates the optimiser's moments and chooses cuDNN's algorithms
+# Tolerances: norm of the difference of two steps, relative to the norm of the change in a step. Measured on a CPU with the images
+# of a batch in another order, so with another order of additions (9-1-5 in fp32, 9-1-5 and 9-5-5 in bf16, 3 optimisers):
+# gradients and moments differ by 2e-4, weights by 0.01 (Muon's iteration amplifies small errors), the loss is equal. A wrong
+# batch changes a gradient by 0.06 or more and the loss by 0.13; half the rate changes weights by 0.5.
 _TOLERANCES = {"weight": 0.25, "loss": 0.01}
-_TOLERANCE = 0.02  # of gradients and moments
-_ROUNDING = 2e-7  # of a tensor's length: changes below that are float32's own
+_TOLERANCE = 0.02  # for gradients and moments
+_ROUNDING = 2e-7  # rounding error of float32, relative to the norm of a tensor
 
 
 class Recorder(Protocol):
-    """What turns a piece of work into something that can be run again at the price of one call."""
+    """Records work so that it can be repeated at the cost of one call."""
 
     def run(self, body: Callable[[], None]) -> None:
-        """Run the work as it will be recorded, without recording it."""
+        """Run the work under the conditions of a recording, without recording it."""
 
     def record(self, body: Callable[[], None]) -> Callable[[], None]:
-        """Record the work, running nothing; the result runs it. Raises RuntimeError where that cannot be."""
+        """Record the work without running it. Return a function that runs it.
+
+        Raises:
+            RuntimeError: the work cannot be recorded.
+        """
 
     def close(self) -> None:
-        """Give back what recording needed."""
+        """Release the resources used for recording."""
 
 
 class RecordedStep:
-    """Runs the steps of epoch after epoch from tables at fixed places.
+    """Runs training steps from tables at fixed memory addresses.
 
-    Without a recorder, or where its recording fails or does not do what the step does, the same step is simply called. The
-    steps and their results are the same in every case; only the proof's own steps come on top, and are undone.
+    Without a recorder, or if the recording fails or is wrong, the step is called directly. The steps and their results are the
+    same in every case. The additional steps for verification are undone.
 
     Args:
-        step: trains on a batch at a learning rate, a tensor without dimensions; returns its loss. It must not wait for
-            the device, and keep what it changes at the same places.
-        changes: by name, the tensors that a step changes: weights and gradients, whose names begin with ``weight`` and
-            ``gradient``, and moments. Called when all of them are there.
-        longest: steps of the longest epoch.
-        device: where everything lies.
-        recorder: None: plain calls.
+        step: trains on a batch with a learning rate, a tensor without dimensions, and returns the loss. It must not wait for
+            the device, and must change its tensors in place.
+        changes: returns the tensors that a step changes, by name: weights and gradients, whose names begin with ``weight``
+            and ``gradient``, and moments. Called when all of them exist.
+        longest: number of steps in the longest epoch.
+        device: device of all tensors.
+        recorder: the recorder; None: direct calls.
     """
 
     def __init__(
@@ -78,15 +82,15 @@ class RecordedStep:
         self._recorder = recorder
         self._replay: Callable[[], None] | None = None
         self._taken = 0
-        self._next, self._count = 0, 0  # the line of the next step, and the epoch's lines
+        self._next, self._count = 0, 0  # index of the next step in the tables, and number of steps in the epoch
 
     @property
     def replays(self) -> bool:
-        """Whether steps are replays of a recording that has proven itself."""
+        """Whether steps are replays of a verified recording."""
         return self._replay is not None
 
     def load(self, plan: Plan, rates: Sequence[float]) -> Tensor:
-        """Take an epoch's batches and learning rates; returns the running sum of its losses, which steps add to."""
+        """Load the batches and learning rates of an epoch. Return the running sum of the losses, a tensor that steps add to."""
         if self._plan is None:
             self._plan = plan.room_for(self._longest)
         self._plan.fill(plan)
@@ -97,7 +101,7 @@ class RecordedStep:
         return self._total
 
     def __call__(self) -> None:
-        """The next step of the epoch."""
+        """Run the next step of the epoch."""
         if self._replay is not None:
             self._replay()
         elif self._recorder is None:
@@ -110,18 +114,18 @@ class RecordedStep:
         self._next += 1
 
     def _body(self) -> None:
-        assert self._plan is not None, "load() comes first"
+        assert self._plan is not None, "load() must be called first"
         rate = self._rates.index_select(0, self._line).squeeze(0)
         self._total += self._step(self._plan.batch(self._line), rate)
         self._line += 1
 
     def _step_and_prove(self, recorder: Recorder) -> None:
-        """A plain step; then a recording, which is used from the next step on if it proves itself."""
+        """Run a plain step. Then record it; if the recording is correct, later steps use it."""
         before = self._kept()
         recorder.run(self._body)
         after = self._kept()
         if not bool(torch.isfinite(after["loss"])):
-            return  # nothing can be compared; the caller ends such a run
+            return  # nothing can be compared, and the caller stops such a run
         wrong = self._prove(recorder, before)
         if wrong is None:
             self._put(after)
@@ -129,12 +133,12 @@ class RecordedStep:
         recorder.close()
         self._recorder = self._replay = None
         warnings.warn(f"steps are not recorded, so small networks train more slowly: {wrong}", stacklevel=4)
-        # Again, so that nothing is left of what a recording may have written.
+        # Repeat the step from the saved state, because a wrong recording may have written anywhere.
         self._put({name: value for name, value in before.items() if not name.startswith("gradient")})
         self._body()
 
     def _prove(self, recorder: Recorder, before: Mapping[str, Tensor]) -> str | None:
-        """Record a step and compare it with a plain one; what is wrong with it, or None."""
+        """Record a step and compare it with a plain one. Return a description of the problem, or None."""
         rates, other = self._rates.clone(), (self._next + 1) % self._count
 
         def begin() -> None:
@@ -178,9 +182,9 @@ class RecordedStep:
 def _difference(
     before: Mapping[str, Tensor], plain: Mapping[str, Tensor], replayed: Mapping[str, Tensor]
 ) -> str | None:
-    """The first thing in which two steps from one state differ by more than rounding, and by how much; None: in nothing."""
+    """Return the first difference between two steps from one state beyond rounding, with its size; None if there is none."""
     if not torch.equal(plain["line"], replayed["line"]):
-        return f"its line: {int(replayed['line'])}, not {int(plain['line'])}"
+        return f"its index: {int(replayed['line'])}, not {int(plain['line'])}"
     for name, there in plain.items():
         if name == "line":
             continue
@@ -195,7 +199,7 @@ def _difference(
 
 
 def _first_line(error: BaseException) -> str:
-    """Of the error that came first: a recording that an error breaks off cannot be ended without another."""
+    """Return the first line of the original error: aborting a recording after an error raises another one."""
     while error.__context__ is not None:
         error = error.__context__
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,7 +1,8 @@
-"""How fast a device trains, and how fast it could: target pixels a second, operations, and the rate of a matrix product.
+"""Training speed of a device and its upper bound: target pixels per second, operations, and the speed of a matrix product.
 
-The share of the peak counts the operations of the convolutions that a step computes (forward, to the weights, and to the inputs
-but for the first layer's), at every position that it computes, over the rate of a large matrix product in the same precision.
+The fraction of the peak is the number of operations in the convolutions of a step (forward, weight gradients, and input gradients
+except for the first layer) at all computed positions, divided by the time and by the speed of a large matrix product in the
+same precision.
 """
 
 from __future__ import annotations
@@ -20,21 +21,24 @@ from srcnn.training.patches import TrainingData
 
 __all__ = ["clock", "endless", "matrix_peak", "step_flops", "training_rate"]
 
-_FOREVER = 1e12  # target pixels: more than anybody waits for
+_FOREVER = 1e12  # target pixels: never reached
 _WARMUP = 1e6  # target pixels
 
 
 def clock(device: torch.device) -> float:
-    """Seconds of this process's core; of the wall on a GPU, whose work is then done.
+    """Return a time in seconds for measuring differences: CPU time of this process, or wall time after synchronizing a GPU.
 
-    What other processes take of a busy core does not count, for neither of two that are compared.
+    CPU time excludes the time of other processes on a busy core.
     """
     wait(device)
     return time.process_time() if device.type == "cpu" else time.perf_counter()
 
 
 def matrix_peak(device: torch.device, precision: str) -> float:
-    """Floating-point operations a second of one large matrix product: the median of five, on the current threads."""
+    """Return the speed of a large matrix product, in floating-point operations per second.
+
+    It is the median of five measurements with the current number of threads.
+    """
     side = 2048 if device.type == "cpu" else 8192
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
@@ -49,8 +53,10 @@ def matrix_peak(device: torch.device, precision: str) -> float:
 
 
 def step_flops(config: TrainConfig) -> int:
-    """Floating-point operations of the convolutions in one training step on enlarged images; a multiplication and an addition
-    are two."""
+    """Return the floating-point operations of the convolutions in one training step with bicubic input.
+
+    A multiplication and an addition are two operations.
+    """
     side, total = config.side, 0
     widths = (config.channels, *config.filters, config.channels)
     for i, kernel in enumerate(config.kernels):
@@ -61,7 +67,7 @@ def step_flops(config: TrainConfig) -> int:
 
 
 def endless(kernels: str, filters: tuple[int, ...], scale: int, epoch_pixels: float) -> TrainConfig:
-    """The default settings, without an end."""
+    """Return the default configuration with a budget that is never reached."""
     return TrainConfig(
         kernels=kernels,
         filters=filters,
@@ -75,7 +81,10 @@ def endless(kernels: str, filters: tuple[int, ...], scale: int, epoch_pixels: fl
 def training_rate(
     kernels: str, filters: tuple[int, ...], data: TrainingData, device: torch.device, seconds: float
 ) -> float:
-    """Target pixels a second of `srcnn.training.fit.fit`, once it is warm, in about so many seconds of the wall."""
+    """Return the speed of `srcnn.training.fit.fit` after warm-up, in target pixels per second.
+
+    The measurement takes about ``seconds`` of wall time.
+    """
 
     def rate(epoch_pixels: float) -> float:
         results = islice(fit(endless(kernels, filters, data.scale, epoch_pixels), data, device=device), 3)

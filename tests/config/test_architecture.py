@@ -22,8 +22,11 @@ def test_the_papers_networks() -> None:
     [
         ({"kernels": (9, 2, 5)}, "kernels: every size must be odd and positive, but got 2 in 9-2-5"),
         ({"kernels": (9, -1, 5)}, "kernels: every size must be odd and positive, but got -1"),
-        ({"kernels": (9,), "filters": ()}, "kernels: a network has at least two layers, but got 9"),
-        ({"filters": (64,)}, "filters: one number for each layer but the last, 2 for kernels 9-1-5, but got 64"),
+        ({"kernels": (9,), "filters": ()}, "kernels: must have at least two layers, but got 9"),
+        (
+            {"filters": (64,)},
+            "filters: must have one number for each layer except the last, 2 for kernels 9-1-5, but got 64",
+        ),
         ({"filters": (64, 0)}, "filters: every number must be at least 1, but got 64-0"),
         ({"scale": 5}, "scale: .*less than or equal to 4, but got 5"),
         ({"color": "hsv"}, "color: .*but got 'hsv'"),

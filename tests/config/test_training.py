@@ -97,7 +97,7 @@ CONFIGS = [
         kernels=(9, 3, 3, 5), filters=(64, 32, 16), layer_rates=(0.1,), clip=0.5, pixels=1.5e8, epoch_pixels=1e6
     ),
     TrainConfig(**preset("paper"), epochs=7),
-    TrainConfig(**preset("seed")),
+    TrainConfig(**preset("article")),
     TrainConfig(color="ycbcr", pretrain="y", pretrain_share=0.3),
 ]
 

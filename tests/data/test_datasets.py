@@ -75,14 +75,14 @@ def test_a_folder_whose_name_has_a_plus(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spec", ["Set5+Set5", "sample+sample/train"])
 def test_joining_a_set_with_itself_is_refused(tmp_path: Path, spec: str) -> None:
-    with pytest.raises(DataError, match="comes twice"):
+    with pytest.raises(DataError, match="appears several times"):
         load(spec, tmp_path)
 
 
 @pytest.mark.parametrize("spec", ["set5", "Set 5", "", "Set14+"])
 def test_unknown_names_list_the_known_ones_and_mention_folders(tmp_path: Path, spec: str) -> None:
     fill(tmp_path / "Set14", 1)
-    with pytest.raises(DataError, match=r"does not exist; .*Set5.*; or the path of a folder") as caught:
+    with pytest.raises(DataError, match=r"does not exist; .*Set5.*; or give the path of a folder") as caught:
         load(spec, tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -150,7 +150,7 @@ def test_the_sample_loads_without_the_packages_that_ship_it() -> None:
 
 def test_an_absent_photograph_is_named(register: Callable[[KnownSet], None]) -> None:
     register(KnownSet("sample/test", 1, "wheels", bundled=("skimage/data/no_such_photo.png",)))
-    with pytest.raises(DataError, match=r"no_such_photo\.png: not in this installation"):
+    with pytest.raises(DataError, match=r"no_such_photo\.png: not installed"):
         load("sample/test")
     assert len(verify("sample/test")) == 1
 
@@ -180,7 +180,7 @@ def test_verify_lists_every_problem(tmp_path: Path, register: Callable[[KnownSet
     (folder / "bad2.png").write_bytes(b"")
     problems = verify("Tiny", tmp_path)
     assert len(problems) == 4
-    assert "3 images belong to it, but there are 4" in problems[0]
+    assert "must have 3 images, but has 4" in problems[0]
     assert any("must be 10x8, but is 10x9" in line for line in problems)
 
 

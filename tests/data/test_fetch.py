@@ -68,7 +68,7 @@ def test_an_archive_that_is_there_is_used(server: Server, root: Path) -> None:
 def test_what_else_lies_at_the_destination_is_left_alone(server: Server, root: Path) -> None:
     (root / "T91").mkdir(parents=True)
     (root / "T91" / "mine.txt").write_text("precious")
-    with pytest.raises(DataError, match=r"holds something else .*move it away"):
+    with pytest.raises(DataError, match=r"has other contents .*move the folder away"):
         fetch.fetch("T91", root, base_url=server.url)
     assert (root / "T91" / "mine.txt").read_text() == "precious"
     assert server.ranges == []
@@ -194,12 +194,12 @@ def test_the_command_fetches_lists_and_verifies(
     assert capsys.readouterr().out == "Set5: absent\n"
     (root / "T91" / "t1.bmp").unlink()
     assert command.main(["verify", *at]) == 1
-    assert "T91: 2 images belong to it, but there are 1\n" in capsys.readouterr().out
+    assert "T91: must have 2 images, but has 1\n" in capsys.readouterr().out
     assert command.main(["list", *at]) == 0
     out = capsys.readouterr().out
     assert re.search(r"T91 .*2 .*wrong", out)
     assert re.search(r"Set5 .*5 .*absent", out)
-    assert "T91: 2 images belong to it, but there are 1\n" in out
+    assert "T91: must have 2 images, but has 1\n" in out
 
 
 def test_the_command_prints_errors_on_one_line(

@@ -1,4 +1,4 @@
-"""The seed article's protocol, against Pillow used as the article uses it and the formula worked out by hand."""
+"""The article's protocol, against Pillow used as the article uses it and the formula worked out by hand."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def test_no_image_is_refused() -> None:
         average_psnr(None, [])
 
 
-def test_the_seed_preset_trains_an_epoch() -> None:
-    fields = {**preset("seed"), "epochs": 1, "batch_size": 2}
+def test_the_article_preset_trains_an_epoch() -> None:
+    fields = {**preset("article"), "epochs": 1, "batch_size": 2}
     config = TrainConfig(**fields)
     images = [(f"photo{i}", photo(seed=i)) for i in range(4)]
     (result,) = fit(config, prepare(images, config.scale, protocol="article"))

@@ -135,7 +135,7 @@ def test_a_stopped_quality_section_goes_on_only_where_it_was_measured(module: An
     assert record(file, {**here, "sources": "y"}).get("quality") is None
     assert json.loads(file.read_text(encoding="utf-8"))["train"] == [1]
     (tmp_path / "other.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(ConfigError, match="holds no results"):
+    with pytest.raises(ConfigError, match="must contain results"):
         record(tmp_path / "other.json", here)
 
 
@@ -159,7 +159,7 @@ def test_memory_of_a_process_and_its_kind(module: Any) -> None:
     [
         (["trian"], "section 'trian' does not exist; did you mean 'train'?"),
         (["train", "--kernels", "9-1-4"], "kernels: every size must be odd"),
-        (["train", "--kernels", "9-5"], "filters: one number for each layer but the last"),
+        (["train", "--kernels", "9-5"], "filters: must have one number for each layer except the last"),
         (["train", "--seeds", "0"], "--seeds: must be at least 1"),
         (["train", "--device", "tpu"], "device: must be auto, cpu, cuda"),
     ],

@@ -174,7 +174,7 @@ def test_a_folder_lists_its_images_by_name(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no image") as caught:
+    with pytest.raises(DataError, match="contains no image") as caught:
         list_images(tmp_path)
     assert all(suffix in str(caught.value) for suffix in SUFFIXES)
     with pytest.raises(DataError, match="nowhere: no such folder"):

@@ -121,18 +121,18 @@ def test_a_damaged_compressed_file_is_named(tmp_path: Path, place: int) -> None:
 def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
     content: dict[str, Any] = fields()
     del content[name]
-    with pytest.raises(CheckpointError, match=rf"x3\.mat: .*lacks {name}$"):
+    with pytest.raises(CheckpointError, match=rf"x3\.mat: .*missing {name}$"):
         load_official(write(tmp_path / "x3.mat", content), 3)
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("weights_conv1", (8, 2), "weights_conv1: 8 values do not make a square"),
-        ("weights_conv2", (2, 7, 3), "weights_conv2: 7 values do not make a square"),
-        ("weights_conv3", (3, 24), "weights_conv3: 24 values do not make a square"),
-        ("weights_conv2", (4, 9, 3), "layers do not fit"),
-        ("weights_conv3", (2, 25), "layers do not fit"),
+        ("weights_conv1", (8, 2), "weights_conv1: the number of values, 8, must be a square"),
+        ("weights_conv2", (2, 7, 3), "weights_conv2: the number of values, 7, must be a square"),
+        ("weights_conv3", (3, 24), "weights_conv3: the number of values, 24, must be a square"),
+        ("weights_conv2", (4, 9, 3), "shapes of the layers do not match"),
+        ("weights_conv3", (2, 25), "shapes of the layers do not match"),
         ("weights_conv3", (3, 5, 5), "axes"),
         ("biases_conv2", (4, 1), "biases_conv2: 4 values for 3 filters"),
         ("weights_conv1", (16, 2), "kernels: .*odd"),

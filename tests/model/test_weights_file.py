@@ -92,7 +92,7 @@ def test_writing_again_replaces_the_file(tmp_path: Path) -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
     save_network(path, network().state_dict(), ModelConfig(kernels=(3, 1, 3), filters=(8, 3)))
-    with pytest.raises(CheckpointError, match=r"network\.safetensors: weights and configuration do not fit"):
+    with pytest.raises(CheckpointError, match=r"network\.safetensors: weights and configuration do not match"):
         load_network(path)
 
 

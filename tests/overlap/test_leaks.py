@@ -108,7 +108,7 @@ def test_without_validation_images_it_is_the_same(photos: ImageSet) -> None:
 
 
 def test_a_set_of_test_images_alone_is_refused_with_the_way_out(photos: ImageSet) -> None:
-    with pytest.raises(DataError, match=r"photos: nothing is left to train on.*--allow-overlap keeps them$"):
+    with pytest.raises(DataError, match=r"photos: no training image remains.*--allow-overlap keeps them$"):
         divide(photos, 2, 7, [photos])
     with pytest.raises(
         DataError, match=r"1 <= validation < 2 images` \(of 8, the others left out\) must hold, but got 2$"
@@ -147,7 +147,7 @@ def test_training_images_that_show_a_validation_image_of_another_set_leave(photo
     kept = trained_on(images, pool, validation, [shown(photos, 6)], allow_overlap=True)
     assert names(kept.training) == [*names(photos)[3:], "copy"]  # the very images held out are never trained on
     assert kept.kept == found.left_out
-    with pytest.raises(DataError, match="nothing is left to train on once 2 images are held out"):
+    with pytest.raises(DataError, match="no training image remains after 2 images are held out"):
         trained_on(validation, pool, validation, [])
 
 

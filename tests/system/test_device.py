@@ -22,7 +22,7 @@ def test_devices() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ConfigError, match="device: no GPU is available here, but got 'cuda:0'"):
+    with pytest.raises(ConfigError, match="device: no GPU is available on this machine, but got 'cuda:0'"):
         pick_device("cuda:0")
 
 

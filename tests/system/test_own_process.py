@@ -21,7 +21,7 @@ def test_an_error_is_the_callers() -> None:
 
 
 def test_a_process_that_dies_is_named() -> None:
-    with pytest.raises(SearchError, match="_exit: the process that measures died"):
+    with pytest.raises(SearchError, match="_exit: the process died"):
         in_own_process(os._exit, 3)
 
 

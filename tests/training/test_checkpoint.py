@@ -90,7 +90,7 @@ class TestBrokenFiles:
     def test_safetensors_of_others(self, tmp_path: Path, read: Any, metadata: dict[str, str] | None) -> None:
         path = tmp_path / "a.safetensors"
         save_file({"weight": torch.zeros(3)}, path, metadata)
-        self.refused(read, path, "not a file of srcnn/1")
+        self.refused(read, path, "must have format srcnn/1")
 
     def test_the_other_kind(self, tmp_path: Path, read: Any) -> None:
         path = tmp_path / "a.safetensors"
@@ -98,7 +98,7 @@ class TestBrokenFiles:
             save_network(path, network().state_dict(), network().config)
         else:
             save_state(path, state())
-        self.refused(read, path, "not a file of srcnn/1 with a")
+        self.refused(read, path, "must have format srcnn/1 and kind")
 
     @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.999])
     def test_broken_off(self, tmp_path: Path, read: Any, share: float) -> None:

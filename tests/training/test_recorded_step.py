@@ -173,11 +173,11 @@ def test_the_proof_leaves_no_trace_at_the_end_of_an_epoch(epochs: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        ("nothing", "its line"),
+        ("nothing", "its index"),
         ("no_update", "weight layers.0."),
         ("old_rate", "weight layers.0."),
         ("old_batch", " layers."),
-        ("one_line_too_few", "its line"),
+        ("one_line_too_few", "its index"),
         ("breaks", "CUDA error: invalid argument"),
     ],
 )

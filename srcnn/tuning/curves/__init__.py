@@ -1,4 +1,4 @@
-"""Recorded learning curves: tables on disk, made by training a grid or from past searches.
+"""Tables of recorded learning curves, made by training a grid or from past searches.
 
-Nothing here replays a search on them.
+Nothing here replays searches.
 """

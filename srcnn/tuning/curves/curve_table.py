@@ -1,13 +1,13 @@
-"""Learning curves that were recorded once, as a table to search in again and again.
+"""Tables of recorded learning curves, for replaying searches without training.
 
-A table is one CSV file, compressed if its name ends in .gz: a line for every configuration, seed and epoch, after a first
-line ``# {...}`` of JSON that says where the figures come from and which space the configurations belong to. Columns:
+A table is one CSV file, compressed if its name ends in .gz. The first line ``# {...}`` is JSON with the source of the
+data and the search space of the configurations. Then there is a row for every configuration, seed and epoch. Columns:
 
 - the parameters, by their names in the space
-- ``seed`` of the run; ``epoch``, from 1; ``pixels``: target pixels trained on so far
-- ``seconds``: core-seconds of this epoch, validation included
-- ``val_gain``: gain over bicubic on the validation images in dB, empty in the epoch in which a run failed
-- ``objective``: the same as a share of the paper's, which is what samplers and schedulers see
+- ``seed``: seed of the run; ``epoch``, from 1; ``pixels``: target pixels since the start of the run
+- ``seconds``: core-seconds of this epoch, including validation
+- ``val_gain``: gain over bicubic on the validation images in dB; empty in the epoch in which a run failed
+- ``objective``: this gain as a fraction of the paper's gain, as samplers and schedulers see it
 """
 
 from __future__ import annotations
@@ -42,37 +42,37 @@ _FIGURES = ("seed", "epoch", "pixels", "seconds", "val_gain", "objective")
 
 @dataclass(frozen=True)
 class Curve:
-    """One run, epoch by epoch."""
+    """The learning curve of one run, epoch by epoch."""
 
     seed: int
-    objective: tuple[float, ...]  #: gain as a share of the paper's; the last is `FAILED` where the run failed
-    seconds: tuple[float, ...]  #: core-seconds of each epoch
-    pixels: tuple[float, ...]  #: target pixels so far
+    objective: tuple[float, ...]  #: gain as a fraction of the paper's; the last value is `FAILED` if the run failed
+    seconds: tuple[float, ...]  #: duration of each epoch, in core-seconds
+    pixels: tuple[float, ...]  #: target pixels since the start of the run
 
     @property
     def failed(self) -> bool:
-        """Whether the run diverged or died."""
+        """Whether the run diverged or its network died."""
         return self.objective[-1] <= FAILED
 
 
 @dataclass(frozen=True)
 class CurveTable:
-    """Configurations of one scale with their curves, at least one each."""
+    """Configurations of one scale with their curves, at least one per configuration."""
 
     space: Space
-    epochs: int  #: reports of a full run
+    epochs: int  #: number of epochs in a full run
     params: tuple[Mapping[str, Value], ...]
-    curves: tuple[tuple[Curve, ...], ...]  #: of each configuration
-    about: Mapping[str, Any]  #: where the figures come from
+    curves: tuple[tuple[Curve, ...], ...]  #: curves of each configuration
+    about: Mapping[str, Any]  #: source of the data
 
     @property
     def scale(self) -> int:
-        """The upscaling factor."""
+        """Upscaling factor."""
         return self.space.scales[0]
 
     @cached_property
     def quality(self) -> NDArray[np.float64]:
-        """What each configuration is worth: the mean over seeds of its best gain, in dB; minus infinity if any failed."""
+        """Mean over seeds of the best gain of each configuration, in dB; minus infinity if a run failed."""
         worst = -np.inf
         return np.array(
             [
@@ -83,12 +83,12 @@ class CurveTable:
 
     @property
     def seconds(self) -> float:
-        """Core-seconds of all curves together."""
+        """Total core-seconds of all curves."""
         return sum(sum(curve.seconds) for curves in self.curves for curve in curves)
 
 
 def space_data(space: Space) -> dict[str, Any]:
-    """A space as JSON-able data, for the first line of a table."""
+    """Return a space as JSON-serializable data, for the first line of a table."""
     return {
         "source": space.source,
         "parameters": {name: parameter.model_dump(mode="json") for name, parameter in space.parameters.items()},
@@ -103,7 +103,7 @@ def _space(data: Mapping[str, Any]) -> Space:
 
 
 def write_table(path: Path, table: CurveTable) -> None:
-    """Write a table; the same table gives the same bytes.
+    """Write a table. Equal tables give identical files.
 
     Raises:
         DataError: the file cannot be written.
@@ -131,10 +131,10 @@ def write_table(path: Path, table: CurveTable) -> None:
 
 
 def read_table(path: Path) -> CurveTable:
-    """Read what `write_table` wrote.
+    """Read a table written by `write_table`.
 
     Raises:
-        DataError: the file is missing or is no such table.
+        DataError: the file is missing or is not such a table.
     """
     try:
         data = path.read_bytes()
@@ -150,11 +150,11 @@ def read_table(path: Path) -> CurveTable:
         rows = list(csv.DictReader(io.StringIO(rest), strict=True))
         return collect(space, epochs, about, rows)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        raise DataError(f"{path}: is no table of curves ({type(error).__name__}: {error})") from None
+        raise DataError(f"{path}: is not a table of curves ({type(error).__name__}: {error})") from None
 
 
 def collect(space: Space, epochs: int, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> CurveTable:
-    """A table from its lines, in any order of configurations and seeds, but with the epochs of a run in theirs."""
+    """Build a table from its rows. Configurations and seeds may be in any order, but the epochs of a run must ascend."""
     runs: dict[tuple[str, ...], dict[int, list[tuple[float, float, float]]]] = {}
     for row in rows:
         key = tuple(row[name] for name in space.parameters)
@@ -162,7 +162,7 @@ def collect(space: Space, epochs: int, about: Mapping[str, Any], rows: Sequence[
         run = runs.setdefault(key, {}).setdefault(int(row["seed"]), [])
         run.append((objective, float(row["seconds"]), float(row["pixels"])))
         if int(row["epoch"]) != len(run):
-            raise ValueError(f"epoch: must be {len(run)} here, but got {row['epoch']}")
+            raise ValueError(f"epoch: must be {len(run)} in this line, but got {row['epoch']}")
     if not runs:
         raise ValueError("there is no curve")
     params = tuple(
@@ -181,7 +181,7 @@ def _cell(value: Value) -> str:
 
 
 def _value(cell: str) -> Value:
-    """The value that a cell spells: a number or a truth value where it can be one, else the text; None if empty."""
+    """Convert a cell to a value: a number or Boolean if possible, else the text; None if empty."""
     try:
         value: Value = json.loads(cell) if cell else None
     except ValueError:

@@ -1,7 +1,7 @@
-"""The recorded configuration that stands for a suggested one: itself, or the nearest of the table.
+"""Lookup of the recorded configuration for a suggested one: the same, or the nearest in the table.
 
-The distance adds up over the parameters: the difference as a share of the range, in logarithms where the space has them,
-for numbers; 0 or 1 for categories and for a parameter that one of the two lacks.
+The distance is a sum over the parameters. For numbers it is the difference as a fraction of the range, on a logarithmic
+axis if the space has one. For categories, and for a parameter that only one of the two has, it is 0 or 1.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ __all__ = ["Nearest"]
 
 @dataclass
 class Nearest:
-    """Rows of a table by their values."""
+    """The rows of a table, indexed by their values."""
 
     space: Space
     rows: dict[tuple[Value, ...], int]
-    places: dict[str, NDArray[np.float64]]  #: of the rows, on each parameter's axis; NaN where a row lacks it
+    places: dict[
+        str, NDArray[np.float64]
+    ]  #: positions of the rows on each parameter's axis; NaN if a row lacks the parameter
     found: dict[tuple[Value, ...], int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: CurveTable) -> Self:
-        """The rows of a table."""
+        """Build the index of a table."""
         space = table.space
         keys = {_key(space, params): row for row, params in enumerate(table.params)}
         places = {
@@ -42,7 +44,7 @@ class Nearest:
         return cls(space, keys, places)
 
     def row(self, params: Mapping[str, Value]) -> tuple[int, bool]:
-        """The row that stands for some values, and whether it has these very values."""
+        """Return the nearest row for some values, and whether it has exactly these values."""
         key = _key(self.space, params)
         if key in self.rows:
             return self.rows[key], True
@@ -65,7 +67,7 @@ def _key(space: Space, params: Mapping[str, Value]) -> tuple[Value, ...]:
 
 
 def _place(space: Space, name: str, value: Value) -> float:
-    """Where a value lies: the number of a choice, or a share of the range; NaN where there is none."""
+    """Return the position of a value: index of a choice, or fraction of the range; NaN if there is no value."""
     parameter = space.parameters[name]
     if value is None:
         return math.nan

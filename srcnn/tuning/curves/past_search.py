@@ -1,8 +1,8 @@
-"""A past search out of MLflow as a table of curves, to replay samplers and schedulers on one's own problem.
+"""A past search from MLflow as a table of curves, for replays on the user's own problem.
 
-What a search recorded is not a grid: few configurations, most of them once, the weak ones stopped early. A curve that ends
-early keeps its last value from there on, at the mean cost of its epochs; a configuration that is suggested but was never
-run is stood for by the nearest that was. Replays of such a table are therefore kinder to early stopping than the truth.
+The record of a search is not a grid: it has few configurations, most with one run, and the weak ones were stopped
+early. A stopped curve is extended by its last value, with the mean duration of its epochs. A suggested configuration
+that was never run is replaced by the nearest one. So replays of such a table are biased in favour of early stopping.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = ["past_search"]
 
 
 def past_search(name: str, uri: str, scale: int | None = None) -> CurveTable:
-    """The trials of a search at one scale.
+    """Return the trials of a search at one scale.
 
     Args:
-        name: of the search.
-        uri: of the tracking store.
-        scale: which; None: the only one that the search had.
+        name: name of the search.
+        uri: address of the tracking store.
+        scale: the scale; None: the only scale of the search.
 
     Raises:
-        SearchError: the store cannot be read, or has no such search, or that has no curve.
-        ConfigError: the search had several scales and none is named, or not this one.
+        SearchError: the store cannot be read, or has no such search, or the search has no curve.
+        ConfigError: the search had several scales and none is given, or it did not have the given one.
     """
     client = open_store(uri)
     with reading(uri):
@@ -54,9 +54,9 @@ def past_search(name: str, uri: str, scale: int | None = None) -> CurveTable:
 def _of_scale(space: Space, children: list[Run], scale: int | None) -> Space:
     scales = sorted({int(run.data.params["scale"]) for run in children if "scale" in run.data.params})
     if scale is None and len(scales) > 1:
-        raise ConfigError(f"scale: must be given, since the search had {', '.join(map(str, scales))}")
+        raise ConfigError(f"scale: must be given, because the search had the scales {', '.join(map(str, scales))}")
     if scale is not None and scale not in scales:
-        raise ConfigError(f"scale: must be one of the search's, {', '.join(map(str, scales))}, but got {scale}")
+        raise ConfigError(f"scale: must be one of those of the search, {', '.join(map(str, scales))}, but got {scale}")
     one = scale or (scales or list(space.scales))[0]
     parameters = {name: p for name, p in space.parameters.items() if name != "scale"}
     return Space(space.source, parameters, {**space.constants, "scale": one}, space.constraints)
@@ -66,7 +66,7 @@ def _table(client: MlflowClient, space: Space, children: list[Run], name: str, u
     ours = [run for run in children if run.data.params.get("scale") == str(space.scales[0]) and _reported(run)]
     if not ours:
         raise SearchError(f"search: {name} has no curve at x{space.scales[0]}")
-    # Winners may have been trained again, longer: curves are compared at one budget, the one that most trials had.
+    # Winners may have been trained again for longer: use only the budget that most trials had.
     (budget, epoch), _ = Counter(map(_budget, ours)).most_common(1)[0]
     ours = [run for run in ours if _budget(run) == (budget, epoch)]
     epochs = round(float(budget) / float(epoch)) if epoch != "None" else max(map(_last_step, ours))
@@ -100,7 +100,7 @@ def _last_step(run: Run) -> int:
 
 
 def _curve(client: MlflowClient, run: Run, epochs: int) -> tuple[Curve, bool]:
-    """The curve of a run, to its last epoch, and whether it was whole before."""
+    """Return the curve of a run, extended to the last epoch, and whether it was complete."""
 
     def history(key: str) -> list[float]:
         by_step = {metric.step: float(metric.value) for metric in client.get_metric_history(run.info.run_id, key)}

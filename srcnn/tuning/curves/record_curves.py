@@ -1,8 +1,8 @@
-"""Training every configuration of a grid once for each of some seeds, to search in the curves afterwards.
+"""Recording of learning curves: training of every configuration of a grid with several seeds.
 
-Runs are independent and take seconds, so a kill costs one of them: each is one line of a file beside the table, written
-when it ends, and the table is made of that file when the last one is there. The first seed of every configuration comes
-before the second of any, and the order of configurations is random, so a file that is half full is an even sample.
+Runs are independent and take seconds, so an interruption loses only one of them: each run is appended to a file beside
+the table when it ends, and the table is written after the last run. All configurations run with the first seed before
+the second one starts, in random order, so that a partial file is a random sample.
 """
 
 from __future__ import annotations
@@ -39,30 +39,32 @@ __all__ = ["Recording", "record"]
 
 @dataclass(frozen=True)
 class Recording:
-    """What is recorded.
+    """What to record.
 
     Raises:
-        ConfigError: the space covers several scales, whose figures no table could compare.
+        ConfigError: the space has several scales, whose gains are not comparable in one table.
     """
 
     space: Space
     images: ImageSet
-    validation: int  #: of the images are held out to be measured on
-    split_seed: int  #: by which they are drawn
-    budget: float  #: target pixels of a run
-    epochs: int  #: reports of a run, of equal length
+    validation: int  #: number of held-out images for validation
+    split_seed: int  #: random seed of this split
+    budget: float  #: budget of a run, in target pixels
+    epochs: int  #: number of epochs in a run, of equal length
     seeds: tuple[int, ...]
 
     def __post_init__(self) -> None:
         if len(self.space.scales) > 1:
-            raise ConfigError(f"scale: a table holds one scale, but {self.space.source} has {self.space.scales}")
+            raise ConfigError(
+                f"scale: must be a single one for a table, but {self.space.source} has {self.space.scales}"
+            )
 
     def config(self, params: Mapping[str, Value], seed: int) -> TrainConfig:
-        """One run."""
+        """Return the configuration of one run."""
         return self.space.to_config(params, pixels=self.budget, epoch_pixels=self.budget / self.epochs, seed=seed)
 
     def runs(self) -> list[tuple[dict[str, Value], int]]:
-        """Every configuration with every seed, in the order of recording."""
+        """Return all configurations with all seeds, in the order of recording."""
         rows = [
             row for row in self.space.grid() if not self.space.constraints.broken_by(self.config(row, self.seeds[0]))
         ]
@@ -76,21 +78,21 @@ def record(
     listener: Callable[[int, int, str, float], None] | None = None,
     about: Mapping[str, Any] = MappingProxyType({}),
 ) -> CurveTable:
-    """Train what is missing, one run after the other on one thread, and write the table.
+    """Train the missing runs one by one on one thread, and write the table.
 
     Args:
         recording: what to train.
-        path: of the table; unfinished work lies beside it, in ``<path>.runs``.
-        listener: called after every run with its number from 1, how many there are, its name and its last gain in dB.
-        about: what else the table's first line says of where it comes from, such as the command.
+        path: file of the table; unfinished work is in ``<path>.runs``.
+        listener: called after every run with its number from 1, the number of runs, its name and its last objective.
+        about: additional entries in the first line of the table, such as the command.
 
     Raises:
-        ConfigError: unfinished work of other settings is there.
+        ConfigError: there is unfinished work with other settings.
         DataError: the file cannot be written.
     """
     torch.set_num_threads(1)
     scale = recording.space.scales[0]
-    together = same_photograph(recording.images)  # else a run would be measured on what it was trained on
+    together = same_photograph(recording.images)  # otherwise a validation image may show a photograph used for training
     training, held_out = split(recording.images, recording.validation, recording.split_seed, together=together)
     asked = {
         "space": space_data(recording.space),
@@ -106,7 +108,9 @@ def record(
         prepare_cached(training, scale), tuple(degrade(image, scale, name=name) for name, image in held_out.images)
     )
     todo = recording.runs()
-    _run(recording.config(*todo[0]), data)  # what a process does once shall not count for the first run
+    _run(
+        recording.config(*todo[0]), data
+    )  # warm-up, so that one-time costs of the process are not part of the first run
     for number, (params, seed) in enumerate(todo, start=1):
         key = _key(params, seed)
         if key in done:
@@ -131,7 +135,7 @@ def record(
 
 
 def _run(config: TrainConfig, data: ScaleData) -> Curve:
-    """One run to its end. Seconds are of the process, so that what else a machine does counts little."""
+    """Train one run. Durations are CPU time of the process, so that other processes have little effect."""
     objective: list[float] = []
     seconds: list[float] = []
     pixels: list[float] = []
@@ -160,14 +164,14 @@ def _plain(curve: Curve) -> dict[str, Sequence[float]]:
 
 
 def _open(work: Path, asked: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Curve]]:
-    """Where unfinished work comes from, and its runs by key; makes the file if there is none."""
+    """Read the description and the runs of unfinished work; create the file if there is none."""
     if not work.exists():
         tags = {name: value for name, value in environment_tags().items() if not name.startswith("mlflow.user")}
         about = {**told, **asked, **tags, "date": datetime.now(UTC).isoformat(timespec="seconds"), "threads": 1}
         _append(work, about)
         return about, {}
     try:
-        # A kill may leave the last line torn: it is not whole without its end, and goes.
+        # After a kill the last line may be incomplete; it is then removed.
         data = work.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
@@ -183,11 +187,11 @@ def _open(work: Path, asked: Mapping[str, Any], told: Mapping[str, Any]) -> tupl
     except OSError as error:
         raise DataError(f"{work}: cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, IndexError):
-        raise DataError(f"{work}: is damaged; remove it to record from the start") from None
+        raise DataError(f"{work}: is damaged; remove it to start again") from None
     for name, value in json.loads(json.dumps(asked)).items():
         if about.get(name) != value:
             raise ConfigError(
-                f"{name}: {work} holds unfinished work with {about.get(name)!r}, but got {value!r}; remove it to start anew"
+                f"{name}: {work} has unfinished work with {about.get(name)!r}, but got {value!r}; remove it to start again"
             )
     return about, done
 

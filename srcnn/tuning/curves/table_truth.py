@@ -1,21 +1,21 @@
-"""What the configurations of a recorded table are truly worth, as far as its seeds can tell.
+"""Estimates of the true quality of the configurations in a recorded table.
 
-The best mean among many is high partly by luck, and so is the run by which a search picked a configuration. Nothing here is
+The highest of many means is partly high by chance, and so is the run by which a search chose a configuration. Here nothing is
 judged by the runs that chose it:
 
-- The **figure of the best** is the cross-validation estimate of the largest of several means (van Hasselt, "Estimating the
+- The **quality of the best** is the cross-validation estimate of the maximum of several means (van Hasselt, "Estimating the
   Maximum Expected Value", arXiv:1302.7175, 2013): each seed in turn is left out, the others choose a configuration, and the
-  one left out says what it is worth. The mean of these is never above the truth in expectation; the plain maximum of the
-  means never below it.
-- The **regret** of a trial is that figure less the mean of the *other* runs of its configuration, those which the search did
-  not see. One trial's regret may lie below zero; the mean over many repetitions is what counts.
-- The **noise** of one run is the standard deviation between seeds, pooled over the configurations of which no run failed. A
-  configuration counts as **one of the best** where the mean of its runs is not below the figure of the best by more than the
-  noise of that comparison: t(0.95, pooled degrees of freedom) times sd * sqrt(1 / its runs + 1 / the runs of the best), a
-  one-sided test at 5 % (Student's t with a pooled variance).
+  left-out seed measures it. The expectation of the mean of these values is never above the true value; that of the plain
+  maximum of the means is never below it.
+- The **regret** of a trial is this quality minus the mean of the *other* runs of its configuration, which the search did not
+  see. The regret of one trial may be negative; only the mean over many repetitions is meaningful.
+- The **noise** of one run is the standard deviation between seeds, pooled over the configurations without a failed run.
+  A configuration is **among the best** if the mean of its runs is not below the quality of the best by more than the
+  noise of this comparison: t(0.95, pooled degrees of freedom) times sd * sqrt(1 / its runs + 1 / runs of the best), a
+  one-sided test at 5 % (Student's t with pooled variance).
 
-A table with one run for each configuration tells none of this: its figures are then those of the runs that the search saw,
-and only the best one counts as the best.
+A table with one run per configuration does not allow this. Its values are then those of the runs that the search saw,
+and only the best configuration is among the best.
 """
 
 from __future__ import annotations
@@ -33,31 +33,29 @@ from srcnn.tuning.trials.objective import PAPER_GAIN
 
 __all__ = ["TableTruth"]
 
-_LEVEL = 0.95  # of the one-sided test
+_LEVEL = 0.95  # confidence level of the one-sided test
 
 
 @dataclass(frozen=True)
 class TableTruth:
-    """A table's figures in dB, judged by runs that chose nothing."""
+    """Estimated quality of the configurations of a table, in dB, judged by runs that were not used for choosing."""
 
-    best: float  #: what the best configuration is worth, by seeds that did not choose it
-    noise: float  #: standard deviation of one run between seeds; NaN where no configuration has two
-    degrees: int  #: of freedom of the noise
-    tolerance: tuple[
-        float, ...
-    ]  #: of each configuration: how far its mean may lie below the best and count as one of them
-    among_best: NDArray[np.bool_]  #: whether it counts
+    best: float  #: quality of the best configuration, by seeds that did not choose it, in dB
+    noise: float  #: standard deviation of one run between seeds, in dB; NaN if no configuration has two seeds
+    degrees: int  #: degrees of freedom of the noise
+    tolerance: tuple[float, ...]  #: per configuration: difference to the best, in dB, up to which it is among the best
+    among_best: NDArray[np.bool_]  #: per configuration: whether it is among the best
     regret: tuple[
         tuple[float, ...], ...
-    ]  #: of each run of each configuration, by its other runs; infinite if one failed
+    ]  #: regret per configuration and run, in dB, by the other runs; infinite if one failed
 
     @classmethod
     def of(cls, table: CurveTable, tolerance: float | None = None) -> Self:
-        """The figures of a table.
+        """Compute the estimates for a table.
 
         Args:
             table: recorded curves.
-            tolerance: dB that count as the same in place of the noise of the comparison.
+            tolerance: tolerance in dB, instead of the noise of the comparison.
         """
         gains = [
             np.array([-np.inf if c.failed else max(c.objective) for c in curves]) * PAPER_GAIN[table.scale]
@@ -77,7 +75,7 @@ class TableTruth:
         else:
             allowed = [0.0] * len(gains)
         among = table.quality >= best - np.array(allowed)
-        # With a tolerance of nearly nothing the best by its mean may fall short of the estimate: it is one of them still.
+        # With a very small tolerance the best mean may be below the estimate; this configuration is among the best nevertheless.
         among[chosen] = True
         return cls(
             best,
@@ -90,23 +88,26 @@ class TableTruth:
 
     @property
     def usual_tolerance(self) -> float:
-        """The median of the tolerances, which is that of all configurations where they have equally many runs."""
+        """Median of the tolerances, in dB, which equals all of them if all configurations have equally many runs."""
         return float(np.median(self.tolerance))
 
 
 def _held_out_best(gains: list[NDArray[np.float64]]) -> float:
-    """What the configuration that all seeds but one choose is worth on that one, on average; of those that never fail."""
+    """Return the mean over seeds of the left-out value of the configuration that the other seeds choose.
+
+    Configurations with a failed run are not considered.
+    """
     steady = [values for values in gains if len(values) > 1 and np.isfinite(values).all()]
     found = []
     for left_out in range(max(map(len, steady))):
-        # A configuration with fewer runs than others leaves its own out in turn.
+        # If a configuration has fewer runs than others, its own runs are left out cyclically.
         chosen = max(steady, key=lambda values: float(np.delete(values, left_out % len(values)).mean()))
         found.append(float(chosen[left_out % len(chosen)]))
     return float(np.mean(found))
 
 
 def _others(values: NDArray[np.float64]) -> list[float]:
-    """The mean of the other runs, for each; of a single run its own."""
+    """Return for each run the mean of the other runs; for a single run its own value."""
     if len(values) == 1:
         return [float(values[0])]
     return [float(np.delete(values, i).mean()) for i in range(len(values))]

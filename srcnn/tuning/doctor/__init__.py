@@ -1,4 +1,4 @@
-"""What works on this machine, check by check, each in a process of its own.
+"""Checks of this machine, each in a separate process.
 
-Nothing imports this package but the command.
+Only the command imports this package.
 """

@@ -1,10 +1,10 @@
-"""What works on this machine, and what to do about the rest: a row for each check.
+"""Checks of this machine, with advice for failures. The result is one row per check.
 
-A check is a function of a module, called in a process of its own: it may take a GPU, start Ray, or die, and the next check
-finds the machine as it was. The module `software_checks` has those that need no GPU, `gpu_checks` those that do, and
-`search_checks` the searches of both.
+A check is a module-level function that is called in a separate process, so it may use a GPU, start Ray, or crash
+without effect on the next check. The module `software_checks` has the checks without a GPU, `gpu_checks` those of a
+GPU, and `search_checks` searches of both kinds.
 
-    python -m srcnn.tuning.doctor.examination NAME        one check, here; a line of JSON
+    python -m srcnn.tuning.doctor.examination NAME        run one check in this process; prints a line of JSON
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["CHECKS", "Check", "Finding", "Seen", "examine"]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a check that passed has seen: words for a person, and figures by name."""
+    """Result of a passed check: text for the user, and values by name."""
 
     text: str
     figures: dict[str, Any] = field(default_factory=dict)
@@ -36,23 +36,23 @@ class Seen:
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at. It fails where its function raises; the error's first line says why."""
+    """A check. It fails if its function raises; the reason is the first line of the error."""
 
     name: str
-    function: str  #: ``module.function`` within this package
+    function: str  #: ``module.function`` in this package
     gpu: bool  #: whether it needs a GPU
-    advice: str  #: what to do where it fails
-    limit: float = 300.0  #: seconds after which it has failed
+    advice: str  #: advice for a failure
+    limit: float = 300.0  #: time limit, in seconds
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A row of the table."""
+    """A row of the result."""
 
     name: str
     outcome: str  #: ``ok``, ``failed`` or ``skipped``
-    text: str  #: what was seen, or why it failed
-    advice: str = ""  #: what to do; empty unless it failed
+    text: str  #: result, or reason of the failure
+    advice: str = ""  #: advice; empty unless the check failed
     figures: dict[str, Any] = field(default_factory=dict)
 
 
@@ -62,65 +62,65 @@ CHECKS: tuple[Check, ...] = (
         "step on no device",
         "software_checks.step_on_meta",
         False,
-        "a training step looks at a value or leaves its device: a bug; please report it with torch's version",
+        "a training step reads a value or uses another device: a bug; please report it with the version of torch",
     ),
     Check(
         "recorded step proves itself",
         "software_checks.recorded_step",
         False,
-        "a wrong recording would be used, or a right one refused: a bug; please report it with torch's version",
+        "a wrong recording is used, or a correct one is rejected: a bug; please report it with the version of torch",
     ),
     Check(
         "Ray places trials on invented GPUs",
         "search_checks.invented_gpus",
         False,
-        "Ray's placement does not hold: check its version (versions, above) and free memory",
+        "Ray does not place trials correctly: check its version (versions, above) and the free memory",
         600.0,
     ),
     Check(
         "device and driver",
         "gpu_checks.device_and_driver",
         True,
-        "install a driver for this card and a torch built for its CUDA version: https://pytorch.org/get-started/locally",
+        "install a driver for this GPU and a torch for its CUDA version: https://pytorch.org/get-started/locally",
     ),
-    Check("bf16", "gpu_checks.bf16", True, "train with --precision fp32; cards before Ampere have no bf16"),
+    Check("bf16", "gpu_checks.bf16", True, "train with --precision fp32; GPUs before Ampere have no bf16"),
     Check(
         "recorded against plain step",
         "gpu_checks.recorded_against_plain",
         True,
-        "training stays right, but launches step by step: small networks train more slowly; please report the reason",
+        "training remains correct, but steps are not recorded: small networks train more slowly; please report the reason",
     ),
     Check(
         "a memory cap holds",
         "gpu_checks.memory_cap_holds",
         True,
-        "do not share a card: leave --gpus-per-trial at 1",
+        "do not share a GPU between trials: leave --gpus-per-trial at 1",
     ),
     Check(
         "two trials share a card",
         "search_checks.two_trials_share_a_card",
         True,
-        "leave --gpus-per-trial at 1; check that the card's compute mode is Default: nvidia-smi -q -d COMPUTE",
+        "leave --gpus-per-trial at 1; check that the compute mode of the GPU is Default: nvidia-smi -q -d COMPUTE",
     ),
     Check(
         "four trials, a GPU each",
         "search_checks.four_trials",
         True,
-        "look at the trial's error: python experiments/search.py --trials 4 --budget 200k",
+        "see the error of the trial: python experiments/search.py --trials 4 --budget 200k",
         600.0,
     ),
     Check(
         "deterministic runs agree",
         "gpu_checks.deterministic_runs_agree",
         True,
-        "compare runs by their means over seeds, not bit by bit; unset CUBLAS_WORKSPACE_CONFIG if it is set to something else",
+        "compare means over seeds instead of bits; unset CUBLAS_WORKSPACE_CONFIG if it has another value",
     ),
     *(
         Check(
             f"throughput of {kernels}",
             f"gpu_checks.throughput_{kernels.replace('-', '_')}",
             True,
-            "see that nothing else uses the card: nvidia-smi",
+            "check that no other process uses the GPU: nvidia-smi",
         )
         for kernels in ("9-1-5", "9-3-5", "9-5-5", "11-1-7")
     ),
@@ -131,19 +131,19 @@ _FIRST = next(check for check in CHECKS if check.gpu)
 
 
 def _card_here() -> bool:
-    """Whether a driver is loaded; then a torch that finds no GPU is a fault rather than a machine without one."""
+    """Return whether a driver is loaded. If so, a torch without a GPU is an error and not a machine without a GPU."""
     return Path("/dev/nvidiactl").exists()
 
 
 def examine(
     *, gpu: bool, checks: Sequence[Check] = CHECKS, begin: Callable[[Check], None] | None = None
 ) -> Iterator[Finding]:
-    """Look at one thing after the other.
+    """Run the checks one by one.
 
     Args:
-        gpu: the checks that need a GPU as well; without one they are skipped, but for the first where a driver is loaded.
-        checks: what to look at.
-        begin: called before each check that runs.
+        gpu: also run the checks that need a GPU. Without a GPU they are skipped, except the first one if a driver is loaded.
+        checks: the checks to run.
+        begin: called before each check.
     """
     count = gpu_count() if gpu else 0
     for check in checks:
@@ -158,7 +158,7 @@ def examine(
 
 
 def _run(check: Check) -> Finding:
-    """In a process of its own, whose children end with it."""
+    """Run a check in a separate process and kill its child processes at the end."""
     command = [
         sys.executable,
         "-m",
@@ -183,14 +183,14 @@ def _run(check: Check) -> Finding:
         answer = json.loads(out.strip().splitlines()[-1])
     except (IndexError, ValueError):
         lines = err.strip().splitlines()
-        return failed(f"its process ended with code {process.returncode}" + (f": {lines[-1]}" if lines else ""))
+        return failed(f"the process ended with code {process.returncode}" + (f": {lines[-1]}" if lines else ""))
     if "error" in answer:
         return failed(answer["error"])
     return Finding(check.name, "ok", answer["text"], figures=answer["figures"])
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """The process and whatever it started and left behind."""
+    """Kill the process and all its child processes."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (OSError, AttributeError):
@@ -207,7 +207,7 @@ def _answer(function: str) -> dict[str, Any]:
         seen = getattr(importlib.import_module(f"srcnn.tuning.doctor.{module}"), name)()
     except SRCNNError as error:
         return {"error": str(error)}
-    except Exception as error:  # whatever it is, it is this check's result
+    except Exception as error:  # any error is the result of this check
         first = (str(error).strip().splitlines() or [""])[0]
         return {"error": f"{type(error).__name__}: {first}" if first else type(error).__name__}
     return {"text": seen.text, "figures": seen.figures}

@@ -1,7 +1,7 @@
-"""The doctor's checks of the GPU that is current.
+"""Checks of the current GPU.
 
-Each returns what it has seen, and raises where something is wrong. They were written without a GPU at hand; what they say to
-CUDA is checked by ``pytest -m gpu_arguments``.
+Each check returns its result and raises an error on failure. The checks were written without access to a GPU; their calls to
+CUDA are tested by ``pytest -m gpu_arguments``.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ __all__ = [
 ]
 
 _FILTERS = (64, 32)
-_SECONDS = 3.0  # of training, for a rate
+_SECONDS = 3.0  # training time for measuring the speed, in seconds
 
 
 def _gpu() -> torch.device:
     device = pick_device()
     if device.type != "cuda":
-        why = "its CUDA does not find one" if torch.version.cuda else "it is built without CUDA"
-        raise ConfigError(f"device: torch {torch.__version__} can use no GPU: {why}")
+        why = "CUDA finds none" if torch.version.cuda else "it is built without CUDA"
+        raise ConfigError(f"device: torch {torch.__version__} cannot use a GPU: {why}")
     return device
 
 
 def device_and_driver() -> Seen:
-    """The card answers, and adds up."""
+    """Check that the GPU computes a sum correctly."""
     device = _gpu()
     total = float(torch.ones(1 << 20, device=device).sum())
     if total != 1 << 20:
@@ -75,22 +75,22 @@ def device_and_driver() -> Seen:
 
 
 def bf16() -> Seen:
-    """A product in bfloat16 is that of float32 within its eight bits."""
+    """Check that a bfloat16 product equals the float32 product within eight bits of mantissa."""
     device = _gpu()
     if not has_bf16(device):
-        raise ConfigError("precision: this card does not multiply bfloat16 natively")
+        raise ConfigError("precision: this GPU does not multiply bfloat16 in hardware")
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(512, 512, generator=generator) for _ in range(2))
     exact = a.bfloat16().double() @ b.bfloat16().double()
     found = (a.to(device).bfloat16() @ b.to(device).bfloat16()).double().cpu()
     error = float((found - exact).norm() / exact.norm())
     if not error < 0.01:
-        raise TrainingError(f"a product in bfloat16 is wrong by {error:.2g} of its size")
-    return Seen(f"native; a product is within {error:.1e} of the exact one", {"error": error})
+        raise TrainingError(f"the relative error of a bfloat16 product is {error:.2g}")
+    return Seen(f"in hardware; the relative error of a product is {error:.1e}", {"error": error})
 
 
 def recorded_against_plain() -> Seen:
-    """Recorded steps prove themselves, train to the loss of plain ones, and are faster; three optimisers."""
+    """Compare recorded steps with plain ones, for three optimisers: verification, loss and speed."""
     device, words, figures = _gpu(), [], {}
     for optimizer in ("muon", "adam", "sgd"):
         config = small(optimizer=optimizer, epochs=4)
@@ -108,11 +108,11 @@ def recorded_against_plain() -> Seen:
             raise TrainingError(f"{optimizer}: the loss is {losses[1]:.4g} recorded and {losses[0]:.4g} plain")
         words.append(f"{optimizer} {times[0] * 1e6:.0f} -> {times[1] * 1e6:.0f} us a step")
         figures[optimizer] = {"losses": losses, "seconds_per_step": times}
-    return Seen(f"the same losses; {', '.join(words)}", figures)
+    return Seen(f"equal losses; {', '.join(words)}", figures)
 
 
 def memory_cap_holds() -> Seen:
-    """Below a cap of a quarter an allocation works, above it fails, and works again without the cap."""
+    """Check that with a memory cap of a quarter a smaller allocation works and a larger one fails, and works without the cap."""
     device = _gpu()
     total = total_memory(device)
 
@@ -130,18 +130,20 @@ def memory_cap_holds() -> Seen:
     cap_memory(device, 1.0)
     after = fits(0.3)
     if (below, above, after) != (True, False, True):
-        raise TrainingError(f"of 20 %, 30 % at a cap of 25 %, and 30 % without it, fitted: {below}, {above}, {after}")
-    return Seen("20 % of the card fit below a cap of 25 %, 30 % do not", {"bytes": total})
+        raise TrainingError(
+            f"success of allocating 20 % and 30 % with a cap of 25 %, and 30 % without it: {below}, {above}, {after}"
+        )
+    return Seen("with a cap of 25 %, an allocation of 20 % works and one of 30 % fails", {"bytes": total})
 
 
 def deterministic_runs_agree() -> Seen:
-    """Two runs with ``deterministic``, each in a process of its own, end with the same bits."""
+    """Check that two ``deterministic`` runs in separate processes give bit-identical weights."""
     device = _gpu()
     digests = {name: [in_own_process(_digest, device, name == "yes") for _ in range(2)] for name in ("yes", "no")}
     if len(set(digests["yes"])) != 1:
         raise TrainingError("two runs with --deterministic end with different weights")
-    plain = "agree too" if len(set(digests["no"])) == 1 else "differ in their last bits, as expected"
-    return Seen(f"the same bits; runs without --deterministic {plain}", {"digests": digests})
+    plain = "are identical too" if len(set(digests["no"])) == 1 else "differ in their last bits, as expected"
+    return Seen(f"bit-identical; runs without --deterministic {plain}", {"digests": digests})
 
 
 def _digest(device: torch.device, deterministic: bool) -> str:

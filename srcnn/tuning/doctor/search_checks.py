@@ -1,4 +1,4 @@
-"""The doctor's trials: small ones, on GPUs that Ray was told of, whether they are there or not."""
+"""Checks with small searches, on the GPUs known to Ray, real or simulated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from srcnn.tuning.driver.cluster import be_quiet
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.run import plan_search, run_search
-from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.worker.trial_device import Place, trial_device
 
 __all__ = ["four_trials", "invented_gpus", "two_trials_share_a_card"]
@@ -37,15 +36,15 @@ constants:
   patch_size: 24
   batch_size: 8
 """
-_BUDGET = 2e5  # target pixels of a trial: a second or less
-_SECONDS = 4.0  # of training beside each other
+_BUDGET = 2e5  # target pixels of a trial, a second or less
+_SECONDS = 4.0  # training time of concurrent trials, in seconds
 
 
 def invented_gpus() -> Seen:
-    """On two GPUs that are not there, Ray gives every trial one, and never the same to two at a time."""
+    """Check that with two simulated GPUs Ray gives every trial one of them, and never the same to two concurrent trials."""
     if gpu_count():
-        return Seen("not needed: there are real ones here, see --gpu")
-    os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # empty, it would forbid invented ones as well
+        return Seen("not needed: this machine has real GPUs, see --gpu")
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # an empty value would hide simulated GPUs as well
     _start_ray(num_cpus=4, num_gpus=2)
     try:
         both = [_process(1) for _ in range(2)]
@@ -53,7 +52,7 @@ def invented_gpus() -> Seen:
         for one in both:
             ray.kill(one)
         if given != ["0", "1"]:
-            raise SearchError(f"two trials at a time were given the GPUs {given}, not 0 and 1")
+            raise SearchError(f"two concurrent trials must get the GPUs 0 and 1, but got {given}")
         seen = _search(4)
     finally:
         ray.shutdown()
@@ -61,12 +60,14 @@ def invented_gpus() -> Seen:
     for i, (device, begin, end) in enumerate(seen):
         for other, other_begin, other_end in seen[i + 1 :]:
             if device == other and min(end, other_end) > max(begin, other_begin):
-                raise SearchError(f"two trials had GPU {device.split()[-1]} at the same time")
-    return Seen(f"two at a time on GPUs 0 and 1; a search of {len(seen)} trials, one GPU each", {"trials": len(seen)})
+                raise SearchError(f"two concurrent trials used GPU {device.split()[-1]}")
+    return Seen(
+        f"two concurrent trials on GPUs 0 and 1; a search of {len(seen)} trials, one GPU each", {"trials": len(seen)}
+    )
 
 
 def two_trials_share_a_card() -> Seen:
-    """Two trials on half a card each train at the same time, each capped at its half."""
+    """Check that two trials with half a GPU each train at the same time, each with half of the memory."""
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     os.environ["CUDA_VISIBLE_DEVICES"] = first
     _start_ray(num_cpus=2, num_gpus=1)
@@ -74,25 +75,25 @@ def two_trials_share_a_card() -> Seen:
         both = [_process(0.5) for _ in range(2)]
         cards = ray.get([one.card.remote() for one in both])
         if len(set(cards)) != 1:
-            raise SearchError(f"two halves of one card were given as {' and '.join(cards)}")
+            raise SearchError(f"two trials with half a GPU each must get the same GPU, but got {' and '.join(cards)}")
         spans = ray.get([one.train.remote(_SECONDS) for one in both])
     finally:
         ray.shutdown()
     if min(end for _, end, _ in spans) <= max(begin for begin, _, _ in spans):
-        raise SearchError("the two trained one after the other")
+        raise SearchError("the two trials did not train at the same time")
     rates = [rate / 1e6 for _, _, rate in spans]
     text = f"both trained at the same time, {rates[0]:.1f} and {rates[1]:.1f} Mpixel/s"
     return Seen(text, {"card": cards[0], "mpixels": rates})
 
 
 def four_trials() -> Seen:
-    """A search of four trials with a card each, as many at a time as there are cards."""
+    """Run a search of four trials with one GPU each, as many concurrently as there are GPUs."""
     count = gpu_count()
     be_quiet()
     seen = _search(4)
     cards = _check_cards([device for device, _, _ in seen], kind="cuda")
     most = max(sum(begin <= moment < end for _, begin, end in seen) for _, moment, _ in seen)
-    text = f"{len(seen)} trials finished on {len(cards)} of {count} card(s), up to {most} at a time"
+    text = f"{len(seen)} trials finished on {len(cards)} of {count} GPU(s), up to {most} concurrently"
     return Seen(text, {"trials": len(seen), "cards": cards, "at_a_time": most})
 
 
@@ -108,7 +109,7 @@ class _Process:
         return os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
     def train(self, seconds: float) -> tuple[float, float, float]:
-        """When it began and ended by the wall's clock, and its target pixels a second."""
+        """Train; return the start and end of the training in wall time, and the target pixels per second."""
         device = trial_device(Place("", 1, 0.5))
         begin = time.time()
         rate = training_rate("5-1-3", (16, 8), sample(), device, seconds)
@@ -120,16 +121,16 @@ def _process(gpus: float) -> Any:
 
 
 def _check_cards(devices: list[str], kind: str, cards: list[str] | None = None) -> list[str]:
-    """The cards that trials ran on, each on one."""
+    """Check that every trial ran on one GPU. Return the GPUs used."""
     for device in devices:
         name, _, card = device.partition(" ")
         if name != kind or not card or "," in card or (cards is not None and card not in cards):
-            raise SearchError(f"a trial ran on {device or 'nothing'!r}, not on one GPU")
+            raise SearchError(f"a trial must run on one GPU, but ran on {device or 'nothing'!r}")
     return sorted({device.partition(" ")[2] for device in devices})
 
 
 def _search(trials: int) -> list[tuple[str, float, float]]:
-    """A search of a few seconds with a GPU for each trial: of every trial, the device, its start and its last report.
+    """Run a search of a few seconds with a GPU per trial. Return device, start and last report of every trial, in seconds.
 
     Raises:
         SearchError: a trial did not finish.
@@ -159,6 +160,6 @@ def _search(trials: int) -> list[tuple[str, float, float]]:
             plan_search(SearchSettings(name="doctor", trials=trials, confirm=False, **given)), listener=listen
         )
         for row in result.rows:
-            if row.outcome is not Outcome.FINISHED:
+            if row.outcome != "finished":
                 raise SearchError(f"trial {row.trial_id} {row.outcome}: {row.failure or 'no reason given'}")
     return list(seen.values())

@@ -1,4 +1,4 @@
-"""The doctor's checks that need no GPU. Each returns what it has seen, and raises where something is wrong."""
+"""Checks that need no GPU. Each returns its result and raises an error on failure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PACKAGES = ("torch", "numpy", "ray", "optuna", "mlflow")
 
 
 def versions() -> Seen:
-    """Every library that the project needs is there, in a version that it was written for."""
+    """Check that all required libraries are installed in supported versions."""
     found = {name: metadata.version(name) for name in _PACKAGES}
     found["python"] = ".".join(map(str, sys.version_info[:3]))
     built = torch.version.cuda
@@ -42,33 +42,36 @@ def versions() -> Seen:
 
 
 def sample(count: int = 2) -> TrainingData:
-    """Corners of a few bundled photographs, at x3."""
+    """Return training data from crops of a few bundled photographs, at x3."""
     images = [(name, image[100:196, 100:196]) for name, image in load("sample/train").images[:count]]
     return prepare(images, 3)
 
 
 def small(**fields: Any) -> TrainConfig:
-    """A run of a second."""
+    """Return the configuration of a run of about a second."""
     sizes = {"kernels": (5, 1, 3), "filters": (16, 8), "patch_size": 24, "batch_size": 4, "epoch_pixels": 3e4}
     return TrainConfig(**{**sizes, "epochs": 2, **fields})
 
 
 def step_on_meta() -> Seen:
-    """A step on the device ``meta``, where a look at a value raises: gather, forward, backward, clipping, Muon's directions."""
+    """Run a training step on the device ``meta``, where reading a value raises an error.
+
+    It covers gather, forward, backward, clipping and the directions of Muon.
+    """
     meta, kinds = torch.device("meta"), 0
     shuffled = {"upsampling": "pixel_shuffle", "patch_size": 36}
     for fields in ({"residual": True}, {"residual": False}, shuffled, {"padding": "zeros", "clip": 1.0}):
         gradients = step_on(meta, small(**fields), sample())
         elsewhere = {str(g.device) for g in gradients if g.device != meta}
         if elsewhere:
-            raise TrainingError(f"a gradient was made on {', '.join(elsewhere)}")
+            raise TrainingError(f"a gradient is on the device {', '.join(elsewhere)} instead of meta")
         orthogonal(gradients[0].reshape(len(gradients[0]), -1))
         kinds += 1
-    return Seen(f"{kinds} kinds of step look at no value and stay on their device", {"kinds": kinds})
+    return Seen(f"{kinds} kinds of step read no value and stay on their device", {"kinds": kinds})
 
 
 class _Again:
-    """A recorder without a GPU: a replay is the step, called again; or, wrong on purpose, nothing at all."""
+    """A recorder without a GPU. A replay calls the step again, or does nothing, to simulate a wrong recording."""
 
     def __init__(self, right: bool) -> None:
         self._right = right
@@ -90,7 +93,7 @@ class _Again:
 
 
 def recorded_step() -> Seen:
-    """A recorder that is right is used, one that is wrong is not, and training is the same either way."""
+    """Check that a correct recording is used, a wrong one is not, and that training gives the same weights in both cases."""
     steps = 0
     for optimizer in ("muon", "adam", "sgd"):
         config, data, cpu = small(optimizer=optimizer), sample(), torch.device("cpu")
@@ -106,10 +109,12 @@ def recorded_step() -> Seen:
                 recorder is not None
                 and (refused, recorder.replayed > 1) != ((False, True), (True, False))[len(ends) - 2]
             ):
-                raise TrainingError(f"{optimizer}: a {('right', 'wrong')[len(ends) - 2]} recording was judged wrongly")
+                raise TrainingError(
+                    f"{optimizer}: the verification of a {('correct', 'wrong')[len(ends) - 2]} recording failed"
+                )
         for other in ends[1:]:
             if any(not torch.equal(ends[0][name], value) for name, value in other.items()):
-                raise TrainingError(f"{optimizer}: training with a recorder ends with other weights than without")
+                raise TrainingError(f"{optimizer}: training with a recorder gives other weights than without")
     return Seen(
-        f"a right recording is used, a wrong one is not; weights are the same after {steps} steps", {"steps": steps}
+        f"a correct recording is used, a wrong one is not; weights are identical after {steps} steps", {"steps": steps}
     )

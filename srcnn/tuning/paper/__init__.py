@@ -1,4 +1,4 @@
-"""The papers' tables: which cells, trained or measured how, and which claims hold.
+"""The paper's tables: training and measurement of their cells, and tests of the paper's claims.
 
-Nothing here knows how a report looks.
+Nothing here knows the layout of reports.
 """

@@ -1,19 +1,19 @@
-"""The paper's claims, decided by stated tests: holds, does not hold, or why nothing can be said.
+"""Tests of the paper's claims: a claim holds, does not hold, or cannot be decided.
 
-Figures are PSNRs in dB, (seeds, images), of every budget that a table has. A claim of a table is about its test images, so they
-are taken as they are: a difference between two rows is taken seed by seed and has Student's interval over seeds. Beside it
-stands the interval over seeds and images (`srcnn.tuning.trials.intervals`), which says whether the difference would be seen on
-other photographs too; on the five of Set5 it is wide. A verdict needs all of these:
+The data are PSNRs in dB, (seeds, images), at every budget of a table. A claim of a table is about its test images, so
+these are treated as fixed: the difference of two rows is computed per seed and has Student's interval over seeds. The
+interval over seeds and images (`srcnn.tuning.trials.intervals`) is given as well. It tells whether the difference is
+expected on other photographs too; for the five images of Set5 it is wide. A verdict requires:
 
 * at least five seeds of every row;
-* networks that have learnt: half of the paper's own gain over bicubic where the set has a printed figure, a quarter of the
-  paper's gain on Set5 elsewhere (on the hundred test photographs of BSDS the paper's network gains 0.6 of that), since all
-  networks are alike before they learn;
-* an interval on one side of the bound that the claim names (zero, or its margin);
-* the same verdict after another step: the change of the difference from the last budget but one to the last, added once more,
-  must not carry it across the bound.
+* trained networks, because before training all networks are alike: half of the paper's gain over bicubic if the paper has a
+  figure for the set, otherwise a quarter of the paper's gain on Set5 (on the hundred test photographs of BSDS the gain of the
+  paper's network is 0.6 of that);
+* an interval entirely on one side of the claim's bound (zero, or its margin);
+* a stable trend: if the difference changes once more as much as from the last but one to the last budget, it must not cross
+  the bound.
 
-Every claim is tested on its own at 95 %: of forty that are false one is expected to pass.
+Every claim is tested at 95 % independently: of forty false claims about one passes by chance.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ __all__ = [
 
 HOLDS, HOLDS_NOT = "holds", "does not hold"
 MISSING, FEW_SEEDS, UNTRAINED = "not measured", "not enough seeds to say", "not enough training to say"
-TOO_CLOSE = "too close to say"  #: the interval holds the bound
+TOO_CLOSE = "too close to say"  #: the interval contains the bound
 LEAST_SEEDS = 5
-LEARNT = 0.5  #: share of the paper's gain over bicubic from which a network counts as trained
-LEARNT_ELSEWHERE = 0.25  #: share of the paper's gain on Set5 where the set has no printed figure
+LEARNT = 0.5  #: minimum gain of a trained network, as a fraction of the paper's gain over bicubic
+LEARNT_ELSEWHERE = 0.25  #: the same as a fraction of the paper's gain on Set5, for sets without a figure in the paper
 
 Figures = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim."""
+    """Result of the test of a claim."""
 
     claim: Claim
     recipe: str
     verdict: str  #: `HOLDS`, `HOLDS_NOT`, `TOO_CLOSE`, `FEW_SEEDS`, `UNTRAINED` or `MISSING`
-    evidence: str  #: the differences, in words
-    since: float | None  #: the budget from which it held throughout; None: it does not hold at the longest
-    general: bool | None = None  #: of a verdict: whether it is sure of other images too; None: not asked
+    evidence: str  #: the differences, as text
+    since: float | None  #: shortest budget from which the claim always held; None if it does not hold at the longest
+    general: bool | None = None  #: whether the verdict is significant for other images too; None if not tested
 
 
 def judge(
@@ -71,14 +71,14 @@ def judge(
     printed: Mapping[str, float],
     learnt: float | None,
 ) -> Verdict:
-    """Decide on a claim.
+    """Decide whether a claim holds.
 
     Args:
-        claim: what is claimed.
-        recipe: how the rows were trained.
-        figures: by row and by budget, (seeds, images) in dB; a row that failed is missing.
-        printed: the paper's figures by row, for claims of the kind ``reaches``.
-        learnt: PSNR in dB from which a network counts as trained; None: not known of these planes, and not asked for.
+        claim: the claim.
+        recipe: the recipe by which the rows were trained.
+        figures: PSNRs by row and budget, (seeds, images), in dB; failed rows are missing.
+        printed: figures of the paper by row, in dB, for claims of the kind ``reaches``.
+        learnt: minimum PSNR of a trained network, in dB; None: unknown for these planes and not checked.
     """
     missing = [row for row in claim.rows if not figures.get(row)]
     if missing:
@@ -124,17 +124,17 @@ def judge(
 
 @dataclass(frozen=True)
 class _Test:
-    """A difference at every budget, and the bound it must exceed (``above``) or stay below."""
+    """A difference at every budget, and its bound: it must be above it if ``above``, else below it."""
 
     text: str
     differences: Sequence[Interval]
     bound: float
     above: bool
-    general: Interval | None = None  #: of the difference that decides, over images too
+    general: Interval | None = None  #: interval of the decisive difference over seeds and images
 
     @property
     def stays(self) -> bool:
-        """Whether another step like the last one would leave the mean on its side of the bound."""
+        """Whether the mean stays on its side of the bound after another change like the last one."""
         last = self.differences[-1].mean
         step = last - self.differences[-2].mean if len(self.differences) > 1 else 0.0
         return (last + step > self.bound) == (last > self.bound)
@@ -145,7 +145,7 @@ def _side(test: _Test, index: int) -> int:
 
 
 def _side_of(found: Interval, test: _Test) -> int:
-    """1: the claim's side of the bound, -1: the other, 0: the interval holds the bound."""
+    """Return 1 if the interval is on the claim's side of the bound, -1 if on the other side, 0 if it contains the bound."""
     over = found.low > test.bound
     under = found.high < test.bound
     if not over and not under:
@@ -156,7 +156,7 @@ def _side_of(found: Interval, test: _Test) -> int:
 def _compares(
     claim: Claim, a: str, b: str, figures: Mapping[str, Mapping[float, Figures]], common: Sequence[float]
 ) -> _Test:
-    early = claim.kind == "slower"  # early on, so the shortest budget decides and no later step can change it
+    early = claim.kind == "slower"  # about the start of training: the shortest budget decides at every budget
     pairs = [
         _paired(figures[a][length], figures[b][length]) for length in ([common[0]] * len(common) if early else common)
     ]
@@ -174,13 +174,13 @@ def _compares(
 
 
 def _paired(a: Figures, b: Figures) -> tuple[Figures, Figures]:
-    count = min(len(a), len(b))  # seeds come in one order; a row of which a seed failed has fewer
+    count = min(len(a), len(b))  # seeds have the same order; a row with a failed seed has fewer
     return a[:count], b[:count]
 
 
 def _reaches(
     claim: Claim, row: str, figures: Mapping[float, Figures], common: Sequence[float], printed: float
 ) -> _Test:
-    """Over seeds alone: the test images are the paper's."""
+    """Compare a row with its figure in the paper, over seeds alone, because the test images are the paper's."""
     found = [over_seeds(figures[length]).minus(printed) for length in common]
     return _Test(f"{row} - {printed:.2f}: {found[-1].signed()} dB", found, -claim.margin, above=True)

@@ -1,8 +1,8 @@
-"""The cells of a table, trained: `run_table`. Finished cells are never run again.
+"""Training of the cells of a table: `run_table`. Finished cells are never run again.
 
-A cell is known by a digest of its whole configuration and data, kept as a tag of its MLflow run; what has a finished run is
-left alone, whoever ran it and however the command ended. Cells that a kill interrupted go on from their checkpoints, by
-Tune's own restore of the stage they were in. Test sets are measured when a cell has ended, and no choice follows from them.
+A cell is identified by a digest of its configuration and data, stored as a tag of its MLflow run. Cells with a finished
+run are skipped, whoever ran them. Cells that a kill interrupted resume from their checkpoints, by Tune's restore of
+their stage. Test sets are measured when a cell has finished, and no choice depends on them.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ from srcnn.tuning.worker.run_trial import NETWORK_FILE, ScaleData
 
 __all__ = ["TableRun", "run_table"]
 
-_FINAL = ("DivergenceError", "DeadNetworkError")  # answers of a configuration: it would end so again
+_FINAL = ("DivergenceError", "DeadNetworkError")  # failures caused by the configuration, which would occur again
 
 
 @dataclass(frozen=True)
 class TableRun:
-    """How the run of a table ended."""
+    """Result of a call of `run_table`."""
 
     name: str
     uri: str
-    trained: int  #: cells of this call
-    kept: int  #: cells that were finished before
-    failed: tuple[str, ...]  #: names and causes
+    trained: int  #: number of cells trained in this call
+    kept: int  #: number of cells finished before
+    failed: tuple[str, ...]  #: names and causes of failed runs
     interrupted: bool
 
 
 def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None) -> TableRun:
-    """Train the cells that have no finished run yet, measure them, and measure the authors' networks beside.
+    """Train the cells without a finished run, measure them, and measure the authors' networks for comparison.
 
     Args:
-        plan: from `plan_table`.
+        plan: result of `plan_table`.
         listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
 
     Raises:
-        SearchError: a store cannot be used, or a run of that name is no table.
+        SearchError: the store cannot be used, or a run of this name is not a table.
     """
     be_quiet()
     tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
@@ -71,17 +71,17 @@ def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None)
         "protocol": "srcnn",
         "data.validation": ", ".join(name for name, _ in validation.images),
     }
-    about = overlap_tags(*plan.leaks)  # of the table; a trial has those of its own training set
+    about = overlap_tags(*plan.leaks)  # leaks of the whole table; each trial has those of its training set
     status = "FAILED"
     try:
         with listening(listener), Cluster(plan.settings.address) as cluster:
             counts = journal_length(plan.folder.glob("run-*/tune"))
             tracker.open_search(plan.name, {**tags, **about}, {**dict(plan.settings), "table": plan.path.stem}, counts)
             if tracker.tag(KIND) != "table":
-                raise SearchError(f"name: {plan.name} is a search, not a table")
+                raise SearchError(f"name: must be that of a table, but {plan.name} is a search")
             before = _finished(tracker)
             wanted = {plan.key(cell): cell for cell in plan.cells}
-            # A report shows what was asked for last, whatever other cells an edited table has left.
+            # A report shows the cells of the last call, without those left from an earlier version of the table.
             tracker.log_text(plan.path.read_text(encoding="utf-8"), "table.yaml")
             tracker.log_text(json.dumps(list(wanted)), "cells.json")
             missing = {key: cell for key, cell in wanted.items() if key not in before}
@@ -105,7 +105,7 @@ def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None)
 
 
 def _finished(tracker: Tracker) -> dict[str, str]:
-    """Cell -> trial, of those that ran to their end or failed of their own configuration."""
+    """Return cell -> trial for the trials that finished or failed because of their configuration."""
     found = {}
     for run in tracker.children():
         tags = run.data.tags
@@ -126,12 +126,12 @@ def _failures(tracker: Tracker) -> list[tuple[str, str]]:
 def _train(
     plan: TablePlan, missing: dict[str, Cell], tracker: Tracker, tags: dict[str, str], stop: Callable[[], bool]
 ) -> None:
-    """Go on with the stage that was interrupted, if there is one, and then run what is left in a new one."""
+    """Resume the interrupted stage, if there is one, then run the remaining cells in a new stage."""
     stages = sorted(plan.folder.glob("run-*"))
     if stages and not (stages[-1] / "done").exists():
         left = json.loads((stages[-1] / "cells.json").read_text(encoding="utf-8"))
         known = {plan.key(cell): cell for cell in plan.cells}
-        # Settings may have changed since: what Tune would go on with must still be asked for.
+        # Settings may have changed since then: all cells that Tune would resume must still be wanted.
         if all(key in known for key in left) and any(key in missing for key in left):
             _stage(plan, stages[-1], [known[key] for key in left], tracker, tags, resume=True)
             done = _finished(tracker)
@@ -197,7 +197,7 @@ def _trial(plan: TablePlan, cell: Cell) -> TrialSpec:
 
 
 def _measure(plan: TablePlan, tracker: Tracker, tags: dict[str, str]) -> None:
-    """Test figures of every finished cell that has none, of the authors' networks and of bicubic."""
+    """Measure the test images for finished cells without test metrics, the authors' networks and bicubic."""
     runs = {run.data.tags[TRIAL]: run for run in tracker.children()}
     ours = {plan.key(cell) for cell in plan.cells}
     subjects = {}
@@ -221,7 +221,7 @@ _NO_DATA = {"name": "none", "digest": "none", "images": "0"}
 
 
 def _given(plan: TablePlan) -> Iterable[tuple[str, str, Subject]]:
-    """(key, row, network) of what nobody trains here: plain bicubic and the authors' networks, where they are."""
+    """Yield (key, row, network) for networks that are not trained here: bicubic, and the authors' networks if downloaded."""
     for scale in plan.table.scales:
         yield f"bicubic x{scale}", "bicubic", Subject(scale)
         for row in plan.table.rows:
@@ -231,7 +231,7 @@ def _given(plan: TablePlan) -> Iterable[tuple[str, str, Subject]]:
 
 
 def _official(plan: TablePlan, folder: str | None, scale: int) -> Path | None:
-    """The authors' file; None: there is none for the row, or nobody fetched it."""
+    """Return the authors' file of a row; None if there is none or it was not downloaded."""
     return None if folder is None else official_file(folder, scale, data_root(plan.settings.data_root))
 
 

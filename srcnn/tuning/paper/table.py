@@ -1,8 +1,8 @@
-"""A table of the paper as a file: its question, its rows, budgets, the printed figures, and the claims to be tested.
+"""A table of the paper as a YAML file: question, rows, budgets, figures of the paper, and claims to test.
 
-A file in ``search_spaces/paper/`` is one `Table`. A row says what differs from ``base``; it is trained at every scale, with
-every recipe, at every budget and from several seeds, and each of these is a `Cell`. Printed figures are named as the metrics
-are, ``Set5/x3/psnr`` or ``Set5/x3/psnr/baby``, in dB.
+A file in ``search_spaces/paper/`` is one `Table`. A row contains the differences from ``base``. It is trained at every
+scale, with every recipe, at every budget and with several seeds; each of these runs is a `Cell`. Figures of the paper
+are named like the metrics, ``Set5/x3/psnr`` or ``Set5/x3/psnr/baby``, in dB.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ __all__ = [
 
 FOLDER = Path("search_spaces/paper")
 BUDGETS = ("smoke", "cpu", "paper")
-SAMPLE = "sample/train", "sample/test"  #: what a smoke test trains and measures on, so that it needs no download
+SAMPLE = "sample/train", "sample/test"  #: training and test set of a smoke test, which needs no download
 
 
 class Recipe(Strict):
-    """How rows are trained: a preset, and what differs from it."""
+    """A training recipe for rows: a preset and the differences from it."""
 
     preset: str = Field("default", description="one of the presets of experiments/train.py")
-    config: dict[str, Any] = Field(default_factory=dict, description="fields of a training configuration")
+    config: dict[str, Any] = Field(default_factory=dict, description="fields that differ from the preset")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -57,57 +57,60 @@ class Recipe(Strict):
 
 
 class TableRow(Strict):
-    """One row of the paper's table."""
+    """A row of a table."""
 
-    name: str = Field(min_length=1, description="as the paper calls it")
-    config: dict[str, Any] = Field(default_factory=dict, description="fields that differ from the table's base")
-    train: str | None = Field(None, description="training images; none: the table's")
+    name: str = Field(min_length=1, description="name in the paper")
+    config: dict[str, Any] = Field(default_factory=dict, description="fields that differ from the base of the table")
+    train: str | None = Field(None, description="training images; none: those of the table")
     allow_overlap: bool = Field(
-        False, description="train on images that show a test or validation image too; its figures are marked"
+        False, description="keep training images that show a test or validation image; the results are marked"
     )
-    recipes: tuple[str, ...] | None = Field(None, description="which recipes train it; none: all")
-    official: str | None = Field(None, description="folder of the authors' weights for it")
-    paper: dict[str, float] = Field(default_factory=dict, description="printed figures in dB by metric")
+    recipes: tuple[str, ...] | None = Field(None, description="recipes for this row; none: all")
+    official: str | None = Field(None, description="folder of the authors' weights for this row")
+    paper: dict[str, float] = Field(default_factory=dict, description="figures of the paper by metric, in dB")
 
 
 class Claim(Strict):
-    """A statement of the paper and the test that decides on it."""
+    """A claim of the paper, and the test for it."""
 
-    text: str = Field(description="in words")
+    text: str = Field(description="the claim as text")
     kind: Literal["order", "no_better", "reaches", "slower"] = Field(
-        description="order: each row above the next; no_better: the first row is at most `margin` above the second; "
-        "reaches: every row is at most `margin` below its printed figure; slower: below it at every smaller budget"
+        description="order: each row is above the next; no_better: the first row is at most `margin` above the second; "
+        "reaches: every row is at most `margin` below its figure in the paper; slower: the first row is below the second at "
+        "the shortest budget"
     )
-    rows: tuple[str, ...] = Field(min_length=1, description="names of rows")
-    metric: str = Field("Set5/x3/psnr", description="what is compared")
-    margin: float = Field(0.0, ge=0, description="in dB")
-    recipes: tuple[str, ...] | None = Field(None, description="which recipes it is tested with; none: all")
+    rows: tuple[str, ...] = Field(min_length=1, description="names of the rows")
+    metric: str = Field("Set5/x3/psnr", description="metric to compare")
+    margin: float = Field(0.0, ge=0, description="margin in dB")
+    recipes: tuple[str, ...] | None = Field(None, description="recipes to test the claim with; none: all")
 
 
 class Budget(Strict):
-    """How long cells are trained."""
+    """Length of the training runs and number of seeds."""
 
-    pixels: tuple[float, ...] = Field((), description="target pixels of a run; several show where a claim turns")
-    epochs: tuple[int, ...] = Field((), description="or epochs")
-    seeds: int = Field(1, ge=1, description="runs of a cell")
-    sample: bool = Field(False, description="train and measure on the bundled photographs")
+    pixels: tuple[float, ...] = Field(
+        (), description="target pixels of a run; several values show from which one a claim holds"
+    )
+    epochs: tuple[int, ...] = Field((), description="epochs of a run, instead of pixels")
+    seeds: int = Field(1, ge=1, description="number of runs with different seeds")
+    sample: bool = Field(False, description="use the bundled photographs for training and test")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if bool(self.pixels) == bool(self.epochs):
             raise ValueError("pixels: exactly one of pixels and epochs must be given")
         if sorted(set(self.lengths)) != list(self.lengths) or self.lengths[0] <= 0:
-            raise ValueError(f"pixels: must be positive and ascend, but got {self.lengths}")
+            raise ValueError(f"pixels: must be positive and ascending, but got {self.lengths}")
         return self
 
     @property
     def lengths(self) -> tuple[float, ...]:
-        """Pixels or epochs."""
+        """Lengths of the runs, in target pixels or epochs."""
         return self.pixels or tuple(map(float, self.epochs))
 
     @property
     def unit(self) -> str:
-        """Which of the two."""
+        """Unit of the lengths: ``pixels`` or ``epochs``."""
         return "pixels" if self.pixels else "epochs"
 
 
@@ -116,18 +119,20 @@ class Table(Strict):
 
     title: str
     question: str
-    source: str = Field(description="where the paper has it")
+    source: str = Field(description="section or table of the paper")
     scales: tuple[int, ...] = (3,)
     train: str = "T91"
-    hold_out: str = Field("T91", description="the set whose images choose the best epoch; never trained on")
-    validation: int = Field(9, ge=1, description="how many of them")
+    hold_out: str = Field(
+        "T91", description="set of the validation images, which choose the best epoch and are not trained on"
+    )
+    validation: int = Field(9, ge=1, description="number of validation images")
     test: tuple[str, ...] = ("Set5", "Set14")
     measure: Literal["psnr", "planes", "article"] = Field(
         "psnr",
-        description="psnr: and SSIM; planes: Y, Cb, Cr and all three; article: beside psnr, the article's figure",
+        description="psnr: PSNR and SSIM; planes: PSNR of Y, Cb, Cr and all three; article: psnr and the article's PSNR",
     )
-    shown: tuple[str, ...] = Field(("Set5/x3/psnr",), description="the columns of the table, metrics")
-    base: dict[str, Any] = Field(default_factory=dict, description="fields that all rows share")
+    shown: tuple[str, ...] = Field(("Set5/x3/psnr",), description="metrics in the columns of the table")
+    base: dict[str, Any] = Field(default_factory=dict, description="fields common to all rows")
     recipes: dict[str, Recipe] = Field(default_factory=lambda: {"ours": Recipe()})
     rows: tuple[TableRow, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
@@ -147,7 +152,7 @@ class Table(Strict):
                 if name not in names:
                     raise ValueError(unknown_name("row of a claim", name, names))
             if claim.kind in ("no_better", "slower") and len(claim.rows) != 2:
-                raise ValueError(f"claims: {claim.kind} compares two rows, but got {', '.join(claim.rows)}")
+                raise ValueError(f"claims: {claim.kind} must compare two rows, but got {', '.join(claim.rows)}")
         for named in [one.recipes or () for one in self.rows] + [one.recipes or () for one in self.claims]:
             for recipe in named:
                 if recipe not in self.recipes:
@@ -155,21 +160,21 @@ class Table(Strict):
         return self
 
     def row(self, name: str) -> TableRow:
-        """By its name."""
+        """Return the row of a name."""
         return next(row for row in self.rows if row.name == name)
 
     def config(self, row: TableRow, recipe: str, scale: int, **more: Any) -> TrainConfig:
-        """What a row is trained with.
+        """Return the training configuration of a row.
 
         Raises:
-            ConfigError: the fields break a rule together.
+            ConfigError: the fields together break a rule.
         """
         chosen = self.recipes[recipe]
         fields = {**preset(chosen.preset), **chosen.config, **self.base, **row.config, "scale": scale}
         return TrainConfig(**{**fields, "pixels": None, "epochs": None, **more})
 
     def trained_by(self, row: TableRow) -> Sequence[str]:
-        """The recipes of a row."""
+        """Return the recipes of a row."""
         return row.recipes or tuple(self.recipes)
 
 
@@ -180,14 +185,17 @@ class Cell:
     row: str
     recipe: str
     scale: int
-    length: float  #: pixels or epochs
+    length: float  #: length of the run, in target pixels or epochs
     config: TrainConfig
-    train: str  #: the set
-    allow_overlap: bool = False  #: whether its images may show test or validation images
+    train: str  #: name of the training set
+    allow_overlap: bool = False  #: whether training images may show test or validation images
 
     def key(self, training: ImageSet, validation: ImageSet) -> str:
-        """What its figures depend on, as 16 hexadecimal digits: a cell of the same key is not run again."""
-        # Two rows may differ in nothing but what they leave out, and where there is nothing to leave out they stay apart.
+        """Return a digest of everything that the result depends on, 16 hexadecimal digits.
+
+        A cell with the same key is not run again.
+        """
+        # Two rows may differ only in allow_overlap; they have different keys even if no image is left out.
         text = "|".join(
             [self.config.model_dump_json(), training.digest, validation.digest, *["overlap"] * self.allow_overlap]
         )
@@ -195,14 +203,14 @@ class Cell:
 
 
 def cells(table: Table, budget: Budget, seeds: int, reports: int, overlapping: Collection[str] = ()) -> list[Cell]:
-    """Every run of a table, the first seed of all before the second of any, short ones before long ones.
+    """Return all runs of a table: the first seed of all cells before the second of any, short runs before long ones.
 
     Args:
         table: the table.
         budget: one of its budgets.
-        seeds: runs of a cell; seeds count from 123.
-        reports: points of a convergence curve; runs counted in epochs have one for each.
-        overlapping: training sets that keep images which show a test or validation image, whatever the row says.
+        seeds: number of seeds, counted from 123.
+        reports: number of epochs of a run whose length is in pixels.
+        overlapping: training sets that keep images which show a test or validation image, in every row.
     """
     found = []
     for seed in range(123, 123 + seeds):
@@ -223,7 +231,7 @@ def cells(table: Table, budget: Budget, seeds: int, reports: int, overlapping: C
 
 
 def table_files(folder: Path = FOLDER) -> dict[str, Path]:
-    """The tables that there are, by name."""
+    """Return the files of the existing tables, by name."""
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
@@ -231,11 +239,11 @@ def load_table(path: Path) -> Table:
     """Read a table.
 
     Raises:
-        ConfigError: the file breaks a rule; with file and field.
+        ConfigError: the file breaks a rule; the message names file and field.
     """
     node = compose(path)
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{path}:1: a table must be a mapping of names to values")
+        raise ConfigError(f"{path}:1: must be a mapping of names to values")
     given = plain(path, node)
     try:
         table = Table(**{str(name): value for name, value in given.items()})

@@ -1,4 +1,4 @@
-"""The images of a table: training, validation and test sets, without those that show a test image."""
+"""Training, validation and test images of a table, without images that show a test image."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ __all__ = ["TableImages", "Training", "table_images"]
 class Training:
     """A training set of a table."""
 
-    images: ImageSet  #: without those held out
+    images: ImageSet  #: without the held-out images
     left_out: tuple[Leak, ...] = ()
-    kept: tuple[Leak, ...] = ()  #: of these images, and of the validation images that choose the epoch
+    kept: tuple[Leak, ...] = ()  #: leaks kept in the training or validation images
 
 
 @dataclass(frozen=True)
 class TableImages:
     """The images of a table."""
 
-    training: Mapping[str, Training]  #: by the set's name; no image shows a test or validation image
-    overlapping: Mapping[str, Training]  #: the same with those images, of the sets that rows want so
+    training: Mapping[str, Training]  #: training sets by name; no image shows a test or validation image
+    overlapping: Mapping[str, Training]  #: training sets that keep such images, for the rows that request it
     validation: ImageSet
     test: tuple[ImageSet, ...]
-    left_out: tuple[Leak, ...] = ()  #: of the set that is held out from, which are not chosen by
+    left_out: tuple[Leak, ...] = ()  #: images left out of the validation images
 
     def of(self, cell: Cell) -> Training:
-        """What a cell trains on."""
+        """Return the training set of a cell."""
         return (self.overlapping if cell.allow_overlap else self.training)[cell.train]
 
 
 def table_images(table: Table, budget: Budget, root: Path | None = None, *, allow_overlap: bool = False) -> TableImages:
-    """Load what a table trains, chooses and measures on.
+    """Load the training, validation and test images of a table.
 
-    Test images are compared with the others by their content, so that none is trained on or chosen by.
+    Test images are compared with all others by content, so that none is used for training or validation.
 
     Args:
         table: the table.
@@ -79,7 +79,10 @@ def table_images(table: Table, budget: Budget, root: Path | None = None, *, allo
 
 
 def _load(table: Table, budget: Budget, name: str, root: Path) -> ImageSet:
-    """A set, without the bundled photographs that are too small for the article's protocol where the table uses that."""
+    """Load a set.
+
+    For tables with the article's protocol, bundled photographs that are too small for it are removed.
+    """
     images = load(name, root)
     if not budget.sample or table.measure != "article":
         return images

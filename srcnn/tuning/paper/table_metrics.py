@@ -1,4 +1,4 @@
-"""What a table measures of a network: every image of every test set, as metrics named as the table names them."""
+"""Measurement of a network for a table, on every image of every test set. The metrics have the names used in table files."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from srcnn.training.patches import degrade_for
 
 __all__ = ["Subject", "measure_subject", "measure_subjects"]
 
-_ARTICLE_BATCH = 8  # images that the article pools into one figure
+_ARTICLE_BATCH = 8  # images per PSNR in the article's protocol
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to be measured: a checkpoint, the authors' file, or plain bicubic."""
+    """A network to measure: a checkpoint, a file of the authors, or bicubic."""
 
     scale: int
     path: Path | None = None
     official: bool = False
 
     def load(self) -> SRCNN | None:
-        """The network; None for bicubic."""
+        """Load the network; None for bicubic."""
         if self.path is None:
             return None
         return load_official(self.path, self.scale) if self.official else load_network(self.path)
 
 
 def measure_subject(subject: Subject, sets: Sequence[ImageSet], kind: str) -> dict[str, float]:
-    """Metrics of a network.
+    """Return the metrics of a network.
 
     Args:
         subject: the network.
         sets: test sets.
-        kind: ``psnr``, ``planes`` or ``article``, as `srcnn.tuning.paper.table.Table.measure`.
+        kind: ``psnr``, ``planes`` or ``article``, as in `srcnn.tuning.paper.table.Table.measure`.
 
-    Returns:
-        ``Set5/x3/psnr``, ``Set5/x3/ssim``, ``Set5/x3/psnr/baby`` (dB), and with ``planes`` the same with Y, Cb, Cr and color
-        for psnr; ``Set5/x3/seconds`` of the first set: the network's for an image, the mean, the faster of two passes.
+    Returns: ``Set5/x3/psnr``, ``Set5/x3/ssim`` and ``Set5/x3/psnr/baby``, in dB; with ``planes`` the same with Y, Cb,
+        Cr and color in place of psnr. ``Set5/x3/seconds`` is the mean inference time per image of the first set, the
+        faster of two passes.
     """
     network = subject.load()
     found: dict[str, float] = {}
@@ -106,7 +106,7 @@ def _remote(subject: Subject, sets: Sequence[ImageSet], kind: str) -> dict[str, 
 def measure_subjects(
     subjects: Mapping[str, Subject], sets: Sequence[ImageSet], kind: str
 ) -> dict[str, dict[str, float]]:
-    """`measure_subject` wherever the cluster has a free core, by the caller's keys."""
+    """Call `measure_subject` on free cores of the cluster. Return the results by the keys of ``subjects``."""
     images = ray.put(list(sets))
     pending = {key: _remote.options(num_cpus=1).remote(one, images, kind) for key, one in subjects.items()}
     return {key: ray.get(reference) for key, reference in pending.items()}

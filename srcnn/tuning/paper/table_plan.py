@@ -1,4 +1,4 @@
-"""A table with its images and settings, ready to run: `plan_table`."""
+"""`plan_table`: a table with its images and settings, loaded and validated."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ _REPORTS = {"smoke": 2, "cpu": 20, "paper": 100}
 
 
 class TableSettings(Strict):
-    """A table to be reproduced."""
+    """Settings for reproducing a table."""
 
     table: str = Field(description="a table of search_spaces/paper, or a YAML file of your own")
-    budget: str = Field("cpu", description=f"how long cells are trained: {', '.join(BUDGETS)}")
-    seeds: int | None = Field(None, ge=1, description="runs of each cell; none: the table's")
-    name: str | None = Field(None, description="of the parent run; none: table and budget")
-    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs of one run; none: 1 if there are any")
-    cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one run")
-    max_concurrent: int | None = Field(None, ge=1, description="runs at a time; none: as many as fit")
+    budget: str = Field("cpu", description=f"training budget: {', '.join(BUDGETS)}")
+    seeds: int | None = Field(None, ge=1, description="number of seeds; none: that of the table")
+    name: str | None = Field(None, description="name of the parent run in MLflow; none: table and budget")
+    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs per run; none: 1 if there are any")
+    cpus_per_trial: int = Field(1, ge=1, description="CPU cores (and threads) per run")
+    max_concurrent: int | None = Field(
+        None, ge=1, description="maximum number of concurrent runs; none: as many as fit"
+    )
     stall_limit: float | None = Field(
-        None, gt=0, description="seconds without a report after which a run counts as hanging; none: as in a search"
+        None, gt=0, description="seconds without a report after which a run is killed as hanging; none: as in a search"
     )
     tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
-    storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the runs")
-    address: str | None = Field(None, description="Ray cluster to join; none: this machine alone")
+    storage: str = Field("mlruns/ray", description="folder of the checkpoints and the state of the runs")
+    address: str | None = Field(None, description="Ray cluster to use; none: this machine")
     data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
     allow_overlap: bool = Field(
-        False, description="train on images that show a test or validation image too, and mark the figures"
+        False, description="keep training images that show a test or validation image, and mark the results"
     )
 
     @model_validator(mode="after")
@@ -49,7 +51,7 @@ class TableSettings(Strict):
 
 @dataclass(frozen=True)
 class TablePlan:
-    """A table that passed every check."""
+    """A validated table that is ready to run."""
 
     settings: TableSettings
     path: Path
@@ -60,28 +62,28 @@ class TablePlan:
 
     @property
     def name(self) -> str:
-        """Of the parent run."""
+        """Name of the parent run in MLflow."""
         return self.settings.name or f"{self.path.stem}-{self.settings.budget}"
 
     @property
     def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
-        """Images that show what is measured, of all rows: (left out, kept by some)."""
+        """Leaks of all rows: (left out, kept in some row)."""
         sides = list(dict.fromkeys(map(self.images.of, self.cells)))
         left_out = (*self.images.left_out, *(leak for side in sides for leak in side.left_out))
         return tuple(dict.fromkeys(left_out)), tuple(dict.fromkeys(leak for side in sides for leak in side.kept))
 
     @property
     def folder(self) -> Path:
-        """Of the checkpoints and the state."""
+        """Folder of the checkpoints and the state."""
         return Path(self.settings.storage).expanduser().resolve() / self.name
 
     def key(self, cell: Cell) -> str:
-        """The digest by which a cell is known."""
+        """Return the digest that identifies a cell."""
         return cell.key(self.images.of(cell).images, self.images.validation)
 
 
 def plan_table(settings: TableSettings) -> TablePlan:
-    """Load and check everything before anything is started or written.
+    """Load and validate everything before anything is started or written.
 
     Raises:
         SRCNNError: the table, the budget or the data breaks a rule.
@@ -92,7 +94,7 @@ def plan_table(settings: TableSettings) -> TablePlan:
         raise ConfigError(unknown_name("table", settings.table, [*known, "all"]))
     table = load_table(path)
     if settings.budget not in table.budgets:
-        raise ConfigError(f"budget: {path} has {', '.join(table.budgets)}, but got {settings.budget!r}")
+        raise ConfigError(f"budget: must be one of {', '.join(table.budgets)} for {path}, but got {settings.budget!r}")
     budget = table.budgets[settings.budget]
     root = Path(settings.data_root) if settings.data_root else None
     images = table_images(table, budget, root, allow_overlap=settings.allow_overlap)

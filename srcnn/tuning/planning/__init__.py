@@ -1,4 +1,4 @@
-"""Before a search starts: settings, images, speed of this machine, estimate of time and memory.
+"""Preparation of a search: settings, images, speed of this machine, estimate of time and memory.
 
 Nothing here starts a trial of a search.
 """

@@ -1,4 +1,4 @@
-"""How many trials the confirmation of a search will have."""
+"""Number of trials in the confirmation of a search."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ["confirmation_sizes", "confirmations", "least_seeds", "smaller"]
 
 
 def confirmations(plan: Plan) -> dict[int, int]:
-    """How many trials choosing and judging will have at most, by scale."""
+    """Return the maximum number of confirmation trials (choosing and judging), by scale."""
     settings = plan.settings
     count = (settings.best + bool(plan.baselines)) * settings.choice_seeds
     return dict.fromkeys(plan.space.scales, count + (1 + bool(plan.baselines)) * settings.confirm_seeds)
 
 
 def confirmation_sizes(plan: Plan) -> list[Size]:
-    """The confirmation that was asked for, then smaller ones.
+    """Return the requested size of the confirmation, followed by smaller ones for a short time budget.
 
-    Fewer candidates first, down to the best of each scale beside the paper's network: what is left keeps its certainty. Then
-    fewer seeds that judge, down to the fewest that settings allow.
+    First the number of candidates is reduced, down to the best of each scale and the baseline, because this keeps the
+    precision of the comparison. Then the number of judging seeds is reduced, down to the minimum of the settings.
     """
     settings = plan.settings
     if not settings.confirm:
@@ -33,11 +33,11 @@ def confirmation_sizes(plan: Plan) -> list[Size]:
 
 
 def least_seeds() -> int:
-    """The fewest seeds that judge."""
+    """Return the minimum number of judging seeds."""
     bounds = SearchSettings.model_fields["confirm_seeds"].metadata
     return max(int(getattr(bound, "ge", 1)) for bound in bounds)
 
 
 def smaller(plan: Plan, best: int, seeds: int) -> Plan:
-    """The same plan with another size of its confirmation."""
+    """Return the plan with another size of its confirmation."""
     return replace(plan, settings=plan.settings.replace(best=best, confirm_seeds=seeds))

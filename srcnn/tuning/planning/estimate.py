@@ -1,10 +1,10 @@
-"""What a search will cost, before it is started: a few timed training steps, and arithmetic.
+"""Estimate of the time, memory and disk space of a search before it starts, from a few timed training steps.
 
-Time: steps are timed by `srcnn.tuning.planning.speed`. What a search makes of them is less certain: how much of their training
-the scheduler lets trials have, and how far a sampler that learns leans to dear configurations, were read off searches of
-default.yaml. Processor time of workers was expected within a fifth (12 trials of 1 and 4 million pixels, their share of
-training known). Wall time is that of a machine with nothing else to do: beside two other busy processes on two cores, searches
-took 1.4 to 1.5 times as long as expected.
+`srcnn.tuning.planning.speed` times the steps. Two quantities are less certain: the fraction of the full training that
+trials get from the scheduler, and the preference of the sampler for expensive configurations. Both were measured on
+searches of default.yaml. The CPU time of workers was estimated within a fifth (12 trials of 1 and 4 million pixels,
+with known fraction). The wall time is that of an idle machine: with two other busy processes on two cores, searches
+took 1.4 to 1.5 times as long.
 """
 
 from __future__ import annotations
@@ -43,18 +43,20 @@ __all__ = [
 
 
 # Seconds, measured with Ray 2.60 and MLflow 3.17 on a local SQLite store.
-_START = 13.0  # until the first step: Ray, the store, workers that import torch
-TRIAL = 0.7  # of a slot for each trial beside its steps and looks: reports, checkpoints, MLflow, the next one's turn
-AGAIN = 8.0  # until the first confirmation runs: another set of workers starts
-TEST = 6.0  # until workers measure networks: another set of them starts
+_START = 13.0  # until the first step: start of Ray, the store, and workers that import torch
+TRIAL = (
+    0.7  # overhead per trial, without training and evaluation: reports, checkpoints, MLflow, start of the next trial
+)
+AGAIN = 8.0  # until the first confirmation trial: start of new workers
+TEST = 6.0  # until workers measure test images: start of new workers
 
 # Bytes, measured.
-_DRIVER, _RAY, _WORKER = 0.65e9, 0.15e9, 0.55e9  # without data; pages that processes share count once
-_STORE, _RUN = 1.0e6, 30e3  # an empty MLflow database, and what a run adds
-_STATE = 35e3  # what a trial adds to the state of Tune and of the sampler
-_OTHER = 16e3  # headers, random generators and file system blocks of a trial's checkpoint
+_DRIVER, _RAY, _WORKER = 0.65e9, 0.15e9, 0.55e9  # without data; shared pages are counted once
+_STORE, _RUN = 1.0e6, 30e3  # size of an empty MLflow database, and per run
+_STATE = 35e3  # per trial in the states of Tune and the sampler
+_OTHER = 16e3  # per checkpoint: headers, random generators and file system blocks
 
-#: Copies of the weights that an optimiser keeps.
+#: Copies of the weights in the state of an optimiser.
 _MOMENTS = {"muon": 1, "adam": 2, "sgd": 1}
 
 
@@ -63,53 +65,54 @@ class Phase:
     """A part of a search."""
 
     trials: int
-    seconds: float  #: of wall time
-    busy: float  #: seconds of all slots together
-    disk: float  #: bytes
+    seconds: float  #: wall time, in seconds
+    busy: float  #: time of all slots together, in seconds
+    disk: float  #: disk space, in bytes
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a search is expected to cost."""
+    """Expected cost of a search."""
 
     search: Phase
     confirmation: Phase
-    tests: float  #: seconds of measuring the test images
+    tests: float  #: time for measuring the test images, in seconds
     speed: Speed
-    slots: int  #: trials at a time
-    units: float  #: cores, or GPUs, of a slot
-    memory: float  #: bytes, of all processes together
-    limit: float | None  #: the time budget, seconds
+    slots: int  #: number of concurrent trials
+    units: float  #: cores or GPUs per slot
+    memory: float  #: memory of all processes together, in bytes
+    limit: float | None  #: time budget, in seconds
 
     @property
     def whole(self) -> float:
-        """Seconds of wall time, start and test images included, without a time budget."""
+        """Wall time including start and test images, without a time budget, in seconds."""
         return _START + self.search.seconds + self.confirmation.seconds + self.tests
 
     @property
     def seconds(self) -> float:
-        """Seconds of wall time that are expected."""
+        """Expected wall time, in seconds."""
         return self.whole if self.limit is None else min(self.whole, self.limit)
 
     @property
     def hours(self) -> float:
-        """Core-hours, or GPU-hours where trials run on GPUs."""
+        """Core-hours, or GPU-hours if trials run on GPUs."""
         return (self.search.busy + self.confirmation.busy) * self.units / 3600
 
     @property
     def disk(self) -> float:
-        """Bytes in the storage folder and in the tracking store, without the cache of prepared images."""
+        """Size of the storage folder and the tracking store without the cache of prepared images, in bytes."""
         return _STORE + self.search.disk + self.confirmation.disk
 
 
 def expected_share(plan: Plan) -> float:
-    """The share of a full training that a sampled trial gets from the scheduler, on average.
+    """Return the mean fraction of a full training that a sampled trial gets from the scheduler.
 
-    For asha a curve that rises with the trials of a scale, since the sampler learns and better trials are stopped less.
-    Its shape is that of nine searches with earlier rungs, its height that of one with the present rungs, whose 22 trials
-    got 0.50 (7 a scale). The others are not measured: by their rules hyperband keeps some more, and the median rule
-    stops half of all trials early on. Those searches began with the paper's network; where a space lacks it, nothing is
-    there to stop the first trial of a scale.
+    For asha the fraction increases with the number of trials per scale: the sampler learns, and fewer good trials are
+    stopped. The shape of this curve comes from nine searches with earlier rungs, its level from one search with the
+    present rungs, whose 22 trials got 0.50 (7 per scale). The other schedulers were not measured: by their rules
+    hyperband stops slightly fewer trials, and the median rule stops half of all trials early. All these searches began
+    with the baseline. In a space without it, the first trial of a scale has nothing to be compared with and is never
+    stopped.
     """
     each = max(1, plan.settings.trials - plan.baselines) / len(plan.space.scales)
     asha = 0.6 * each / (each + 1.5)
@@ -119,20 +122,20 @@ def expected_share(plan: Plan) -> float:
 
 
 def _lean(plan: Plan) -> float:
-    """How far the trials that go on lie from the mean configuration towards the dearest tenth, 0 to 1."""
+    """Return how far continued trials are from the mean configuration towards the most expensive tenth, 0 to 1."""
     learns = plan.settings.sampler in ("curves", "tpe", "gp", "cmaes")
     each = plan.settings.trials / len(plan.space.scales)
     return min(0.5, each / 100) if learns else 0.1
 
 
 def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) -> Estimate:
-    """What a search is expected to cost.
+    """Estimate the cost of a search.
 
     Args:
         plan: the search.
-        speed: from `measure_speed`.
-        slots: trials at a time.
-        kept: the share of a full training that a sampled trial gets; None: `expected_share`.
+        speed: result of `measure_speed`.
+        slots: number of concurrent trials.
+        kept: fraction of a full training that a sampled trial gets; None: `expected_share`.
     """
     settings, drawn = plan.settings, drawn_configs(plan.space)
     share = expected_share(plan) if kept is None else kept
@@ -141,7 +144,7 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
     typical = fmean(full) + _lean(plan) * (dearest - fmean(full))
     trials = _trials(plan)
     rows = plan.first[: min(plan.baselines, trials)]
-    # What a row leaves open is drawn, as the sampler would.
+    # Values missing in a row are drawn at random, as by the sampler.
     references = [trial_seconds(plan, speed, plan.space.to_config(plan.space.draw(random.Random(0), r))) for r in rows]
     size = fmean(map(_trial_bytes, drawn))
     search = _phase([*references, *[share * typical] * (trials - len(rows))], typical, speed, slots, size)
@@ -149,7 +152,7 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
     if settings.confirm:
         ratio = (settings.confirm_budget or settings.budget) / settings.budget
         scales = len(plan.space.scales)
-        # Only finished trials are confirmed. Of the share, about 0.23 is that of trials which do not finish.
+        # Only finished trials are confirmed. Trials that do not finish account for about 0.23 of the fraction.
         each = (trials - len(rows)) / scales
         finished = max(0 if rows else min(1, each), each * (share if share == 1 else max(0.0, share - 0.23)))
         leaders = [typical] * round(scales * min(settings.best, finished))
@@ -170,11 +173,11 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
 
 
 def speed_here(plan: Plan, *, fresh: bool = False) -> tuple[Speed, int] | None:
-    """The speed of this machine and its trials at a time; None if the search runs elsewhere.
+    """Return the speed of this machine and its number of concurrent trials; None if the search runs elsewhere.
 
     Args:
         plan: the search.
-        fresh: measure even if the speed is known.
+        fresh: measure even if the speed is cached.
     """
     s = plan.settings
     if s.address is not None:
@@ -189,29 +192,35 @@ def speed_here(plan: Plan, *, fresh: bool = False) -> tuple[Speed, int] | None:
 def _trials(plan: Plan) -> int:
     if plan.settings.sampler != "grid":
         return plan.settings.trials
-    with suppress(ConfigError):  # a grid too large to write down has more than anybody's trials
+    with suppress(ConfigError):  # a grid that is too large has more configurations than trials
         return min(plan.settings.trials, len(plan.first) + len(plan.space.grid()))
     return plan.settings.trials
 
 
 def image_pixels(sets: Sequence[ImageSet]) -> int:
-    """Pixels of all images of some sets."""
+    """Return the number of pixels of all images of some sets."""
     return sum(image.shape[0] * image.shape[1] for images in sets for _, image in images.images)
 
 
 def trial_seconds(plan: Plan, speed: Speed, config: TrainConfig) -> float:
-    """Of a full trial: its steps and a look at the validation images after every epoch."""
+    """Return the time of a full trial, in seconds: training steps, and evaluation of the validation images after every epoch."""
     steps = math.ceil(plan.settings.budget / (config.batch_size * config.output_size**2))
     return steps * speed.step(config) + EPOCHS * speed.look(config) * image_pixels([plan.validation])
 
 
 def _trial_bytes(config: TrainConfig) -> float:
-    """On the disk: the network for Tune and for MLflow, and in the state once more, the best one and the moments."""
+    """Return the disk space of a trial, in bytes.
+
+    It is the network for Tune and for MLflow, and in the training state the network, the best one and the moments.
+    """
     return 4.0 * count_parameters(config) * (4 + _MOMENTS[config.optimizer]) + _OTHER + _STATE + _RUN
 
 
 def _phase(busy: Sequence[float], last: float, speed: Speed, slots: int, size: float, *, start: float = 0.0) -> Phase:
-    """Trials of the given seconds on some slots; ``last``: of one that may run alone at the end."""
+    """Return a phase with trials of the given durations on some slots.
+
+    ``last`` is the duration of a trial that may run alone at the end.
+    """
     if not busy:
         return Phase(0, 0.0, 0.0, 0.0)
     total = sum(busy) + len(busy) * (TRIAL + speed.setup)
@@ -221,17 +230,20 @@ def _phase(busy: Sequence[float], last: float, speed: Speed, slots: int, size: f
 
 
 def _memory(plan: Plan, drawn: Sequence[TrainConfig], slots: int) -> float:
-    """The driver and Ray's store with the images, and the workers with a step's activations, kept until backward."""
+    """Return the memory of all processes, in bytes.
+
+    It is that of the driver and Ray's store with the images, and of the workers with the activations of a step.
+    """
     scales, training, validation = plan.space.scales, image_pixels([plan.training]), image_pixels([plan.validation])
     planes: float = sum(training * (5 + 4 / s**2) + validation * (8 + 4 / s**2) for s in scales)
     images = 3 * image_pixels([plan.training, plan.validation, *plan.test])
     step = max(12.0 * c.batch_size * c.side**2 * sum(c.filters) for c in drawn)
-    idle = 2 if plan.settings.confirm else 1  # workers that Ray keeps for what may come
+    idle = 2 if plan.settings.confirm else 1  # idle workers that Ray keeps
     return _DRIVER + _RAY + 2 * planes + images + slots * step + (slots + idle) * _WORKER
 
 
 def lines(found: Estimate) -> list[tuple[str, str]]:
-    """An estimate as names and values, to be printed."""
+    """Return an estimate as names and values for printing."""
     parts = f"start {_time(_START)}, {found.search.trials} trials {_time(found.search.seconds)}"
     if found.confirmation.trials:
         parts += f", {found.confirmation.trials} confirmations {_time(found.confirmation.seconds)}"

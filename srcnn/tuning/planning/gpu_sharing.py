@@ -1,7 +1,7 @@
-"""How many trials share a GPU: ``--gpus-per-trial auto``, from the memory that the hungriest configuration was seen to take.
+"""Number of trials per GPU: ``--gpus-per-trial auto``, from the measured memory of the largest configuration.
 
-A process that shares a GPU is capped at its share (`srcnn.tuning.worker.run_trial`), so a guess that was too small costs that
-trial another attempt with twice the room, and never its neighbours.
+A process that shares a GPU may use only its share of the memory (`srcnn.tuning.worker.run_trial`). If the estimate is
+too small, the trial is repeated with twice the memory, and other trials are not affected.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from srcnn.tuning.worker.trial_device import CONTEXT
 
 __all__ = ["context_size", "gpu_share", "measured_share", "peak_memory"]
 
-_MARGIN = 1.25  # of what was seen: other configurations, other shapes, fragments
-_MOST = 16  # trials on a GPU; beyond that they wait for each other's kernels
+_MARGIN = 1.25  # safety factor on the measured memory: other configurations, other shapes, fragmentation
+_MOST = 16  # maximum trials per GPU; more would wait for each other's kernels
 
 
 def gpu_share(peak: float, total: float, context: float = CONTEXT) -> float:
-    """The part of a GPU that a trial gets: one over a whole number, and 1 if no two fit.
+    """Return the fraction of a GPU per trial: one divided by an integer, and 1 if two trials do not fit.
 
     Args:
-        peak: bytes that torch's allocator reserves for it at most: its tensors, what lies free between them, a recorded
-            step's memory and cuBLAS's workspaces.
-        total: bytes that the GPU has.
-        context: bytes that the process takes beside those.
+        peak: maximum memory reserved by torch's allocator, in bytes: tensors, fragmentation, recorded steps and cuBLAS
+            workspaces.
+        total: memory of the GPU, in bytes.
+        context: additional memory of the process, in bytes.
     """
     fit_in = total / (_MARGIN * peak + context)
     return 1.0 / max(1, min(_MOST, math.floor(fit_in)))
 
 
 def measured_share(plan: Plan) -> float:
-    """The share for a search on the cluster that is up; 0 where it has no GPU, 1 where none of them can be measured."""
+    """Return the fraction of a GPU per trial on the running cluster; 0 if it has no GPU, 1 if it cannot be measured."""
     if ray.cluster_resources().get("GPU", 0) < 1:
         return 0.0
     config = max(drawn_configs(plan.space), key=_activations)
     data = _prepared(plan, config)
-    # max_calls: the worker ends with the task, and with it what it keeps of the GPU.
+    # max_calls: the worker ends after the task, which releases its GPU memory.
     measured = ray.get(ray.remote(num_gpus=1, max_calls=1)(peak_memory).remote(config, *data))
     return 1.0 if measured is None else gpu_share(*measured)
 
@@ -61,7 +61,7 @@ def _prepared(plan: Plan, config: TrainConfig) -> tuple[TrainingData, Sequence[D
 
 
 def _activations(config: TrainConfig) -> float:
-    """What training keeps of a step for the way back: every layer's output, roughly."""
+    """Return the approximate number of activations that a training step keeps for the backward pass."""
     unit = config.scale if config.upsampling == "pixel_shuffle" else 1
     return config.batch_size * (config.side / unit) ** 2 * (config.channels + sum(config.filters))
 
@@ -69,10 +69,10 @@ def _activations(config: TrainConfig) -> float:
 def peak_memory(
     config: TrainConfig, data: TrainingData, validation: Sequence[Degraded]
 ) -> tuple[float, float, float] | None:
-    """Bytes that a few steps and a look at a validation image reserve on this process's GPU, bytes that it has, and bytes that
-    the process takes beside what is reserved.
+    """Measure the GPU memory of a training configuration, in a few steps and an evaluation.
 
-    None: there is no GPU after all, as with those that a test invents.
+    Returns: Maximum reserved memory, total memory of the GPU, and memory of the process in addition to the reserved
+        one, in bytes. None if there is no GPU, as with the simulated GPUs of tests.
     """
     device = pick_device()
     if device.type == "cpu":
@@ -81,7 +81,7 @@ def peak_memory(
     reset_peak(device)
     pixels = config.batch_size * config.output_size**2
     short = config.replace(epoch_pixels=4.0 * pixels, pixels=8.0 * pixels)
-    with suppress(TrainingError):  # what a rate does to a network does not matter here
+    with suppress(TrainingError):  # divergence does not matter here
         for _ in fit(short, data, validation=validation, device=device):
             pass
     peak = peak_reserved(device)
@@ -91,8 +91,9 @@ def peak_memory(
 
 
 def context_size(before: float | None, after: float) -> float:
-    """Bytes of a process's context, from what is used of the GPU before the process came and what is used without its tensors.
+    """Return the memory of the CUDA context of a process, in bytes.
 
-    At least `CONTEXT`, which a trial's cap is reckoned with; that alone where ``before`` is unknown.
+    It is the used GPU memory without tensors, minus the used memory before the process started. It is at least
+    `CONTEXT`, which the memory cap of a trial assumes; exactly `CONTEXT` if ``before`` is unknown.
     """
     return CONTEXT if before is None else max(CONTEXT, after - before)

@@ -1,4 +1,4 @@
-"""A search that passed every check: `plan_search`. Nothing is started or written before."""
+"""`plan_search`: a search with all inputs loaded and validated, before anything is started or written."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ __all__ = ["Plan", "plan_search"]
 
 @dataclass(frozen=True)
 class Plan:
-    """A search that passed every check and is ready to start."""
+    """A validated search that is ready to start."""
 
     settings: SearchSettings
     space: Space
     training: ImageSet
-    validation: ImageSet  #: every choice is made on them
-    judging: ImageSet  #: they take no part in any choice and judge the winner; may be empty
+    validation: ImageSet  #: images for all choices
+    judging: ImageSet  #: images for judging the winner, not used in any choice; may be empty
     test: tuple[ImageSet, ...]
-    first: tuple[Mapping[str, Value], ...]  #: what runs before anything is sampled
-    baselines: int  #: how many of these are the paper's network, one for each scale, which no scheduler stops
-    space_text: str  #: the space's file, to be kept with the results
-    left_out: tuple[Leak, ...] = ()  #: images that show a test image, neither trained on nor chosen by
-    kept: tuple[Leak, ...] = ()  #: the same with ``allow_overlap``: they are, and figures are marked
+    first: tuple[Mapping[str, Value], ...]  #: parameter values that run before the sampler starts
+    baselines: int  #: how many of these are baselines (the paper's network, one per scale), which no scheduler stops
+    space_text: str  #: contents of the search-space file, stored with the results
+    left_out: tuple[Leak, ...] = ()  #: images that show a test image, removed from training and validation
+    kept: tuple[Leak, ...] = ()  #: such images that are kept by ``allow_overlap``; metrics are marked
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """Fields that every run of the search shares."""
+        """Fields with the same value in every trial of the search."""
         budget = self.settings.budget
         return {"pixels": budget, "epoch_pixels": budget / EPOCHS, "seed": self.settings.seed}
 
 
 def held_out(total: int, validation: int | None, judging: int | None) -> tuple[int, int]:
-    """How many of ``total`` images choose, and how many judge.
+    """Return how many of ``total`` images are validation images and how many are judging images.
 
-    A tenth each, at most 12; at least 6 to choose by and 4 to judge on, below which hardly anything can be told from chance.
-    Five sevenths of a small set at most: something has to be left to train on.
+    A tenth each, at most 12; at least 6 validation and 4 judging images, because fewer give little information. From a
+    small set at most five sevenths are held out, so that training images remain.
     """
     tenth = round(total / 10)
     if validation is None:
@@ -61,12 +61,12 @@ def held_out(total: int, validation: int | None, judging: int | None) -> tuple[i
 
 
 def hold_out(images: ImageSet, settings: SearchSettings, tests: Sequence[ImageSet]) -> tuple[Divided, ImageSet]:
-    """The images to train on and to choose by, and those to judge on, drawn by the seed; without a confirmation none judge.
+    """Split the images into training, validation and judging images at random. Without confirmation there are no judging images.
 
-    No part shows a test image (unless the settings allow it), and the images of one photograph go to one part.
+    No part shows a test image (unless the settings allow it), and all images of one photograph are in one part.
 
     Raises:
-        DataError: nothing is left to train on.
+        DataError: no training image remains.
     """
     given = settings.judging if settings.confirm else 0
     count, judges = held_out(len(images), settings.validation, given)
@@ -86,11 +86,11 @@ def hold_out(images: ImageSet, settings: SearchSettings, tests: Sequence[ImageSe
 
 
 def plan_search(settings: SearchSettings) -> Plan:
-    """Load and check everything a search needs, before anything is started or written.
+    """Load and validate all inputs of a search, before anything is started or written.
 
-    Images that show a test image are left out of training and validation unless the settings allow them, and images of one
-    photograph go to one side. For this the contents of the test images are compared with the others'; no figure of a test
-    set is read, and nothing is chosen by them.
+    Images that show a test image are removed from training and validation unless the settings allow them, and all
+    images of one photograph are in one part. Only the contents of test images are used for this comparison; no metric
+    of a test set is read, and no choice depends on one.
 
     Raises:
         SRCNNError: the space, the data or their combination breaks a rule.
@@ -113,12 +113,12 @@ def plan_search(settings: SearchSettings) -> Plan:
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)
         if config.protocol != "srcnn":
-            raise ConfigError(f"protocol: a search measures by the papers' protocol, but got {config.protocol!r}")
+            raise ConfigError(f"protocol: a search must use the protocol srcnn, but got {config.protocol!r}")
         for name, (height, width) in shapes.items():
             side = min(height, width) // config.scale * config.scale
             if side < config.patch_size:
                 raise DataError(
-                    f"patch_size: a training image must hold a sub-image of {config.patch_size} pixels, but {name} of "
-                    f"{training.name} has {width}x{height}"
+                    f"patch_size: a training image must not be smaller than a sub-image of {config.patch_size} pixels, but "
+                    f"{name} of {training.name} has {width}x{height}"
                 )
     return plan

@@ -1,4 +1,4 @@
-"""Everything that defines a search, as frozen data: what a person types, and what a resumed search must agree with."""
+"""`SearchSettings`: all settings of a search as immutable data, from the command line, and their file for resuming."""
 
 from __future__ import annotations
 
@@ -28,74 +28,82 @@ __all__ = [
 
 _FILE = "search.json"
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
-_MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # at a resume: where it runs, and for how long
+_MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # settings that may change when a search is resumed
 
 
 class SearchSettings(Strict):
-    """A search."""
+    """Settings of a search."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the search, for the tables and --resume"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the search, used in reports and by --resume"
     )
-    trials: int = Field(50, ge=1, description="trials in all, those before a resume included")
+    trials: int = Field(50, ge=1, description="total number of trials, including those before a resume")
     space: str = Field("search_spaces/default.yaml", description="search space, a YAML file")
-    train: str = Field("sample/train", description="training images: a set's name or a folder; several joined by +")
+    train: str = Field("sample/train", description="training images: name of a set or a folder; several joined by +")
     validation: int | None = Field(
-        None, ge=1, description="training images held out to choose by; none: a tenth, at least 6 and at most 12"
+        None,
+        ge=1,
+        description="number of training images held out for choosing; none: a tenth, at least 6 and at most 12",
     )
     judging: int | None = Field(
         None,
         ge=0,
-        description="further training images held out, to judge the winner on after the choice; none: a tenth, at least 4 and "
+        description="number of further images held out for judging the winner after the choice; none: a tenth, at least 4 and "
         "at most 12",
     )
-    test: tuple[str, ...] = Field(("sample/test",), description="sets that are measured once the choice is made")
-    scales: tuple[int, ...] | None = Field(None, description="scales to search; none: the space's")
+    test: tuple[str, ...] = Field(("sample/test",), description="test sets, measured after the choice")
+    scales: tuple[int, ...] | None = Field(None, description="scales to search; none: those of the space")
     budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
-    sampler: str = Field("curves", description=f"what suggests configurations: {', '.join(SAMPLERS)}")
+    sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str | None = Field(
         None,
-        description=f"what stops weak trials: {', '.join(SCHEDULERS)}; none given: asha, for several objectives none",
+        description=f"stops weak trials: {', '.join(SCHEDULERS)}; if not given: asha, or none for several objectives",
     )
     objectives: tuple[str, ...] = Field(
-        ("gain",), description=f"what to optimise, several for a Pareto front: {', '.join(OBJECTIVES)}"
+        ("gain",), description=f"objectives, several for a Pareto front: {', '.join(OBJECTIVES)}"
     )
     enqueue: tuple[str, ...] | None = Field(
         None,
-        description="configurations to run first: paper, seed, or a YAML file with a list of parameter values; none "
-        "given: the paper's and the article's, where the space holds them",
+        description="configurations to run first: paper, article, or a YAML file with a list of parameter values; "
+        "if not given: paper and article, as far as the space contains their networks",
     )
-    confirm: bool = Field(True, description="train the best again with new seeds before the choice")
-    best: int = Field(3, ge=1, description="configurations of each scale to confirm")
-    choice_seeds: int = Field(2, ge=1, description="new seeds of each of them, to choose the winner by")
+    confirm: bool = Field(True, description="train the best configurations again with new seeds before the choice")
+    best: int = Field(3, ge=1, description="number of configurations per scale to confirm")
+    choice_seeds: int = Field(2, ge=1, description="new seeds per configuration for choosing the winner")
     confirm_seeds: int = Field(
-        3, ge=2, description="further new seeds of the winner and of the paper's network, to judge by"
+        3, ge=2, description="further new seeds of the winner and the paper's network for judging"
     )
-    confirm_budget: float | None = Field(None, gt=0, description="their training pixels; none: those of a trial")
-    time_budget: float | None = Field(None, gt=0, description="seconds after which no trial goes on, such as 2h or 30m")
+    confirm_budget: float | None = Field(
+        None, gt=0, description="training pixels of a confirmation trial; none: as in the search"
+    )
+    time_budget: float | None = Field(
+        None, gt=0, description="time after which no trial continues, in seconds or such as 2h or 30m"
+    )
     gpus_per_trial: float | Literal["auto"] | None = Field(
         None,
-        description="GPUs of one trial; none: 1 if there are any; auto: as many trials share one as its memory holds, measured",
+        description="GPUs per trial; none: 1 if there are any; auto: as many trials per GPU as fit into its memory, measured",
     )
-    cpus_per_trial: int = Field(1, ge=1, description="CPU cores, and threads, of one trial")
-    max_concurrent: int | None = Field(None, ge=1, description="trials at a time; none: as many as fit")
+    cpus_per_trial: int = Field(1, ge=1, description="CPU cores (and threads) per trial")
+    max_concurrent: int | None = Field(
+        None, ge=1, description="maximum number of concurrent trials; none: as many as fit"
+    )
     stall_limit: float | None = Field(
         None,
         gt=0,
-        description="seconds without a report after which a trial counts as hanging, is killed and begun once more; none: "
-        "an hour for the first report, then twenty of its longest epochs, at least ten minutes",
+        description="seconds without a report after which a trial is killed as hanging and restarted once; none: "
+        "an hour for the first report, then twenty times its longest epoch, at least ten minutes",
     )
-    seed: int = Field(123, ge=0, lt=2**31, description="seed of the sampler, the split and every run")
+    seed: int = Field(123, ge=0, lt=2**31, description="random seed of the sampler, the split and every trial")
     tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
-    storage: str = Field("mlruns/ray", description="folder for checkpoints and the state of the search")
+    storage: str = Field("mlruns/ray", description="folder of the checkpoints and the state of the search")
     address: str | None = Field(
         None,
-        description="Ray cluster: auto or HOST:PORT from one of its machines, ray://HOST:PORT from anywhere; none: this machine",
+        description="Ray cluster: auto or HOST:PORT on one of its machines, ray://HOST:PORT from elsewhere; none: this machine",
     )
     data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
-    skip_bad: bool = Field(False, description="leave corrupt image files out instead of refusing them")
+    skip_bad: bool = Field(False, description="skip corrupt image files instead of stopping with an error")
     allow_overlap: bool = Field(
-        False, description="train on and choose by images that show a test image too, and mark the figures"
+        False, description="keep training and validation images that show a test image, and mark the results"
     )
 
     @model_validator(mode="after")
@@ -110,19 +118,22 @@ class SearchSettings(Strict):
         self._check_objectives()
         if "://" in self.storage:
             raise ValueError(
-                f"storage: must be a folder that every machine sees (a bucket can be mounted as one), but got {self.storage!r}"
+                "storage: must be a folder that all machines can access (a bucket can be mounted as one), "
+                f"but got {self.storage!r}"
             )
         if self.is_remote:
             local = self.tracking_uri.startswith("sqlite:///") and not self.tracking_uri.startswith("sqlite:////")
             for field, relative in (("storage", not Path(self.storage).is_absolute()), ("tracking_uri", local)):
                 if relative:
                     raise ValueError(
-                        f"{field}: with {self.address} it must be one that this machine and the cluster know by the same name, "
+                        f"{field}: with {self.address} it must be valid on this machine and on the cluster, "
                         f"but got {getattr(self, field)}"
                     )
         gpus = self.gpus_per_trial
         if isinstance(gpus, float) and (gpus < 0 or (gpus > 1 and gpus % 1)):
-            raise ValueError(f"gpus_per_trial: must be auto, from 0 to 1, or a whole number above, but got {gpus}")
+            raise ValueError(
+                f"gpus_per_trial: must be auto, a number from 0 to 1, or a larger whole number, but got {gpus}"
+            )
         return self
 
     def _check_objectives(self) -> None:
@@ -131,12 +142,12 @@ class SearchSettings(Strict):
                 raise ValueError(unknown_name("objective", name, list(OBJECTIVES)))
         if self.objectives[:1] != ("gain",) or len(set(self.objectives)) != len(self.objectives):
             raise ValueError(
-                f"objectives: must begin with gain and name each once, but got {','.join(self.objectives)}"
+                f"objectives: must begin with gain and contain each name once, but got {','.join(self.objectives)}"
             )
         if len(self.objectives) > 1:
             if self.stopping != "none":
                 raise ValueError(
-                    f"scheduler: must be none with several objectives, since a small network with a small gain may lie on "
+                    f"scheduler: must be none with several objectives, because a small network with a small gain may be on "
                     f"the front, but got {self.scheduler!r}"
                 )
             if self.sampler == "cmaes":
@@ -144,30 +155,30 @@ class SearchSettings(Strict):
 
     @property
     def stopping(self) -> str:
-        """The scheduler that holds."""
+        """The scheduler, with the default resolved."""
         return self.scheduler or ("asha" if len(self.objectives) == 1 else "none")
 
     @property
     def is_remote(self) -> bool:
-        """Whether the search runs on a cluster that this machine is no part of."""
+        """Whether the search runs on a cluster that does not include this machine."""
         return (self.address or "").startswith("ray://")
 
     @property
     def gpu_share(self) -> float:
-        """GPUs of a trial on a machine that has some; ``auto`` counts as one before it is measured."""
+        """GPUs per trial on a machine with GPUs; 1 for ``auto`` before the measurement."""
         return 1.0 if self.gpus_per_trial in (None, "auto") else float(self.gpus_per_trial or 0.0)
 
     @property
     def folder(self) -> Path:
-        """Where the search keeps its state."""
+        """Folder of the state of the search."""
         return Path(self.storage).expanduser().resolve() / self.name
 
 
 def parse_duration(text: str) -> float:
-    """``2h``, ``30m``, ``1h30m`` or ``90s`` in seconds; a plain number counts seconds.
+    """Convert ``2h``, ``30m``, ``1h30m`` or ``90s`` to seconds; a plain number is in seconds.
 
     Raises:
-        ConfigError: the text is no such time.
+        ConfigError: the text is not such a time.
     """
     match = _DURATION.match(text.strip())
     parts = [float(part or 0) for part in match.groups()] if match else [0.0]
@@ -178,13 +189,13 @@ def parse_duration(text: str) -> float:
 
 
 def default_name(space: str, train: str) -> str:
-    """A name for a search that was given none: space, data and the time."""
+    """Return the default name of a search: space, data and time."""
     parts = [Path(space).stem, re.sub(r"[^A-Za-z0-9]+", "-", train).strip("-").lower()[-24:].strip("-")]
     return "-".join([*filter(None, parts), datetime.now().strftime("%Y%m%d-%H%M%S")])
 
 
 def save_settings(settings: SearchSettings) -> None:
-    """Write the settings into the search's folder.
+    """Write the settings to the folder of the search.
 
     Raises:
         SearchError: the folder cannot be written.
@@ -197,19 +208,19 @@ def save_settings(settings: SearchSettings) -> None:
 
 
 def saved_searches(storage: str) -> list[str]:
-    """Names of the searches in a storage folder, the last started first."""
+    """Return the names of the searches in a storage folder, the most recent first."""
     files = Path(storage).expanduser().resolve().glob(f"*/{_FILE}")
     return [file.parent.name for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)]
 
 
 def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) -> SearchSettings:
-    """The settings of a search to resume.
+    """Load the settings of a search to resume.
 
     Args:
-        name: the search; None: the last one.
+        name: name of the search; None: the most recent one.
         storage: folder of the searches.
-        changes: settings that were given again. There may be more trials than before, and those of `_MAY_CHANGE` may differ; the
-            others must agree with the saved ones.
+        changes: settings given again. The number of trials may increase, and the settings in `_MAY_CHANGE` may differ; all
+            others must equal the saved ones.
 
     Raises:
         SearchError: there is no such search.
@@ -217,7 +228,7 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
     """
     known = saved_searches(storage)
     if not known or (name is not None and name not in known):
-        there = f"there are: {', '.join(known)}" if known else "there is none yet"
+        there = f"there are: {', '.join(known)}" if known else "there are none"
         raise SearchError(f"resume: no search {name or ''!r} in {storage}; {there}")
     file = Path(storage).expanduser().resolve() / (name or known[0]) / _FILE
     saved = SearchSettings.from_json(file.read_text(encoding="utf-8"))
@@ -228,6 +239,6 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
             raise ConfigError(f"trials: the total of {saved.name} must be at least {before}, but got {now}")
         if before != now and field not in _MAY_CHANGE:
             raise ConfigError(
-                f"{field}: a resumed search keeps its settings; {saved.name} has {before!r}, but got {now!r}"
+                f"{field}: must not change in a resumed search; {saved.name} has {before!r}, but got {now!r}"
             )
     return asked

@@ -1,8 +1,9 @@
-"""How fast a device trains and evaluates the networks of a space, from a few timed steps.
+"""Speed of a device in training and evaluating the networks of a space, from a few timed steps.
 
-The seconds of a training step grow linearly in its multiply-accumulates, those of border positions included, from the
-smallest over the median to the largest configuration of a space. Against 22 random configurations each of default, an earlier
-deep and subpixel.yaml (CPU with AVX512-BF16, one thread) the sum was right within 5 %, single ones within 40 %.
+The time of a training step is taken to be piecewise linear in its multiply-accumulate operations (including border
+positions), through the smallest, median and largest configuration of a space. For 22 random configurations each of
+default.yaml, an earlier deep.yaml and subpixel.yaml (CPU with AVX512-BF16, one thread) the sum was accurate within 5 %,
+single ones within 40 %.
 """
 
 from __future__ import annotations
@@ -35,54 +36,54 @@ from srcnn.tuning.space.space import Space
 
 __all__ = ["Probe", "Speed", "drawn_configs", "measure_speed"]
 
-_LAYOUT = 1  # of the file; another number has everything measured again
-_DRAWS = 200  # configurations that stand for a space
-_CROP = 192  # side of the validation image that is timed, in pixels
-_SECONDS = 0.5  # of training in which a configuration is timed, at least one epoch
-_STEPS = 4e9  # multiply-accumulates of a timed epoch, forward alone
+_LAYOUT = 1  # version of the file; with a new number everything is measured again
+_DRAWS = 200  # random configurations that represent a space
+_CROP = 192  # maximum side of the timed validation image, in pixels
+_SECONDS = 0.5  # training time per configuration, in seconds; at least one epoch
+_STEPS = 4e9  # multiply-accumulate operations in a timed epoch, forward pass only
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A configuration that was timed."""
+    """Measured times of a configuration."""
 
     name: str
-    step_macs: float  #: multiply-accumulates of a training step, forward, with border positions
+    step_macs: float  #: multiply-accumulate operations of a training step, forward pass, with border positions
     step_seconds: float
-    macs: float  #: for each pixel of the large image
-    look_seconds: float  #: of evaluation, for each pixel
+    macs: float  #: multiply-accumulate operations per pixel of the large image
+    look_seconds: float  #: evaluation time per pixel, in seconds
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a device does with the configurations of a space."""
+    """Speed of a device with the configurations of a space."""
 
-    device: str  #: its name
+    device: str  #: name of the device
     gpu: bool
     threads: int
-    probes: tuple[Probe, ...]  #: smallest first
-    setup: float  #: seconds before a trial's first step, beyond those of any other
-    ssim: float  #: seconds for each pixel
+    probes: tuple[Probe, ...]  #: smallest configuration first
+    setup: float  #: additional time of the first epoch of a trial, in seconds
+    ssim: float  #: time of SSIM per pixel, in seconds
 
     def step(self, config: TrainConfig) -> float:
-        """Seconds of one training step."""
+        """Return the time of one training step, in seconds."""
         return _between(_step_macs(config), [(p.step_macs, p.step_seconds) for p in self.probes])
 
     def look(self, config: TrainConfig) -> float:
-        """Seconds of evaluating the network, for each pixel of the large images."""
+        """Return the evaluation time per pixel of the large images, in seconds."""
         return _between(count_macs(config), [(p.macs, p.look_seconds) for p in self.probes])
 
 
 def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> Speed:
-    """Time a few training steps, and a look at an image, of the smallest, the median and the largest configuration.
+    """Measure the training and evaluation times of the smallest, the median and the largest configuration.
 
-    About 3 s for default.yaml on one core. The result is kept beside the prepared images, by device, torch's version,
-    threads and space; ``fresh`` measures again.
+    This takes about 3 s for default.yaml on one core. The result is cached by device, torch version, number of threads
+    and space.
 
     Args:
         plan: the search.
-        device: where its trials will run; a GPU is timed from a process of its own.
-        fresh: measure even if a result is there.
+        device: device of the trials; a GPU is measured from a separate process.
+        fresh: measure even if a cached result exists.
     """
     threads, on_gpu = plan.settings.cpus_per_trial, device.type == "cuda"
     name = (gpu_name(device.index or 0) or "a GPU") if on_gpu else _processor()
@@ -90,9 +91,9 @@ def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> S
     key = hashlib.sha256(json.dumps([*facts, repr(plan.space.constraints)]).encode()).hexdigest()[:32]
     path = cache_folder() / f"speed-{key}.json"
     if not fresh:
-        with suppress(OSError, ValueError, KeyError, TypeError):  # absent, or damaged
+        with suppress(OSError, ValueError, KeyError, TypeError):  # missing or damaged
             return _read(path)
-    # A driver that used a GPU would keep a part of its memory while trials want the whole.
+    # A driver that used a GPU would keep part of its memory, which trials need.
     speed = (in_own_process if on_gpu else _call)(_measure, plan, device, name, threads)
     with suppress(OSError), atomic_write(path) as file:  # a full or read-only disk: the next search measures again
         file.write_text(json.dumps(asdict(speed)), encoding="utf-8")
@@ -123,7 +124,7 @@ def _processor() -> str:
 
 
 def drawn_configs(space: Space) -> list[TrainConfig]:
-    """Configurations of a space, fewest operations in a step first."""
+    """Return random configurations of a space, the one with the fewest operations per step first."""
     source, found = random.Random(0), []
     for _ in range(10 * _DRAWS):
         with suppress(ConfigError):
@@ -159,10 +160,10 @@ def _measured(plan: Plan, device: torch.device, name: str) -> Speed:
 
 
 def _probe(plan: Plan, config: TrainConfig, image: Degraded, device: torch.device) -> tuple[Probe, float]:
-    """A configuration's times, and the seconds that its first epoch took longer than another."""
+    """Return the times of a configuration, and the additional time of its first epoch, in seconds."""
     pixels = config.batch_size * config.output_size**2
     steps = min(64, max(2, round(_STEPS / _step_macs(config) / 3)))
-    # A tiny rate, at which no network dies; it changes no time.
+    # With a tiny learning rate no network dies; it does not affect the time.
     config = config.replace(epoch_pixels=steps * pixels, pixels=50.0 * steps * pixels, learning_rate=1e-6)
     data = prepare_cached(plan.training, config.scale, color=config.color)
     ends, trained = [time.perf_counter()], [0.0]
@@ -172,14 +173,14 @@ def _probe(plan: Plan, config: TrainConfig, image: Degraded, device: torch.devic
         if _enough(result, trained):
             break
     whole, training = np.diff(ends), np.diff(trained)
-    # The fastest epoch is the one that other work on the machine disturbed least.
+    # The fastest epoch was disturbed least by other processes.
     look = float(np.min((whole - training)[1:])) / image.target.size
     seconds = float(np.min(training[1:])) / steps
     return Probe(config.name, _step_macs(config), seconds, count_macs(config), look), float(whole[0] - whole[1:].min())
 
 
 def _enough(result: EpochResult, trained: Sequence[float]) -> bool:
-    """The first epoch warms up."""
+    """Return whether the training was long enough. The first epoch is warm-up."""
     return result.epoch >= 2 and trained[-1] - trained[1] >= _SECONDS
 
 
@@ -193,7 +194,7 @@ def _fastest(call: Callable[[], object]) -> float:
 
 
 def _step_macs(config: TrainConfig) -> float:
-    """Multiply-accumulates of a training step, forward: every position that a layer computes, borders included."""
+    """Return the multiply-accumulate operations of a training step, forward pass, at all computed positions including borders."""
     unit = config.scale if config.upsampling == "pixel_shuffle" else 1
     last = config.channels * unit**2
     side, total = config.side // unit, 0
@@ -205,7 +206,7 @@ def _step_macs(config: TrainConfig) -> float:
 
 
 def _between(at: float, points: Sequence[tuple[float, float]]) -> float:
-    """Linear between the points; above the last in proportion to it."""
+    """Interpolate linearly between the points; above the last point, extrapolate in proportion to it."""
     points = sorted(points)
     found = float(np.interp(at, [x for x, _ in points], [y for _, y in points]))
     return found * max(1.0, at / points[-1][0])

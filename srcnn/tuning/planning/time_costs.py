@@ -1,4 +1,4 @@
-"""What a search with a time budget needs after it: `deadline_of` a plan, from the speed of this machine where it is known."""
+"""Costs of the end of a search with a time budget: `deadline_of`, from the speed of this machine if it is known."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from srcnn.tuning.planning.speed import Speed, drawn_configs
 
 __all__ = ["deadline_of", "end_costs", "time_file"]
 
-_REGISTRY = 2.0  # seconds for each scale: a model, a version, the comparison with the holder
-_LOOK, _SSIM = 2e-6, 1e-6  # seconds of a core for each pixel where nothing is measured: about 9-1-5 (64-32)
+_REGISTRY = 2.0  # seconds per scale: registering a model version and comparing it with the current champion
+_LOOK, _SSIM = 2e-6, 1e-6  # default core-seconds per pixel without a measurement: about those of 9-1-5 (64-32)
 
 
 def end_costs(plan: Plan, speed: Speed | None, slots: int) -> Costs:
-    """What the end of a search costs.
+    """Return the costs of the end of a search.
 
     Args:
         plan: the search.
-        speed: of the machine that its trials run on; None: not known before trials report.
-        slots: trials at a time.
+        speed: speed of the machine of its trials; None: unknown before the first reports.
+        slots: number of concurrent trials.
     """
     settings, scales = plan.settings, plan.space.scales
     tests, seen = image_pixels(plan.test), image_pixels([plan.validation])
@@ -35,14 +35,14 @@ def end_costs(plan: Plan, speed: Speed | None, slots: int) -> Costs:
         look, ssim, setup = fmean(speed.look(config) for config in drawn), speed.ssim, speed.setup
         source = random.Random(0)
         for scale in scales:
-            # Leaders tend to be dear: the dearest tenth of what the space has at this scale.
+            # The best configurations tend to be expensive: use the most expensive tenth of the space at this scale.
             some = [c for c in drawn if c.scale == scale]
             if not some:
                 some = [plan.space.to_config(plan.space.draw(source, {"scale": scale}))]
             costs = sorted(trial_seconds(plan, speed, config) for config in some)
             full[scale] = fmean(costs[-max(1, len(costs) // 10) :])
     measuring = tests * (look + ssim) + (seen * look if settings.confirm else 0.0)
-    bicubic = len(scales) * tests * (ssim + _SSIM)  # in the driver, one after the other
+    bicubic = len(scales) * tests * (ssim + _SSIM)  # sequentially, in the driver
     return Costs(
         slots=slots,
         full=full,
@@ -57,14 +57,14 @@ def end_costs(plan: Plan, speed: Speed | None, slots: int) -> Costs:
 def deadline_of(
     plan: Plan, speed: Speed | None, slots: int, *, spent: float = 0.0, file: Path | None = None
 ) -> Deadline | None:
-    """The deadline of a search, None if it has no time budget.
+    """Return the deadline of a search; None without a time budget.
 
     Args:
         plan: the search.
-        speed: as for `end_costs`.
-        slots: trials at a time.
-        spent: seconds that this process has used already.
-        file: that keeps the spent time; None: it is neither read nor kept.
+        speed: as in `end_costs`.
+        slots: number of concurrent trials.
+        spent: time already used by this process, in seconds.
+        file: file that stores the spent time; None: it is neither read nor written.
     """
     budget = plan.settings.time_budget
     if budget is None:
@@ -74,5 +74,5 @@ def deadline_of(
 
 
 def time_file(plan: Plan) -> Path:
-    """Where a search keeps what it has spent."""
+    """Return the file that stores the time spent by a search."""
     return plan.settings.folder / FILE

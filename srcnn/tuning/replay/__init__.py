@@ -1,4 +1,4 @@
-"""Searches replayed on recorded curves, and what they would have cost and found.
+"""Searches replayed on recorded curves: their cost and their results.
 
-Nothing here trains a network.
+Nothing here trains networks.
 """

@@ -1,8 +1,8 @@
-"""The figures of a replay as plain data: of one table, and over several.
+"""Results of a replay as plain data, for one table and over several.
 
-Regret is told at shares of what a table costs, so that tables of different sizes can be averaged. Over several tables the mean
-of their regrets has the interval of a mean of independent ones, each with its own error; compute has the geometric mean of the
-ratios. Both intervals are over repetitions, on these tables.
+Regret is given at fractions of the cost of a table, so that tables of different sizes can be averaged. Over several
+tables, the mean regret has the interval of a mean of independent values with their own errors, and compute has the
+geometric mean of the ratios. Both intervals describe repetitions on these tables.
 """
 
 from __future__ import annotations
@@ -22,30 +22,32 @@ from srcnn.tuning.replay.simulator import Trace, table_cost
 
 __all__ = ["SHARES", "Replayed", "figures", "over_tables", "plain", "table_data"]
 
-#: Of the compute that every configuration trained once costs: where regret is told.
+#: Amounts of compute at which regret is given, as fractions of the cost of training every configuration once.
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
-#: What compute is compared with.
+#: Methods with which compute is compared.
 _OTHERS = ("stock", "stock-same-rungs", "random")
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """A table with the repetitions that ran on it."""
+    """A table and the repetitions on it."""
 
     name: str
     table: CurveTable
     truth: TableTruth
-    traces: dict[tuple[str, int], list[Trace]] = field(default_factory=dict)  #: by method and workers
+    traces: dict[tuple[str, int], list[Trace]] = field(
+        default_factory=dict
+    )  #: repetitions by method and number of workers
 
     def summary(self, method: str, workers: int) -> Summary:
-        """Figures of one method."""
+        """Return the results of one method."""
         at = [share * table_cost(self.table) for share in SHARES]
         return summarize(method, workers, self.traces[method, workers], at, worst_regret(self.truth, self.table))
 
 
 def of_others(replayed: Sequence[Replayed], method: str, workers: int) -> dict[str, Interval]:
-    """Median compute as a share of some other methods', where they ran."""
+    """Return the median compute as a ratio to that of other methods, if they were replayed."""
     return {
         other: ratio([r.traces[method, workers] for r in replayed], [r.traces[other, workers] for r in replayed])
         for other in _OTHERS
@@ -54,7 +56,7 @@ def of_others(replayed: Sequence[Replayed], method: str, workers: int) -> dict[s
 
 
 def table_data(replayed: Replayed) -> dict[str, Any]:
-    """What must be known of a table to read its figures."""
+    """Return the properties of a table that are needed to interpret its results."""
     table, truth = replayed.table, replayed.truth
     return {
         "table": replayed.name,
@@ -74,7 +76,7 @@ def table_data(replayed: Replayed) -> dict[str, Any]:
 
 
 def figures(replayed: Replayed, methods: Sequence[Method], workers: Sequence[int]) -> list[dict[str, Any]]:
-    """A line of figures for each method and number of workers."""
+    """Return one entry of results per method and number of workers."""
     lines = []
     for count in workers:
         for method in methods:
@@ -88,7 +90,7 @@ def figures(replayed: Replayed, methods: Sequence[Method], workers: Sequence[int
 def over_tables(
     replayed: Sequence[Replayed], methods: Sequence[Method], workers: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """The same over some tables, each counted alike."""
+    """Return the same results over several tables with equal weights."""
     lines = []
     for count in workers:
         for method in methods:
@@ -108,14 +110,14 @@ def over_tables(
 
 
 def _mean(intervals: Sequence[Interval]) -> Interval:
-    """The mean of independent means."""
+    """Return the mean of independent means, with its interval."""
     middle = float(np.mean([interval[0] for interval in intervals]))
     half = math.sqrt(sum(((high - low) / 2) ** 2 for _, low, high in intervals)) / len(intervals)
     return middle, middle - half, middle + half
 
 
 def plain(value: Any) -> Any:
-    """The same data with null for what JSON has no word for."""
+    """Return the same data with None in place of infinite and NaN values, which JSON does not have."""
     if isinstance(value, Mapping):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The methods that a replay compares: a sampler with a stopping rule, by name."""
+"""The methods that a replay compares: combinations of a sampler and a scheduler, by name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["METHODS", "Method", "parse_method"]
 
 @dataclass(frozen=True)
 class Method:
-    """What suggests configurations and what stops trials.
+    """A sampler and a scheduler.
 
-    The sampler ``stock`` is Tune's OptunaSearch, with Tune's ASHAScheduler: as it comes, whose rungs lie at 1 and 4 of 9
-    epochs, or with the scheduler ``asha-same-rungs``, at this project's 2 and 6.
+    The sampler ``stock`` is Tune's OptunaSearch with Tune's ASHAScheduler, either with its default rungs after 1 and 4
+    of 9 epochs, or, with the scheduler ``asha-same-rungs``, with this project's rungs after 2 and 6.
     """
 
     name: str
@@ -25,8 +25,8 @@ class Method:
     scheduler: str
 
 
-#: By name: this project's defaults; Tune's own OptunaSearch and ASHAScheduler as they come, and with this project's rungs,
-#: which tells the sampler's part from the rungs'; and the plain ways to compare with.
+#: Methods by name: this project's defaults; Tune's OptunaSearch and ASHAScheduler with their defaults, and with this project's
+#: rungs, which separates the effect of the sampler from that of the rungs; and simple methods for comparison.
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
@@ -41,7 +41,7 @@ METHODS: Mapping[str, Method] = {
 
 
 def parse_method(text: str) -> Method:
-    """A method by its name in `METHODS`, or as SAMPLER+SCHEDULER.
+    """Return a method by its name in `METHODS` or in the form SAMPLER+SCHEDULER.
 
     Raises:
         ConfigError: there is no such method, sampler or scheduler.
@@ -50,7 +50,7 @@ def parse_method(text: str) -> Method:
         return METHODS[text]
     sampler, plus, scheduler = text.partition("+")
     if not plus:
-        raise ConfigError(f"{unknown_name('method', text, METHODS)}; or SAMPLER+SCHEDULER, such as gp+median")
+        raise ConfigError(f"{unknown_name('method', text, METHODS)}; or give SAMPLER+SCHEDULER, such as gp+median")
     for kind, name, known in (("sampler", sampler, SAMPLERS), ("scheduler", scheduler, SCHEDULERS)):
         if name not in known:
             raise ConfigError(unknown_name(kind, name, known))

@@ -1,10 +1,11 @@
-"""Many repetitions of a replay, and what they say: regret against compute, and compute until one of the best is found.
+"""Statistics over repetitions of a replay: regret against compute, and compute until one of the best configurations is found.
 
-Regret has a mean, with Student's interval over the repetitions. Compute has a median, since a repetition may never arrive, and an
-infinite value has no mean; the interval around a median, or around the ratio of two, holds 95 of 100 bootstrap values
-(percentile method; Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13), and that around the share of
-repetitions that arrived is Wilson's (Journal of the American Statistical Association 22, 1927). All of them are over
-repetitions on one table: what another table would give they cannot say.
+Regret is given as a mean with Student's interval over the repetitions. Compute is given as a median, because a
+repetition may never reach one of the best, and infinite values have no mean. The interval of a median, or of the ratio
+of two medians, contains 95 of 100 bootstrap values (percentile method; Efron and Tibshirani, "An Introduction to the
+Bootstrap", 1993, chapter 13). That of the fraction of successful repetitions is Wilson's (Journal of the American
+Statistical Association 22, 1927). All intervals are over repetitions on one table; they do not predict the results on
+another table.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from srcnn.tuning.replay.simulator import Trace, replay
 
 __all__ = ["Interval", "Summary", "bands", "processes", "ratio", "repeat", "summarize", "worst_regret"]
 
-_DRAWS = 2000  # of the bootstrap
-_CHUNK = 10  # repetitions a process is given at a time
+_DRAWS = 2000  # number of bootstrap samples
+_CHUNK = 10  # repetitions per task of a process
 
 Interval = tuple[float, float, float]  # middle, low, high
 
@@ -46,7 +47,7 @@ def repeat(
     seed: int = 0,
     pool: Executor | None = None,
 ) -> list[Trace]:
-    """Repetitions with the seeds ``seed``, ``seed + 1``, ...; the same with a pool of processes as without."""
+    """Run repetitions with the seeds ``seed``, ``seed + 1``, ... A pool of processes does not change the results."""
     truth = TableTruth.of(table) if truth is None else truth
     one = partial(_one, table, truth, method, workers, until_best)
     seeds = range(seed, seed + repetitions)
@@ -55,13 +56,13 @@ def repeat(
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor | None]:
-    """A pool for `repeat`; None for one process, which is this one."""
+    """Yield a pool of processes for `repeat`; None for one process, which is the current one."""
     if count == 1:
         yield None
         return
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")  # several processes share few cores
-    # Not by fork: Ray and torch have threads.
+        os.environ.setdefault(name, "1")  # several processes share the cores
+    # Not with fork, because Ray and torch use threads.
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
@@ -72,35 +73,35 @@ def _one(table: CurveTable, truth: TableTruth, method: Method, workers: int, unt
 
 @dataclass(frozen=True)
 class Summary:
-    """What the repetitions of one method with one number of workers found, and what they needed for it."""
+    """Results of the repetitions of one method with one number of workers."""
 
     method: str
     workers: int
     repetitions: int
-    at: tuple[float, ...]  #: core-seconds at which regret is told
-    regret: tuple[Interval, ...]  #: dB, the mean at each of them
-    reached: Interval  #: share of the repetitions that found one of the best
-    compute: Interval  #: core-seconds until then; infinite where fewer than half arrived
-    pixels: Interval  #: target pixels
-    clock: Interval  #: seconds from start to arrival
-    trials: float  #: mean number of trials of a repetition
-    nearest: float  #: share of the suggestions that another configuration stood for
+    at: tuple[float, ...]  #: amounts of compute at which regret is given, in core-seconds
+    regret: tuple[Interval, ...]  #: mean regret at each of them, in dB
+    reached: Interval  #: fraction of the repetitions that found one of the best
+    compute: Interval  #: compute until then, in core-seconds; infinite if fewer than half found one
+    pixels: Interval  #: target pixels until then
+    clock: Interval  #: wall time until then, in seconds
+    trials: float  #: mean number of trials per repetition
+    nearest: float  #: fraction of the suggestions replaced by the nearest configuration
 
 
 def worst_regret(truth: TableTruth, table: CurveTable) -> float:
-    """Regret in dB of a repetition in which nothing has run to its end: that of the worst configuration that lives."""
+    """Return the regret before any trial has finished, in dB: that of the worst configuration without a failed run."""
     return truth.best - float(table.quality[np.isfinite(table.quality)].min())
 
 
 def summarize(method: str, workers: int, traces: Sequence[Trace], at: Sequence[float], worst: float) -> Summary:
-    """Figures of some repetitions.
+    """Compute the results of some repetitions.
 
     Args:
-        method: its name.
-        workers: trials at a time.
+        method: name of the method.
+        workers: number of concurrent trials.
         traces: the repetitions, at least two.
-        at: core-seconds at which regret is told, ascending.
-        worst: regret in dB before anything alive has run to its end.
+        at: amounts of compute at which regret is given, in core-seconds, ascending.
+        worst: regret before any trial has finished, in dB.
     """
     steps = [trace.reached() for trace in traces]
 
@@ -130,7 +131,7 @@ def summarize(method: str, workers: int, traces: Sequence[Trace], at: Sequence[f
 
 
 def _compute(traces: Sequence[Trace]) -> NDArray[np.float64]:
-    """Core-seconds until each repetition found one of the best, infinite where it never did."""
+    """Return the compute until each repetition found one of the best, in core-seconds; infinite if it never did."""
     return np.array([math.inf if (step := trace.reached()) is None else step.compute for trace in traces])
 
 
@@ -145,20 +146,21 @@ def _median(values: NDArray[np.float64]) -> Interval:
 
 
 def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
-    # No interpolation, which makes a NaN of two infinite values.
+    # No interpolation, because it gives NaN between two infinite values.
     low, high = np.quantile(values, [0.025, 0.975], method="inverted_cdf")
     return float(low), float(high)
 
 
 def ratio(ours: Sequence[Sequence[Trace]], theirs: Sequence[Sequence[Trace]]) -> Interval:
-    """Median compute of one method over that of another, the geometric mean over some tables.
+    """Return the median compute of one method divided by that of another, as geometric mean over tables.
 
     Args:
         ours: repetitions of one method on each table.
-        theirs: of the other, on the same tables in the same order.
+        theirs: repetitions of the other method on the same tables, in the same order.
 
     Returns:
-        The ratio with its bootstrap interval; NaN where on some table the other did not arrive in half its repetitions.
+        The ratio with its bootstrap interval; NaN if on some table the other method was not successful in half of its
+        repetitions.
     """
     middle, draws = 0.0, np.zeros(_DRAWS)
     with np.errstate(invalid="ignore"):
@@ -173,12 +175,12 @@ def ratio(ours: Sequence[Sequence[Trace]], theirs: Sequence[Sequence[Trace]]) ->
 
 
 def bands(traces: Sequence[Trace], at: NDArray[np.float64], worst: float) -> Mapping[str, NDArray[np.float64]]:
-    """Regret at some amounts of compute: the ``mean`` over repetitions with Student's 95 % interval ``low`` to ``high``.
+    """Return the ``mean`` regret over repetitions at some amounts of compute, and Student's 95 % interval, ``low`` and ``high``.
 
     Args:
-        traces: repetitions, at least two.
-        at: core-seconds, ascending.
-        worst: regret in dB of a repetition of which nothing alive has run to its end yet.
+        traces: the repetitions, at least two.
+        at: amounts of compute, in core-seconds, ascending.
+        worst: regret of a repetition before any trial has finished, in dB.
     """
     rows = np.array([[trace.regret(float(compute), worst) for compute in at] for trace in traces])
     mean = rows.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Regret against compute as a picture: one panel for each number of workers."""
+"""Plot of regret against compute, with one panel per number of workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from srcnn.tuning.replay.simulator import Trace, table_cost
 
 __all__ = ["plot_regret"]
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; dashes for those who print in grey.
+# Colour-blind safe palette of Okabe and Ito; dashes for prints in grey.
 _STYLES = (
     ("#0072B2", "-"),
     ("#D55E00", "--"),
@@ -39,14 +39,14 @@ def plot_regret(
     traces: Mapping[tuple[str, int], Sequence[Trace]],
     caption: str,
 ) -> None:
-    """Draw mean regret with its 95 % interval.
+    """Plot the mean regret with its 95 % interval.
 
     Args:
-        path: of the picture; its suffix says the format.
-        table: what was searched.
-        truth: what its configurations are worth; the noise of a comparison is marked.
-        traces: repetitions by method and workers.
-        caption: what must be known to read it.
+        path: file of the plot; its suffix sets the format.
+        table: the table of the search.
+        truth: estimated quality of its configurations; its tolerance is marked.
+        traces: repetitions by method and number of workers.
+        caption: explanation below the plot.
 
     Raises:
         DataError: the file cannot be written.
@@ -75,7 +75,7 @@ def plot_regret(
     panels[0].set_ylabel("regret (dB below the best; mean and 95 % interval)")
     panels[-1].legend(loc="upper right", fontsize=9)
     panels[0].set_ylim(bottom=min(0.0, lowest))
-    width = int(26 * figure.get_figwidth())  # characters of this size that fit in a line
+    width = int(26 * figure.get_figwidth())  # characters per line at this font size
     figure.supxlabel(textwrap.fill(caption, width), fontsize=8, color="0.3")
     try:
         with atomic_write(path) as file:

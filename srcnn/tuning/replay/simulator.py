@@ -1,20 +1,20 @@
-"""Searches over recorded curves, on a virtual clock: what a sampler and a scheduler would have cost.
+"""Simulation of searches on recorded curves with a virtual clock: the cost of a sampler and a scheduler.
 
-A replay asks the real searcher for configurations and shows the real scheduler every report, in the order and with the
-words of Tune's own loop; only the training is read from a table. A worker is busy for as long as the recorded epochs took,
-and asks again when its trial ends; the time to ask is not counted. A repetition draws one recorded run of every configuration,
-and that is what its trials of it see: the noise that a search meets, whose trials all start from one seed, and the same for
-all methods in the same repetition.
+A replay uses the real searcher and the real scheduler and passes them the same calls in the same order as Tune's loop.
+Only the training is replaced by a table. A worker is busy for the duration of the recorded epochs and requests a new
+trial when its trial ends; the time of the sampler is not included. Each repetition selects one recorded run of every
+configuration at random, and all trials of this configuration in the repetition use it. This is the noise of a real
+search, whose trials all have the same seed, and it is the same for all methods in one repetition.
 
-What a search has found at a moment is what it would hand over then: of the trials that ran to their end, the one with the best
-figure *that the search saw*, lucky or not. What that is worth is judged by runs that it did not see
-(`srcnn.tuning.curves.table_truth`), so regret may rise again where luck misleads. This is how tabular benchmarks report an
-incumbent (Dong and Yang, "NAS-Bench-201", ICLR 2020: chosen by validation, judged by test).
+The result of a search at a given time is the incumbent: the finished trial with the best value *that the search saw*,
+which may be high by chance. Its quality is judged by runs that the search did not see
+(`srcnn.tuning.curves.table_truth`), so regret may increase again. Tabular benchmarks report incumbents in this way
+(Dong and Yang, "NAS-Bench-201", ICLR 2020: chosen by validation, judged by test).
 
-A repetition ends when it has cost as much as every configuration trained once (or as a hundred full trials, where the table
-is smaller), since a search that costs more than the whole grid is none; or when nothing is left to try; or, if asked, once
-what it has found is one of the best. Of many workers that limit leaves little: a hundred that stay busy, as those of a sampler do
-that repeats configurations, have spent it before the slower networks can end, and such a row says no more than that.
+A repetition ends when its cost equals that of training every configuration once (or of a hundred full trials for a smaller
+table), because a more expensive search is useless; or if there is nothing left to try; or, on request, when its incumbent is
+among the best. With many workers this limit allows little: a hundred busy workers, for example with a sampler that repeats
+configurations, may reach it before the slower networks finish. Results with so many workers have no further meaning.
 """
 
 from __future__ import annotations
@@ -47,38 +47,36 @@ from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["Step", "Trace", "replay", "table_cost"]
 
-_TRIALS = 100  # full trials that count as the cost of a table, however small it is
+_TRIALS = 100  # minimum cost limit, in full trials
 
 
 @dataclass(frozen=True)
 class Step:
-    """A moment at which a trial ended with the best figure that the search had seen."""
+    """A new incumbent: the end of a trial with the best value that the search has seen."""
 
-    compute: float  #: core-seconds of all workers so far
-    pixels: float  #: target pixels so far
-    clock: float  #: seconds since the start
-    regret: (
-        float  #: dB by which its configuration is worth less than the best of the table, by runs the search did not see
-    )
-    among_best: bool  #: whether its configuration counts as one of the best
+    compute: float  #: compute of all workers since the start, in core-seconds
+    pixels: float  #: target pixels since the start
+    clock: float  #: time since the start, in seconds
+    regret: float  #: quality of the best configuration minus that of the incumbent, in dB, by runs that the search did not see
+    among_best: bool  #: whether the incumbent is among the best
 
 
 @dataclass
 class Trace:
-    """One repetition."""
+    """One repetition of a replay."""
 
-    steps: list[Step] = field(default_factory=list)  #: the figure that the search saw rises from one to the next
-    compute: float = 0.0  #: core-seconds in all
+    steps: list[Step] = field(default_factory=list)  #: incumbents in the order of time; their observed value increases
+    compute: float = 0.0  #: total compute, in core-seconds
     trials: int = 0
-    finished: int = 0  #: trials that ran to their end
-    nearest: int = 0  #: suggestions that the table does not hold, and that its nearest configuration stood for
+    finished: int = 0  #: number of finished trials
+    nearest: int = 0  #: number of suggestions missing in the table and replaced by the nearest configuration
 
     def reached(self) -> Step | None:
-        """The first moment at which what the search would hand over is one of the best; None: never."""
+        """Return the first incumbent that is among the best; None if there is none."""
         return next((step for step in self.steps if step.among_best), None)
 
     def regret(self, compute: float, worst: float) -> float:
-        """Regret in dB after some core-seconds; ``worst`` before anything alive has run to its end."""
+        """Return the regret after an amount of compute in core-seconds, in dB; ``worst`` before any trial has finished."""
         value = worst
         for step in self.steps:
             if step.compute > compute:
@@ -97,23 +95,24 @@ class _Scheduler(Protocol):
 
 @dataclass(eq=False)
 class _Trial:
-    """What schedulers read of Tune's `Trial`, and the run that stands for it."""
+    """The attributes of Tune's `Trial` that schedulers read, and the recorded run."""
 
     trial_id: str
     config: dict[str, Any]
     row: int
-    run: int  #: which of the recorded ones of its configuration
+    run: int  #: index of the recorded run of its configuration
     curve: Curve
-    started: float  #: of the epoch in progress, on the clock
-    epoch: int = 0  #: reported so far
+    started: float  #: start of the current epoch on the virtual clock, in seconds
+    epoch: int = 0  #: number of reported epochs
     last_result: dict[str, Any] = field(default_factory=dict)
     status: str = "RUNNING"
 
 
 def table_cost(table: CurveTable) -> float:
-    """Core-seconds that every configuration trained once costs: what a repetition may cost at most.
+    """Return the maximum cost of a repetition: training every configuration once, in core-seconds.
 
-    A hundred full trials where the table is smaller: a few recorded ones stand for many suggestions then.
+    For a smaller table it is the cost of a hundred full trials, because a few recorded configurations then represent many
+    suggestions.
     """
     full = [float(np.mean([sum(curve.seconds) for curve in curves])) for curves in table.curves]
     return max(len(full), _TRIALS) * float(np.mean(full))
@@ -128,15 +127,15 @@ def replay(
     truth: TableTruth | None = None,
     until_best: bool = False,
 ) -> Trace:
-    """One search over a table.
+    """Run one search on a table.
 
     Args:
         table: recorded curves.
-        method: what suggests and stops.
-        workers: trials at a time.
-        seed: of the sampler and of the choice among recorded runs.
-        truth: what the configurations are worth; None: worked out here.
-        until_best: whether to end as soon as what was found is one of the best.
+        method: sampler and scheduler.
+        workers: number of concurrent trials.
+        seed: random seed of the sampler and of the selection of recorded runs.
+        truth: estimated quality of the configurations; None: computed here.
+        until_best: end as soon as the incumbent is among the best.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     searcher, scheduler, params_of = _make(table, method, seed)
@@ -162,7 +161,10 @@ def _make(
 
 
 class _Choices(CategoricalDistribution):
-    """Equal to itself at a glance: Optuna compares choice by choice, which is most of the time of a long replay."""
+    """A distribution with a fast comparison to itself.
+
+    Optuna compares choice by choice, which takes most of the time of a long replay.
+    """
 
     def __eq__(self, other: object) -> bool:
         return other is self or super().__eq__(other)
@@ -175,7 +177,7 @@ def _quick(distribution: BaseDistribution) -> BaseDistribution:
 
 
 class _Replay:
-    """A replay in progress: Tune's loop, with a heap of the ends of epochs in place of processes."""
+    """A replay in progress: Tune's loop, with a heap of the ends of epochs instead of processes."""
 
     def __init__(
         self,
@@ -191,10 +193,10 @@ class _Replay:
         self._runs = [source.randrange(len(curves)) for curves in table.curves]
         self._nearest = Nearest.of(table)
         self._truth = truth
-        self._seen = -math.inf  # the best figure of a trial that ran to its end, as the search saw it
-        self._ends: list[tuple[float, int, _Trial]] = []  # of the epochs in progress, the earliest first
-        self._order = itertools.count()  # of two that end together, the one that was started first comes first
-        self._done = 0.0  # core-seconds of epochs that ended
+        self._seen = -math.inf  # best observed value of a finished trial
+        self._ends: list[tuple[float, int, _Trial]] = []  # ends of the current epochs, the earliest first
+        self._order = itertools.count()  # if two epochs end at the same time, the one started first comes first
+        self._done = 0.0  # core-seconds of finished epochs
         self._pixels = 0.0
         self._trace = Trace()
 
@@ -217,11 +219,11 @@ class _Replay:
                 return trace
 
     def get_live_trials(self) -> list[_Trial]:
-        """What the median rule asks of Tune's controller; a trial here is given out when it can run, so none is pending."""
+        """Return the running trials, as Tune's controller does for the median rule. No trial is pending here."""
         return [trial for _, _, trial in self._ends]
 
     def _start(self, clock: float) -> bool:
-        """Give a worker a trial; False if there is nothing left to try."""
+        """Start a trial on a free worker. Return False if there is nothing left to try."""
         name = str(self._trace.trials)
         config = self._searcher.suggest(name)
         if not isinstance(config, dict):
@@ -240,7 +242,10 @@ class _Replay:
         heapq.heappush(self._ends, (clock + trial.curve.seconds[trial.epoch], next(self._order), trial))
 
     def _report(self, trial: _Trial, clock: float) -> bool:
-        """The end of an epoch, in the order of Tune's `_process_trial_result` and `stop_trial`; whether the trial ended."""
+        """Process the end of an epoch. Return whether the trial ended.
+
+        The order of calls is that of Tune's `_process_trial_result` and `stop_trial`.
+        """
         curve, epochs = trial.curve, self._table.epochs
         self._done += curve.seconds[trial.epoch]
         self._pixels += curve.pixels[trial.epoch] - (curve.pixels[trial.epoch - 1] if trial.epoch else 0.0)
@@ -268,7 +273,7 @@ class _Replay:
         return True
 
     def _note(self, trial: _Trial, clock: float) -> None:
-        """A trial that ended: whether its figure is the best yet of those that ran to their end."""
+        """Record a finished trial as the new incumbent if its observed value is the best so far."""
         if trial.epoch < self._table.epochs or trial.curve.failed:
             return
         self._trace.finished += 1

@@ -1,4 +1,4 @@
-"""What may vary: parameters, conditions and constraints, read from a file.
+"""Search spaces: parameters, conditions and constraints, read from a file.
 
-Nothing here knows Ray or MLflow, or runs a trial.
+Nothing here knows Ray or MLflow, or runs trials.
 """

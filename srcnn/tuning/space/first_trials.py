@@ -1,4 +1,4 @@
-"""What a search runs before it samples: the paper's network, the article's, or a person's own list."""
+"""Configurations that run before the sampler starts: the paper's network, the article's network, or a list from a file."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from srcnn.tuning.space.yaml_nodes import plain
 
 __all__ = ["enqueued", "from_file"]
 
-#: What makes a network the paper's or the article's; the rest of a recipe is the space's, since all must train alike.
+#: Fields that define these networks. All other fields come from the space, so that all trials train in the same way.
 _NETWORK = ("kernels", "filters", "upsampling", "color")
 _KNOWN: Mapping[str, TrainConfig] = {
     "paper": TrainConfig(),  # 9-1-5, 64-32, bicubic input
-    "seed": TrainConfig(**preset("seed")),
+    "article": TrainConfig(**preset("article")),
 }
 
 
 def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping[str, Value], ...], int]:
-    """Parameter values to run first, and how many of them are reference rows: the paper's network, once for each scale.
+    """Return the parameter values to run first, and how many of them are baselines: the paper's network, once per scale.
 
     Args:
         space: the search space.
-        sources: ``paper``, ``seed``, or paths of YAML files; None: the paper and the article, as far as the space holds
+        sources: ``paper``, ``article``, or paths of YAML files; None: the paper and the article, as far as the space contains
             their networks.
 
     Raises:
-        ConfigError: a configuration lies outside the space; with its place.
+        ConfigError: a configuration lies outside the space; the message names its source.
     """
     rows: list[Mapping[str, Value]] = []
     baselines = 0
-    for source in ("paper", "seed") if sources is None else sources:
+    for source in ("paper", "article") if sources is None else sources:
         if source not in _KNOWN:
             rows += from_file(Path(source), space)
             continue
         found = _network_rows(space, _KNOWN[source])
-        wrong = next(filter(None, map(space.check, found)), "")  # its constraints
+        wrong = next(filter(None, map(space.check, found)), "")  # constraints of the space
         if sources is not None and (wrong or not found):
             why = f"; {wrong}" if wrong else ""
             raise ConfigError(
-                f"enqueue: {space.source} does not hold the network of {source!r}, {_describe(source)}{why}"
+                f"enqueue: {space.source} does not contain the network of {source!r}, {_describe(source)}{why}"
             )
         if wrong:
             continue
@@ -67,10 +67,10 @@ def _describe(source: str) -> str:
 
 
 def _network_rows(space: Space, network: TrainConfig) -> list[dict[str, Value]]:
-    """A network at every scale of the space; nothing if the space cannot describe it.
+    """Return a network at every scale of the space; empty if the space does not contain it.
 
-    Where the space varies the recipe, our defaults hold as far as it has them: a row to measure others against must not
-    train with whatever a sampler draws first.
+    For training settings that the space varies, the defaults are used as far as the space contains them: the training of a
+    baseline must not depend on the first values of the sampler.
     """
     rows = []
     for scale in space.scales:
@@ -89,15 +89,15 @@ def _network_rows(space: Space, network: TrainConfig) -> list[dict[str, Value]]:
 
 
 def from_file(path: Path, space: Space) -> list[dict[str, Value]]:
-    """A YAML file with a list of mappings from parameters to values; parameters that it leaves out are sampled.
+    """Read a YAML file with a list of mappings from parameters to values. Missing parameters are sampled.
 
     Raises:
-        ConfigError: the file is no such list, or an entry lies outside the space; with its line.
+        ConfigError: the file is not such a list, or an entry lies outside the space; the message names the line.
     """
     try:
         root = compose(path)
     except ConfigError as error:
-        known = "" if path.exists() else f"; or {', or '.join(_KNOWN)}"
+        known = "" if path.exists() else f"; or give {' or '.join(_KNOWN)}"
         raise ConfigError(f"enqueue: {error}{known}") from None
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise ConfigError(f"{path}:1: must be a list of mappings, such as '- {{n1: 64, learning_rate: 5.0e-4}}'")

@@ -1,7 +1,7 @@
-"""The papers' names for entries of a network's lists: ``n1``, ``f2``, ``f_last``, ``n_rest`` and ``depth``.
+"""Names for entries of the lists ``filters`` and ``kernels``, as in the papers.
 
-``n1`` is the number of filters of the first layer, ``f2`` the kernel size of the second, ``f_last`` that of the last,
-``n_rest`` and ``f_rest`` every entry that has no name of its own.
+``n1`` is the number of filters of the first layer, ``f2`` the kernel size of the second, ``f_last`` that of the last.
+``n_rest`` and ``f_rest`` are all entries without a name of their own. ``depth`` is the number of layers.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ _LISTS = {"n": "filters", "f": "kernels"}
 
 
 def is_entry(name: str) -> bool:
-    """Whether a name stands for entries of a list: n1, f2, f_last, n_rest."""
+    """Return whether a name stands for list entries: n1, f2, f_last, n_rest."""
     return name in _REST or _ENTRY.match(name) is not None
 
 
 def _position(name: str) -> tuple[str, int] | None:
-    """``n2`` -> ("filters", 1); the last entry is -1; None for a field's own name."""
+    """Return the list and index of an entry; None for other names.
+
+    ``n2`` gives ("filters", 1). The index of the last entry is -1.
+    """
     match = _ENTRY.match(name)
     if match is None:
         return None
@@ -35,16 +38,16 @@ def _position(name: str) -> tuple[str, int] | None:
 
 
 def field_of(name: str) -> str:
-    """The field that a parameter is a part of."""
+    """Return the field of `TrainConfig` that a parameter belongs to."""
     place = _position(name)
     return "kernels" if name == "depth" else _REST.get(name, name) if place is None else place[0]
 
 
 def entry_of(name: str, config: TrainConfig) -> Value:
-    """The value of a parameter in a configuration; None if it has no such entry."""
+    """Return the value of a parameter in a configuration; None if the configuration has no such entry."""
     if name == "depth":
         return config.depth
-    if name in _REST:  # a guess that `values_of` checks: the first layer is the one that mostly has a name of its own
+    if name in _REST:  # a guess that `values_of` checks: usually only the first layer has a name of its own
         sizes = getattr(config, _REST[name])
         return int(sizes[min(1, len(sizes) - 1)])
     place = _position(name)
@@ -56,11 +59,15 @@ def entry_of(name: str, config: TrainConfig) -> Value:
 
 
 def to_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by parameter name -> fields of `TrainConfig`: ``n1`` and ``n2`` become entries of ``filters``."""
+    """Convert values by parameter name to fields of `TrainConfig`: ``n1`` and ``n2`` become entries of ``filters``.
+
+    Raises:
+        ConfigError: the depth is not valid, or an entry has no value.
+    """
     fields = {name: value for name, value in values.items() if not is_entry(name) and name != "depth"}
     depth = values.get("depth")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 2):
-        raise ConfigError(f"depth: must be a whole number from 2, but got {depth!r}")
+        raise ConfigError(f"depth: must be a whole number of at least 2, but got {depth!r}")
     for letter, name in _LISTS.items():
         entries = {place[1]: v for n, v in values.items() if (place := _position(n)) and place[0] == name}
         rest = values.get(f"{letter}_rest")
@@ -68,12 +75,12 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, Any]:
             continue
         default = TrainConfig.model_fields[name].default
         given = TrainConfig(**{name: fields[name]}).model_dump()[name] if name in fields else default
-        named_last = -1 in entries  # f_last decides over the f_i of the same place
+        named_last = -1 in entries  # f_last takes precedence over the f_i of the same layer
         last = entries.pop(-1, given[-1] if letter == "f" else None)
         length = max([len(given), *(i + 1 for i in entries)])
         if depth is not None:
             length = depth if letter == "f" else depth - 1
-        # The list's own last kernel stays the last one, however many layers come before it.
+        # The last kernel of the list remains the last one for any number of layers.
         sizes = list(given[:-1] if letter == "f" and length != len(given) else given)[:length]
         sizes += [None] * (length - len(sizes))
         if rest is not None:
@@ -86,6 +93,6 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         if None in sizes:
             missing = f"{letter}{sizes.index(None) + 1}"
             layers = f"depth is {depth}" if depth is not None else f"{name} has {length} entries"
-            raise ConfigError(f"{missing}: must be given where {layers}, as a parameter or a constant")
+            raise ConfigError(f"{missing}: must be given as a parameter or a constant, because {layers}")
         fields[name] = tuple(sizes)
     return fields

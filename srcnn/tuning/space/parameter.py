@@ -1,4 +1,4 @@
-"""One parameter of a search space: a real number, a whole number or one of some values, and what can be done with it."""
+"""A parameter of a search space: a real number, an integer, or one of several values, and the operations on it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Parameter(BaseModel):
 
 
 class Float(_Parameter):
-    """A real number in [low, high], drawn evenly or evenly in its logarithm; in a grid, ``points`` values."""
+    """A real number in [low, high], sampled uniformly or, with ``log``, log-uniformly; ``points`` values in a grid."""
 
     type: Literal["float"]
     low: float
@@ -56,11 +56,12 @@ class Float(_Parameter):
 
     @cached_property
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """The parameter as an Optuna distribution."""
         return optuna.distributions.FloatDistribution(self.low, self.high, log=self.log)
 
 
 class Integer(_Parameter):
-    """A whole number low, low + step, ... up to high; ``log`` excludes another step than 1."""
+    """An integer low, low + step, ... up to high. ``log`` requires a step of 1."""
 
     type: Literal["int"]
     low: int
@@ -72,18 +73,19 @@ class Integer(_Parameter):
     def _check(self) -> Integer:
         _check_range(self.low, self.high, self.log)
         if self.log and self.step != 1:
-            raise ValueError(f"step: must be 1 where log is true, but got {self.step}")
+            raise ValueError(f"step: must be 1 if log is true, but got {self.step}")
         if (self.high - self.low) % self.step:
             raise ValueError(f"step: must divide high - low = {self.high - self.low}, but got {self.step}")
         return self
 
     @cached_property
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """The parameter as an Optuna distribution."""
         return optuna.distributions.IntDistribution(self.low, self.high, log=self.log, step=self.step)
 
 
 class Categorical(_Parameter):
-    """One of some values."""
+    """One of several values."""
 
     type: Literal["categorical"]
     choices: tuple[Value, ...] = Field(min_length=1)
@@ -96,6 +98,7 @@ class Categorical(_Parameter):
 
     @cached_property
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """The parameter as an Optuna distribution."""
         return optuna.distributions.CategoricalDistribution(self.choices)
 
 
@@ -103,17 +106,19 @@ def _check_range(low: float, high: float, log: bool) -> None:
     if low > high:
         raise ValueError(f"low: must not exceed high, but got {low} > {high}")
     if log and low <= 0:
-        raise ValueError(f"low: must be positive where log is true, but got {low}")
+        raise ValueError(f"low: must be positive if log is true, but got {low}")
 
 
 Parameter = Float | Integer | Categorical
 
 
 def ends(parameter: Parameter) -> tuple[Value, ...]:
+    """Return the lowest and highest value; for a categorical parameter all choices."""
     return parameter.choices if isinstance(parameter, Categorical) else (parameter.low, parameter.high)
 
 
 def points(parameter: Parameter) -> tuple[Value, ...]:
+    """Return the values of a parameter in a grid."""
     if isinstance(parameter, Categorical):
         return parameter.choices
     if isinstance(parameter, Integer):
@@ -125,6 +130,7 @@ def points(parameter: Parameter) -> tuple[Value, ...]:
 
 
 def draw(source: random.Random, parameter: Parameter) -> Value:
+    """Return a random value of a parameter."""
     if isinstance(parameter, Categorical):
         return source.choice(parameter.choices)
     low, high = parameter.low, parameter.high
@@ -135,7 +141,7 @@ def draw(source: random.Random, parameter: Parameter) -> Value:
 
 
 def contains(parameter: Parameter, value: Value) -> bool:
-    """Whether a parameter may have a value."""
+    """Return whether a value is valid for a parameter."""
     if isinstance(parameter, Categorical):
         return any(value == choice and type(value) is type(choice) for choice in parameter.choices)
     if isinstance(value, bool) or not isinstance(value, int if isinstance(parameter, Integer) else int | float):
@@ -144,7 +150,7 @@ def contains(parameter: Parameter, value: Value) -> bool:
 
 
 def describe(parameter: Parameter) -> str:
-    """The values that a parameter may have, in words."""
+    """Return a description of the valid values of a parameter."""
     if isinstance(parameter, Categorical):
         return "one of " + ", ".join(map(str, parameter.choices))
     step = f" in steps of {parameter.step}" if isinstance(parameter, Integer) and parameter.step > 1 else ""
@@ -152,6 +158,7 @@ def describe(parameter: Parameter) -> str:
 
 
 def suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
+    """Return a value of a parameter from the sampler of an Optuna trial."""
     if isinstance(parameter, Float):
         return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
     if isinstance(parameter, Integer):

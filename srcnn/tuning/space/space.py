@@ -1,4 +1,4 @@
-"""Search spaces: a YAML file becomes a validated `Space` that suggests configurations.
+"""Search spaces: `Space` samples and validates configurations; `srcnn.tuning.space.space_file` reads it from a YAML file.
 
 A file has up to three parts::
 
@@ -7,16 +7,16 @@ A file has up to three parts::
       n1: {type: categorical, choices: [32, 64, 128]}
       n3: {type: categorical, choices: [16, 32], when: {depth: 4}}
       learning_rate: {type: float, low: 2.0e-4, high: 1.0e-2, log: true}
-    constants:                  # what it holds fixed
+    constants:                  # fixed values
       optimizer: adam
-    constraints:                # what it rejects before any training
+    constraints:                # reject networks before training
       max_parameters: 60000
 
-A name is a field of `TrainConfig`, or the papers' name for one entry of a list: ``n1`` is the number of filters of the first
-layer, ``f2`` the kernel size of the second, ``f_last`` that of the last, ``n_rest`` and ``f_rest`` every entry that has no
-name of its own. With ``depth`` the lists have that many layers, and entries beyond are left out. ``when`` names parameters
-that stand earlier in the file and the value, or values, at which this one exists. Errors name the file, the line, the field,
-the rule and the value.
+A name is a field of `TrainConfig`, or a list entry named as in the papers: ``n1`` is the number of filters of the first
+layer, ``f2`` the kernel size of the second, ``f_last`` that of the last; ``n_rest`` and ``f_rest`` are all entries
+without a name of their own. ``depth`` sets the number of layers; entries beyond it are ignored. ``when`` lists earlier
+parameters of the file and the values with which this parameter exists. Errors name the file, the line, the field, the
+rule and the value.
 """
 
 from __future__ import annotations
@@ -48,20 +48,22 @@ from srcnn.tuning.space.parameter import (
 
 __all__ = ["Constraints", "Space"]
 
-_MOST = 100_000  # configurations of a grid
-_COMPLETIONS = 200  # draws of what a person left out, before it counts as impossible
+_MOST = 100_000  # maximum number of configurations in a grid
+_COMPLETIONS = 200  # random completions of partial values before they are rejected
 
 
 class Constraints(BaseModel):
-    """Bounds on the network, checked before it is trained; None: no bound."""
+    """Upper bounds on the network, checked before training; None: no bound."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    max_parameters: float | None = Field(None, gt=0)  #: weights and biases
-    max_macs: float | None = Field(None, gt=0)  #: multiply-accumulate operations for a pixel of the large image
+    max_parameters: float | None = Field(None, gt=0)  #: maximum number of weights and biases
+    max_macs: float | None = Field(
+        None, gt=0
+    )  #: maximum number of multiply-accumulate operations per pixel of the large image
 
     def broken_by(self, config: TrainConfig) -> str:
-        """The bound that a configuration breaks, as a line; empty if it keeps them all."""
+        """Return a message about the bound that a configuration exceeds; empty if there is none."""
         for name, count in (("max_parameters", count_parameters), ("max_macs", count_macs)):
             most, found = getattr(self, name), count(config)
             if most is not None and found > most:
@@ -71,7 +73,7 @@ class Constraints(BaseModel):
 
 @dataclass(frozen=True)
 class Space:
-    """What a search varies, what it holds fixed and what it rejects."""
+    """A search space: varied parameters, fixed values and constraints."""
 
     source: str
     parameters: Mapping[str, Parameter]
@@ -80,7 +82,7 @@ class Space:
 
     @property
     def scales(self) -> tuple[int, ...]:
-        """The scales that the search covers, ascending."""
+        """The scales of the search, ascending."""
         parameter = self.parameters.get("scale")
         if parameter is None:
             return (int(self.constants.get("scale", TrainConfig.model_fields["scale"].default)),)
@@ -91,16 +93,16 @@ class Space:
 
     @property
     def conditional(self) -> bool:
-        """Whether some parameters exist only at some values of others."""
+        """Whether some parameters exist only for certain values of others."""
         return any(parameter.when for parameter in self.parameters.values())
 
     def restrict_scales(self, scales: tuple[int, ...]) -> Space:
-        """The same space over some of its scales, or over one that it did not name."""
+        """Return the same space with other scales."""
         parameters = {**self.parameters, "scale": Categorical(type="categorical", choices=scales)}
         return replace(self, parameters=parameters, constants={k: v for k, v in self.constants.items() if k != "scale"})
 
     def exists(self, name: str, values: Mapping[str, Value]) -> bool:
-        """Whether a parameter exists beside the values of the parameters before it."""
+        """Return whether a parameter exists, given the values of the parameters before it."""
         return all(o in values and values[o] in allowed for o, allowed in self.parameters[name].when.items())
 
     def _walk(self, choose: Callable[[str, Parameter], Value]) -> dict[str, Value]:
@@ -111,19 +113,19 @@ class Space:
         return values
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
-        """A value for every parameter that exists, from the trial's sampler."""
+        """Return a value for every existing parameter, from the sampler of the Optuna trial."""
         return self._walk(lambda name, parameter: suggest(trial, name, parameter))
 
     def draw(self, source: random.Random, fixed: Mapping[str, Value] | None = None) -> dict[str, Value]:
-        """Values drawn at random, but for the ones that are fixed."""
+        """Return random values for all parameters except the fixed ones."""
         given = fixed or {}
         return self._walk(lambda name, parameter: given[name] if name in given else draw(source, parameter))
 
     def grid(self) -> list[dict[str, Value]]:
-        """Every combination of values, those of a real number being its ``points``.
+        """Return all combinations of values. A real number has ``points`` values.
 
         Raises:
-            ConfigError: there are more than a hundred thousand.
+            ConfigError: there are more than a hundred thousand combinations.
         """
         rows: list[dict[str, Value]] = [{}]
         for name, parameter in self.parameters.items():
@@ -138,17 +140,17 @@ class Space:
         return rows
 
     def to_config(self, values: Mapping[str, Value], **overrides: Any) -> TrainConfig:
-        """The run that some values describe.
+        """Return the training configuration for some values.
 
         Raises:
-            ConfigError: the values and constants break a rule together.
+            ConfigError: the values and constants together break a rule.
         """
         return TrainConfig(**{**to_fields({**self.constants, **values}), **overrides})
 
     def values_of(self, config: TrainConfig, fields: Iterable[str]) -> dict[str, Value] | None:
-        """The values by which the space describes a configuration, as far as ``fields`` of it go.
+        """Return the parameter values that describe the given fields of a configuration.
 
-        None: the space cannot describe it. Parameters of other fields are left to the sampler.
+        None if the space does not contain it. Parameters of other fields are omitted; the sampler sets them.
         """
         wanted = set(fields)
         values: dict[str, Value] = {}
@@ -167,17 +169,15 @@ class Space:
         return None
 
     def check(self, values: Mapping[str, Value]) -> str:
-        """What is wrong with values that somebody wrote, some parameters perhaps missing; empty if nothing is."""
+        """Return a message about the first error in values from a user; empty if they are valid. Parameters may be missing."""
         for name, value in values.items():
             if name not in self.parameters:
                 return unknown_name("parameter", name, list(self.parameters))
             if not contains(self.parameters[name], value):
                 return f"{name}: must be {describe(self.parameters[name])}, but got {value!r}"
-        for name in values:  # the sampler would pass over a value whose condition it happens not to meet
+        for name in values:  # the sampler would ignore a value whose condition is not met
             if not self.exists(name, values):
-                return (
-                    f"{name}: exists only when {_condition(self.parameters[name].when)}, which must be given beside it"
-                )
+                return f"{name}: exists only when {_condition(self.parameters[name].when)}, which must be given too"
         wrong = ""
         for made in self._completions(values):
             wrong = self.constraints.broken_by(made) if isinstance(made, TrainConfig) else made
@@ -186,7 +186,7 @@ class Space:
         return wrong
 
     def _completions(self, values: Mapping[str, Value]) -> Iterator[TrainConfig | str]:
-        """Some runs that have the given values, or why those with the values drawn beside them cannot be."""
+        """Yield random configurations with the given values, or for an invalid one the reason."""
         source = random.Random(0)
         for _ in range(_COMPLETIONS):
             full = self.draw(source, values)
@@ -198,7 +198,7 @@ class Space:
                 return
 
     def corners(self) -> list[dict[str, Value]]:
-        """Configurations that reach every end of every parameter, one parameter at a time, for checks beforehand."""
+        """Return configurations with the lowest and highest value of every parameter, one parameter at a time, for validation."""
 
         def corner(forced: Mapping[str, Value]) -> dict[str, Value]:
             return self._walk(lambda name, parameter: forced.get(name, ends(parameter)[0]))
@@ -211,7 +211,7 @@ class Space:
         return reached
 
     def _needs(self, name: str) -> dict[str, Value]:
-        """Values of other parameters at which one exists."""
+        """Return values of other parameters with which a parameter exists."""
         needs: dict[str, Value] = {}
         for other, allowed in self.parameters[name].when.items():
             needs |= {**self._needs(other), other: allowed[0]}

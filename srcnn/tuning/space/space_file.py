@@ -1,4 +1,4 @@
-"""Reading a search space from its YAML file, with the line of every mistake. The format: `srcnn.tuning.space.space`."""
+"""Reader of search-space files (YAML). Errors name the line. The format is described in `srcnn.tuning.space.space`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from srcnn.tuning.space.yaml_nodes import NodeReader, plain
 __all__ = ["compose", "load_space"]
 
 _SECTIONS = ("parameters", "constants", "constraints")
-_OF_THE_SEARCH = ("seed", "pixels", "epoch_pixels", "epochs")  # one value for all of its runs
+_OF_THE_SEARCH = ("seed", "pixels", "epoch_pixels", "epochs")  # one value for all trials of a search
 
 
 def load_space(path: Path) -> Space:
-    """Read and check a search space.
+    """Read and validate a search space.
 
     Raises:
-        ConfigError: the file is missing or is no YAML, a name is unknown, or a rule is broken; with file and line.
+        ConfigError: the file is missing or not YAML, a name is unknown, or a rule is broken; the message names file and line.
     """
     reader = NodeReader(path)
     parts = reader.mapping(compose(path), "the file")
@@ -34,7 +34,7 @@ def load_space(path: Path) -> Space:
         if name not in _SECTIONS:
             raise ConfigError(f"{path}:{line}: {unknown_name('section', name, _SECTIONS)}")
     if "parameters" not in parts:
-        raise ConfigError(f"{path}:1: parameters: a space needs this section, but the file has {sorted(parts)}")
+        raise ConfigError(f"{path}:1: parameters: a space must have this section, but the file has {sorted(parts)}")
     entries = reader.mapping(parts["parameters"][1], "parameters")
     parameters = {name: reader.parameter(name, line, node) for name, (line, node) in entries.items()}
     fixed = reader.mapping(parts["constants"][1], "constants") if "constants" in parts else {}
@@ -42,10 +42,10 @@ def load_space(path: Path) -> Space:
         _check_name(path, line, name)
         if name in _OF_THE_SEARCH:
             raise ConfigError(
-                f"{path}:{line}: {name}: is the search's own, the same for every run; see --seed, --budget"
+                f"{path}:{line}: {name}: must not be in a space, because it is the same for every trial; see --seed, --budget"
             )
         if name in fixed and name in entries:
-            raise ConfigError(f"{path}:{line}: {name}: is both a parameter and a constant")
+            raise ConfigError(f"{path}:{line}: {name}: must be either a parameter or a constant, but is both")
     lines = {name: line for name, (line, _) in {**fixed, **entries}.items()}
     _check_conditions(path, parameters, lines)
     _check_scale(path, parameters, lines)
@@ -58,10 +58,10 @@ def load_space(path: Path) -> Space:
 
 
 def compose(path: Path) -> yaml.Node | None:
-    """A YAML file as nodes, which know their lines.
+    """Read a YAML file as nodes, which contain their line numbers.
 
     Raises:
-        ConfigError: the file is missing or is no YAML; with file and line.
+        ConfigError: the file is missing or not YAML; the message names file and line.
     """
     try:
         return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
@@ -71,9 +71,9 @@ def compose(path: Path) -> yaml.Node | None:
         raise ConfigError(f"{path}: is not a text file") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: is no YAML: {error.problem}") from None
-    except yaml.YAMLError:  # a control character, of which the reader knows no line
-        raise ConfigError(f"{path}: is no YAML") from None
+        raise ConfigError(f"{path}:{line}: is not YAML: {error.problem}") from None
+    except yaml.YAMLError:  # a control character, for which there is no line number
+        raise ConfigError(f"{path}: is not YAML") from None
 
 
 def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:
@@ -82,7 +82,7 @@ def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Ma
         for other, allowed in parameter.when.items():
             if other not in earlier:
                 raise ConfigError(
-                    f"{path}:{lines[name]}: {name}.when: must name parameters that stand before it, but got {other!r}"
+                    f"{path}:{lines[name]}: {name}.when: must name parameters before it in the file, but got {other!r}"
                 )
             for value in allowed:
                 if not contains(parameters[other], value):
@@ -94,18 +94,20 @@ def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Ma
 
 
 def _check_scale(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:
-    """A search is laid out by its scales: every run has one, out of a list."""
+    """Check the parameter ``scale``: it must have a list of values and exist in every trial."""
     scale = parameters.get("scale")
     if scale is None:
         return
     if scale.type == "float":
         raise ConfigError(f"{path}:{lines['scale']}: scale.type: must be categorical or int, but got 'float'")
     if scale.when:
-        raise ConfigError(f"{path}:{lines['scale']}: scale.when: every run has a scale, but got {dict(scale.when)}")
+        raise ConfigError(
+            f"{path}:{lines['scale']}: scale.when: must be empty, because every trial has a scale, but got {dict(scale.when)}"
+        )
 
 
 def _check_constraints(space: Space, line: int) -> None:
-    """Some configuration must be allowed: a search would look for one in vain."""
+    """Check that the constraints allow some configuration; otherwise the sampler would never find one."""
     source, broken = random.Random(0), ""
     for _ in range(500):
         try:
@@ -115,7 +117,9 @@ def _check_constraints(space: Space, line: int) -> None:
         if not broken:
             return
     if broken:
-        raise ConfigError(f"{space.source}:{line}: constraints: no configuration of 500 drawn keeps them; {broken}")
+        raise ConfigError(
+            f"{space.source}:{line}: constraints: must allow some configuration, but none of 500 random ones is valid; {broken}"
+        )
 
 
 def _check_name(path: Path, line: int, name: str) -> None:
@@ -125,14 +129,17 @@ def _check_name(path: Path, line: int, name: str) -> None:
 
 
 def _check_corners(path: Path, space: Space, lines: Mapping[str, int]) -> None:
-    """Every end of every parameter must make a valid configuration, so that no trial dies of its own space."""
+    """Check that the lowest and highest value of every parameter give a valid configuration.
+
+    Otherwise a trial would fail because of its search space.
+    """
     for corner in space.corners():
         try:
             space.to_config(corner)
         except ConfigError as error:
             field = re.split(r"[:.]", str(error), maxsplit=1)[0]
             near = [name for name in lines if name == field] or [name for name in lines if field_of(name) == field]
-            if not near and is_entry(field):  # one that is missing: where its list gets its length
+            if not near and is_entry(field):  # a missing entry: use the line that sets the length of its list
                 near = [
                     name for name in ("depth", *lines) if name in lines and field_of(name) in ("filters", "kernels")
                 ]

@@ -1,4 +1,4 @@
-"""YAML nodes of a search-space file as parameters, with the line of every mistake."""
+"""Conversion of YAML nodes of a search-space file to parameters. Errors name the line."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Annotated[Parameter, Field(disc
 
 
 def plain(path: Path, node: yaml.Node) -> Any:
-    """A node as Python values.
+    """Convert a node to Python values.
 
     Raises:
-        ConfigError: it is no plain YAML; with file and line.
+        ConfigError: the node has an unknown tag or an invalid value; the message names file and line.
     """
     try:
         return yaml.SafeLoader("").construct_object(node, deep=True)
     except yaml.MarkedYAMLError as error:  # a tag such as !!python/name
         line = error.problem_mark.line + 1 if error.problem_mark else node.start_mark.line + 1
-        raise ConfigError(f"{path}:{line}: is no plain YAML: {error.problem}") from None
-    except ValueError as error:  # what looks like a date and is none
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is no value: {error}") from None
+        raise ConfigError(f"{path}:{line}: is not plain YAML: {error.problem}") from None
+    except ValueError as error:  # text that looks like a date but is not one
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: is not a valid value: {error}") from None
 
 
 class NodeReader:
-    """YAML nodes, which know their lines, as Python values."""
+    """Converts YAML nodes, which contain their line numbers, to Python values."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def mapping(self, node: yaml.Node | None, what: str) -> dict[str, tuple[int, yaml.Node]]:
-        """Name -> (line, node); a name that stands twice is refused, where YAML would keep the last."""
+        """Return name -> (line, node). A duplicate name is an error; YAML itself would keep the last one."""
         line = node.start_mark.line + 1 if node is not None else 1
         if not isinstance(node, yaml.MappingNode):
             raise ConfigError(f"{self.path}:{line}: {what} must be a mapping of names to values")
@@ -47,11 +47,16 @@ class NodeReader:
         for key, value in node.value:
             name = str(key.value)
             if name in entries:
-                raise ConfigError(f"{self.path}:{key.start_mark.line + 1}: {name}: stands twice in {what}")
+                raise ConfigError(f"{self.path}:{key.start_mark.line + 1}: {name}: appears twice in {what}")
             entries[name] = (key.start_mark.line + 1, value)
         return entries
 
     def constraints(self, node: yaml.Node) -> Constraints:
+        """Read the constraints of a space.
+
+        Raises:
+            ConfigError: a name or value is not valid; the message names file and line.
+        """
         entries = self.mapping(node, "constraints")
         for name, (line, value) in entries.items():
             if name not in Constraints.model_fields:
@@ -64,6 +69,11 @@ class NodeReader:
         return Constraints(**{name: plain(self.path, value) for name, (_, value) in entries.items()})
 
     def parameter(self, name: str, line: int, node: yaml.Node) -> Parameter:
+        """Read a parameter of a space.
+
+        Raises:
+            ConfigError: the node is not a valid parameter; the message names file, line and field.
+        """
         self.mapping(node, name)
         try:
             return _PARAMETER.validate_python(plain(self.path, node))
@@ -73,8 +83,8 @@ class NodeReader:
             kinds = {"union_tag_not_found": "type: must be float, int or categorical, but is missing"}
             text = kinds.get(first["type"], first["msg"].removeprefix("Value error, "))
             if first["type"] == "extra_forbidden":
-                text = "is no field of this type"
-            if len(inner) > 2 and inner[0] in ("choices", "when"):  # pydantic tells of one of the kinds a value may be
+                text = "is not a field of this type"
+            if len(inner) > 2 and inner[0] in ("choices", "when"):  # pydantic names only one of the valid types
                 inner, text = inner[:-1], "must be a number, a word, true, false or null"
             where = ".".join([name, *inner])
             got = "" if "but got" in text or "but is" in text else f", but got {first['input']!r}"

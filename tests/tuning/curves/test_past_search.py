@@ -49,7 +49,7 @@ def test_a_past_search_is_read_from_mlflow(tmp_path: Path, space: Space) -> None
     assert trace.nearest > 0
     with pytest.raises(SearchError, match=r"search 'other' does not exist.*there are: mine"):
         past_search("other", uri)
-    with pytest.raises(ConfigError, match="scale: must be one of the search's, 3, but got 2"):
+    with pytest.raises(ConfigError, match="scale: must be one of those of the search, 3, but got 2"):
         past_search("mine", uri, 2)
     with pytest.raises(SearchError, match="there is no store"):
         past_search("mine", f"sqlite:///{tmp_path / 'none.db'}")

@@ -130,9 +130,9 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
     assert [t["table"] for t in found["tables"]] == ["t.csv.gz", "u.csv.gz"]
     assert [line["tables"] for line in found["over_tables"]] == [2, 2]
     assert command.main([*several, "--plot", "p.png"]) == 2
-    assert "--plot: shows one table, but --tables has 2" in capsys.readouterr().err
+    assert "--plot: must be used with one table, but --tables has 2" in capsys.readouterr().err
     assert record.main([*recorded, "--out", "t.csv.gz"]) == 2
-    assert "--out: must be a new file, but t.csv.gz is there" in capsys.readouterr().err
+    assert "--out: must be a new file, but t.csv.gz exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
         (["--workers", "1,many"], "--workers: must be numbers from 1 to 1000 joined by commas, but got '1,many'"),
         (["--repetitions", "1"], "--repetitions: must be at least 2, but got 1"),
         (["--repetitions", "x"], "argument --repetitions: invalid int value: 'x'"),
-        (["--tolerance", "-1"], "--tolerance: must be a number of dB from 0, but got -1.0"),
-        (["--tolerance", "nan"], "--tolerance: must be a number of dB from 0, but got nan"),
+        (["--tolerance", "-1"], "--tolerance: must be at least 0 dB, but got -1.0"),
+        (["--tolerance", "nan"], "--tolerance: must be at least 0 dB, but got nan"),
         (["--methods", "our"], "method 'our' does not exist; did you mean 'ours'?"),
         (["--methods", "tpe+fast"], "scheduler 'fast' does not exist"),
         (["--processes", "0"], "--processes: must be at least 1, but got 0"),
         (["--seed", "-1"], "--seed: must be at least 0, but got -1"),
-        (["--scale", "3"], "--scale: belongs to --search, but got 3 without it"),
+        (["--scale", "3"], "--scale: must be given only with --search, but got 3 without it"),
         (["--tables", "none.csv"], "none.csv: cannot be read"),
         (["--tables", "a.csv", "a.csv"], "--tables: must differ, but got a.csv a.csv"),
         (["--plot", "p.txt"], "--plot: must end in .png, .svg or .pdf, but got p.txt"),
@@ -174,7 +174,7 @@ def test_a_mistake_is_one_line(
 def test_recording_mistakes_are_one_line(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for flags, line in (
         (["--seeds", "0"], "--seeds: must be at least 1, but got 0"),
-        (["--space", "space.yaml", "--train", "train"], "scale: a table holds one scale"),
+        (["--space", "space.yaml", "--train", "train"], "scale: must be a single one for a table"),
         (
             ["--space", "space.yaml", "--train", "train", "--budget", "much"],
             "must be a number of training pixels such as 8M",

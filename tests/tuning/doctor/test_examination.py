@@ -53,7 +53,7 @@ def test_a_check_that_raises_dies_or_hangs_is_a_row(tmp_path: Path, monkeypatch:
         for name in ("raises", "dies", "hangs", "missing")
     }
     assert rows["raises"].text == "ValueError: first line"
-    assert rows["dies"].text.startswith("its process ended with code 3")
+    assert rows["dies"].text.startswith("the process ended with code 3")
     assert rows["hangs"].text == "took longer than 3 s"
     assert rows["missing"].text.startswith("AttributeError: ")
     assert {row.outcome for row in rows.values()} == {Outcome.FAILED}
@@ -110,7 +110,7 @@ def test_a_call_in_a_process_of_its_own_gives_its_result_or_its_error() -> None:
     assert own_process.in_own_process(pow, 2, 10) == 1024
     with pytest.raises(ConfigError, match="device: must be"):
         own_process.in_own_process(torch_device_of, "gpu")
-    with pytest.raises(SearchError, match="dies: the process that measures died"):
+    with pytest.raises(SearchError, match="dies: the process died"):
         own_process.in_own_process(dies)
 
 

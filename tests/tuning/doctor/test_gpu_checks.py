@@ -22,7 +22,7 @@ def test_a_torch_that_cannot_use_the_card_fails_one_row(monkeypatch: pytest.Monk
     monkeypatch.setattr(doctor, "_card_here", lambda: True)
     rows = list(examine(gpu=True, checks=[check for check in CHECKS if check.gpu]))
     assert [row.outcome for row in rows] == [Outcome.FAILED] + ["skipped"] * 10
-    assert rows[0].text.startswith(f"device: torch {torch.__version__} can use no GPU: ")
+    assert rows[0].text.startswith(f"device: torch {torch.__version__} cannot use a GPU: ")
     assert "driver" in rows[0].advice
 
 

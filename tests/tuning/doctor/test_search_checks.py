@@ -31,5 +31,5 @@ def test_a_trial_on_no_card_or_two_is_an_error() -> None:
     cards = importlib.import_module("srcnn.tuning.doctor.search_checks")._check_cards
     assert cards(["cuda 1", "cuda 0", "cuda 1"], kind="cuda") == ["0", "1"]
     for wrong in ("cuda 0,1", "cpu 0", "cuda", ""):
-        with pytest.raises(SearchError, match="not on one GPU"):
+        with pytest.raises(SearchError, match="must run on one GPU"):
             cards(["cuda 0", wrong], kind="cuda")

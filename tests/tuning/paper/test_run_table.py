@@ -128,10 +128,13 @@ def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Pa
     [
         (["--table", "filter_sise"], "error: table 'filter_sise' does not exist; did you mean"),
         (["--budget", "cpu"], "error: --table: must be given"),
-        (["--table", "small.yaml", "--budget", "cpu"], "error: budget: small.yaml has smoke, but got 'cpu'"),
+        (
+            ["--table", "small.yaml", "--budget", "cpu"],
+            "error: budget: must be one of smoke for small.yaml, but got 'cpu'",
+        ),
         (["--table", "small.yaml", "--budget", "hours"], "error: budget 'hours' does not exist"),
         (["--table", "small.yaml", "--seeds", "0"], "error: seeds: "),
-        (["--table", "all", "--name", "x"], "error: --name: names one table's run"),
+        (["--table", "all", "--name", "x"], "error: --name: must not be combined with --table all"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -150,5 +153,5 @@ def test_a_search_is_no_table(workplace: Path, table: Path) -> None:
     tracker = open_tracker("sqlite:///mlruns/mlflow.db")
     tracker.open_search("small-smoke", {}, {})
     tracker.close_search("FINISHED")
-    with pytest.raises(SearchError, match="small-smoke is a search, not a table"):
+    with pytest.raises(SearchError, match="must be that of a table, but small-smoke is a search"):
         run_table(plan_table(settings(table)))

@@ -93,7 +93,7 @@ def test_a_cell_is_known_by_its_configuration_and_its_images(tmp_path: Path) -> 
         ({"rows": [{"name": "a"}, {"name": "a"}], "claims": []}, "rows: names must differ, but got a, a"),
         ({"claims": [{"text": "x", "kind": "order", "rows": ["a", "c"]}]}, "row of a claim 'c' does not exist"),
         ({"claims": [{"text": "x", "kind": "better", "rows": ["a"]}]}, "claims.0: kind: input should be 'order'"),
-        ({"claims": [{"text": "x", "kind": "slower", "rows": ["a"]}]}, "claims: slower compares two rows"),
+        ({"claims": [{"text": "x", "kind": "slower", "rows": ["a"]}]}, "claims: slower must compare two rows"),
         ({"budgets": {"huge": {"pixels": [1.0]}}}, "budget 'huge' does not exist"),
         ({"budgets": {"smoke": {"pixels": [2.0, 1.0]}}}, "must be positive and ascend"),
         ({"budgets": {"smoke": {"pixels": [1.0], "epochs": [1]}}}, "exactly one of pixels and epochs"),
@@ -118,7 +118,7 @@ def test_mistakes_are_named_with_their_file(tmp_path: Path, changes: dict[str, o
 
 def test_a_file_that_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- 1\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"list.yaml:1: a table must be a mapping"):
+    with pytest.raises(ConfigError, match=r"list.yaml:1: must be a mapping"):
         load_table(tmp_path / "list.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_table(tmp_path / "none.yaml")

@@ -34,7 +34,7 @@ def test_a_plan_has_a_cell_for_each_row_length_and_seed(path: Path, tmp_path: Pa
 
 
 def test_mistakes_are_named_before_anything_is_written(path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"own\.yaml has smoke, but got 'cpu'"):
+    with pytest.raises(ConfigError, match=r"budget: must be one of smoke for .*own\.yaml, but got 'cpu'"):
         plan_table(TableSettings(table=str(path)))
     with pytest.raises(ConfigError, match="table 'filtersize' does not exist; did you mean 'filter_size'"):
         plan_table(TableSettings(table="filtersize"))

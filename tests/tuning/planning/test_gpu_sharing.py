@@ -41,7 +41,7 @@ def test_a_search_far_away_needs_places_that_both_sides_know() -> None:
         SearchSettings(**far)
     with pytest.raises(ConfigError, match="tracking_uri: with ray://"):
         SearchSettings(**{**far, "tracking_uri": "sqlite:///mlflow.db"}, storage="/srv/storage")
-    with pytest.raises(ConfigError, match="storage: must be a folder that every machine sees"):
+    with pytest.raises(ConfigError, match="storage: must be a folder that all machines can access"):
         SearchSettings(name="x", storage="s3://bucket/searches")
 
 

@@ -109,7 +109,7 @@ def test_a_search_that_keeps_a_leak_marks_every_figure(leaky: Path) -> None:
     report = texts(search_document(gather(store(leaky), parent)))
     assert f"test {MARK} PSNR (dB)" in report
     assert f"dB on test {MARK}" in report
-    with pytest.raises(ConfigError, match="allow_overlap: a resumed search keeps its settings"):
+    with pytest.raises(ConfigError, match="allow_overlap: must not change in a resumed search"):
         load_settings("leaky", "mlruns/ray", {"allow_overlap": False})
 
 

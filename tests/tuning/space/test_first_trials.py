@@ -60,8 +60,8 @@ def test_the_articles_network_follows_where_the_space_holds_it() -> None:
     configs = [known.to_config(row) for row in rows]
     assert [c.upsampling for c in configs] == ["bicubic"] * 3 + ["pixel_shuffle"] * 3
     assert {c.name for c in configs} == {"9-1-5 (64-32)"}
-    assert enqueued(known, ("seed",)) == (rows[3:], 0)
-    assert enqueued(known, ("seed", "paper")) == (rows, 3)
+    assert enqueued(known, ("article",)) == (rows[3:], 0)
+    assert enqueued(known, ("article", "paper")) == (rows, 3)
 
 
 def test_a_network_that_the_space_lacks_is_left_out_unless_asked_for(tmp_path: Path) -> None:
@@ -69,9 +69,9 @@ def test_a_network_that_the_space_lacks_is_left_out_unless_asked_for(tmp_path: P
     rows, baselines = enqueued(known, None)
     assert len(rows) == baselines == 1  # the article's has another way of upsampling
     with pytest.raises(
-        ConfigError, match=r"enqueue: .*space\.yaml does not hold the network of 'seed', 9-1-5 \(64-32\)"
+        ConfigError, match=r"enqueue: .*space\.yaml does not contain the network of 'article', 9-1-5 \(64-32\)"
     ):
-        enqueued(known, ("seed",))
+        enqueued(known, ("article",))
 
 
 def test_a_network_that_breaks_a_constraint_is_left_out_unless_asked_for(tmp_path: Path) -> None:
@@ -137,10 +137,10 @@ def test_a_row_is_not_refused_for_what_may_be_added_to_it(tmp_path: Path) -> Non
     )
     for row in ("patch_size: 14", "kernels: 9-5-5"):
         assert len(from_file(rows_of(tmp_path, f"- {{{row}}}\n"), known)) == 1
-    with pytest.raises(ConfigError, match="patch_size: kernels 9-5-5 without padding need more than 16 pixels"):
+    with pytest.raises(ConfigError, match="patch_size: unpadded kernels 9-5-5 need more than 16 pixels"):
         from_file(rows_of(tmp_path, "- {patch_size: 14, kernels: 9-5-5}\n"), known)
 
 
 def test_a_missing_file_is_named_and_the_names_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"enqueue: papr: cannot be read .*; or paper, or seed"):
+    with pytest.raises(ConfigError, match=r"enqueue: papr: cannot be read .*; or give paper or article"):
         enqueued(space(tmp_path), ("papr",))

@@ -60,9 +60,9 @@ def test_what_is_allowed_is_said_in_words() -> None:
     ("kind", "fields", "message"),
     [
         (Float, {"low": 2.0, "high": 1.0}, "low: must not exceed high, but got 2.0 > 1.0"),
-        (Float, {"low": 0.0, "high": 1.0, "log": True}, "low: must be positive where log is true"),
+        (Float, {"low": 0.0, "high": 1.0, "log": True}, "low: must be positive if log is true"),
         (Integer, {"low": 1, "high": 10, "step": 4}, "step: must divide high - low = 9, but got 4"),
-        (Integer, {"low": 1, "high": 9, "step": 2, "log": True}, "step: must be 1 where log is true"),
+        (Integer, {"low": 1, "high": 9, "step": 2, "log": True}, "step: must be 1 if log is true"),
         (Categorical, {"choices": (1, 1)}, "choices: must differ from each other"),
     ],
 )

@@ -68,11 +68,14 @@ DEPTH = "parameters:\n  depth: {type: categorical, choices: [3, 4]}\n"
         (DEPTH + "  n3: {type: categorical, choices: [8], when: {depth: 5}}\n", (":3:", "n3.when.depth", "3, 4", "5")),
         (DEPTH + "  n3: {type: categorical, choices: [8], when: {depth: '4'}}\n", (":3:", "n3.when.depth", "'4'")),
         # depth
-        (DEPTH, (":2:", "n3: must be given where depth is 4")),
-        (DEPTH + "  n3: {type: categorical, choices: [8], when: {depth: 4}}\n", (":2:", "f3: must be given where")),
-        ("parameters:\n  depth: {type: int, low: 1, high: 3}\n", (":2:", "depth", "whole number from 2", "1")),
+        (DEPTH, (":2:", "n3: must be given as a parameter or a constant, because depth is 4")),
+        (DEPTH + "  n3: {type: categorical, choices: [8], when: {depth: 4}}\n", (":2:", "f3: must be given as")),
+        ("parameters:\n  depth: {type: int, low: 1, high: 3}\n", (":2:", "depth", "whole number of at least 2", "1")),
         ("parameters:\n  depth: {type: categorical, choices: [three]}\n", (":2:", "depth", "'three'")),
-        ("parameters:\n  f5: {type: categorical, choices: [3]}\n", (":2:", "f3: must be given where kernels has 5")),
+        (
+            "parameters:\n  f5: {type: categorical, choices: [3]}\n",
+            (":2:", "f3: must be given as a parameter or a constant, because kernels has 5"),
+        ),
         ("parameters:\n  f1: {type: int, low: 4, high: 5}\n", (":2:", "kernels", "odd", "4")),
         ("parameters:\n  f0: {type: int, low: 4, high: 5}\n", (":2:", "f0", "does not exist")),
         # constraints
@@ -80,7 +83,7 @@ DEPTH = "parameters:\n  depth: {type: categorical, choices: [3, 4]}\n"
         (GOOD + "constraints:\n  max_macs: 0\n", (":4:", "max_macs", "above 0", "0")),
         (GOOD + "constraints:\n  max_macs: many\n", (":4:", "max_macs", "number", "'many'")),
         (GOOD + "constraints: 5\n", (":3:", "constraints", "mapping")),
-        (GOOD + "constraints:\n  max_macs: 8031\n", (":3:", "no configuration", "must not exceed 8031", "8032")),
+        (GOOD + "constraints:\n  max_macs: 8031\n", (":3:", "none of 500 random ones", "must not exceed 8031", "8032")),
         # what a search is laid out by
         (
             "parameters:\n  scale: {type: float, low: 2, high: 4}\n",

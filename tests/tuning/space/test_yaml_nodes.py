@@ -28,13 +28,13 @@ def test_entries_keep_their_lines_and_order() -> None:
 
 
 def test_a_name_that_stands_twice_is_refused_where_yaml_would_keep_the_last() -> None:
-    with pytest.raises(ConfigError, match=r"s\.yaml:2: a: stands twice in parameters"):
+    with pytest.raises(ConfigError, match=r"s\.yaml:2: a: appears twice in parameters"):
         NodeReader(FILE).mapping(node("a: 1\na: 2\n"), "parameters")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("!!python/name:os.system", r"s\.yaml:1: is no plain YAML"), ("2020-13-45", r"s\.yaml:1: is no value")],
+    [("!!python/name:os.system", r"s\.yaml:1: is not plain YAML"), ("2020-13-45", r"s\.yaml:1: is not a valid value")],
 )
 def test_what_is_no_plain_value_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
