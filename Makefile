@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TRIALS ?= 50
 TEST_PROCESSES ?= 2
 
-.PHONY: search test check bench soak ui clean
+.PHONY: search test check hooks bench soak ui clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
@@ -18,6 +18,9 @@ check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+hooks: $(VENV)/.installed-dev  ## `make check` before every commit
+	$(BIN)/pre-commit install
 
 bench: $(VENV)/.installed  ## every section of the benchmark, half an hour and more; one of them: see experiments/bench.py
 	$(BIN)/python experiments/bench.py all --json experiments/results/bench.json
