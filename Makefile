@@ -10,8 +10,8 @@ TEST_PROCESSES ?= 2
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
 
-test: $(VENV)/.installed-dev  ## the whole test suite
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+test: $(VENV)/.installed-dev  ## the whole test suite, with the share of lines and branches that it runs
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 	$(BIN)/ruff check .
@@ -33,7 +33,7 @@ ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 
 clean:  ## the environment and the caches; runs and data stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
