@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TRIALS ?= 50
 TEST_PROCESSES ?= 2
+COVERAGE ?= --cov --cov-report=term
 
 .PHONY: search test check hooks bench soak ui clean
 
@@ -11,7 +12,7 @@ search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
 
 test: $(VENV)/.installed-dev  ## the whole test suite, with the share of lines and branches that it runs
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(COVERAGE)
 
 check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 	$(BIN)/ruff check .
