@@ -4,20 +4,24 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TRIALS ?= 50
 TEST_PROCESSES ?= 2
+COVERAGE ?= --cov --cov-report=term
 
-.PHONY: search test check bench soak ui clean
+.PHONY: search test check hooks bench soak ui clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
 
-test: $(VENV)/.installed-dev  ## the whole test suite
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+test: $(VENV)/.installed-dev  ## the whole test suite, with the share of lines and branches that it runs
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(COVERAGE)
 
 check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+hooks: $(VENV)/.installed-dev  ## `make check` before every commit
+	$(BIN)/pre-commit install
 
 bench: $(VENV)/.installed  ## every section of the benchmark, half an hour and more; one of them: see experiments/bench.py
 	$(BIN)/python experiments/bench.py all --json experiments/results/bench.json
@@ -30,7 +34,7 @@ ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 
 clean:  ## the environment and the caches; runs and data stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

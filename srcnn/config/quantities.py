@@ -46,6 +46,9 @@ def _read_pixels(value: object) -> object:
 def parse_pixels(text: str, name: str) -> float:
     """Convert text such as ``8M`` to a number of training pixels (8e6). The suffixes k, M, G and numbers such as 8e6 are valid.
 
+    >>> parse_pixels("8M", "budget"), parse_pixels("500k", "budget"), parse_pixels("8e6", "budget")
+    (8000000.0, 500000.0, 8000000.0)
+
     Raises:
         ConfigError: the text is not such a number. The message begins with ``name``.
     """
@@ -56,7 +59,11 @@ def parse_pixels(text: str, name: str) -> float:
 
 
 def format_sizes(sizes: tuple[int, ...]) -> str:
-    """Format sizes as in the papers: ``(9, 1, 5)`` gives ``"9-1-5"``."""
+    """Format sizes as in the papers: ``(9, 1, 5)`` gives ``"9-1-5"``.
+
+    >>> format_sizes((9, 1, 5))
+    '9-1-5'
+    """
     return "-".join(map(str, sizes))
 
 

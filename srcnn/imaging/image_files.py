@@ -76,6 +76,10 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def modcrop(image: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
-    """Crop rows at the bottom and columns at the right so that both side lengths are divisible by ``scale``."""
+    """Crop rows at the bottom and columns at the right so that both side lengths are divisible by ``scale``.
+
+    >>> modcrop(np.zeros((256, 255), np.uint8), 3).shape
+    (255, 255)
+    """
     height, width = image.shape[:2]
     return image[: height - height % scale, : width - width % scale]

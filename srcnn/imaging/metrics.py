@@ -21,7 +21,11 @@ Array = NDArray[Any]
 
 
 def quantize(plane: Array) -> NDArray[np.float64]:
-    """Convert values in [0, 1] to 8-bit levels 0..255 as float64, rounded (halves up, as in MATLAB) and clipped."""
+    """Convert values in [0, 1] to 8-bit levels 0..255 as float64, rounded (halves up, as in MATLAB) and clipped.
+
+    >>> quantize(np.array([-0.1, 0.0, 0.5, 1.0, 1.2])).tolist()  # 0.5 is 127.5
+    [0.0, 0.0, 128.0, 255.0, 255.0]
+    """
     scaled = np.floor(np.asarray(plane, dtype=np.float64) * 255.0 + 0.5)
     return np.clip(scaled, 0.0, 255.0)
 
@@ -39,7 +43,12 @@ def shave(image: Array, border: int) -> Array:
 
 
 def psnr(a: Array, b: Array) -> float:
-    """Return 20 log10(255 / RMSE), in dB, of two images of equal shape with values in [0, 255]; infinite if they are equal."""
+    """Return 20 log10(255 / RMSE), in dB, of two images of equal shape with values in [0, 255]; infinite if they are equal.
+
+    >>> black, grey = np.zeros((4, 4)), np.full((4, 4), 25.5)  # a tenth of the peak apart
+    >>> psnr(black, grey), psnr(grey, grey)
+    (20.0, inf)
+    """
     rmse = math.sqrt(float(np.mean((np.asarray(a, dtype=np.float64) - b) ** 2)))
     return math.inf if rmse == 0 else 20.0 * math.log10(255.0 / rmse)
 

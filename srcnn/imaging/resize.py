@@ -89,6 +89,13 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
 
     Raises:
         ConfigError: the scale is out of range, or the image is empty or not 2-D or 3-D.
+
+    A quarter of a pixel from the 0, towards the 1, lies k(0.75) + k(1.75) = 0.2266 - 0.0234 of the kernel k. The step overshoots:
+
+    >>> imresize(np.array([[0.0, 0.0, 1.0, 1.0]]), 2)[0].round(4).tolist()
+    [0.0, -0.0234, -0.0703, 0.2031, 0.7969, 1.0703, 1.0234, 1.0]
+    >>> imresize(np.zeros((256, 255)), Fraction(1, 3)).shape
+    (86, 85)
     """
     if not 1e-3 <= scale <= 1e3:
         raise ConfigError(f"scale: must lie between 0.001 and 1000, but got {scale}")

@@ -1,7 +1,14 @@
 """Training: `fit` yields one result after every epoch. It prints nothing and knows no tracker and no scheduler.
 
-    for result in fit(config, data, validation=images):
-        print(result.epoch, result.loss, result.val_psnr)
+>>> from srcnn import TrainConfig, degrade, load, prepare
+>>> images = load("sample/train").images
+>>> config = TrainConfig(kernels="5-3", filters="8", scale=3, pixels="60k", epoch_pixels="20k", precision="fp32")
+>>> validation = [degrade(images[0][1], 3)]
+>>> for result in fit(config, prepare(images[1:], 3), validation=validation, device=torch.device("cpu")):
+...     print(result.epoch, result.epochs, result.pixels, result.val_psnr > 20)
+1 3 23328 True
+2 3 46656 True
+3 3 69984 True
 
 The caller may stop after any epoch, save ``result.state()``, and pass it to `fit` later. The resumed run gives the same results
 as an uninterrupted one: bit-identical on the same CPU, and on the same GPU with ``deterministic``. Without ``deterministic`` a

@@ -85,7 +85,13 @@ class Components:
 
 
 def over_seeds(values: Figures) -> Interval:
-    """The mean of (seeds,) or (seeds, images) figures; the interval is over seeds, the images being what they are."""
+    """The mean of (seeds,) or (seeds, images) figures; the interval is over seeds, the images being what they are.
+
+    Three seeds, one image; Student's t with two degrees of freedom is 4.303, and 4.303 * 0.1 / sqrt(3) = 0.248:
+
+    >>> print(over_seeds(np.array([[32.4], [32.5], [32.6]])))
+    32.500 [32.252, 32.748]
+    """
     means = values.reshape(len(values), -1).mean(axis=1)
     freedom = len(means) - 1
     return _interval(float(means.mean()), float(means.var(ddof=1)) / len(means) if freedom else 0.0, freedom)
@@ -122,6 +128,12 @@ def over_seeds_and_images(values: Figures) -> Interval:
 
 def difference(a: Figures, b: Figures, *, images_vary: bool = True) -> Interval:
     """The mean of ``a - b`` on the same images.
+
+    What makes an image hard for both cancels out: here every figure of ``a`` is 0.1 to 0.3 dB above that of ``b``.
+
+    >>> b = np.array([[30.0, 36.0], [30.2, 36.1]])
+    >>> print(difference(b + [[0.1, 0.2], [0.2, 0.3]], b, images_vary=False).signed())
+    +0.200 [-0.435, +0.835]
 
     Args:
         a: (seeds, images) of one configuration.

@@ -108,7 +108,7 @@ def leaderboard(data: SearchData, scale: int) -> Table:
         ]
         rows.append((Cell(title, data.link(child.run_id)), *map(Cell, cells)))
     heads = {"parameters": "parameters", "macs": "MACs a pixel", "latency": "latency (ms)"}
-    head = ("configuration", "gain (dB)", "of the paper's", *extra, *(heads[name] for name in costs))
+    head = ("configuration", "gain (dB)", "of the paper's", *extra, *(heads.get(name, name) for name in costs))
     head = (*head, "pixels (M)", "training (s)", "outcome")
     more = f"The first {_SHOWN} of {len(rows)}; the CSV file has all. " if len(rows) > _SHOWN else ""
     caption = (
