@@ -16,10 +16,11 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import torch
 
+from srcnn.system.torch_internals import clear_cublas_workspaces
+
 __all__ = [
     "cap_memory",
     "capability",
-    "clear_workspaces",
     "gpu_count",
     "gpu_index",
     "gpu_name",
@@ -95,15 +96,8 @@ def reserved(device: torch.device) -> int:
 def release_memory(device: torch.device) -> None:
     """Give back what the allocator and cuBLAS keep and no tensor needs. Nothing on a CPU."""
     if device.type == "cuda":
-        clear_workspaces()
+        clear_cublas_workspaces()
         torch.cuda.empty_cache()
-
-
-def clear_workspaces() -> None:
-    """Give the workspaces back that cuBLAS keeps for every stream it has seen; a torch without the call keeps them."""
-    clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
-    if clear is not None:
-        clear()
 
 
 def wait(device: torch.device) -> None:

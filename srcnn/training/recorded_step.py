@@ -21,7 +21,7 @@ from torch import Tensor
 
 from srcnn.training.patches import Batch, Plan
 
-__all__ = ["RecordedStep", "Recorder"]
+__all__ = ["RecordedStep", "Recorder", "RecordingWarning"]
 
 _WARM = 4  # steps before the recording: optimisers make their moments and cuDNN chooses its algorithms in the first
 # How far two steps may lie apart, in lengths of the step's own change. Measured on a CPU, where the same batch in another order
@@ -31,6 +31,10 @@ _WARM = 4  # steps before the recording: optimisers make their moments and cuDNN
 _TOLERANCES = {"weight": 0.25, "loss": 0.01}
 _TOLERANCE = 0.02  # of gradients and moments
 _ROUNDING = 2e-7  # of a tensor's length: changes below that are float32's own
+
+
+class RecordingWarning(UserWarning):
+    """Steps are not recorded: a recording failed, or did not do what the step does."""
 
 
 class Recorder(Protocol):
@@ -128,7 +132,8 @@ class RecordedStep:
             return
         recorder.close()
         self._recorder = self._replay = None
-        warnings.warn(f"steps are not recorded, so small networks train more slowly: {wrong}", stacklevel=4)
+        told = f"steps are not recorded, so small networks train more slowly: {wrong}"
+        warnings.warn(told, RecordingWarning, stacklevel=4)
         # Again, so that nothing is left of what a recording may have written.
         self._put({name: value for name, value in before.items() if not name.startswith("gradient")})
         self._body()

@@ -41,8 +41,8 @@ def test_training_does_not_load_torchs_compiler() -> None:
     code = """
 import sys, numpy as np, torch
 from srcnn import TrainConfig
-from srcnn.patches import prepare
-from srcnn.train import fit
+from srcnn.training.patches import prepare
+from srcnn.training.fit import fit
 image = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
 config = TrainConfig(kernels="3-1-3", filters=(4, 4), patch_size=12, epochs=2, epoch_pixels=2000)
 first = next(iter(fit(config, prepare([("a", image)], 3), device=torch.device("cpu"))))

@@ -14,7 +14,8 @@ import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
-from srcnn.tuning.algorithms.time_budget import note_full_trial, note_network, note_report, time_is_up
+from srcnn.tuning.adapters.ray_internals import forgive
+from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.trials.objective import FAILED, METRIC
 
 __all__ = ["EPOCHS", "GRACE", "REDUCTION", "SCHEDULERS", "PerScale"]
@@ -46,6 +47,14 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         super().__init__()
         self._schedulers = {scale: _make(kind, epochs) for scale in scales}
         self._added = 0
+        self._time = StageTime()
+
+    def use_time(self, time: StageTime) -> None:
+        """Look at this time from now on; before, there is no time budget. It is no part of a pickle."""
+        self._time = time
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_time": StageTime()}
 
     @property
     def metric(self) -> str:
@@ -74,8 +83,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         scheduler = self._of(trial)
         decision = str(scheduler.on_trial_result(tune_controller, trial, result))
         if isinstance(scheduler, MedianStoppingRule):
-            # It asserts that it never hears again of a trial that it stopped; reference rows and restored curves go on.
-            scheduler._stopped_trials.discard(trial)
+            forgive(scheduler, trial)  # reference rows and restored curves go on
         # While it knows too few trials the median rule pauses one so that others may begin: a restart from a checkpoint.
         return str(TrialScheduler.CONTINUE) if decision == TrialScheduler.PAUSE else decision
 
@@ -84,8 +92,10 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         if result[METRIC] <= FAILED:
             return str(TrialScheduler.STOP)
         if "time_total_s" in result:
-            note_report(trial.config["scale"], float(result["time_total_s"]), result["epoch"], result["epochs"])
-        if time_is_up():
+            self._time.note_report(
+                trial.config["scale"], float(result["time_total_s"]), result["epoch"], result["epochs"]
+            )
+        if self._time.is_up:
             return str(TrialScheduler.STOP)
         decision = self._judge(tune_controller, trial, result)
         if trial.config["baseline"] and result["epoch"] < result["epochs"]:
@@ -95,9 +105,9 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """The end of a trial."""
         if result.get(METRIC, FAILED) > FAILED:
-            note_network()
+            self._time.note_network()
             if result["epoch"] >= result["epochs"] and "time_total_s" in result:
-                note_full_trial(trial.config["scale"], float(result["time_total_s"]))
+                self._time.note_full_trial(trial.config["scale"], float(result["time_total_s"]))
             self._of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:

@@ -1,15 +1,14 @@
-"""`Event`, what happened to a trial, and who listens to it."""
+"""`Event`, what happened to a trial."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from srcnn.config.training import TrainConfig
 
-__all__ = ["Event", "listening", "tell"]
+__all__ = ["Event", "Listener"]
 
 
 @dataclass(frozen=True)
@@ -26,22 +25,4 @@ class Event:
     trials: int  #: that the stage will have at most
 
 
-Listener = Callable[[Event], None]
-_listeners: list[Listener] = []
-
-
-@contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
-    """Call ``listener`` with every event while the block runs; None listens to nothing."""
-    mine = [] if listener is None else [listener]
-    _listeners.extend(mine)
-    try:
-        yield
-    finally:
-        for one in mine:
-            _listeners.remove(one)
-
-
-def tell(event: Event) -> None:
-    for listener in list(_listeners):
-        listener(event)
+Listener = Callable[[Event], None]  #: is called with every event

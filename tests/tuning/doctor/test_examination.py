@@ -12,6 +12,7 @@ import torch
 
 from srcnn.errors import ConfigError, SearchError, TrainingError
 from srcnn.system import own_process
+from srcnn.training.recorded_step import RecordingWarning
 from srcnn.tuning.doctor import examination as doctor
 from srcnn.tuning.doctor import gpu_checks as doctor_gpu
 from srcnn.tuning.doctor.examination import CHECKS, Check, Seen, examine
@@ -171,7 +172,9 @@ def test_a_recording_that_is_refused_fails_its_check(on_cpu: pytest.MonkeyPatch)
     import warnings
 
     def fit(*arguments: Any, **options: Any) -> Any:
-        warnings.warn("steps are not recorded, so small networks train more slowly: a reason", stacklevel=2)
+        warnings.warn(
+            "steps are not recorded, so small networks train more slowly: a reason", RecordingWarning, stacklevel=2
+        )
         return iter(())
 
     on_cpu.setattr(doctor_gpu, "fit", fit)
