@@ -180,21 +180,22 @@ def patient_resets() -> Iterator[None]:
 def newest_failures() -> Iterator[dict[str, BaseException]]:
     """Within the block the result holds the newest error of every trial that had one, by the trial's id.
 
-    Replaces ``TuneController._process_trial_failure``, through which every error of a trial passes before a callback hears of
-    it. Callbacks are given no exception. `Trial.get_pickled_error` has only two kinds of them, and keeps an old one where the
-    newest is of another kind, such as `ray.exceptions.OutOfMemoryError`. Search words: "on_trial_error exception argument".
+    Replaces ``Trial.handle_error``, through which every error of a trial passes before a callback hears of it. Callbacks are
+    given no exception. `Trial.get_pickled_error` has only two kinds of them, and keeps an old one where the newest is of
+    another kind, such as `ray.exceptions.OutOfMemoryError`. Search words: "on_trial_error exception argument".
     """
-    before, newest = TuneController._process_trial_failure, dict[str, BaseException]()
+    before, newest = Trial.handle_error, dict[str, BaseException]()
 
-    def process(controller: Any, trial: Trial, exception: Exception) -> None:
-        newest[trial.trial_id] = exception
-        before(controller, trial, exception)
+    def handle(trial: Trial, exc: Exception | None = None) -> None:
+        if exc is not None:
+            newest[trial.trial_id] = exc
+        before(trial, exc)
 
-    TuneController._process_trial_failure = process
+    Trial.handle_error = handle
     try:
         yield newest
     finally:
-        TuneController._process_trial_failure = before
+        Trial.handle_error = before
 
 
 def kept_failure(trial: Trial) -> tuple[BaseException | None, str]:

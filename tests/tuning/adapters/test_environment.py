@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import os
 import subprocess
@@ -14,6 +15,12 @@ import ray
 
 import srcnn.tuning
 from srcnn.tuning.adapters.environment import AT_START, IN_WORKERS, VARIABLES, configure, configure_worker, temporarily
+
+COMMANDS = [
+    file
+    for file in sorted((Path(__file__).parents[3] / "experiments").glob("[!_]*.py"))
+    if "srcnn.tuning" in file.read_text(encoding="utf-8")
+]
 
 
 @pytest.fixture
@@ -58,6 +65,12 @@ def test_one_line_says_that_ray_ran_already(bare: pytest.MonkeyPatch, caplog: py
     assert record.getMessage() == (
         "Ray runs already, so it does not know RAY_USAGE_STATS_ENABLED=0; call srcnn.tuning.configure() before ray.init()"
     )
+
+
+@pytest.mark.parametrize("file", COMMANDS, ids=[file.name for file in COMMANDS])
+def test_every_command_of_the_platform_configures_it(file: Path) -> None:
+    calls = (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    assert any(isinstance(call.func, ast.Name) and call.func.id == "configure" for call in calls)
 
 
 def test_values_hold_for_a_block(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_trial_run_metadata_has_the_statistics(seen: Seen) -> None:
     assert all(not trial.run_metadata.metric_analysis for trial in seen.with_fault("none"))
 
 
-def test_process_trial_failure_passes_on_the_exception_itself(seen: Seen) -> None:
+def test_trial_handle_error_is_given_the_exception_itself(seen: Seen) -> None:
     (full,), (killed,) = seen.with_fault("full"), seen.with_fault("killed")
     error = seen.failures[full.trial_id]
     assert isinstance(error, RayTaskError)
@@ -222,12 +222,16 @@ def test_median_stopping_rule_stopped_trials_is_a_set() -> None:
     ("name", "arguments"),
     [
         ("_trial_task_failure", ["self", "trial", "exception"]),
-        ("_process_trial_failure", ["self", "trial", "exception"]),
         ("_set_trial_status", ["self", "trial", "status"]),
     ],
 )
 def test_methods_of_tune_controller_take_what_they_are_given(name: str, arguments: list[str]) -> None:
     assert list(inspect.signature(getattr(TuneController, name)).parameters) == arguments
+
+
+def test_trial_handle_error_takes_an_exception() -> None:
+    assert list(inspect.signature(Trial.handle_error).parameters) == ["self", "exc"]
+    assert "exc" not in inspect.signature(tune.Callback.on_trial_error).parameters  # else there is a public way
 
 
 @pytest.mark.parametrize("name", ["_resetting_trials", "_trial_to_actor"])
@@ -236,9 +240,9 @@ def test_tune_controller_has_its_books(name: str) -> None:
 
 
 def test_the_patches_end_with_their_block() -> None:
-    before = TuneController._trial_task_failure, TuneController._process_trial_failure
+    before = TuneController._trial_task_failure, Trial.handle_error
     with pytest.raises(ZeroDivisionError), ray_internals.patient_resets(), ray_internals.newest_failures():
         assert TuneController._trial_task_failure is not before[0]
-        assert TuneController._process_trial_failure is not before[1]
+        assert Trial.handle_error is not before[1]
         _ = 1 / 0
-    assert (TuneController._trial_task_failure, TuneController._process_trial_failure) == before
+    assert (TuneController._trial_task_failure, Trial.handle_error) == before
