@@ -22,6 +22,7 @@ from rich.table import Table as Grid
 
 from srcnn.errors import ConfigError
 from srcnn.overlap.leaks import lines as leak_lines
+from srcnn.tuning import configure
 from srcnn.tuning.driver.cluster import Cluster
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.paper.run_table import TableRun, run_table
@@ -128,6 +129,7 @@ def _say_end(console: Console, plan: TablePlan, result: TableRun) -> None:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     console = Console()
     if options.list:
         return _list(console)

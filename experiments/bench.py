@@ -32,6 +32,7 @@ from rich.console import Console
 from srcnn.config.architecture import ModelConfig
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.system.device import pick_device
+from srcnn.tuning import configure
 
 from _bench.inference import run_inference
 from _bench.intervals import run_intervals
@@ -104,6 +105,7 @@ def _all(options: argparse.Namespace) -> int:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     if options.section not in (*_SECTIONS, "all"):
         raise ConfigError(unknown_name("section", options.section, [*_SECTIONS, "all"]))
     if options.seeds < 1:

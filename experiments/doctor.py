@@ -25,6 +25,7 @@ from rich.table import Table
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.gpu import gpu_name
+from srcnn.tuning import configure
 from srcnn.tuning.doctor.examination import Finding, examine
 
 from _command import Parser, run
@@ -51,6 +52,7 @@ def _show(console: Console, findings: list[Finding]) -> None:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     gpu = gpu_name() if options.gpu else None
     findings = []

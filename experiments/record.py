@@ -18,6 +18,7 @@ from srcnn.config.quantities import parse_pixels
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
+from srcnn.tuning import configure
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.curves.record_curves import Recording, record
 from srcnn.tuning.space.space_file import load_space
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     if options.seeds < 1:
         raise ConfigError(f"--seeds: must be at least 1, but got {options.seeds}")
     if options.out.exists():

@@ -31,6 +31,7 @@ from rich.table import Table
 
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
+from srcnn.tuning import configure
 from srcnn.tuning.curves.curve_table import read_table
 from srcnn.tuning.curves.past_search import past_search
 from srcnn.tuning.curves.table_truth import TableTruth
@@ -122,6 +123,7 @@ def _interval(values: Sequence[float], digits: int) -> str:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     methods, workers, at_once = _check(options)
     about = header("replay.py", sys.argv[1:] if argv is None else argv, options.repetitions, options.seed)
     if options.search is not None:

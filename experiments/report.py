@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.errors import ConfigError
+from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.build import build, combine, log_report
 from srcnn.tuning.report.data.search_data import UI, find_parent
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     if not options.ui.startswith(("http://", "https://")):
         raise ConfigError(f"--ui: must begin with http:// or https://, but got {options.ui}")
     parents = [find_parent(options.tracking_uri, name) for name in options.names or [None]]

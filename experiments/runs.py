@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
 from srcnn.tuning.search.consistency import Books, open_books, repair, verify
@@ -66,6 +67,7 @@ def _say(console: Console, books: Books) -> int:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     console, uri = Console(), options.tracking_uri
     if options.command == "list":
         return _list(console, uri)

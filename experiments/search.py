@@ -22,9 +22,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from srcnn.config.quantities import parse_pixels
-from srcnn.errors import ConfigError, SRCNNError
+from srcnn.errors import ConfigError, SearchExistsError, SRCNNError
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
+from srcnn.tuning import configure
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
@@ -303,6 +304,7 @@ def _dry_run(console: Console, plan: Plan) -> int:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     settings, resume = _settings(options)
     console = Console()
     plan = plan_search(settings)
@@ -325,7 +327,7 @@ def _main(argv: list[str] | None) -> int:
         console.print(f"interrupted; to go on: {_resume(settings)}", soft_wrap=True)
         return 130
     except SRCNNError as error:
-        if "--resume" not in str(error):
+        if not isinstance(error, SearchExistsError):
             console.print(f"stopped; to go on: {_resume(settings)}", soft_wrap=True)
         raise
     if not result.interrupted:

@@ -28,6 +28,8 @@ from typing import Any
 from srcnn.data.datasets import load
 from srcnn.errors import ConfigError
 from srcnn.imaging.image_files import write_image
+from srcnn.tuning import configure
+from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
 from srcnn.tuning.search.consistency import open_books, verify
 from srcnn.tuning.tracking.reader import absolute_uri
 
@@ -46,7 +48,6 @@ parameters:
 constants: {patch_size: 24, batch_size: 8}
 """
 _LONGEST = 600.0  # time limit of one attempt, in seconds; beyond it the attempt counts as hanging
-_WORKER = "ray::ImplicitFunc"  # title of the processes that run trials
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,7 +111,7 @@ class Soak:
             next_kill = began + self._random.uniform(8, 25)
             while process.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
-                if worker and time.monotonic() >= next_kill and (there := kin(process.pid, _WORKER)):
+                if worker and time.monotonic() >= next_kill and (there := kin(process.pid, TRIAL_TITLE)):
                     with suppress(ProcessLookupError):
                         os.kill(self._random.choice(there), signal.SIGKILL)
                         worker -= 1
@@ -161,6 +162,7 @@ def _kill_all(pid: int) -> None:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
+    configure()
     for name in ("driver_kills", "worker_kills"):
         if getattr(options, name) < 0:
             raise ConfigError(f"{name}: must not be negative, but got {getattr(options, name)}")

@@ -6,7 +6,10 @@
     ├── ConfigError            a field, flag or search space breaks a rule (also a ValueError)
     ├── DataError              an image, folder or data set is missing, corrupt or too small
     ├── CheckpointError        a weights file is missing, damaged or of another format
+    │   └── NoSpaceError       the disk is full where one is to be written
+    ├── DeviceError            a GPU cannot be used any more
     ├── SearchError            a search cannot start, resume or finish
+    │   └── SearchExistsError  a new search has the name of an existing one
     └── TrainingError          a training run cannot continue
         ├── DivergenceError    the loss is NaN or infinite
         └── DeadNetworkError   no gradient reaches the weights
@@ -25,9 +28,12 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DeadNetworkError",
+    "DeviceError",
     "DivergenceError",
+    "NoSpaceError",
     "SRCNNError",
     "SearchError",
+    "SearchExistsError",
     "TrainingError",
     "unknown_name",
 ]
@@ -49,8 +55,20 @@ class CheckpointError(SRCNNError):
     """A weights file is missing, damaged or of another format."""
 
 
+class NoSpaceError(CheckpointError):
+    """No space is left on the disk where a weights file is to be written."""
+
+
+class DeviceError(SRCNNError):
+    """A GPU that was there cannot be used any more; another attempt may get another one."""
+
+
 class SearchError(SRCNNError):
     """A search cannot start, resume or finish."""
+
+
+class SearchExistsError(SearchError):
+    """A new search has the name of one that is there."""
 
 
 class TrainingError(SRCNNError):

@@ -21,12 +21,6 @@ DOCUMENTS = sorted(
 #: Files that the documentation names and that are not there yet.
 COMING = frozenset(
     {
-        "srcnn/system/torch_internals.py",
-        "srcnn/tuning/adapters",
-        "srcnn/tuning/adapters/environment.py",
-        "srcnn/tuning/adapters/mlflow_internals.py",
-        "srcnn/tuning/adapters/optuna_internals.py",
-        "srcnn/tuning/adapters/ray_internals.py",
         "srcnn/tuning/tracking/names.py",
     }
 )

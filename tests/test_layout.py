@@ -21,7 +21,6 @@ STILL_WITHOUT: frozenset[str] = frozenset(
         "srcnn/tuning/driver/callback.py",
         "srcnn/tuning/driver/cluster.py",
         "srcnn/tuning/driver/events.py",
-        "srcnn/tuning/driver/reset_fault.py",
         "srcnn/tuning/driver/stage.py",
         "srcnn/tuning/report/data/confirmed.py",
         "srcnn/tuning/report/data/kept_network.py",

@@ -18,6 +18,7 @@ from typing import Any
 
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
+from srcnn.tuning.adapters.ray_titles import IDLE_TITLE, TRIAL_TITLE, task_title
 
 from _bench.machine import ROOT, child_environment, images
 from _bench.record import Bench
@@ -47,9 +48,9 @@ def kind_of(pid: int, driver: int) -> str:
         title = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return "ray"
-    if title.startswith("ray::ImplicitFunc"):  # Tune's name for a training function
+    if title.startswith(TRIAL_TITLE):
         return "trial"
-    return "idle" if title.startswith(("ray::IDLE", "ray::_test")) else "ray"
+    return "idle" if title.startswith((IDLE_TITLE, task_title("_test"))) else "ray"
 
 
 def _descendants(root: int) -> list[int]:

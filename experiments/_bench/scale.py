@@ -44,6 +44,8 @@ def _processor_seconds() -> float:
 
 def measure(trials: int, folder: Path) -> dict[str, float]:
     """Run a search of trivial trials in this process. Measure from the first start to the last end of a trial."""
+    from srcnn.tuning.adapters.ray_internals import TRIAL_STATES
+    from srcnn.tuning.driver.snapshot import FOLDER
     from srcnn.tuning.planning.settings import SearchSettings
     from srcnn.tuning.search.run import plan_search, run_search
 
@@ -66,7 +68,7 @@ def measure(trials: int, folder: Path) -> dict[str, float]:
     run_search(plan_search(SearchSettings(name="scale", trials=trials, enqueue=(), **fields)), listener=listen)
     (first, used_first), (last, used_last) = marks[0], marks[-1]
     stage = folder / "ray" / "scale"
-    states = sorted(stage.glob("snapshots/*/experiment_state-*.json"))
+    states = sorted(stage.glob(f"{FOLDER}/*/{TRIAL_STATES}"))
     used, tail = used_last - used_first, marks[-max(2, trials // 10) :]
     return {
         "trials": trials,

@@ -7,12 +7,12 @@ synchronizes with the device.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import torch
 
-from srcnn.system.gpu import clear_workspaces, on, release_memory
+from srcnn.system.gpu import on, release_memory
+from srcnn.system.torch_internals import clear_cublas_workspaces, without_capturable_warning
 
 __all__ = ["CudaRecorder"]
 
@@ -34,8 +34,7 @@ class CudaRecorder:
             side, main = self._stream(), torch.cuda.current_stream(self._device)
             side.wait_stream(main)
             try:
-                with torch.cuda.stream(side), warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
+                with torch.cuda.stream(side), without_capturable_warning():
                     body()
             finally:
                 main.wait_stream(side)
@@ -53,7 +52,7 @@ class CudaRecorder:
             main, graph = torch.cuda.current_stream(self._device), torch.cuda.CUDAGraph()
             # An older cuBLAS workspace would lie outside the graph's memory pool, and the graph would read it after it was
             # freed. Without it, the recording allocates its own workspace in the graph's pool.
-            clear_workspaces()
+            clear_cublas_workspaces()
             try:
                 # Other threads of the process (Ray, the watchdog) may allocate during the recording.
                 with torch.cuda.graph(graph, stream=self._stream(), capture_error_mode="thread_local"):

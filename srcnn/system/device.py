@@ -10,6 +10,7 @@ import torch
 
 from srcnn.errors import ConfigError
 from srcnn.system.gpu import gpu_count, gpu_index, has_bf16
+from srcnn.system.torch_internals import cpu_multiplies_bf16
 
 __all__ = [
     "arithmetic",
@@ -62,13 +63,7 @@ def bf16_is_fast(device: torch.device) -> bool:
     """Return whether the device multiplies bfloat16 in hardware: AVX512-BF16 or AMX on a CPU, Ampere or later on a GPU."""
     if device.type == "cuda":
         return has_bf16(device)
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    return "AVX512" in capabilities and _cpu_flag("_is_avx512_bf16_supported")
-
-
-def _cpu_flag(name: str) -> bool:
-    probe = getattr(torch.cpu, name, None)  # a private name: if a new torch lacks it, fp32 is the safe choice
-    return bool(probe is not None and probe())
+    return cpu_multiplies_bf16()
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

@@ -17,10 +17,11 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 
 import torch
 
+from srcnn.system.torch_internals import clear_cublas_workspaces
+
 __all__ = [
     "cap_memory",
     "capability",
-    "clear_workspaces",
     "gpu_count",
     "gpu_index",
     "gpu_name",
@@ -96,15 +97,8 @@ def reserved(device: torch.device) -> int:
 def release_memory(device: torch.device) -> None:
     """Release memory that the allocator and cuBLAS hold but no tensor uses. Does nothing on a CPU."""
     if device.type == "cuda":
-        clear_workspaces()
+        clear_cublas_workspaces()
         torch.cuda.empty_cache()
-
-
-def clear_workspaces() -> None:
-    """Release the workspaces that cuBLAS keeps for every stream. Does nothing if torch lacks this function."""
-    clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)
-    if clear is not None:
-        clear()
 
 
 def wait(device: torch.device) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from srcnn.errors import CheckpointError
+from srcnn.errors import CheckpointError, NoSpaceError
 from srcnn.system.atomic_file import atomic_write
 
 __all__ = ["header_object", "load_tensors", "save_tensors"]
@@ -43,10 +44,12 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, st
     # safetensors stores contiguous tensors: channels-last weights are copied to the default layout, values unchanged.
     rows = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
+        # Written by Python: the library's own file function has one kind of error for everything, a full disk as well.
         with atomic_write(path) as temporary:
-            save_file(rows, temporary, {"format": _FORMAT, **header})
+            temporary.write_bytes(save(rows, {"format": _FORMAT, **header}))
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: cannot be written ({error})") from None
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (NoSpaceError if full else CheckpointError)(f"{path}: cannot be written ({error})") from None
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -10,16 +10,15 @@ The last layer, which has few outputs, and the biases use Adam.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from srcnn.config.training import TrainConfig
 from srcnn.model.network import SRCNN
+from srcnn.system.torch_internals import fused_adam, without_compiler
 
 __all__ = ["Muon", "make_optimizer", "orthogonal"]
 
@@ -37,11 +36,9 @@ class Muon(torch.optim.Optimizer):
     its shape, so that one learning rate is suitable for all kernel sizes and widths.
     """
 
-    # torch wraps these methods to disable its compiler, and the wrapper imports the compiler, which takes two seconds in every
-    # training process. Nothing here is compiled.
-    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
-    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
-    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    add_param_group = without_compiler(torch.optim.Optimizer.add_param_group)
+    load_state_dict = without_compiler(torch.optim.Optimizer.load_state_dict)
+    state_dict = without_compiler(torch.optim.Optimizer.state_dict)
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float) -> None:
         # "fused" makes load_state_dict keep Adam's step counts on the device of the weights.
@@ -94,21 +91,15 @@ def _adam_step(parameters: list[Tensor], states: list[dict[str, Tensor]], rate: 
         if not state:
             state["step"] = torch.zeros((), device=parameter.device)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-    adam(
+    fused_adam(
         parameters,
         [p.grad for p in parameters if p.grad is not None],
         [state["exp_avg"] for state in states],
         [state["exp_avg_sq"] for state in states],
-        [],
         [state["step"] for state in states],
-        fused=True,
-        amsgrad=False,
-        beta1=_BETAS[0],
-        beta2=_BETAS[1],
-        lr=rate,
-        weight_decay=0.0,
-        eps=_EPSILON,
-        maximize=False,
+        rate=rate,
+        betas=_BETAS,
+        epsilon=_EPSILON,
     )
 
 

@@ -7,7 +7,6 @@ nothing. A batch is one indexed read on the device of the arrays.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.errors import DataError
 from srcnn.evaluation.article import degrade_article
 from srcnn.evaluation.degradation import Degraded, degrade
+from srcnn.system.torch_internals import tensor_of_read_only
 
 __all__ = ["Batch", "PatchSampler", "Plan", "TrainingData", "degrade_for", "prepare"]
 
@@ -251,7 +251,4 @@ class Plan:
 
 
 def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:
-    with warnings.catch_warnings():
-        # Arrays that processes share are read-only; nothing here writes to them.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array).to(device)
+    return tensor_of_read_only(array).to(device)  # arrays that several processes share; nothing here writes to them

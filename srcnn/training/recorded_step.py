@@ -21,7 +21,7 @@ from torch import Tensor
 
 from srcnn.training.patches import Batch, Plan
 
-__all__ = ["RecordedStep", "Recorder"]
+__all__ = ["RecordedStep", "Recorder", "RecordingWarning"]
 
 _WARM = 4  # steps before the recording: the first creates the optimiser's moments and chooses cuDNN's algorithms
 # Tolerances: norm of the difference of two steps, relative to the norm of the change in a step. Measured on a CPU with the images
@@ -31,6 +31,10 @@ _WARM = 4  # steps before the recording: the first creates the optimiser's momen
 _TOLERANCES = {"weight": 0.25, "loss": 0.01}
 _TOLERANCE = 0.02  # for gradients and moments
 _ROUNDING = 2e-7  # rounding error of float32, relative to the norm of a tensor
+
+
+class RecordingWarning(UserWarning):
+    """Steps are not recorded: a recording failed, or did not do what the step does."""
 
 
 class Recorder(Protocol):
@@ -132,7 +136,8 @@ class RecordedStep:
             return
         recorder.close()
         self._recorder = self._replay = None
-        warnings.warn(f"steps are not recorded, so small networks train more slowly: {wrong}", stacklevel=4)
+        told = f"steps are not recorded, so small networks train more slowly: {wrong}"
+        warnings.warn(told, RecordingWarning, stacklevel=4)
         # Repeat the step from the saved state, because a wrong recording may have written anywhere.
         self._put({name: value for name, value in before.items() if not name.startswith("gradient")})
         self._body()

@@ -17,7 +17,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.training.fit import EpochResult, _Run, fit
 from srcnn.training.patches import prepare
-from srcnn.training.recorded_step import RecordedStep, Recorder
+from srcnn.training.recorded_step import RecordedStep, Recorder, RecordingWarning
 
 CPU = torch.device("cpu")
 
@@ -185,7 +185,7 @@ def test_the_proof_leaves_no_trace_at_the_end_of_an_epoch(epochs: int) -> None:
 def test_a_wrong_recording_is_not_used_and_leaves_no_trace(kind: str, says: str, optimizer: str) -> None:
     config, recorder = configured(optimizer=optimizer), Wrong(kind)
     plain = [everything(result) for result in started(config, None)]
-    with pytest.warns(UserWarning, match="steps are not recorded") as caught:
+    with pytest.warns(RecordingWarning, match="steps are not recorded") as caught:
         recorded = [everything(result) for result in started(config, recorder)]
     assert_same_bits(plain, recorded)
     assert len(caught) == 1

@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from srcnn.data.datasets import load
 from srcnn.imaging.image_files import write_image
+from srcnn.tuning import configure
 
 SPACE = """\
 parameters:
@@ -34,6 +35,12 @@ PHOTOGRAPHS = (
     "flower",
     "grace_hopper",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def configured() -> None:
+    """Before any test starts Ray."""
+    configure()
 
 
 @pytest.fixture

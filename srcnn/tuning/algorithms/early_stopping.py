@@ -14,7 +14,8 @@ import numpy as np
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
-from srcnn.tuning.algorithms.time_budget import note_full_trial, note_network, note_report, time_is_up
+from srcnn.tuning.adapters.ray_internals import forgive
+from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.trials.objective import METRIC
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
@@ -48,6 +49,14 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         super().__init__()
         self._schedulers = {scale: _make(kind, epochs) for scale in scales}
         self._added = 0
+        self._time = StageTime()
+
+    def use_time(self, time: StageTime) -> None:
+        """Look at this time from now on; before, there is no time budget. It is no part of a pickle."""
+        self._time = time
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_time": StageTime()}
 
     @property
     def metric(self) -> str:
@@ -77,8 +86,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         scheduler = self._of(trial)
         decision = str(scheduler.on_trial_result(tune_controller, trial, result))
         if isinstance(scheduler, MedianStoppingRule):
-            # It asserts that it never hears again of a trial that it stopped; reference rows and restored curves go on.
-            scheduler._stopped_trials.discard(trial)
+            forgive(scheduler, trial)  # reference rows and restored curves go on
         # While it knows too few trials the median rule pauses one so that others may begin: a restart from a checkpoint.
         return str(TrialScheduler.CONTINUE) if decision == TrialScheduler.PAUSE else decision
 
@@ -88,8 +96,8 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         if report.failed:
             return str(TrialScheduler.STOP)
         if report.seconds is not None:
-            note_report(spec.scale, report.seconds, report.epoch, report.epochs)
-        if time_is_up():
+            self._time.note_report(spec.scale, report.seconds, report.epoch, report.epochs)
+        if self._time.is_up:
             return str(TrialScheduler.STOP)
         decision = self._judge(tune_controller, trial, result)
         if spec.reference and not report.last:
@@ -100,9 +108,9 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         """The end of a trial."""
         report = TrialReport.last_of(result)
         if report is not None and not report.failed:
-            note_network()
+            self._time.note_network()
             if report.last and report.seconds is not None:
-                note_full_trial(TrialSpec.from_tune(trial.config).scale, report.seconds)
+                self._time.note_full_trial(TrialSpec.from_tune(trial.config).scale, report.seconds)
             self._of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:

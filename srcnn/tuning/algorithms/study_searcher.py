@@ -31,8 +31,9 @@ from ray.tune.search import Searcher
 
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, SearchError
+from srcnn.tuning.adapters.ray_internals import SEARCHER_STATES
 from srcnn.tuning.algorithms.curve_sampler import CurveSampler
-from srcnn.tuning.algorithms.time_budget import time_is_up
+from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
@@ -104,6 +105,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._trials: dict[str, tuple[optuna.Trial, ...]] = {}
         self._seen: set[str] = set()
         self._per_scale: Counter[int] = Counter(dict.fromkeys(space.scales, 0))
+        self._time = StageTime()
+
+    def use_time(self, time: StageTime) -> None:
+        """Look at this time from now on; before, there is no time budget. It is no part of a pickle."""
+        self._time = time
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_time": StageTime()}
 
     @property
     def study(self) -> optuna.Study:
@@ -113,7 +122,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Tune's call for a configuration: a `TrialSpec` as Tune takes it."""
         # The first trial is given out in any case: a search without one would be worth nothing. It ends at its first report.
-        found = None if time_is_up() and self._per_scale.total() else self._next()
+        found = None if self._time.is_up and self._per_scale.total() else self._next()
         if found is None:
             return str(Searcher.FINISHED)
         trials, params, config, baseline = found
@@ -206,11 +215,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def save(self, checkpoint_path: str) -> None:
         """Write everything to a file of Tune's snapshot."""
-        Path(checkpoint_path).write_bytes(pickle.dumps(self.__dict__))
+        Path(checkpoint_path).write_bytes(pickle.dumps(self.__getstate__()))
 
     def restore(self, checkpoint_path: str) -> None:
-        """Read what `save` wrote."""
-        self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
+        """Read what `save` wrote; the time stays the one that was given."""
+        self.__dict__.update({**pickle.loads(Path(checkpoint_path).read_bytes()), "_time": self._time})
 
 
 def _draw(study: optuna.Study, space: Space, fixed: Mapping[str, Value]) -> tuple[optuna.Trial, dict[str, Value]]:
@@ -238,7 +247,7 @@ def load_study(folder: Path) -> optuna.Study:
     Raises:
         SearchError: there is no snapshot.
     """
-    files = sorted(folder.glob("searcher-state-*.pkl"), key=lambda file: file.stat().st_mtime)
+    files = sorted(folder.glob(SEARCHER_STATES), key=lambda file: file.stat().st_mtime)
     if not files:
         raise SearchError(f"{folder}: has no state of a search")
     try:

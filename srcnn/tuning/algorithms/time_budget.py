@@ -5,16 +5,15 @@ After the search come another set of workers, the confirmation, the measuring of
 the deadline was given, and left out where not even the smallest one fits. The search keeps a quarter of the budget at least.
 
 What is spent is kept in a file of the search's folder while it runs, so that a search that goes on, after a kill as well, has
-what is left. Tune pickles its searcher and its scheduler apart, so the clock that both read lies here, in the process that
-runs the search.
+what is left. What a stage sees of it is `srcnn.tuning.algorithms.stage_time.StageTime`.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,13 +24,7 @@ __all__ = [
     "Costs",
     "Deadline",
     "Size",
-    "keep_time",
-    "note_full_trial",
-    "note_network",
-    "note_report",
     "spent_before",
-    "time_budget",
-    "time_is_up",
 ]
 
 FILE = "time.json"  #: in the search's folder
@@ -219,55 +212,3 @@ def spent_before(file: Path) -> float:
     with suppress(OSError, ValueError, KeyError, TypeError):
         return max(0.0, float(json.loads(file.read_text(encoding="utf-8"))["spent"]))
     return 0.0
-
-
-_current: list[tuple[Deadline, bool]] = []
-
-
-@contextmanager
-def time_budget(deadline: Deadline | None, *, ends: bool = True) -> Iterator[None]:
-    """Within the block the deadline holds; None: no deadline.
-
-    Args:
-        deadline: what holds.
-        ends: off only counts the time: a confirmation, for which the time was kept, is not ended.
-    """
-    if deadline is None:
-        yield
-        return
-    entry = (deadline, ends)
-    _current.append(entry)
-    try:
-        yield
-    finally:
-        _current.remove(entry)
-        deadline.keep()
-
-
-def time_is_up() -> bool:
-    """Whether the current deadline, if there is one, is over."""
-    return bool(_current) and _current[-1][1] and _current[-1][0].over
-
-
-def keep_time() -> None:
-    """Write down what the current search, if it has a time budget, has spent."""
-    if _current:
-        _current[-1][0].keep()
-
-
-def note_network() -> None:
-    """Tell the current deadline, if there is one, that a trial of the search has left a network."""
-    if _current and _current[-1][1]:
-        _current[-1][0].note_network()
-
-
-def note_full_trial(scale: int, seconds: float) -> None:
-    """Tell the current deadline, if there is one, how long a full trial of the search took."""
-    if _current and _current[-1][1]:
-        _current[-1][0].note(scale, seconds)
-
-
-def note_report(scale: int, seconds: float, epoch: int, epochs: int) -> None:
-    """Tell the current deadline, if there is one, how long a trial of the search took for some of its epochs."""
-    if _current and _current[-1][1]:
-        _current[-1][0].note_report(scale, seconds, epoch, epochs)

@@ -22,6 +22,7 @@ from typing import Any
 
 from srcnn.errors import SRCNNError
 from srcnn.system.gpu import gpu_count
+from srcnn.tuning.adapters.environment import configure
 
 __all__ = ["CHECKS", "Check", "Finding", "Seen", "examine"]
 
@@ -214,4 +215,5 @@ def _answer(function: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    configure()
     print(json.dumps(_answer(sys.argv[1])), flush=True)

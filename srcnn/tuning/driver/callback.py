@@ -1,14 +1,12 @@
 """What the driver does at every event of a search: write it to MLflow, keep its state, answer faults, tell whoever listens.
 
-Tune pickles its callbacks with the experiment, so a listener (a progress bar, say) or a tracker cannot be part of one: they
-are given here, in the process that runs the search.
+Tune pickles its callbacks with the experiment, so a listener (a progress bar, say) or a tracker cannot be part of one:
+`SearchCallback.attach` gives them, in the process that runs the search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,49 +14,21 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from srcnn.errors import SearchError
-from srcnn.tuning.algorithms.time_budget import keep_time
+from srcnn.tuning.adapters.ray_internals import TRIAL_STATES, forget_statistics, kept_failure, state_folder
 from srcnn.tuning.driver.cluster import end_in_good_order
-from srcnn.tuning.driver.events import Event, tell
-from srcnn.tuning.driver.faults import Fault, fault_of, more_room
+from srcnn.tuning.driver.context import StageRun
+from srcnn.tuning.driver.events import Event
+from srcnn.tuning.driver.faults import Fault, error_line, fault_of, more_room
 from srcnn.tuning.driver.snapshot import keep_snapshot
-from srcnn.tuning.tracking.tracker import Tracker, flat_params
+from srcnn.tuning.tracking.tracker import flat_params
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.run_trial import NETWORK_FILE, history
 
-__all__ = ["SearchCallback", "StageRun", "attending", "error_line"]
+__all__ = ["SearchCallback", "failure_line"]
 
 _RETRIES = 1  # of a trial whose own code raised: what the program does once it will mostly do again
-
-
-@dataclass
-class StageRun:
-    """What belongs to the process that runs a stage: Tune pickles its callbacks, and goes on with copies of them."""
-
-    tracker: Tracker  #: with its search open
-    trials: int  #: of the stage at most
-    expected: set[str] = field(default_factory=set)  #: trials that a resumed stage must know
-    disk_full: bool = False  #: whether that ended the stage
-    kept: int = 0  #: when Tune wrote the state that was copied last
-    untold: list[Event] = field(default_factory=list)  #: ends that no kept state knows of, so a kill takes them back
-
-
-_runs: list[StageRun] = []
-
-
-@contextmanager
-def attending(run: StageRun) -> Iterator[StageRun]:
-    """Within the block this is what every `SearchCallback` works for."""
-    _runs.append(run)
-    try:
-        yield run
-    finally:
-        _runs.remove(run)
-
-
-def _run() -> StageRun:
-    return _runs[-1]
 
 
 class SearchCallback(tune.Callback):  # type: ignore[misc]
@@ -81,17 +51,30 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         self._folder, self._tags, self._datasets = folder, {**tags, "stage": stage}, datasets
         self._stage = stage
         self._ended: set[str] = set()
+        self._attached: StageRun | None = None
+
+    def attach(self, run: StageRun) -> None:
+        """Work for this run from now on; nothing works before. It is no part of a pickle."""
+        self._attached = run
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_attached": None}
+
+    @property
+    def _run(self) -> StageRun:
+        assert self._attached is not None, "attach() comes first"
+        return self._attached
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Tune begins anew, with a line in its log alone, where it cannot restore what it was given."""
-        run = _run()
+        run = self._run
         if missing := run.expected - {trial.trial_id for trial in trials}:
             raise SearchError(f"resume: Ray Tune did not take up {len(missing)} trials of {self._folder}")
         run.expected = set()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """A state that Tune has written in this step knows of everything that was told to the tracker so far."""
-        keep_time()  # Tune comes by here several times a second, reports or not
+        self._run.context.time.keep()  # Tune comes by here several times a second, reports or not
         self._keep(trials)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
@@ -101,22 +84,22 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     def _keep(self, trials: list[Trial], *, check: bool = False) -> None:
         if not trials:
             return
-        run, staging = _run(), Path(trials[0].storage.experiment_driver_staging_path)
-        states = [file.stat().st_mtime_ns for file in staging.glob("experiment_state-*.json")]
+        run, staging = self._run, state_folder(trials[0])
+        states = [file.stat().st_mtime_ns for file in staging.glob(TRIAL_STATES)]
         if not states or max(states) <= run.kept:
             return
-        keep_snapshot(self._folder, staging, run.tracker.journal_length, check=check)
-        run.tracker.commit()
+        keep_snapshot(self._folder, staging, run.context.tracker.journal_length, check=check)
+        run.context.tracker.commit()
         run.kept = max(states)
         while run.untold:
-            tell(run.untold.pop(0))
+            run.tell(run.untold.pop(0))
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """A trial begins, or goes on."""
         spec = TrialSpec.from_tune(trial.config)
         whole = {k: v for k, v in spec.config if k not in spec.params}
         tags = {**self._tags, "reference": str(spec.reference), **spec.tags}
-        _run().tracker.start_trial(
+        self._run.context.tracker.start_trial(
             trial.trial_id,
             self._name(spec),
             {**spec.params, **flat_params(whole.items())},
@@ -137,7 +120,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def _log(self, trial: Trial, report: TrialReport) -> None:
         """The epoch that is reported, and those before it that nobody heard of."""
-        tracker, done = _run().tracker, _run().tracker.last_step(trial.trial_id)
+        tracker, done = self._run.context.tracker, self._run.context.tracker.last_step(trial.trial_id)
         if done < report.epoch - 1:
             past = history(self._folder / trial.trial_id)[: report.epoch - 1]
             for step, figures in enumerate(past[done:], start=done + 1):
@@ -148,14 +131,12 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The end of a trial that ran to its end, was stopped early, or failed on its own account."""
-        report, tracker = TrialReport.last_of(trial.last_result), _run().tracker
+        report, tracker = TrialReport.last_of(trial.last_result), self._run.context.tracker
         end = Outcome.FAILED if report is None else report.outcome
         file = self._folder / trial.trial_id / NETWORK_FILE
         if file.is_file():
             tracker.log_file(trial.trial_id, file, "checkpoint")
-        # Tune keeps six statistics of every number that a trial ever reported; they are two thirds of its state.
-        trial.run_metadata.metric_analysis.clear()
-        trial.run_metadata.metric_n_steps.clear()
+        forget_statistics(trial)
         where = ("", "") if report is None else (report.device, report.node)
         tags = {"outcome": end.value, "trial.device": where[0], "trial.node": where[1]}
         failure = "" if report is None else report.failure
@@ -166,26 +147,28 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """An accident after which Tune begins the trial again: what caused it says how."""
-        fault = fault_of(_error(trial))
+        fault = fault_of(self._run.errors.get(trial.trial_id))
         if fault is Fault.DISK_FULL:
             self._stop()
         elif fault is Fault.MEMORY:
             trial.update_resources(more_room(trial))
         elif fault is Fault.OWN:
             trial.max_failures = min(trial.max_failures, _RETRIES)
-        self._tell("fault", trial, failure=error_line(trial))
+        self._tell("fault", trial, failure=failure_line(trial, self._run))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The end of a trial by an accident, after Tune's retries."""
-        failure = error_line(trial)
-        if fault_of(_error(trial)) is Fault.DISK_FULL:
+        failure = failure_line(trial, self._run)
+        if fault_of(self._run.errors.get(trial.trial_id)) is Fault.DISK_FULL:
             self._stop()
-        _run().tracker.end_trial(trial.trial_id, "FAILED", {"outcome": Outcome.FAILED.value, "failure": failure})
+        self._run.context.tracker.end_trial(
+            trial.trial_id, "FAILED", {"outcome": Outcome.FAILED.value, "failure": failure}
+        )
         self._end(trial, TrialReport.last_of(trial.last_result), Outcome.FAILED, failure)
 
     def _stop(self) -> None:
-        if not _run().disk_full:
-            _run().disk_full = True
+        if not self._run.disk_full:
+            self._run.disk_full = True
             end_in_good_order()
 
     def _name(self, spec: TrialSpec) -> str:
@@ -205,12 +188,12 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         failure: str = "",
     ) -> None:
         spec = TrialSpec.from_tune(trial.config)
-        name, trials = self._name(spec), _run().trials
+        name, trials = self._name(spec), self._run.trials
         event = Event(kind, trial.trial_id, name, spec, self._stage, trials, report, end, failure)
         if kind == "end":
-            _run().untold.append(event)
+            self._run.untold.append(event)
         else:
-            tell(event)
+            self._run.tell(event)
 
 
 def _metrics(figures: EpochFigures) -> dict[str, float]:
@@ -222,16 +205,7 @@ def _metrics(figures: EpochFigures) -> dict[str, float]:
     }
 
 
-def error_line(trial: Trial) -> str:
-    """What ended a trial, in a line: the last one of a traceback, or the kind of what happened to its process."""
-    text = _error(trial)
-    if fault_of(text) is Fault.LOST and "Traceback" not in text:
-        return "its process died" if "preempted" not in text else "its machine was taken away"
-    return (text.strip().splitlines() or ["an unknown error"])[-1][:500]
-
-
-def _error(trial: Trial) -> str:
-    """The text of the newest error; Tune writes it beside the driver first, one below the other."""
-    here = Path(trial.error_file) if trial.error_file else None
-    text = here.read_text(encoding="utf-8") if here is not None and here.exists() else str(trial.get_error() or "")
-    return text.rpartition("Failure # ")[2]
+def failure_line(trial: Trial, run: StageRun) -> str:
+    """What ended a trial, in a line. Of one that ended before a restore Tune's files say it."""
+    error = run.errors.get(trial.trial_id)
+    return error_line(*kept_failure(trial)) if error is None else error_line(error)

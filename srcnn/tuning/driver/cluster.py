@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import warnings
@@ -100,10 +99,12 @@ def end_in_good_order() -> None:
 
 
 def be_quiet() -> None:
-    """Keep the libraries' own log lines off the terminal; errors stay, but for those of trials, which every caller is told."""
+    """Keep the libraries' own log lines off the terminal; errors stay, but for those of trials, which every caller is told.
+
+    `srcnn.tuning.configure` does the same for what the environment says.
+    """
     for name in ("ray", "alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    os.environ["TUNE_PRINT_ALL_TRIAL_ERRORS"] = "0"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

@@ -1,9 +1,8 @@
-"""`Event`, what happened to a trial, and who listens to it."""
+"""`Event`, what happened to a trial."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +10,7 @@ from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 
-__all__ = ["Event", "listening", "tell"]
+__all__ = ["Event", "Listener"]
 
 
 @dataclass(frozen=True)
@@ -31,22 +30,4 @@ class Event:
     failure: str = ""  #: what went wrong, in a line, of ``fault`` and of a failed trial's ``end``
 
 
-Listener = Callable[[Event], None]
-_listeners: list[Listener] = []
-
-
-@contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
-    """Call ``listener`` with every event while the block runs; None listens to nothing."""
-    mine = [] if listener is None else [listener]
-    _listeners.extend(mine)
-    try:
-        yield
-    finally:
-        for one in mine:
-            _listeners.remove(one)
-
-
-def tell(event: Event) -> None:
-    for listener in list(_listeners):
-        listener(event)
+Listener = Callable[[Event], None]  #: is called with every event

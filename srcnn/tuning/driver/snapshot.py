@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import logging
 import os
 import pickle
 import secrets
@@ -19,18 +18,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ray import cloudpickle
-from ray.tune import ExperimentAnalysis
 from ray.tune.experiment import Trial
 
 from srcnn.errors import SearchError
+from srcnn.tuning.adapters.ray_internals import (
+    STATE_FILES,
+    TUNER_FILE,
+    allow_trials,
+    is_generator_state,
+    is_trial_state,
+    trials_in,
+)
 
 __all__ = ["FOLDER", "Snapshot", "journal_length", "keep_snapshot", "newest_snapshot", "stage_trials"]
 
 FOLDER = "snapshots"  #: beside a stage's trials
 
-_FILES = ("experiment_state-*.json", "searcher-state-*.pkl", "search_gen_state-*.json", "callback-states-*.pkl")
-_TUNER = "tuner.pkl"  # written when a search starts, and again when it is restored
 _MANIFEST = "manifest.json"
 _KEPT = 2
 
@@ -62,8 +65,8 @@ class Snapshot:
             for name in self._files:
                 target, temporary = stage / name, stage / f".writing-{secrets.token_hex(4)}"
                 shutil.copyfile(self.folder / name, temporary)
-                if name.startswith("search_gen_state"):
-                    _allow(temporary, trials)
+                if is_generator_state(Path(name)):
+                    allow_trials(temporary, trials)
                 os.replace(temporary, target)
             for old in _state_files(stage):
                 if old.name not in self._files:
@@ -78,15 +81,7 @@ class Snapshot:
 
 
 def _state_files(folder: Path) -> Iterable[Path]:
-    return sorted(file for pattern in _FILES for file in folder.glob(pattern))
-
-
-def _allow(file: Path, trials: int) -> None:
-    """Tune keeps the number of trials that a search may have in the state of its generator."""
-    state = cloudpickle.loads(file.read_bytes())
-    if trials > state["total_samples"]:
-        state["total_samples"], state["finished"] = trials, False
-        file.write_bytes(cloudpickle.dumps(state))
+    return sorted(file for pattern in STATE_FILES for file in folder.glob(pattern))
 
 
 def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = False) -> None:
@@ -109,9 +104,9 @@ def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = Fal
     try:
         temporary.mkdir()
         digests = {}
-        for file in (*_newest_of_each(staging), stage / _TUNER):
+        for file in (*_newest_of_each(staging), stage / TUNER_FILE):
             content = file.read_bytes()
-            if check and file.name.startswith("experiment_state"):
+            if check and is_trial_state(file):
                 json.loads(content)
             digests[file.name] = hashlib.sha256(content).hexdigest()
             _write(temporary / file.name, content)
@@ -129,7 +124,7 @@ def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = Fal
 
 def _newest_of_each(staging: Path) -> list[Path]:
     """A resumed run has the files of the runs before it there too."""
-    found = (sorted(staging.glob(pattern)) for pattern in _FILES)
+    found = (sorted(staging.glob(pattern)) for pattern in STATE_FILES)
     return [files[-1] for files in found if files]
 
 
@@ -168,14 +163,9 @@ def stage_trials(folder: Path) -> list[Trial]:
     Raises:
         SearchError: another version wrote them, or they are damaged.
     """
-    logger = logging.getLogger("ray.tune.analysis.experiment_analysis")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it looks for result files, which are not written here
     try:
-        return list(ExperimentAnalysis(str(folder)).trials or ())
+        return trials_in(folder)
     except (AttributeError, ImportError, KeyError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise SearchError(
             f"{folder}: was written by another version of this project, or is damaged ({error})"
         ) from None
-    finally:
-        logger.setLevel(level)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from srcnn.errors import SearchError
+from srcnn.tuning.adapters.environment import temporarily
+from srcnn.tuning.adapters.ray_internals import newest_failures, patient_resets, trials_of, tuner_parts
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, PerScale
-from srcnn.tuning.driver.callback import SearchCallback, StageRun, attending, error_line
+from srcnn.tuning.algorithms.stage_time import TimeAware
+from srcnn.tuning.driver.callback import SearchCallback, failure_line
+from srcnn.tuning.driver.context import DriverContext, StageRun
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
-from srcnn.tuning.driver.reset_fault import patient_resets
 from srcnn.tuning.driver.snapshot import FOLDER, newest_snapshot
-from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.result import TrialResult
@@ -89,7 +90,7 @@ def run_stage(
     workers: Workers,
     stage: Stage,
     data: Mapping[int | str, ScaleData],
-    tracker: Tracker,
+    context: DriverContext,
     tags: dict[str, str],
     *,
     resume: bool,
@@ -100,7 +101,7 @@ def run_stage(
         workers: what a trial gets.
         stage: what to run.
         data: by a trial's key ``data``, or by its scale where it has none.
-        tracker: with its search open.
+        context: what belongs to this process: the tracker, the time budget, the listeners.
         tags: of every trial's run.
         resume: go on with what the stage's folder holds, if it holds anything.
 
@@ -115,8 +116,8 @@ def run_stage(
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, data=data, place=place), {"cpu": workers.cpus_per_trial, "gpu": gpus}
     )
-    os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = next((p for most, p in _PERIODS.items() if stage.trials <= most), "auto")
-    run, kept = StageRun(tracker, stage.trials), newest_snapshot(stage.folder) if resume else None
+    period = next((p for most, p in _PERIODS.items() if stage.trials <= most), "auto")
+    run, kept = StageRun(context, stage.trials), newest_snapshot(stage.folder) if resume else None
     try:
         if kept is not None:
             run.expected = kept.put_back(stage.trials)
@@ -125,17 +126,30 @@ def run_stage(
             shutil.rmtree(stage.folder / FOLDER, ignore_errors=True)
             callback = SearchCallback(stage.folder, tags, {k: d.source for k, d in data.items()}, stage.name)
             tuner = _new_tuner(workers, stage, trainable, callback)
-        with attending(run), patient_resets():
-            # Tune's public results lack the configuration of a trial that never reported; its trials have it.
-            trials = tuner.fit()._experiment_analysis.trials
+        _attach(tuner, run)
+        with temporarily({"TUNE_GLOBAL_CHECKPOINT_S": period}), patient_resets(), newest_failures() as run.errors:
+            trials = trials_of(tuner.fit())
     except BaseException as error:  # a second Ctrl-C as well
-        tracker.drop()
+        context.tracker.drop()
         if is_disk_full(error):
             raise DiskFull(stage.folder) from None
         raise
+    finally:
+        context.time.keep()
     if run.disk_full:
         raise DiskFull(stage.folder)
-    return [_result(trial, stage.folder) for trial in trials]
+    return [_result(trial, stage.folder, run) for trial in trials]
+
+
+def _attach(tuner: tune.Tuner, run: StageRun) -> None:
+    """Hand the run to the callback, and its time to the scheduler and the searcher: to copies of them after a restore."""
+    parts = tuner_parts(tuner)
+    for callback in parts.callbacks:
+        if isinstance(callback, SearchCallback):
+            callback.attach(run)
+    for one in (parts.scheduler, parts.searcher):
+        if isinstance(one, TimeAware):
+            one.use_time(run.context.time)
 
 
 def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchCallback) -> tune.Tuner:
@@ -165,11 +179,11 @@ def _short_name(trial: Any) -> str:
     return str(trial.trial_id)
 
 
-def _result(trial: Trial, folder: Path) -> TrialResult:
+def _result(trial: Trial, folder: Path, run: StageRun) -> TrialResult:
     """What came of a trial, from Tune's last state of it."""
     report, network = TrialReport.last_of(trial.last_result), folder / trial.trial_id / NETWORK_FILE
     if trial.status == Trial.ERROR:
-        end, failure = Outcome.FAILED, error_line(trial)
+        end, failure = Outcome.FAILED, failure_line(trial, run)
     else:
         end = Outcome.FAILED if report is None else report.outcome
         # Tune sets "done" in the last report of a trial that a scheduler stopped, and forgets it of one that ended by itself.

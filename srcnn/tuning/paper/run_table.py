@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from srcnn.data.known_sets import data_root
 from srcnn.errors import SearchError
@@ -20,9 +19,11 @@ from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.system.atomic_file import atomic_write
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
+from srcnn.tuning.adapters.environment import configure
 from srcnn.tuning.algorithms.fixed_list import Listed
 from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet
-from srcnn.tuning.driver.events import listening
+from srcnn.tuning.driver.context import DriverContext
+from srcnn.tuning.driver.events import Listener
 from srcnn.tuning.driver.snapshot import journal_length
 from srcnn.tuning.driver.stage import Stage, run_stage
 from srcnn.tuning.paper.table import Cell
@@ -52,7 +53,7 @@ class TableRun:
     interrupted: bool
 
 
-def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None) -> TableRun:
+def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
     """Train the cells without a finished run, measure them, and measure the authors' networks for comparison.
 
     Args:
@@ -62,6 +63,7 @@ def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None)
     Raises:
         SearchError: the store cannot be used, or a run of this name is not a table.
     """
+    configure()
     be_quiet()
     tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
     validation = plan.images.validation
@@ -74,7 +76,7 @@ def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None)
     about = overlap_tags(*plan.leaks)  # leaks of the whole table; each trial has those of its training set
     status = "FAILED"
     try:
-        with listening(listener), Cluster(plan.settings.address) as cluster:
+        with Cluster(plan.settings.address) as cluster:
             counts = journal_length(plan.folder.glob("run-*/tune"))
             tracker.open_search(plan.name, {**tags, **about}, {**dict(plan.settings), "table": plan.path.stem}, counts)
             if tracker.tag(KIND) != "table":
@@ -87,7 +89,8 @@ def run_table(plan: TablePlan, *, listener: Callable[[Any], None] | None = None)
             missing = {key: cell for key, cell in wanted.items() if key not in before}
             cluster.wait()
             with Interrupt() as interrupt:
-                _train(plan, missing, tracker, tags, lambda: interrupt.came)
+                context = DriverContext(tracker, listeners=() if listener is None else (listener,))
+                _train(plan, missing, context, tags, lambda: interrupt.came)
                 if not interrupt.came:
                     _measure(plan, tracker, tags)
                 interrupted = interrupt.came
@@ -124,7 +127,7 @@ def _failures(tracker: Tracker) -> list[tuple[str, str]]:
 
 
 def _train(
-    plan: TablePlan, missing: dict[str, Cell], tracker: Tracker, tags: dict[str, str], stop: Callable[[], bool]
+    plan: TablePlan, missing: dict[str, Cell], context: DriverContext, tags: dict[str, str], stop: Callable[[], bool]
 ) -> None:
     """Resume the interrupted stage, if there is one, then run the remaining cells in a new stage."""
     stages = sorted(plan.folder.glob("run-*"))
@@ -133,19 +136,19 @@ def _train(
         known = {plan.key(cell): cell for cell in plan.cells}
         # Settings may have changed since then: all cells that Tune would resume must still be wanted.
         if all(key in known for key in left) and any(key in missing for key in left):
-            _stage(plan, stages[-1], [known[key] for key in left], tracker, tags, resume=True)
-            done = _finished(tracker)
+            _stage(plan, stages[-1], [known[key] for key in left], context, tags, resume=True)
+            done = _finished(context.tracker)
             missing = {key: cell for key, cell in missing.items() if key not in done}
     if missing and not stop():
         folder = plan.folder / f"run-{len(stages) + 1:03}"
         folder.mkdir(parents=True)
         with atomic_write(folder / "cells.json") as file:
             file.write_text(json.dumps(list(missing)), encoding="utf-8")
-        _stage(plan, folder, list(missing.values()), tracker, tags, resume=False)
+        _stage(plan, folder, list(missing.values()), context, tags, resume=False)
 
 
 def _stage(
-    plan: TablePlan, folder: Path, wanted: Sequence[Cell], tracker: Tracker, tags: dict[str, str], *, resume: bool
+    plan: TablePlan, folder: Path, wanted: Sequence[Cell], context: DriverContext, tags: dict[str, str], *, resume: bool
 ) -> None:
     trials = [_trial(plan, cell) for cell in wanted]
     data: dict[int | str, ScaleData] = {}
@@ -154,7 +157,7 @@ def _stage(
             data[_data_key(cell)] = _data(plan, cell)
     scales = tuple(sorted({cell.scale for cell in wanted}))
     stage = Stage("table", folder / "tune", len(trials), Listed(trials), "none", scales)
-    rows = run_stage(plan.settings, stage, data, tracker, tags, resume=resume)
+    rows = run_stage(plan.settings, stage, data, context, tags, resume=resume)
     if all(row.outcome in (Outcome.FINISHED, Outcome.FAILED) for row in rows):
         (folder / "done").touch()
 

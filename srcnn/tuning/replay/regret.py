@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, t
 
+from srcnn.tuning.adapters.environment import temporarily
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import Method
@@ -60,10 +61,10 @@ def processes(count: int) -> Iterator[Executor | None]:
     if count == 1:
         yield None
         return
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")  # several processes share the cores
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    one_thread = {name: os.environ.get(name, "1") for name in names}  # several processes share the cores
     # Not with fork, because Ray and torch use threads.
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
+    with temporarily(one_thread), ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
 

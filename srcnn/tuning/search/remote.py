@@ -8,7 +8,6 @@ folder of ``--storage`` and the store of ``--tracking-uri`` are such as both sid
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,17 +16,20 @@ from ray.exceptions import RayTaskError, TaskCancelledError
 from ray.util.queue import Queue
 
 from srcnn.errors import SearchError
+from srcnn.tuning.adapters.environment import configure
+from srcnn.tuning.adapters.ray_internals import HEAD_NODE
 from srcnn.tuning.driver.cluster import Cluster, be_quiet
+from srcnn.tuning.driver.events import Listener
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.search.result import SearchResult
 from srcnn.tuning.search.run import run_search
 
 __all__ = ["run_anywhere"]
 
-_HEAD = {"node:__internal_head__": 1e-3}
+_HEAD = {HEAD_NODE: 1e-3}
 
 
-def run_anywhere(plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None) -> SearchResult:
+def run_anywhere(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
     """`srcnn.tuning.search.run.run_search`, here or, at an address that begins with ray://, on that cluster.
 
     Raises:
@@ -35,6 +37,7 @@ def run_anywhere(plan: Plan, *, resume: bool = False, listener: Callable[[Any], 
     """
     if not plan.settings.is_remote:
         return run_search(plan, resume=resume, listener=listener)
+    configure()
     be_quiet()
     there = replace(plan, settings=plan.settings.replace(address=None))
     with Cluster(plan.settings.address) as cluster:
@@ -70,6 +73,6 @@ def _result(task: Any) -> SearchResult:
         raise KeyboardInterrupt from None
     except RayTaskError as error:
         if isinstance(error.cause, SearchError):
-            raise SearchError(str(error.cause)) from None
+            raise error.cause from None
         print(error, file=sys.stderr)
         raise SearchError("address: the search ended on the cluster by an error of its own, shown above") from None

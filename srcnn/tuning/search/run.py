@@ -11,22 +11,24 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from mlflow.exceptions import MlflowException
 
-from srcnn.errors import SearchError
+from srcnn.errors import SearchError, SearchExistsError
 from srcnn.evaluation.degradation import degrade
 from srcnn.evaluation.protocol import evaluate
 from srcnn.overlap.leaks import MARK
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.training.patch_cache import prepare_cached
+from srcnn.tuning.adapters.environment import configure
+from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
-from srcnn.tuning.algorithms.time_budget import Deadline, time_budget
+from srcnn.tuning.algorithms.time_budget import Deadline
 from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
-from srcnn.tuning.driver.events import Event, listening
+from srcnn.tuning.driver.context import DriverContext
+from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
@@ -55,7 +57,7 @@ __all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
 FAILURES = 10  #: so many failures in a row with one cause end a search
 
 
-def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], None] | None = None) -> SearchResult:
+def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
     """Run a planned search, or go on with it, and measure what it found.
 
     Args:
@@ -69,7 +71,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     """
     settings, started = plan.settings, time.perf_counter()
     if not resume and settings.folder.exists():
-        raise SearchError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
+        raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
+    configure()
     be_quiet()
     save_settings(settings)
     # Before Ray comes up and shares the processor; where a caller has shown an estimate, it is read from the cache.
@@ -86,7 +89,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
     }
     status = "FAILED"
     try:
-        with listening(listener), Cluster(settings.address) as cluster:
+        with Cluster(settings.address) as cluster:
             # While Ray comes up, the store opens and the images are prepared.
             counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
             tracker.open_search(settings.name, tags, dict(settings), counts)
@@ -103,7 +106,9 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Callable[[Any], No
                 spent=time.perf_counter() - started,
                 file=time_file(plan),
             )
-            found = _run_stages(plan, data, tracker, tags, resume, deadline)
+            listeners = () if listener is None else (listener,)
+            context = DriverContext(tracker, StageTime(deadline), listeners)
+            found = _run_stages(plan, data, context, tags, resume)
             if not found.interrupted:
                 found = _measure(plan, tracker, found)
         result = SearchResult(
@@ -181,12 +186,13 @@ class _SameFailure:
 def _run_stages(
     plan: Plan,
     data: Mapping[int | str, ScaleData],
-    tracker: Tracker,
+    context: DriverContext,
     tags: dict[str, str],
     resume: bool,
-    deadline: Deadline | None,
 ) -> _Found:
-    settings, failures = plan.settings, _SameFailure()
+    settings, failures, deadline = plan.settings, _SameFailure(), context.time.deadline
+    context = replace(context, listeners=(*context.listeners, failures))
+    untimed = replace(context, time=StageTime(deadline, ends=False))  # the time for a confirmation was kept
     searcher = StudySearcher(
         plan.space,
         settings.seed,
@@ -206,9 +212,8 @@ def _run_stages(
         "latency" in settings.objectives,
     )
     choices: list[Choice] = []
-    with Interrupt() as interrupt, listening(failures):
-        with time_budget(deadline):
-            rows = run_stage(settings, search, data, tracker, tags, resume=resume)
+    with Interrupt() as interrupt:
+        rows = run_stage(settings, search, data, context, tags, resume=resume)
         if failures.over:
             raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
         again, seeds, note = None, 0, ""
@@ -217,14 +222,12 @@ def _run_stages(
         if note:
             _log.warning(note)
         if again is not None:
-            with time_budget(deadline, ends=False):
-                confirmed = run_stage(settings, again, data, tracker, tags, resume=resume)
+            confirmed = run_stage(settings, again, data, untimed, tags, resume=resume)
             if not interrupt.came:
                 choices = choose(plan, confirmed)
         last = judging(plan, choices, seeds) if not interrupt.came else None
         if last is not None:
-            with time_budget(deadline, ends=False):
-                fresh = run_stage(settings, last, data, tracker, tags, resume=resume)
+            fresh = run_stage(settings, last, data, untimed, tags, resume=resume)
             if not interrupt.came:
                 choices = judge(plan, choices, fresh)
         interrupted = interrupt.came

@@ -144,9 +144,11 @@ def contains(parameter: Parameter, value: Value) -> bool:
     """Return whether a value is valid for a parameter."""
     if isinstance(parameter, Categorical):
         return any(value == choice and type(value) is type(choice) for choice in parameter.choices)
-    if isinstance(value, bool) or not isinstance(value, int if isinstance(parameter, Integer) else int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not parameter.low <= value <= parameter.high:
         return False
-    return bool(parameter.distribution._contains(value))
+    if isinstance(parameter, Float):
+        return True
+    return isinstance(value, int) and (value - parameter.low) % parameter.step == 0
 
 
 def describe(parameter: Parameter) -> str:

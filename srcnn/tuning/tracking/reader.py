@@ -6,7 +6,6 @@ which is told by tags alone, those that `Tracker` writes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +65,6 @@ def open_store(uri: str) -> MlflowClient:
     """
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would make one
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # for files of a few kilobytes
     with reading(uri):
         return MlflowClient(absolute_uri(uri))
 

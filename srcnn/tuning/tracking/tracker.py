@@ -9,7 +9,6 @@ metric's step is the epoch and is written once. Nothing stays RUNNING when a sea
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 import sys
@@ -25,6 +24,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
+from srcnn.tuning.adapters.mlflow_internals import TRAINING_EXPERIMENT
 from srcnn.tuning.tracking.journal import Journal
 from srcnn.tuning.tracking.reader import EXPERIMENT, PARENT, SEARCH, TRIAL, absolute_uri, every_run
 from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched
@@ -53,10 +53,6 @@ def open_tracker(uri: str, folder: Path | None = None) -> Tracker:
     """
     whole = absolute_uri(uri)  # later commands run elsewhere
     local = whole.startswith("sqlite:///")
-    # Behind a journal it is better to hear soon that a server is away than to have MLflow try for minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for every trial that ends
     return Tracker(whole, Path(whole.removeprefix("sqlite:///")).parent / "artifacts" if local else None, folder)
 
 
@@ -115,9 +111,8 @@ class Tracker:
             experiment = self.client.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
                 location = None if self._artifacts is None else self._artifacts.resolve().as_uri()
-                # The tag makes the UI show training runs rather than traces of language models.
                 self._experiment_id = self.client.create_experiment(
-                    EXPERIMENT, artifact_location=location, tags={"mlflow.experimentKind": "custom_model_development"}
+                    EXPERIMENT, artifact_location=location, tags=dict(TRAINING_EXPERIMENT)
                 )
             else:
                 self._experiment_id = experiment.experiment_id

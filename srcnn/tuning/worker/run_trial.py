@@ -34,6 +34,7 @@ from srcnn.system.gpu import release_memory, wait
 from srcnn.training.checkpoint import TrainState, load_state, save_state
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import TrainingData
+from srcnn.tuning.adapters.environment import configure_worker
 from srcnn.tuning.trials.objective import normalized_gain
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
@@ -63,6 +64,7 @@ def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], pla
         data: images by the key that the specification names; shared by all trials of a machine, read-only.
         place: where.
     """
+    configure_worker()
     torch.set_num_threads(place.threads)
     if not gc.get_freeze_count():
         gc.freeze()  # the libraries' objects stay, and looking through them after every trial takes 0.3 s

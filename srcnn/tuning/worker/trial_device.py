@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from ray import get_runtime_context
 
+from srcnn.errors import DeviceError
 from srcnn.system.device import pick_device
 from srcnn.system.gpu import cap_memory, total_memory
 
@@ -31,14 +32,12 @@ def trial_device(place: Place) -> torch.device:
     """The device of a trial in the process that Ray started for it; its memory is capped where others share it.
 
     Raises:
-        RuntimeError: Ray gave the trial a GPU that cannot be used.
+        DeviceError: Ray gave the trial a GPU that cannot be used.
     """
     # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
     device = pick_device("auto" if place.gpus else "cpu")
     if place.gpus and device.type == "cpu" and Path("/dev/nvidiactl").exists():
-        raise RuntimeError(
-            "the GPU that Ray gave this trial cannot be used"
-        )  # a lost one; another attempt may get another
+        raise DeviceError("the GPU that Ray gave this trial cannot be used")
     if device.type == "cuda":
         # Trials that share a GPU must not take each other's memory, whatever their share was guessed from. Tune may have given
         # this one more than the others, after it ran out.

@@ -12,13 +12,7 @@ from srcnn.tuning.algorithms.time_budget import (
     Costs,
     Deadline,
     Size,
-    keep_time,
-    note_full_trial,
-    note_network,
-    note_report,
     spent_before,
-    time_budget,
-    time_is_up,
 )
 
 
@@ -115,11 +109,10 @@ def test_what_does_not_fit_is_made_smaller_in_order_and_then_left_out() -> None:
 def test_a_search_that_goes_on_has_what_is_left(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "search" / "time.json"
     first = make(100, Costs(), sizes((1, 2)), file=file, clock=clock, spent=10.0)
-    with time_budget(first):
-        clock.now += 30
-        note_full_trial(3, 4.0)
-        note_network()
-        keep_time()  # and then a kill
+    clock.now += 30
+    first.note(3, 4.0)
+    first.note_network()
+    first.keep()  # and then a kill
     clock.now += 5000  # nothing ran
     assert spent_before(file) == pytest.approx(40)
     second = make(100, Costs(), sizes((1, 2)), file=file, clock=clock, spent=5.0)
@@ -143,25 +136,3 @@ def test_a_file_that_is_not_ours_counts_as_none(tmp_path: Path, content: str) ->
     file.write_text(content, encoding="utf-8")
     assert make(100, file=file).left == 100
     assert json.loads(file.read_text(encoding="utf-8"))["spent"] == 0
-
-
-def test_the_block_s_deadline_is_the_one_that_holds() -> None:
-    assert not time_is_up()
-    note_network()
-    keep_time()
-    with time_budget(make(0.0)):
-        assert time_is_up()
-        with time_budget(make(600, some=sizes((1, 2)))):
-            note_full_trial(3, 5.0)
-            note_report(3, 1.0, 1, 9)
-            assert not time_is_up()
-    with time_budget(None):
-        assert not time_is_up()
-
-
-def test_a_confirmation_is_counted_but_not_ended() -> None:
-    deadline = make(0.0, some=sizes((1, 2)))
-    with time_budget(deadline, ends=False):
-        assert not time_is_up()
-        note_full_trial(3, 400.0)  # of another length than the search's
-        assert deadline.full(3) == 0

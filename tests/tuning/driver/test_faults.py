@@ -23,6 +23,7 @@ import runs
 import torch
 from ray.cluster_utils import Cluster as Nodes
 
+from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.faults import DiskFull
 from srcnn.tuning.planning.settings import SearchSettings, load_settings
@@ -246,7 +247,7 @@ def test_killed_workers_and_a_server_that_was_away_cost_nothing(
                     server.stop()
                     back.append(threading.Timer(8.0, server.start))
                     back[0].start()
-                    workers = kin(os.getpid(), "ray::ImplicitFunc")
+                    workers = kin(os.getpid(), TRIAL_TITLE)
                     os.kill(generator.choice(workers), signal.SIGKILL)
 
             with caplog.at_level(logging.WARNING, "srcnn"):

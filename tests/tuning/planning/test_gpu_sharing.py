@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from srcnn.errors import ConfigError
-from srcnn.tuning.driver.faults import Fault, fault_of
 from srcnn.tuning.planning.gpu_sharing import gpu_share
 from srcnn.tuning.planning.settings import SearchSettings
 
@@ -43,21 +42,3 @@ def test_a_search_far_away_needs_places_that_both_sides_know() -> None:
         SearchSettings(**{**far, "tracking_uri": "sqlite:///mlflow.db"}, storage="/srv/storage")
     with pytest.raises(ConfigError, match="storage: must be a folder that all machines can access"):
         SearchSettings(name="x", storage="s3://bucket/searches")
-
-
-@pytest.mark.parametrize(
-    ("words", "fault"),
-    [
-        (
-            "srcnn.errors.CheckpointError: state: cannot be written ([Errno 28] No space left on device)",
-            Fault.DISK_FULL,
-        ),
-        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", Fault.MEMORY),
-        ("Task was killed due to the node running low on memory.", Fault.MEMORY),
-        ("The actor died unexpectedly before finishing this task.", Fault.LOST),
-        ("torch.AcceleratorError: CUDA error: unspecified launch failure", Fault.LOST),
-        ("KeyError: 'n1'", Fault.OWN),
-    ],
-)
-def test_an_error_says_what_the_next_attempt_needs(words: str, fault: Fault) -> None:
-    assert fault_of(words) is fault

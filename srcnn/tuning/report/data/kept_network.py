@@ -26,17 +26,15 @@ def best_run(data: TableData, row: str, recipe: str, metric: str) -> Trained | N
 
 def kept_network(data: TableData, run: Trained) -> SRCNN | None:
     """The network of a run, out of its artifacts; None if it is not there."""
-    client = open_store(data.uri)
+    client, wanted = open_store(data.uri), f"checkpoint/{NETWORK_FILE}"
     try:
+        # Asked for first: what a download of nothing raises differs from store to store.
+        if not any(item.path == wanted for item in client.list_artifacts(run.run_id, "checkpoint")):
+            return None
         with TemporaryDirectory() as folder:
-            path = client.download_artifacts(run.run_id, f"checkpoint/{NETWORK_FILE}", folder)
-            return load_network(Path(path))
+            return load_network(Path(client.download_artifacts(run.run_id, wanted, folder)))
     except (SRCNNError, OSError, ValueError):
         return None
-    except Exception as error:  # a store's own way to say that there is no such file
-        if "exist" in str(error) or "No such" in str(error):
-            return None
-        raise
 
 
 def authors_network(folder: str | None, scale: int) -> SRCNN | None:

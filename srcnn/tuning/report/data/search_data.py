@@ -21,6 +21,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError
 from srcnn.model.network import count_macs, count_parameters
 from srcnn.overlap.leaks import Leak, read_tags
+from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.tracking.reader import (
@@ -104,7 +105,7 @@ class SearchData:
 
     def link(self, run_id: str | None) -> str | None:
         """The page of a run."""
-        return None if run_id is None else f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+        return None if run_id is None else run_address(self.ui, self.experiment_id, run_id)
 
     def of_stage(self, stage: str, scale: int | None = None) -> list[Child]:
         """The runs of ``search``, ``confirm`` or ``judge``, of one scale or (None) of all."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from srcnn.config.architecture import ModelConfig
 from srcnn.errors import SearchError
 from srcnn.overlap.leaks import Leak, read_tags
+from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.paper.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
 from srcnn.tuning.paper.table import SAMPLE, Budget, Table, load_table
 from srcnn.tuning.report.data.search_data import curve_of, network_of
@@ -80,7 +81,7 @@ class TableData:
 
     def link(self, run_id: str) -> str:
         """The page of a run."""
-        return f"{self.ui}/#/experiments/{self.experiment_id}/runs/{run_id}"
+        return run_address(self.ui, self.experiment_id, run_id)
 
     @cached_property
     def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
