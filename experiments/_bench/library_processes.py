@@ -239,7 +239,7 @@ def main() -> int:
     parser.add_argument("--workers", default="1,8")
     options = parser.parse_args()
     arms = {name: int(count) for name, _, count in (part.partition("=") for part in options.arms.split(","))}
-    about = header("", [], arms, 0)
+    about = header("", [], ", ".join(f"{name} {count}" for name, count in arms.items()), 0)
     about["command"] = " ".join(["PYTHONPATH=experiments python -m _bench.library_processes", *sys.argv[1:]])
     torch.set_num_threads(1)
     workers = [int(count) for count in options.workers.split(",")]
