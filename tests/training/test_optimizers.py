@@ -51,3 +51,19 @@ print([name for name in sys.modules if name.startswith("torch._dynamo")][:3])
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("shape", [(8, 20), (12, 12)])  # torch lengthens the steps of tall matrices, and ours does not
+def test_a_matrix_steps_as_with_torchs_muon(shape: tuple[int, int]) -> None:
+    draw = torch.Generator().manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.zeros(shape)) for _ in range(2))
+    own = Muon([{"params": [ours], "matrix": True}], lr=1e-3)
+    reference = torch.optim.Muon([theirs], lr=0.1, momentum=0.9, weight_decay=0.0)
+    for _ in range(3):
+        gradient = torch.randn(shape, generator=draw)
+        for parameter, optimizer in ((ours, own), (theirs, reference)):
+            parameter.grad = gradient.clone()
+            optimizer.step()
+    # torch's iteration runs in bf16, whose numbers have three digits.
+    difference = torch.linalg.matrix_norm(ours.detach() - theirs.detach(), ord=2)
+    assert difference < 0.05 * torch.linalg.matrix_norm(theirs.detach(), ord=2)

@@ -1,11 +1,10 @@
-"""Names and figures as plain text in Markdown, LaTeX and HTML, whatever characters they hold."""
+"""Names and figures as plain text in Markdown and LaTeX, whatever characters they hold; for HTML, jinja2 escapes them."""
 
 from __future__ import annotations
 
-import html as _html
 import re
 
-__all__ = ["code", "html", "latex", "markdown", "safe_link"]
+__all__ = ["code", "latex", "markdown", "safe_link"]
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~])")
 # What begins a heading, a list or a quotation at the start of a line; inside one it means nothing.
@@ -55,11 +54,6 @@ def code(text: str) -> str:
 def latex(text: str) -> str:
     """A text that LaTeX typesets as it is, signs of the keyboard and the dashes and signs of figures included."""
     return "".join(_LATEX.get(sign, sign) for sign in _one_line(text))
-
-
-def html(text: str) -> str:
-    """A text that HTML shows as it is, between tags and in a quoted attribute."""
-    return _html.escape(text, quote=True)
 
 
 def safe_link(address: str | None) -> str | None:
