@@ -78,7 +78,7 @@ def test_without_a_gpu_the_command_says_so_and_ends_well(
     def few(*, gpu: bool, begin: Any) -> Any:
         begun.append("examine")
         return examine(
-            gpu=gpu, begin=begin, checks=[check for check in CHECKS if "search.invented" not in check.function]
+            gpu=gpu, begin=begin, checks=[check for check in CHECKS if "invented_gpus" not in check.function]
         )
 
     monkeypatch.setitem(command.__globals__, "examine", few)
@@ -110,7 +110,7 @@ def test_mistakes_and_failures_have_exit_codes(
 
 @without_gpu
 def test_ray_places_trials_on_invented_gpus() -> None:
-    finding = found(next(check for check in CHECKS if check.function == "doctor_search.invented_gpus"))
+    finding = found(next(check for check in CHECKS if check.function == "search_checks.invented_gpus"))
     assert finding.outcome == "ok", finding.text
     assert finding.figures == {"trials": 4}
 
