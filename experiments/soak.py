@@ -29,6 +29,7 @@ from srcnn.data.datasets import load
 from srcnn.errors import ConfigError
 from srcnn.imaging.image_files import write_image
 from srcnn.tuning.search.consistency import open_books, verify
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import absolute_uri
 
 from _bench.provenance import header
@@ -133,8 +134,8 @@ class Soak:
     def _check(self, name: str) -> None:
         books = open_books(name, self._folder / "mlruns/ray", self._uri)
         self.problems += [f"{name}: {p.kind}: {p.trial} {p.text}" for p in verify(books)]
-        searched = [run for run in books.runs if run.data.tags.get("stage") == "search"]
-        keys = {run.data.tags["srcnn.trial"] for run in books.runs}
+        searched = [run for run in books.runs if run.data.tags.get(names.TAG_STAGE) == "search"]
+        keys = {run.data.tags[names.TAG_TRIAL] for run in books.runs}
         found = {
             "Optuna": len(books.optuna or ()),
             "MLflow": sum(run.info.status in ("FINISHED", "FAILED") for run in searched),

@@ -25,7 +25,9 @@ from srcnn.tuning.report.document.write import to_csv, to_latex, to_markdown, wr
 from srcnn.tuning.report.figures.style import log_ticks, new_figure, shades, to_png
 from srcnn.tuning.report.sections.search_report import search_document
 from srcnn.tuning.tracking.tracker import Tracker
+from srcnn.tuning.trials.intervals import Interval
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.verdict import ConfirmedConfiguration, Lead, ScaleVerdict, SeedFigures, verdicts_json
 
 from checkout import EXPERIMENTS
 
@@ -37,6 +39,22 @@ parameters:
   scale: {type: categorical, choices: [2, 3]}
 """
 DATASET = {"name": "T91", "digest": "abc", "images": "9"}
+VERDICT = ScaleVerdict(
+    scale=3,
+    ranked=(
+        ConfirmedConfiguration(
+            "trial 9",
+            "9",
+            reference=False,
+            chose=(SeedFigures(8, "c8", 1.78), SeedFigures(9, "c9", 1.79)),
+            judged=(SeedFigures(10, "c10", 1.58, {"Set5": 32.10}), SeedFigures(11, "c11", 1.59, {"Set5": 32.30})),
+            gain=Interval(1.585, 1.2, 1.9),
+        ),
+    ),
+    validation_images=9,
+    judging_images=10,
+    leads=(Lead(None, Interval(0.006, -0.01, 0.02)),),
+)
 HOSTILE = r"a|b_c <script>alert('x')</script> & 50% #1 $x$ `y` **z** ![p](http://h/p.png) \ end"
 
 
@@ -121,12 +139,8 @@ def a_whole_search(store: Store) -> None:
         stage = "confirm" if seed < 10 else "judge"
         store.trial(f"c{seed}", [1.0, 1.5 + seed / 100], stage=stage, name=f"trial 9 seed {seed}", seed=seed)
     store.tracker.log_text(SPACE, "space.yaml")
-    head = "scale,place,configuration,reference,step,seed,trial,val_gain,gain,Set5_psnr,gain_low,gain_high\n"
-    rows = "3,1,trial 9 seed 8,False,choose,8,c8,1.7800,,,,\n3,1,trial 9 seed 9,False,choose,9,c9,1.7900,,,,\n"
-    rows += "3,1,trial 9 seed 8,False,judge,10,c10,,1.5800,32.10,1.2,1.9\n"
-    rows += "3,1,trial 9 seed 8,False,judge,11,c11,,1.5900,32.30,1.2,1.9\n"
-    store.tracker.log_text(head + rows, "confirmed.csv")
-    store.tracker.note("**whole**\n\nx3: the champion is not surely better than trial 7: +0.006 dB on validation")
+    store.tracker.log_text(verdicts_json([VERDICT]), "verdicts.json")
+    store.tracker.note("x3: this sentence is for people, and no report reads it")
     store.tracker.close_search("FINISHED")
 
 
@@ -168,7 +182,9 @@ def test_a_whole_search(whole: Store) -> None:
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "**trial 9** gains 1.585 dB [95 %: 1.200 to 1.900, over seeds and images]" in text
     assert "32.20 dB on Set5, means of 2 seeds that took no part in the choice" in text
-    assert "- x3: the champion is not surely better than trial 7: +0.006 dB on validation." in text
+    for sentence in VERDICT.sentences():
+        assert f"- {escape.markdown(sentence)}." in text
+    assert "for people" not in text
     assert "- 1 of: DeadNetworkError: a\\_b died \\| at step 3" in text
     assert (
         "n = 13 trials (11 finished, 1 stopped, 1 failed); budget 9 million training pixels; commit 0123456789" in text
@@ -211,6 +227,19 @@ def test_importances_find_what_matters(whole: Store) -> None:
     assert found.method == "fANOVA" and found.count == 11
     assert next(iter(found.shares)) == "kernels"
     assert sum(found.shares.values()) == pytest.approx(1)
+
+
+def test_a_search_of_an_earlier_version(store: Store) -> None:
+    """It kept its verdicts in the note and in cells of a table alone: the report says so, and reads neither."""
+    store.open("old", objectives="('gain', 'macs')")
+    store.trial("a", [0.5, 0.6])
+    store.trial("b", [0.5, 0.7], stage="confirm", name="trial a seed 124", seed=124)
+    store.tracker.note("x3: a was chosen by 1 new seed on 9 validation images")
+    store.tracker.log_text("scale,place,configuration\n3,1,trial a seed 124\n", "confirmed.csv")
+    store.tracker.close_search("FINISHED")
+    text = (store.write() / "report.md").read_text(encoding="utf-8")
+    assert "what it found was not kept as data" in text and "was chosen by" not in text
+    assert "others, if there were any, were not kept as data" in text
 
 
 def test_a_search_without_a_trial(store: Store) -> None:
@@ -260,7 +289,7 @@ def test_a_search_that_never_ended_and_whose_space_is_gone(store: Store) -> None
 
 
 def test_several_objectives_and_scales(store: Store) -> None:
-    store.open("front", objectives="('gain', 'macs', 'latency')")
+    store.open("front", objectives='["gain", "macs", "latency"]')
     sizes: Mapping[str, tuple[float, int, int]] = {"small": (0.5, 8, 3), "large": (0.9, 16, 3), "beaten": (0.4, 16, 3)}
     for name, (gain, n1, scale) in {**sizes, "other": (0.3, 16, 2)}.items():
         store.trial(name, [gain / 2, gain], n1=n1, filters=f"{n1}-8", scale=scale)

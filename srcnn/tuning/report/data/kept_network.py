@@ -11,8 +11,8 @@ from srcnn.model.network import SRCNN
 from srcnn.model.official_weights import load_official, official_file
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.report.data.table_data import TableData, Trained
-from srcnn.tuning.tracking.reader import open_store
-from srcnn.tuning.worker.run_trial import NETWORK_FILE
+from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import artifact_file, open_store
 
 __all__ = ["authors_network", "best_run", "kept_network"]
 
@@ -29,14 +29,10 @@ def kept_network(data: TableData, run: Trained) -> SRCNN | None:
     client = open_store(data.uri)
     try:
         with TemporaryDirectory() as folder:
-            path = client.download_artifacts(run.run_id, f"checkpoint/{NETWORK_FILE}", folder)
-            return load_network(Path(path))
+            path = artifact_file(client, run.run_id, names.ARTIFACT_NETWORK, Path(folder))
+            return None if path is None else load_network(path)
     except (SRCNNError, OSError, ValueError):
         return None
-    except Exception as error:  # a store's own way to say that there is no such file
-        if "exist" in str(error) or "No such" in str(error):
-            return None
-        raise
 
 
 def authors_network(folder: str | None, scale: int) -> SRCNN | None:

@@ -1,0 +1,93 @@
+"""Delivery to a store: at least once, in order, through outages and refusals."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException, RestException
+
+from srcnn.errors import SearchError
+from srcnn.tuning.tracking.journal import Journal, unsent
+from srcnn.tuning.tracking.operations import CreateRun, EndRun, LogMetrics, Operation, SetStatus, SetTags
+from srcnn.tuning.tracking.sender import Batch, Sender, batched
+
+
+def metrics(trial: str, step: int) -> LogMetrics:
+    return LogMetrics(trial, step, {"loss": step / 10}, 7)
+
+
+def test_what_a_run_is_told_in_a_row_is_one_request_and_stays_in_order() -> None:
+    made = CreateRun("a", "x", {"n1": "64"}, {}, {}, 1)
+    end, tags = EndRun("a", "FINISHED", 9), SetTags("a", {"outcome": "finished"})
+    found = batched([made, metrics("a", 1), metrics("b", 1), metrics("a", 2), tags, end])
+    assert found == [
+        made,
+        Batch("a", [("loss", 0.1, 7, 1), ("loss", 0.2, 7, 2)], {"n1": "64"}, {"outcome": "finished"}),
+        end,
+        Batch("b", [("loss", 0.1, 7, 1)]),
+    ]
+    many = batched([metrics("a", step) for step in range(2000)])
+    assert [isinstance(one, Batch) and len(one.metrics) <= 1000 for one in many] == [True] * 3
+
+
+class Store:
+    """Stands in for the runs of a store: away for some calls, and refusing some requests for good."""
+
+    def __init__(self, away: int, refuses: str = "") -> None:
+        self.away, self.refuses = away, refuses
+        self.done: list[tuple[str | None, bool]] = []
+        self.unknown: set[str] = set()  # trials whose run the store refused
+
+    def apply(self, request: Operation | Batch, *, again: bool = False) -> None:
+        if self.away:
+            self.away -= 1
+            raise MlflowException("Max retries exceeded")
+        if request.trial == self.refuses:
+            raise RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "too long"})
+        if request.trial in self.unknown:
+            raise KeyError(request.trial)
+        self.done.append((request.trial, again))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    found = Journal(tmp_path)
+    for trial in "abc":
+        found.append(SetStatus(trial, "RUNNING"))
+    return found
+
+
+def test_a_store_that_comes_back_is_sent_everything_once_and_in_order(journal: Journal) -> None:
+    store = Store(away=2)
+    sender = Sender(journal, store, "http://somewhere")  # type: ignore[arg-type]
+    time.sleep(0.2)
+    assert store.done == []  # nothing counts yet
+    journal.commit()
+    sender.flush(patience=30)
+    assert [trial for trial, _ in store.done] == ["a", "b", "c"]
+    assert store.done[0][1]  # it may have been done before the answer was lost
+    assert journal.sent == journal.committed == journal.length
+    sender.close()
+
+
+def test_what_a_store_refuses_is_said_and_holds_up_nothing(journal: Journal) -> None:
+    store = Store(away=0, refuses="b")
+    store.unknown = {"c"}
+    sender = Sender(journal, store, "http://somewhere")  # type: ignore[arg-type]
+    journal.commit()
+    sender.flush(patience=30)
+    assert [trial for trial, _ in store.done] == ["a"]
+    assert [words.partition(":")[0] for words in sender.refused] == ["status of b", "status of c"]
+    assert "INVALID_PARAMETER_VALUE: too long" in sender.refused[0]
+    sender.close()
+
+
+def test_patience_with_a_store_that_stays_away_ends(journal: Journal) -> None:
+    sender = Sender(journal, Store(away=10**6), "http://somewhere")  # type: ignore[arg-type]
+    journal.commit()
+    with pytest.raises(SearchError, match=r"tracking-uri: http://somewhere is away .* the 3 operations that it lacks"):
+        sender.flush(patience=0.8)
+    sender.close()
+    assert unsent(journal.file.parent, journal.committed) == 3
