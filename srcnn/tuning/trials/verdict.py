@@ -27,9 +27,7 @@ class SeedFigures:
 
     seed: int
     trial_id: str
-    gain: (
-        float | None
-    )  #: mean over bicubic, on validation images if the seed chose, else on judging images; None: there is none
+    gain: float | None  #: mean over bicubic, on validation or judging images; None: there is no such image
     psnr: Mapping[str, float] = field(default_factory=dict)  #: mean by test set, of seeds whose test figures count
 
     def to_json(self) -> dict[str, Any]:

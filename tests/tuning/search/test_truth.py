@@ -24,6 +24,7 @@ from srcnn.tuning.planning.settings import SearchSettings, parse_duration
 from srcnn.tuning.search.run import FAILURES, run_search
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.trials.verdict import read_verdicts
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -101,6 +102,13 @@ def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) 
     for run in runs:  # what was not confirmed, and what chose the champion, never saw a test image
         measured = "test/test/x3/psnr" in run.data.metrics
         assert measured == (run in judged or (run in chose and run.data.tags["srcnn.trial"] not in champion))
+    # What the store keeps as data is what the terminal shows, and the note says it in the same words.
+    text = Path(client.download_artifacts(parent.info.run_id, "verdicts.json")).read_text(encoding="utf-8")
+    assert read_verdicts(text) == result.verdicts
+    (verdict,) = result.verdicts
+    assert verdict.champion.gain == choice.champion.gain
+    assert verdict.champion.val_gain == pytest.approx(choice.champion.gains.mean())
+    assert set(verdict.sentences()) <= set(parent.data.tags["mlflow.note.content"].splitlines())
     board = Path(client.download_artifacts(parent.info.run_id, "confirmed.csv")).read_text(encoding="utf-8")
     lines = list(csv.DictReader(io.StringIO(board)))
     assert [line["step"] for line in lines] == ["choose", "choose", "judge", "judge", "judge", "choose", "choose"]

@@ -25,12 +25,18 @@ HOME = LIBRARY / "tuning" / "tracking" / "names.py"
 #: Files whose strings belong to other things than MLflow that are called the same.
 OTHERWISE = {
     "overlap/leaks.py": {"data.left_out", "data.overlap"},  # their home
+    "tuning/search/confirmation.py": {"seed"},  # of a trial's specification
     "tuning/paper/run_table.py": {"cells.json"},  # in the folder of a stage
     "soak.py": {"space.yaml"},
     "_bench/scale.py": {"space.yaml"},
 }
 #: Names in the schema that are also words of files, settings, messages and tables: forbidden as keys of a run's data alone.
 MAPPINGS = ("tags", "params", "metrics")
+#: Methods of MLflow's client and of `Tracker` that take a name.
+METHODS = {
+    *("download_artifacts", "get_experiment_by_name", "get_metric_history", "list_artifacts", "log_file", "log_metric"),
+    *("log_text", "set_tag", "tag"),
+}
 
 
 def _schema() -> dict[str, str]:
@@ -78,6 +84,12 @@ def _keys(tree: ast.AST) -> Iterator[ast.Constant]:
                 yield from _texts([key])
             case ast.Assign(targets=[owner, *_], value=ast.Dict(keys=keys)) if called(owner):
                 yield from _texts(keys)
+            case ast.Dict(keys=keys, values=values) if any(
+                k is None and called(v) for k, v in zip(keys, values, strict=True)
+            ):
+                yield from _texts(keys)  # {**tags, "k": ...}
+            case ast.Call(func=ast.Attribute(attr=method), args=arguments) if method in METHODS:
+                yield from _texts(arguments)
             case ast.keyword(arg=word, value=ast.Dict(keys=keys)) if word in MAPPINGS:
                 yield from _texts(keys)
 
@@ -88,13 +100,13 @@ def _texts(nodes: Sequence[ast.expr | None]) -> Iterator[ast.Constant]:
 
 def test_nothing_else_spells_a_name() -> None:
     distinctive = {value for value in _schema().values() if _distinctive(value)}
-    found = []
+    found, every = [], {*_schema().values(), names.EXPERIMENT, names.ARTIFACT_NETWORK}
     for file in _sources():
         tree = ast.parse(file.read_text(encoding="utf-8"))
         place = str(file.relative_to(LIBRARY if file.is_relative_to(LIBRARY) else EXPERIMENTS))
         allowed = OTHERWISE.get(place, set())
         found += [f"{place}:{n.lineno}: {n.value!r}" for n in _strings(tree) if n.value in distinctive - allowed]
-        found += [f"{place}:{n.lineno}: key {n.value!r}" for n in _keys(tree) if n.value in set(_schema().values())]
+        found += [f"{place}:{n.lineno}: key {n.value!r}" for n in _keys(tree) if n.value in every - allowed]
     assert not found, "\n".join(found)
 
 
@@ -105,6 +117,8 @@ def test_the_check_sees_what_it_forbids() -> None:
         '"k" in run.data.metrics',
         'tags = {"k": 1}',
         'f(tags={"k": 1})',
+        '{**x.tags, "k": 1}',
+        'client.get_metric_history(run, "k")',
     ):
         assert [node.value for node in _keys(ast.parse(text))] == ["k"], text
 
