@@ -303,7 +303,8 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
         tracker.log_text(json.dumps(found, indent=2), names.ARTIFACT_OVERLAP)
     if result.choices:
         tracker.log_text(choices_csv(result), names.ARTIFACT_CONFIRMED)
-        tracker.log_text(verdicts_json(result.verdicts), names.ARTIFACT_VERDICTS)
+    # Without verdicts as well: a search that has no such file is one of an earlier version.
+    tracker.log_text(verdicts_json(result.verdicts), names.ARTIFACT_VERDICTS)
     objectives = plan.settings.objectives
     if len(objectives) > 1 and any(row.outcome is Outcome.FINISHED for row in result.rows):
         tracker.log_text(front_csv(front(result.rows, objectives), objectives), names.ARTIFACT_FRONT)

@@ -23,9 +23,7 @@ EXPERIMENT = "srcnn"
 # --- Tags that MLflow gives a meaning ---
 
 TAG_PARENT_RUN = "mlflow.parentRunId"  #: of a trial: its parent's run
-TAG_NOTE = (
-    "mlflow.note.content"  #: of a search: Markdown that its page shows first, written at its end; for people only
-)
+TAG_NOTE = "mlflow.note.content"  #: of a search, at its end: Markdown that its page shows first; nothing reads it
 TAG_COMMIT = "mlflow.source.git.commit"  #: of every run: see `srcnn.tuning.tracking.provenance`
 TAG_SOURCE = "mlflow.source.name"  #: of every run: the command
 TAG_USER = "mlflow.user"  #: of every run
@@ -144,10 +142,8 @@ ARTIFACT_CELLS = "cells.json"  #: of a table, at its start: digests of the cells
 ALIAS_CHAMPION = "champion"  #: of the version that no later champion has beaten
 MODEL_SEARCH, MODEL_CONFIGURATION = "search", "configuration"  #: tags of a version: where it comes from
 MODEL_SEEDS = "seeds"  #: tag of a version: seeds that its figures rest on
-MODEL_VALIDATION_GAIN, MODEL_JUDGING_GAIN = (
-    "validation.gain",
-    "judging.gain",
-)  #: tags of a version: dB, the latter with interval
+MODEL_VALIDATION_GAIN = "validation.gain"  #: tag of a version: mean over the seeds that chose, in dB
+MODEL_JUDGING_GAIN = "judging.gain"  #: tag of a version: mean with its 95 % interval, in dB; for people only
 MODEL_VALIDATION, MODEL_JUDGING = "validation.images", "judging.images"  #: tags of a version: JSON lists of names
 
 
