@@ -24,7 +24,7 @@ from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.build import build, combine, log_report
 from srcnn.tuning.report.data.search_data import UI, find_parent
 from srcnn.tuning.report.document.write import write
-from srcnn.tuning.tracking.reader import SEARCH
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import ui_command
 
 from _command import Parser, run
@@ -51,7 +51,7 @@ def _main(argv: list[str] | None) -> int:
     if not options.ui.startswith(("http://", "https://")):
         raise ConfigError(f"--ui: must begin with http:// or https://, but got {options.ui}")
     parents = [find_parent(options.tracking_uri, name) for name in options.names or [None]]
-    name = "+".join(parent.data.tags.get(SEARCH) or parent.info.run_id for parent in parents)
+    name = "+".join(parent.data.tags.get(names.TAG_SEARCH) or parent.info.run_id for parent in parents)
     folder = options.out or _FOLDER / name
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out: must be a folder, but {folder} is a file")

@@ -22,7 +22,7 @@ from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
 from srcnn.tuning.search.consistency import Books, open_books, repair, verify
-from srcnn.tuning.tracking.reader import KIND, SEARCH
+from srcnn.tuning.tracking import names
 
 from _command import Parser, run
 
@@ -46,7 +46,8 @@ def _list(console: Console, uri: str) -> int:
         table.add_column(head)
     for parent in parents(uri):
         tags = parent.data.tags
-        table.add_row(tags.get(SEARCH, ""), tags.get(KIND, "search"), parent.info.status, parent.info.run_id)
+        name, kind = tags.get(names.TAG_SEARCH, ""), tags.get(names.TAG_KIND, names.KIND_SEARCH)
+        table.add_row(name, kind, parent.info.status, parent.info.run_id)
     console.print(table)
     return 0
 
@@ -71,7 +72,7 @@ def _main(argv: list[str] | None) -> int:
     console, uri = Console(), options.tracking_uri
     if options.command == "list":
         return _list(console, uri)
-    newest = next((parent.data.tags.get(SEARCH, "") for parent in parents(uri)), "")
+    newest = next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")
     name, storage = options.name or newest, Path(options.storage)
     books = open_books(name, storage, uri)
     if options.command == "repair":

@@ -33,7 +33,7 @@ from srcnn.tuning.planning.settings import SearchSettings, default_name, load_se
 from srcnn.tuning.planning.time_costs import deadline_of, time_file
 from srcnn.tuning.search.choice import Confirmed
 from srcnn.tuning.search.remote import run_anywhere
-from srcnn.tuning.search.result import SearchResult, verdicts
+from srcnn.tuning.search.result import SearchResult
 from srcnn.tuning.tracking.tracker import ui_command
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.outcome import Outcome
@@ -236,8 +236,8 @@ def _show_result(console: Console, plan: Plan, result: SearchResult) -> None:
     console.print(table)
     if result.kept:
         console.print(footnote(result.kept), markup=False, highlight=False, soft_wrap=True)
-    for choice in result.choices:
-        for line in verdicts(choice, sets, result.kept):
+    for verdict in result.verdicts:
+        for line in verdict.sentences():
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if len(plan.settings.objectives) > 1:
         _show_front(console, result)

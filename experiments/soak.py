@@ -31,6 +31,7 @@ from srcnn.imaging.image_files import write_image
 from srcnn.tuning import configure
 from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
 from srcnn.tuning.search.consistency import open_books, verify
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import absolute_uri
 
 from _bench.provenance import header
@@ -136,8 +137,8 @@ class Soak:
     def _check(self, name: str) -> None:
         books = open_books(name, self._folder / "mlruns/ray", self._uri)
         self.problems += [f"{name}: {p.kind}: {p.trial} {p.text}" for p in verify(books)]
-        searched = [run for run in books.runs if run.data.tags.get("stage") == "search"]
-        keys = {run.data.tags["srcnn.trial"] for run in books.runs}
+        searched = [run for run in books.runs if run.data.tags.get(names.TAG_STAGE) == "search"]
+        keys = {run.data.tags[names.TAG_TRIAL] for run in books.runs}
         found = {
             "Optuna": len(books.optuna or ()),
             "MLflow": sum(run.info.status in ("FINISHED", "FAILED") for run in searched),

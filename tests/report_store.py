@@ -14,9 +14,11 @@ from srcnn.tuning.report.data.search_data import find_parent
 from srcnn.tuning.report.document.document import Document
 from srcnn.tuning.report.document.write import write
 from srcnn.tuning.tracking.tracker import Tracker
+from srcnn.tuning.trials.intervals import Interval
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.verdict import ConfirmedConfiguration, Lead, ScaleVerdict, SeedFigures, verdicts_json
 
-__all__ = ["DATASET", "SPACE", "Page", "Store", "a_whole_search", "store", "table_rows", "whole"]
+__all__ = ["DATASET", "SPACE", "VERDICT", "Page", "Store", "a_whole_search", "store", "table_rows", "whole"]
 
 SPACE = """\
 parameters:
@@ -26,6 +28,22 @@ parameters:
   scale: {type: categorical, choices: [2, 3]}
 """
 DATASET = {"name": "T91", "digest": "abc", "images": "9"}
+VERDICT = ScaleVerdict(
+    scale=3,
+    ranked=(
+        ConfirmedConfiguration(
+            "trial 9",
+            "9",
+            reference=False,
+            chose=(SeedFigures(8, "c8", 1.78), SeedFigures(9, "c9", 1.79)),
+            judged=(SeedFigures(10, "c10", 1.58, {"Set5": 32.10}), SeedFigures(11, "c11", 1.59, {"Set5": 32.30})),
+            gain=Interval(1.585, 1.2, 1.9),
+        ),
+    ),
+    validation_images=9,
+    judging_images=10,
+    leads=(Lead(None, Interval(0.006, -0.01, 0.02)),),
+)
 
 
 class Store:
@@ -109,12 +127,8 @@ def a_whole_search(store: Store) -> None:
         stage = "confirm" if seed < 10 else "judge"
         store.trial(f"c{seed}", [1.0, 1.5 + seed / 100], stage=stage, name=f"trial 9 seed {seed}", seed=seed)
     store.tracker.log_text(SPACE, "space.yaml")
-    head = "scale,place,configuration,reference,step,seed,trial,val_gain,gain,Set5_psnr,gain_low,gain_high\n"
-    rows = "3,1,trial 9 seed 8,False,choose,8,c8,1.7800,,,,\n3,1,trial 9 seed 9,False,choose,9,c9,1.7900,,,,\n"
-    rows += "3,1,trial 9 seed 8,False,judge,10,c10,,1.5800,32.10,1.2,1.9\n"
-    rows += "3,1,trial 9 seed 8,False,judge,11,c11,,1.5900,32.30,1.2,1.9\n"
-    store.tracker.log_text(head + rows, "confirmed.csv")
-    store.tracker.note("**whole**\n\nx3: the champion is not surely better than trial 7: +0.006 dB on validation")
+    store.tracker.log_text(verdicts_json([VERDICT]), "verdicts.json")
+    store.tracker.note("x3: this sentence is for people, and no report reads it")
     store.tracker.close_search("FINISHED")
 
 

@@ -13,7 +13,7 @@ import pytest
 from checkout import ROOT
 
 #: Packages that the document names and the code does not have yet.
-COMING: frozenset[str] = frozenset({"tuning.adapters"})
+COMING: frozenset[str] = frozenset()
 
 LIBRARIES = ("torch", "ray", "optuna", "mlflow", "bokeh", "PIL")
 

@@ -30,9 +30,6 @@ STILL_WITHOUT: frozenset[str] = frozenset(
         "srcnn/tuning/search/confirmation.py",
         "srcnn/tuning/search/remote.py",
         "srcnn/tuning/search/result.py",
-        "srcnn/tuning/tracking/provenance.py",
-        "srcnn/tuning/tracking/reader.py",
-        "srcnn/tuning/tracking/tracker.py",
         "srcnn/tuning/worker/measure.py",
     }
 )

@@ -167,6 +167,8 @@ def _budget(training: ImageSet, validation: ImageSet, seconds: float) -> float:
 def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str) -> dict[str, float]:
     from mlflow.tracking import MlflowClient
 
+    from srcnn.tuning.tracking import names
+
     uri = f"sqlite:///{folder}/first.db"  # one store for all: the first command creates its tables and fills the caches
     command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--name", name, "--trials", "1"]
     command += ["--train", train, "--test", test, "--budget", "500k", "--storage", str(folder / "ray")]
@@ -176,12 +178,13 @@ def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str)
     subprocess.run(command, env=child_environment(), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     ended = time.time()
     client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name("srcnn")
+    experiment = client.get_experiment_by_name(names.EXPERIMENT)
     assert experiment is not None, "the search made it"
     reports = []
     for run in client.search_runs([experiment.experiment_id]):
         if run.info.start_time >= 1e3 * started:  # only runs of this search
-            reports += [m for m in client.get_metric_history(run.info.run_id, "train_seconds") if m.step == 1]
+            history = client.get_metric_history(run.info.run_id, names.METRIC_TRAIN_SECONDS)
+            reports += [metric for metric in history if metric.step == 1]
     first = min(reports, key=lambda metric: float(metric.timestamp))
     return {"first_step": first.timestamp / 1e3 - first.value - started, "whole": ended - started}
 

@@ -16,6 +16,7 @@ from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.curves.curve_table import Curve, CurveTable
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import (
     children_of,
     kept_space,
@@ -25,7 +26,7 @@ from srcnn.tuning.tracking.reader import (
     reading,
     values_of,
 )
-from srcnn.tuning.trials.objective import FAILED, METRIC
+from srcnn.tuning.trials.objective import FAILED
 from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["past_search"]
@@ -52,7 +53,9 @@ def past_search(name: str, uri: str, scale: int | None = None) -> CurveTable:
 
 
 def _of_scale(space: Space, children: list[Run], scale: int | None) -> Space:
-    scales = sorted({int(run.data.params["scale"]) for run in children if "scale" in run.data.params})
+    scales = sorted(
+        {int(run.data.params[names.PARAM_SCALE]) for run in children if names.PARAM_SCALE in run.data.params}
+    )
     if scale is None and len(scales) > 1:
         raise ConfigError(f"scale: must be given, because the search had the scales {', '.join(map(str, scales))}")
     if scale is not None and scale not in scales:
@@ -63,7 +66,9 @@ def _of_scale(space: Space, children: list[Run], scale: int | None) -> Space:
 
 
 def _table(client: MlflowClient, space: Space, children: list[Run], name: str, uri: str) -> CurveTable:
-    ours = [run for run in children if run.data.params.get("scale") == str(space.scales[0]) and _reported(run)]
+    ours = [
+        run for run in children if run.data.params.get(names.PARAM_SCALE) == str(space.scales[0]) and _reported(run)
+    ]
     if not ours:
         raise SearchError(f"search: {name} has no curve at x{space.scales[0]}")
     # Winners may have been trained again for longer: use only the budget that most trials had.
@@ -77,26 +82,27 @@ def _table(client: MlflowClient, space: Space, children: list[Run], name: str, u
         curve, whole = _curve(client, run, epochs)
         partial += not whole
         curves[params].append(curve)
+    tags = ours[0].data.tags
     about = {
         "source": f"search {name}, x{space.scales[0]}, in {uri}",
         "runs": len(ours),
         "partial": partial,
         "budget": float(budget),
-        **{key: value for key, value in ours[0].data.tags.items() if key == "device" or key.startswith("version.")},
+        **{key: tags[key] for key in (names.TAG_DEVICE, *map(names.version_tag, names.versions(tags))) if key in tags},
     }
     return CurveTable(space, epochs, tuple(map(dict, curves)), tuple(map(tuple, curves.values())), about)
 
 
 def _reported(run: Run) -> bool:
-    return METRIC in run.data.metrics or run.data.tags.get("outcome") == Outcome.FAILED
+    return names.METRIC_OBJECTIVE in run.data.metrics or run.data.tags.get(names.TAG_OUTCOME) == Outcome.FAILED
 
 
 def _budget(run: Run) -> tuple[str, str]:
-    return run.data.params.get("pixels", "None"), run.data.params.get("epoch_pixels", "None")
+    return run.data.params.get(names.PARAM_PIXELS, "None"), run.data.params.get(names.PARAM_EPOCH_PIXELS, "None")
 
 
 def _last_step(run: Run) -> int:
-    return int(run.data.metrics.get("best/epoch", 1))
+    return int(run.data.metrics.get(names.METRIC_BEST_EPOCH, 1))
 
 
 def _curve(client: MlflowClient, run: Run, epochs: int) -> tuple[Curve, bool]:
@@ -106,10 +112,12 @@ def _curve(client: MlflowClient, run: Run, epochs: int) -> tuple[Curve, bool]:
         by_step = {metric.step: float(metric.value) for metric in client.get_metric_history(run.info.run_id, key)}
         return [value for _, value in sorted(by_step.items())]
 
-    values, seconds, pixels = history(METRIC), history("epoch_seconds"), history("pixels")
-    seed = int(run.data.params.get("seed", 0))
-    if run.data.tags.get("outcome") == Outcome.FAILED:
-        step = float(run.data.params.get("epoch_pixels", 0) or 0)
+    values, seconds, pixels = (
+        history(name) for name in (names.METRIC_OBJECTIVE, names.METRIC_EPOCH_SECONDS, names.METRIC_PIXELS)
+    )
+    seed = int(run.data.params.get(names.PARAM_SEED, 0))
+    if run.data.tags.get(names.TAG_OUTCOME) == Outcome.FAILED:
+        step = float(run.data.params.get(names.PARAM_EPOCH_PIXELS, 0) or 0)
         cost = sum(seconds) / len(seconds) if seconds else 1.0
         last = pixels[-1] if pixels else 0.0
         return Curve(seed, (*values, FAILED), (*seconds, cost), (*pixels, last + step)), True

@@ -30,6 +30,7 @@ from srcnn.training.patch_cache import prepare_cached
 from srcnn.tuning.curves.curve_table import Curve, CurveTable, space_data, write_table
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
 from srcnn.tuning.trials.objective import FAILED, normalized_gain
 from srcnn.tuning.worker.run_trial import ScaleData
@@ -166,7 +167,7 @@ def _plain(curve: Curve) -> dict[str, Sequence[float]]:
 def _open(work: Path, asked: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Curve]]:
     """Read the description and the runs of unfinished work; create the file if there is none."""
     if not work.exists():
-        tags = {name: value for name, value in environment_tags().items() if not name.startswith("mlflow.user")}
+        tags = {name: value for name, value in environment_tags().items() if name != names.TAG_USER}
         about = {**told, **asked, **tags, "date": datetime.now(UTC).isoformat(timespec="seconds"), "threads": 1}
         _append(work, about)
         return about, {}

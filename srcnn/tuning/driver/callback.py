@@ -20,9 +20,10 @@ from srcnn.tuning.driver.context import StageRun
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.faults import Fault, error_line, fault_of, more_room
 from srcnn.tuning.driver.snapshot import keep_snapshot
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import flat_params
 from srcnn.tuning.trials.outcome import Outcome
-from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.run_trial import NETWORK_FILE, history
 
@@ -48,7 +49,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         datasets: Mapping[int | str, Mapping[str, str]],
         stage: str,
     ) -> None:
-        self._folder, self._tags, self._datasets = folder, {**tags, "stage": stage}, datasets
+        self._folder, self._tags, self._datasets = folder, {**tags, names.TAG_STAGE: stage}, datasets
         self._stage = stage
         self._ended: set[str] = set()
         self._attached: StageRun | None = None
@@ -98,7 +99,8 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         """A trial begins, or goes on."""
         spec = TrialSpec.from_tune(trial.config)
         whole = {k: v for k, v in spec.config if k not in spec.params}
-        tags = {**self._tags, "reference": str(spec.reference), **spec.tags}
+        own = {names.TAG_REFERENCE: str(spec.reference), names.TAG_CONFIGURATION: spec.name}
+        tags = {**self._tags, **own, **spec.tags}
         self._run.context.tracker.start_trial(
             trial.trial_id,
             self._name(spec),
@@ -124,10 +126,10 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         if done < report.epoch - 1:
             past = history(self._folder / trial.trial_id)[: report.epoch - 1]
             for step, figures in enumerate(past[done:], start=done + 1):
-                tracker.log_epoch(trial.trial_id, step, _metrics(figures))
+                tracker.log_epoch(trial.trial_id, step, names.epoch_metrics(figures))
         assert report.figures is not None, "it has not failed"
-        latency = {} if report.latency_ms is None else {"latency_ms": report.latency_ms}
-        tracker.log_epoch(trial.trial_id, report.epoch, {**_metrics(report.figures), **latency})
+        latency = {} if report.latency_ms is None else {names.METRIC_LATENCY: report.latency_ms}
+        tracker.log_epoch(trial.trial_id, report.epoch, {**names.epoch_metrics(report.figures), **latency})
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The end of a trial that ran to its end, was stopped early, or failed on its own account."""
@@ -135,13 +137,13 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         end = Outcome.FAILED if report is None else report.outcome
         file = self._folder / trial.trial_id / NETWORK_FILE
         if file.is_file():
-            tracker.log_file(trial.trial_id, file, "checkpoint")
+            tracker.log_file(trial.trial_id, file, names.ARTIFACT_CHECKPOINT)
         forget_statistics(trial)
         where = ("", "") if report is None else (report.device, report.node)
-        tags = {"outcome": end.value, "trial.device": where[0], "trial.node": where[1]}
+        tags = {names.TAG_OUTCOME: end.value, names.TAG_TRIAL_DEVICE: where[0], names.TAG_TRIAL_NODE: where[1]}
         failure = "" if report is None else report.failure
-        if failure:
-            tags["failure"] = failure
+        if report is not None and failure:
+            tags |= {names.TAG_FAILURE: failure, names.TAG_FAILURE_KIND: report.failure_kind}
         tracker.end_trial(trial.trial_id, "FAILED" if end is Outcome.FAILED else "FINISHED", tags)
         self._end(trial, report, end, failure)
 
@@ -161,9 +163,8 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         failure = failure_line(trial, self._run)
         if fault_of(self._run.errors.get(trial.trial_id)) is Fault.DISK_FULL:
             self._stop()
-        self._run.context.tracker.end_trial(
-            trial.trial_id, "FAILED", {"outcome": Outcome.FAILED.value, "failure": failure}
-        )
+        tags = {names.TAG_OUTCOME: Outcome.FAILED.value, names.TAG_FAILURE: failure}
+        self._run.context.tracker.end_trial(trial.trial_id, "FAILED", tags)
         self._end(trial, TrialReport.last_of(trial.last_result), Outcome.FAILED, failure)
 
     def _stop(self) -> None:
@@ -194,15 +195,6 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             self._run.untold.append(event)
         else:
             self._run.tell(event)
-
-
-def _metrics(figures: EpochFigures) -> dict[str, float]:
-    """As MLflow has them: what was best so far under ``best/``."""
-    best = "best_"
-    return {
-        f"best/{name.removeprefix(best)}" if name.startswith(best) else name: value
-        for name, value in figures.known.items()
-    }
 
 
 def failure_line(trial: Trial, run: StageRun) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srcnn.data.known_sets import data_root
-from srcnn.errors import SearchError
+from srcnn.errors import DeadNetworkError, DivergenceError, SearchError
 from srcnn.model.official_weights import official_file
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.system.atomic_file import atomic_write
@@ -29,8 +29,8 @@ from srcnn.tuning.driver.stage import Stage, run_stage
 from srcnn.tuning.paper.table import Cell
 from srcnn.tuning.paper.table_metrics import Subject, measure_subjects
 from srcnn.tuning.paper.table_plan import TablePlan
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
-from srcnn.tuning.tracking.reader import CELL, KIND, LENGTH, RECIPE, ROW, TRIAL
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
@@ -38,7 +38,10 @@ from srcnn.tuning.worker.run_trial import NETWORK_FILE, ScaleData
 
 __all__ = ["TableRun", "run_table"]
 
-_FINAL = ("DivergenceError", "DeadNetworkError")  # failures caused by the configuration, which would occur again
+_FINAL = {
+    error.__name__ for error in (DivergenceError, DeadNetworkError)
+}  # caused by the configuration, so it would occur again
+_LEFT = "cells.json"  # file in a stage's folder with the digests of its cells
 
 
 @dataclass(frozen=True)
@@ -69,23 +72,24 @@ def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
     validation = plan.images.validation
     tags = {
         **environment_tags(),
-        KIND: "table",
-        "protocol": "srcnn",
-        "data.validation": ", ".join(name for name, _ in validation.images),
+        names.TAG_KIND: names.KIND_TABLE,
+        names.TAG_PROTOCOL: "srcnn",
+        names.TAG_VALIDATION: ", ".join(name for name, _ in validation.images),
     }
     about = overlap_tags(*plan.leaks)  # leaks of the whole table; each trial has those of its training set
     status = "FAILED"
     try:
         with Cluster(plan.settings.address) as cluster:
             counts = journal_length(plan.folder.glob("run-*/tune"))
-            tracker.open_search(plan.name, {**tags, **about}, {**dict(plan.settings), "table": plan.path.stem}, counts)
-            if tracker.tag(KIND) != "table":
+            params = {**dict(plan.settings), names.PARAM_TABLE: plan.path.stem}
+            tracker.open_search(plan.name, {**tags, **about}, params, counts)
+            if tracker.tag(names.TAG_KIND) != names.KIND_TABLE:
                 raise SearchError(f"name: must be that of a table, but {plan.name} is a search")
             before = _finished(tracker)
             wanted = {plan.key(cell): cell for cell in plan.cells}
             # A report shows the cells of the last call, without those left from an earlier version of the table.
-            tracker.log_text(plan.path.read_text(encoding="utf-8"), "table.yaml")
-            tracker.log_text(json.dumps(list(wanted)), "cells.json")
+            tracker.log_text(plan.path.read_text(encoding="utf-8"), names.ARTIFACT_TABLE)
+            tracker.log_text(json.dumps(list(wanted)), names.ARTIFACT_CELLS)
             missing = {key: cell for key, cell in wanted.items() if key not in before}
             cluster.wait()
             with Interrupt() as interrupt:
@@ -112,17 +116,17 @@ def _finished(tracker: Tracker) -> dict[str, str]:
     found = {}
     for run in tracker.children():
         tags = run.data.tags
-        final = tags.get("outcome") == Outcome.FINISHED or tags.get("failure", "").startswith(_FINAL)
-        if CELL in tags and final:
-            found[tags[CELL]] = tags[TRIAL]
+        final = tags.get(names.TAG_OUTCOME) == Outcome.FINISHED or tags.get(names.TAG_FAILURE_KIND) in _FINAL
+        if names.TAG_CELL in tags and final:
+            found[tags[names.TAG_CELL]] = tags[names.TAG_TRIAL]
     return found
 
 
 def _failures(tracker: Tracker) -> list[tuple[str, str]]:
     return [
-        (run.info.run_name or "", run.data.tags.get("failure", ""))
+        (run.info.run_name or "", run.data.tags.get(names.TAG_FAILURE, ""))
         for run in tracker.children()
-        if run.data.tags.get("outcome") == Outcome.FAILED
+        if run.data.tags.get(names.TAG_OUTCOME) == Outcome.FAILED
     ]
 
 
@@ -132,7 +136,7 @@ def _train(
     """Resume the interrupted stage, if there is one, then run the remaining cells in a new stage."""
     stages = sorted(plan.folder.glob("run-*"))
     if stages and not (stages[-1] / "done").exists():
-        left = json.loads((stages[-1] / "cells.json").read_text(encoding="utf-8"))
+        left = json.loads((stages[-1] / _LEFT).read_text(encoding="utf-8"))
         known = {plan.key(cell): cell for cell in plan.cells}
         # Settings may have changed since then: all cells that Tune would resume must still be wanted.
         if all(key in known for key in left) and any(key in missing for key in left):
@@ -142,7 +146,7 @@ def _train(
     if missing and not stop():
         folder = plan.folder / f"run-{len(stages) + 1:03}"
         folder.mkdir(parents=True)
-        with atomic_write(folder / "cells.json") as file:
+        with atomic_write(folder / _LEFT) as file:
             file.write_text(json.dumps(list(missing)), encoding="utf-8")
         _stage(plan, folder, list(missing.values()), context, tags, resume=False)
 
@@ -185,15 +189,15 @@ def _trial(plan: TablePlan, cell: Cell) -> TrialSpec:
     images = plan.images.of(cell)
     return TrialSpec(
         cell.config,
-        {"row": cell.row, "recipe": cell.recipe},
+        {names.PARAM_ROW: cell.row, names.PARAM_RECIPE: cell.recipe},
         reference=True,
         data=_data_key(cell),
         label=f"{cell.row}{by} x{cell.scale} {length}",
         tags={
-            CELL: plan.key(cell),
-            ROW: cell.row,
-            RECIPE: cell.recipe,
-            LENGTH: f"{cell.length:g}",
+            names.TAG_CELL: plan.key(cell),
+            names.TAG_ROW: cell.row,
+            names.TAG_RECIPE: cell.recipe,
+            names.TAG_LENGTH: f"{cell.length:g}",
             **overlap_tags(images.left_out, images.kept),
         },
     )
@@ -201,23 +205,28 @@ def _trial(plan: TablePlan, cell: Cell) -> TrialSpec:
 
 def _measure(plan: TablePlan, tracker: Tracker, tags: dict[str, str]) -> None:
     """Measure the test images for finished cells without test metrics, the authors' networks and bicubic."""
-    runs = {run.data.tags[TRIAL]: run for run in tracker.children()}
+    runs = {run.data.tags[names.TAG_TRIAL]: run for run in tracker.children()}
     ours = {plan.key(cell) for cell in plan.cells}
     subjects = {}
     for trial, run in runs.items():
-        measured = any(name.startswith("test/") for name in run.data.metrics)
-        if run.data.tags.get("outcome") == Outcome.FINISHED and run.data.tags.get(CELL) in ours and not measured:
+        measured = bool(names.set_figures(run.data.metrics))
+        if (
+            run.data.tags.get(names.TAG_OUTCOME) == Outcome.FINISHED
+            and run.data.tags.get(names.TAG_CELL) in ours
+            and not measured
+        ):
             checkpoint = _checkpoint(plan.folder, trial)
             if checkpoint is not None:
-                subjects[trial] = Subject(int(run.data.params["scale"]), checkpoint)
+                subjects[trial] = Subject(int(run.data.params[names.PARAM_SCALE]), checkpoint)
     for key, row, subject in _given(plan):
         if key not in runs or runs[key].info.status != "FINISHED":
-            tracker.start_trial(key, key, {"row": row, "scale": subject.scale}, {**tags, ROW: row}, _NO_DATA)
+            params = {names.PARAM_ROW: row, names.PARAM_SCALE: subject.scale}
+            tracker.start_trial(key, key, params, {**tags, names.TAG_ROW: row}, _NO_DATA)
             subjects[key] = subject
     for trial, figures in measure_subjects(subjects, plan.images.test, plan.table.measure).items():
-        tracker.log_figures(trial, {f"test/{name}": value for name, value in figures.items()})
-        if trial not in runs or runs[trial].data.tags.get(CELL) is None:
-            tracker.end_trial(trial, "FINISHED", {"outcome": "given"})
+        tracker.log_figures(trial, {names.set_metric(name): value for name, value in figures.items()})
+        if trial not in runs or runs[trial].data.tags.get(names.TAG_CELL) is None:
+            tracker.end_trial(trial, "FINISHED", {names.TAG_OUTCOME: names.OUTCOME_GIVEN})
 
 
 _NO_DATA = {"name": "none", "digest": "none", "images": "0"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from srcnn.model.official_weights import load_official
 from srcnn.model.weights_file import load_network
 from srcnn.system.allocator import keep_freed_memory
 from srcnn.training.patches import degrade_for
+from srcnn.tuning.tracking import names
 
 __all__ = ["Subject", "measure_subject", "measure_subjects"]
 
@@ -55,30 +56,33 @@ def measure_subject(subject: Subject, sets: Sequence[ImageSet], kind: str) -> di
     network = subject.load()
     found: dict[str, float] = {}
     for images in sets:
-        at = f"{images.name}/x{subject.scale}"
+
+        def named(kind: str, image: str = "", images: ImageSet = images) -> str:
+            return str(names.SetFigure(images.name, subject.scale, kind, image))
+
         if kind == "planes":
-            found |= _planes(network, images, subject.scale, at)
+            found |= _planes(network, images, subject.scale, named)
         else:
             result = evaluate(network, images.images, subject.scale)
-            found |= {f"{at}/psnr": result.mean.psnr, f"{at}/ssim": result.mean.ssim}
-            found |= {f"{at}/psnr/{score.name}": score.psnr for score in result.images}
+            found |= {named(names.PSNR): result.mean.psnr, named(names.SSIM): result.mean.ssim}
+            found |= {named(names.PSNR, score.name): score.psnr for score in result.images}
         if kind == "article":
             pooled = [degrade_for("article", image, subject.scale, "y", name) for name, image in images.images]
-            found[f"{at}/article"] = average_psnr(network, pooled, _ARTICLE_BATCH)
+            found[named(names.ARTICLE)] = average_psnr(network, pooled, _ARTICLE_BATCH)
         if network is not None and images is sets[0]:
-            found[f"{at}/seconds"] = _seconds(network, images, subject.scale)
+            found[named(names.SECONDS)] = _seconds(network, images, subject.scale)
     return found
 
 
-def _planes(network: SRCNN | None, images: ImageSet, scale: int, at: str) -> dict[str, float]:
+def _planes(network: SRCNN | None, images: ImageSet, scale: int, named: Callable[..., str]) -> dict[str, float]:
     from srcnn.evaluation.color_table import score_planes
 
     scores = score_planes(network, images.images, scale)
     found: dict[str, float] = {}
-    for name, field in (("Y", "y"), ("Cb", "cb"), ("Cr", "cr"), ("color", "color")):
-        figures = [float(getattr(score, field)) for score in scores]
-        found[f"{at}/{name}"] = float(np.mean(figures))
-        found |= {f"{at}/{name}/{score.name}": figure for score, figure in zip(scores, figures, strict=True)}
+    for name in names.PLANES:
+        figures = [float(getattr(score, name.lower())) for score in scores]
+        found[named(name)] = float(np.mean(figures))
+        found |= {named(name, score.name): figure for score, figure in zip(scores, figures, strict=True)}
     return found
 
 

@@ -13,11 +13,10 @@ from srcnn.tuning.report.data.search_data import gather
 from srcnn.tuning.report.document.document import Document, Figure, Section, Table, Text
 from srcnn.tuning.report.sections.search_report import search_document
 from srcnn.tuning.report.sections.table_report import build_table
-from srcnn.tuning.tracking.reader import KIND, open_store, reading
+from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import open_store, reading
 
-__all__ = ["ARTIFACT", "KINDS", "build", "combine", "log_report"]
-
-ARTIFACT = "report"  #: folder of a run's artifacts
+__all__ = ["KINDS", "build", "combine", "log_report"]
 
 
 def _search(uri: str, parent: Run, ui: str) -> Document:
@@ -25,7 +24,7 @@ def _search(uri: str, parent: Run, ui: str) -> Document:
 
 
 #: What makes the report of a parent run, by the tag ``srcnn.kind`` of the run; one without the tag is a search.
-KINDS: Mapping[str, Callable[[str, Run, str], Document]] = {"search": _search, "table": build_table}
+KINDS: Mapping[str, Callable[[str, Run, str], Document]] = {names.KIND_SEARCH: _search, names.KIND_TABLE: build_table}
 
 
 def build(uri: str, parent: Run, ui: str) -> Document:
@@ -39,7 +38,7 @@ def build(uri: str, parent: Run, ui: str) -> Document:
     Raises:
         SearchError: the store cannot be read, or the run is of a kind that has no report.
     """
-    kind = parent.data.tags.get(KIND, "search")
+    kind = parent.data.tags.get(names.TAG_KIND, names.KIND_SEARCH)
     if kind not in KINDS:
         raise SearchError(unknown_name("kind of report", kind, KINDS))
     return KINDS[kind](uri, parent, ui)
@@ -88,5 +87,5 @@ def log_report(uri: str, parent: Run, folder: Path, files: Sequence[Path]) -> No
     client = open_store(uri)
     with reading(uri):
         for file in files:
-            place = Path(ARTIFACT) / file.relative_to(folder).parent
+            place = Path(names.ARTIFACT_REPORT) / file.relative_to(folder).parent
             client.log_artifact(parent.info.run_id, str(file), place.as_posix())

@@ -25,23 +25,18 @@ from srcnn.model.weights_file import load_network
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.search.choice import Choice
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.intervals import Figures, difference
 
-__all__ = ["ALIAS", "LEAST_IMAGES", "LEAST_SEEDS", "model_name", "promote"]
+__all__ = ["LEAST_IMAGES", "LEAST_SEEDS", "promote"]
 
-ALIAS = "champion"
 LEAST_SEEDS, LEAST_IMAGES = 3, 4  #: that a comparison with the holder needs
-
-
-def model_name(scale: int) -> str:
-    """``srcnn-x3``."""
-    return f"srcnn-x{scale}"
 
 
 def promote(plan: Plan, tracker: Tracker, choice: Choice) -> str:
     """Register the champion of a scale and give it the title if it earned that; returns a sentence about it."""
-    title = f"{model_name(choice.scale)}@{ALIAS}"
+    title = f"{names.registered_model(choice.scale)}@{names.ALIAS_CHAMPION}"
     try:
         return _promote(plan, tracker, choice, title)
     except MlflowException as error:
@@ -49,7 +44,7 @@ def promote(plan: Plan, tracker: Tracker, choice: Choice) -> str:
 
 
 def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
-    client, name, best = tracker.client, model_name(choice.scale), choice.champion.best
+    client, name, best = tracker.client, names.registered_model(choice.scale), choice.champion.best
     run_id = tracker.run_of(best.trial_id)
     # Before anything is written: a failure from here on leaves the title where it is.
     holder = _holder(tracker, name)
@@ -62,26 +57,26 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
             raise
     gain = choice.champion.gain
     tags = {
-        "search": plan.settings.name,
-        "configuration": choice.champion.name,
-        "data.train": plan.training.name,
-        "data.digest": plan.training.digest,
-        "validation.gain": f"{choice.champion.gains.mean():.4f}",
-        "validation.images": json.dumps([image for image, _ in plan.validation.images]),
-        "judging.gain": str(gain) if gain is not None else "",
-        "judging.images": json.dumps([image for image, _ in plan.judging.images]),
-        "seeds": str(len(choice.champion.final)),
+        names.MODEL_SEARCH: plan.settings.name,
+        names.MODEL_CONFIGURATION: choice.champion.name,
+        names.TAG_TRAIN_SET: plan.training.name,
+        names.TAG_TRAIN_DIGEST: plan.training.digest,
+        names.MODEL_VALIDATION_GAIN: f"{choice.champion.gains.mean():.4f}",
+        names.MODEL_VALIDATION: json.dumps([image for image, _ in plan.validation.images]),
+        names.MODEL_JUDGING_GAIN: str(gain) if gain is not None else "",
+        names.MODEL_JUDGING: json.dumps([image for image, _ in plan.judging.images]),
+        names.MODEL_SEEDS: str(len(choice.champion.final)),
         **overlap_tags(plan.left_out, plan.kept),
     }
-    source = f"{client.get_run(run_id).info.artifact_uri}/checkpoint"
+    source = f"{client.get_run(run_id).info.artifact_uri}/{names.ARTIFACT_CHECKPOINT}"
     version = client.create_model_version(name, source, run_id, tags=tags).version
     if holder is None:
-        client.set_registered_model_alias(name, ALIAS, version)
+        client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
         return f"{title} is version {version}, the first"
     wins, reason = _beats(plan, tracker, choice, holder)
     if not wins:
         return f"{title} stays version {holder.version}, not {version}: {reason}"
-    client.set_registered_model_alias(name, ALIAS, version)
+    client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
     return f"{title} is version {version}: {reason}"
 
 
@@ -97,7 +92,9 @@ def _holder(tracker: Tracker, name: str) -> ModelVersion | None:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return None
         raise
-    return tracker.client.get_model_version_by_alias(name, ALIAS) if ALIAS in model.aliases else None
+    if names.ALIAS_CHAMPION not in model.aliases:
+        return None
+    return tracker.client.get_model_version_by_alias(name, names.ALIAS_CHAMPION)
 
 
 def _beats(plan: Plan, tracker: Tracker, choice: Choice, holder: ModelVersion) -> tuple[bool, str]:
@@ -124,7 +121,7 @@ def _gains_of(plan: Plan, tracker: Tracker, scale: int, holder: ModelVersion) ->
     """(1, images): the holder's gains over bicubic on the judging images, in dB."""
     images = plan.judging.images
     with tempfile.TemporaryDirectory() as folder:
-        file = tracker.client.download_artifacts(str(holder.run_id), "checkpoint/network.safetensors", folder)
+        file = tracker.client.download_artifacts(str(holder.run_id), names.ARTIFACT_NETWORK, folder)
         network = load_network(Path(file))
     ours, plain = (
         np.array([score.psnr for score in evaluate(one, images, scale, with_ssim=False).images])

@@ -157,7 +157,9 @@ def choose(plan: Plan, rows: Sequence[TrialResult]) -> list[Choice]:
             for key, group in whole.items()
             if key.scale == scale
         ]
-        lost = tuple(group[0].name for key, group in groups.items() if key.scale == scale and key not in whole)
+        lost = tuple(
+            group[0].spec.configuration for key, group in groups.items() if key.scale == scale and key not in whole
+        )
         if found:
             ranked = sorted(found, key=lambda one: float(one.gains.mean()), reverse=True)
             choices.append(Choice(scale, tuple(ranked), lost))

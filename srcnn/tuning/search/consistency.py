@@ -25,9 +25,16 @@ from srcnn.model.weights_file import load_network, read_header
 from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot, stage_trials
 from srcnn.tuning.search.confirmation import confirmation_folders
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.journal import JOURNAL_FILE, unsent
-from srcnn.tuning.tracking.reader import TRIAL, children_of, open_store, parent_named, parent_runs, reading
-from srcnn.tuning.trials.objective import METRIC
+from srcnn.tuning.tracking.reader import (
+    artifact_file,
+    children_of,
+    open_store,
+    parent_named,
+    parent_runs,
+    reading,
+)
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.worker.run_trial import NETWORK_FILE
@@ -35,7 +42,7 @@ from srcnn.tuning.worker.run_trial import NETWORK_FILE
 __all__ = ["Books", "Problem", "open_books", "repair", "verify"]
 
 _TRIES = 3
-_ARTIFACT = f"checkpoint/{NETWORK_FILE}"
+_ARTIFACT = names.ARTIFACT_NETWORK
 _OPTUNA = {
     Outcome.FINISHED: TrialState.COMPLETE,
     Outcome.STOPPED: TrialState.PRUNED,
@@ -69,7 +76,7 @@ class Books:
 
     def runs_of(self, trial_id: str) -> list[Run]:
         """The runs that say they are a trial's."""
-        return [run for run in self.runs if run.data.tags.get(TRIAL) == trial_id]
+        return [run for run in self.runs if run.data.tags.get(names.TAG_TRIAL) == trial_id]
 
 
 def open_books(name: str, storage: Path, uri: str) -> Books:
@@ -100,7 +107,9 @@ def _read_books(name: str, storage: Path, uri: str) -> Books:
     client = open_store(uri)
     with reading(uri):
         parent = parent_named(parent_runs(client), name, uri)
-        runs = [run for run in children_of(client, parent) if run.data.tags.get("outcome") != "given"]
+        runs = [
+            run for run in children_of(client, parent) if run.data.tags.get(names.TAG_OUTCOME) != names.OUTCOME_GIVEN
+        ]
     trials = {trial.trial_id: (trial, place) for place, kept in stages.items() for trial in stage_trials(kept.folder)}
     states = None
     if folder in stages:
@@ -129,7 +138,7 @@ def verify(books: Books) -> list[Problem]:
             Problem("", "unsent", f"MLflow lacks {books.unsent} operations that are kept: --resume sends them")
         )
     for run in books.runs:
-        trial_id = run.data.tags.get(TRIAL, "")
+        trial_id = run.data.tags.get(names.TAG_TRIAL, "")
         if trial_id not in known and run.info.status not in ("KILLED", "FAILED"):
             found.append(
                 Problem(trial_id, "orphan", f"MLflow has a run {run.info.status} that Tune knows nothing of", True)
@@ -175,8 +184,8 @@ def _verify_trial(books: Books, trial: Trial) -> list[Problem]:
             Problem(trial_id, "doubled", f"has {len(runs)} runs in MLflow: {', '.join(r.info.run_id for r in runs)}"),
         ]
     run = runs[0]
-    if run.info.status != _MLFLOW[end] or run.data.tags.get("outcome") != end:
-        said = run.data.tags.get("outcome", "no outcome")
+    if run.info.status != _MLFLOW[end] or run.data.tags.get(names.TAG_OUTCOME) != end:
+        said = run.data.tags.get(names.TAG_OUTCOME, "no outcome")
         found.append(Problem(trial_id, "status", f"{end} in Tune, but {run.info.status} with {said} in MLflow", True))
     return [*found, *_verify_steps(books, trial, run), *_verify_checkpoint(books, trial, run, end)]
 
@@ -185,7 +194,7 @@ def _verify_steps(books: Books, trial: Trial, run: Run) -> list[Problem]:
     """Every report once, with the value that the trial reported."""
     curve = _curve(trial)
     by_step: dict[int, list[float]] = defaultdict(list)
-    for metric in books.client.get_metric_history(run.info.run_id, METRIC):
+    for metric in books.client.get_metric_history(run.info.run_id, names.METRIC_OBJECTIVE):
         by_step[metric.step].append(float(metric.value))
     wanted = set(range(1, len(curve) + 1))
     found = []
@@ -216,7 +225,7 @@ def _verify_checkpoint(books: Books, trial: Trial, run: Run, end: Outcome) -> li
     except (CheckpointError, KeyError, TypeError, ValueError) as error:
         return [Problem(trial.trial_id, "checkpoint", str(error))]
     found = []
-    logged = run.data.metrics.get("best/val_psnr")
+    logged = run.data.metrics.get(names.METRIC_BEST_VAL_PSNR)
     if logged is None or abs(kept - logged) > 1e-6:
         found.append(Problem(trial.trial_id, "psnr", f"{file} says {kept:.4f} dB on validation, MLflow {logged}"))
     digest = _artifact_digest(books.client, run)
@@ -232,10 +241,9 @@ def _digest(file: Path) -> str:
 
 
 def _artifact_digest(client: MlflowClient, run: Run) -> str | None:
-    if not any(item.path == _ARTIFACT for item in client.list_artifacts(run.info.run_id, "checkpoint")):
-        return None
     with TemporaryDirectory() as folder:
-        return _digest(Path(client.download_artifacts(run.info.run_id, _ARTIFACT, folder)))
+        file = artifact_file(client, run.info.run_id, _ARTIFACT, Path(folder))
+        return None if file is None else _digest(file)
 
 
 def _list(steps: Sequence[int]) -> str:
@@ -266,21 +274,21 @@ def repair(books: Books, problems: Sequence[Problem]) -> list[str]:
 def _mend(client: MlflowClient, run: Run, trial: Trial | None, problem: Problem, folder: Path | None) -> str:
     run_id, name = run.info.run_id, f"{problem.trial}:"
     if problem.kind == "orphan" or trial is None:
-        client.log_batch(run_id, tags=[RunTag("outcome", "orphan")])
+        client.log_batch(run_id, tags=[RunTag(names.TAG_OUTCOME, names.OUTCOME_ORPHAN)])
         client.set_terminated(run_id, "KILLED")
         return f"{name} the orphan's run is closed as KILLED"
     if problem.kind == "status":
         end = _ended(trial)
         assert end is not None, "only the status of a trial that has ended is a problem"
-        client.log_batch(run_id, tags=[RunTag("outcome", end.value)])
+        client.log_batch(run_id, tags=[RunTag(names.TAG_OUTCOME, end.value)])
         client.set_terminated(run_id, _MLFLOW[end])
         return f"{name} its run is closed as {_MLFLOW[end]}, {end}"
     if problem.kind == "steps":
         curve = _curve(trial)
-        there = {metric.step for metric in client.get_metric_history(run_id, METRIC)}
+        there = {metric.step for metric in client.get_metric_history(run_id, names.METRIC_OBJECTIVE)}
         missing = [step for step in range(1, len(curve) + 1) if step not in there]
-        client.log_batch(run_id, metrics=[Metric(METRIC, curve[step - 1], 0, step) for step in missing])
-        return f"{name} the reports {_list(missing)} of {METRIC} are written again"
+        client.log_batch(run_id, metrics=[Metric(names.METRIC_OBJECTIVE, curve[step - 1], 0, step) for step in missing])
+        return f"{name} the reports {_list(missing)} of {names.METRIC_OBJECTIVE} are written again"
     assert folder is not None, "a trial that Tune knows has one"
-    client.log_artifact(run_id, str(folder / NETWORK_FILE), "checkpoint")
+    client.log_artifact(run_id, str(folder / NETWORK_FILE), names.ARTIFACT_CHECKPOINT)
     return f"{name} {_ARTIFACT} is logged again"

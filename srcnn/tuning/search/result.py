@@ -13,12 +13,13 @@ from srcnn.model.network import count_macs, count_parameters
 from srcnn.overlap.leaks import Leak, footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.search.choice import Choice
-from srcnn.tuning.trials.intervals import Interval
+from srcnn.tuning.search.choice import Choice, Confirmed
+from srcnn.tuning.trials.intervals import Figures
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.verdict import ConfirmedConfiguration, Lead, ScaleVerdict, SeedFigures
 
-__all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdicts"]
+__all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdict_of"]
 
 
 def mean(scores: Sequence[Score]) -> tuple[float, float]:
@@ -57,6 +58,11 @@ class SearchResult:
     def sets(self) -> list[str]:
         """The test sets that were measured."""
         return list(dict.fromkeys(name for name, _ in self.bicubic))
+
+    @property
+    def verdicts(self) -> tuple[ScaleVerdict, ...]:
+        """After a confirmation, what was found at each scale."""
+        return tuple(verdict_of(choice, self.sets, self.kept) for choice in self.choices)
 
     def count(self, kind: Outcome) -> int:
         """How many trials ended so."""
@@ -104,16 +110,16 @@ def choices_csv(result: SearchResult) -> str:
     writer = csv.writer(text, lineterminator="\n")
     heads = ("scale", "place", "configuration", "reference", "step", "seed", "trial", "val_gain", "gain")
     writer.writerow([*heads, *(f"{name}_psnr" for name in result.sets), "gain_low", "gain_high"])
-    for choice in result.choices:
-        for place, one in enumerate(choice.ranked, start=1):
+    for verdict in result.verdicts:
+        for place, one in enumerate(verdict.ranked, start=1):
             bounds = ["", ""] if one.gain is None else [f"{one.gain.low:.4f}", f"{one.gain.high:.4f}"]
-            for step, rows in (("choose", one.rows), ("judge", one.fresh)):
-                for i, row in enumerate(rows):
-                    chosen = f"{one.gains[i].mean():.4f}" if step == "choose" else ""
-                    judged = f"{one.judged[i].mean():.4f}" if step == "judge" and one.judged is not None else ""
-                    figures = [f"{one.psnr[n][i].mean():.4f}" if rows is one.final else "" for n in result.sets]
-                    cells = [choice.scale, place, one.name, one.reference, step, row.config.seed, row.trial_id]
-                    writer.writerow([*cells, chosen, judged, *figures, *(bounds if step == "judge" else ["", ""])])
+            for step, seeds in (("choose", one.chose), ("judge", one.judged)):
+                for seed in seeds:
+                    gain = "" if seed.gain is None else f"{seed.gain:.4f}"
+                    figures = [f"{seed.psnr[n]:.4f}" if n in seed.psnr else "" for n in result.sets]
+                    cells = [verdict.scale, place, one.name, one.reference, step, seed.seed, seed.trial_id]
+                    last = [gain, "", *figures, "", ""] if step == "choose" else ["", gain, *figures, *bounds]
+                    writer.writerow([*cells, *last])
     return text.getvalue()
 
 
@@ -139,8 +145,8 @@ def summary_markdown(result: SearchResult) -> str:
             lines.append(f"| x{scale} | {title}: {row.name} | {row.val_gain:+.2f} | {' | '.join(cells)} |")
     counts = ", ".join(f"{result.count(kind)} {kind}" for kind in Outcome)
     lines += ["", f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s."]
-    for choice in result.choices:
-        lines += ["", *verdicts(choice, result.sets, result.kept)]
+    for verdict in result.verdicts:
+        lines += ["", *verdict.sentences()]
     lines += [f"\n{sentence}." for sentence in leak_lines(result.left_out, ())]
     lines += [f"\n{footnote(result.kept)}"] * bool(result.kept)
     return "\n".join([*lines, *(f"\n{sentence}." for sentence in (*result.notes, *result.champions))])
@@ -157,44 +163,44 @@ def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:
     return lines
 
 
-def verdicts(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> list[str]:
-    """How the choice of a scale was made, and how surely the champion leads, in sentences.
+def verdict_of(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> ScaleVerdict:
+    """Return what was found at a scale.
 
-    Test sets that ``kept`` images show are marked.
+    Args:
+        choice: of the scale.
+        sets: the test sets that were measured.
+        kept: images that were trained on or chosen by though they show test images, so that leads on their sets are marked.
     """
-    at, champion = f"x{choice.scale}", choice.champion
-    name = champion.name.removeprefix(f"{at} ")
-    seeds, images = champion.gains.shape
-    lines = [f"{at}: {name} was chosen by {_count(seeds, 'new seed')} on {_count(images, 'validation image')}"]
-    if len(choice.ranked) > 1:
-        second = choice.ranked[1]
-        behind = champion.gains.mean() - second.gains.mean()
-        lines[0] += (
-            f", where {second.name.removeprefix(f'{at} ')} is {behind:.3f} dB behind (no test: these figures chose)"
+    champion, judging = choice.champion, choice.champion.judged
+    over = choice.over_paper
+    leads = [] if over is None else [Lead(None, over)]
+    overlapping = {leak.of for leak in kept}
+    for name in sets:
+        if (lead := choice.test_over_paper(name)) is not None:
+            leads.append(Lead(name, lead, name in overlapping))
+    return ScaleVerdict(
+        choice.scale,
+        tuple(_configuration(one, sets) for one in choice.ranked),
+        champion.gains.shape[1],
+        0 if judging is None else judging.shape[1],
+        tuple(leads),
+        choice.lost,
+    )
+
+
+def _configuration(one: Confirmed, sets: Sequence[str]) -> ConfirmedConfiguration:
+    def seeds(rows: Sequence[TrialResult], gains: Figures | None) -> tuple[SeedFigures, ...]:
+        means = [None] * len(rows) if gains is None else gains.mean(axis=1).tolist()
+        return tuple(
+            SeedFigures(
+                row.config.seed,
+                row.trial_id,
+                means[i],
+                {name: float(one.psnr[name][i].mean()) for name in sets if name in one.psnr and rows is one.final},
+            )
+            for i, row in enumerate(rows)
         )
-    if not champion.fresh:
-        lines.append(
-            f"{at}: it was not judged, since not all of its further seeds finished; its test figures are selected ones"
-        )
-    elif champion.gain is None:
-        lines.append(f"{at}: no training image was left to judge it on; give more images, or --judging")
-    else:
-        judged = champion.judged
-        assert judged is not None
-        how = f"{_count(len(judged), 'further seed')} on {_count(judged.shape[1], 'judging image')}"
-        lines.append(f"{at}: judged by {how}, it gains {champion.gain.signed()} dB over bicubic")
-    parts = [] if choice.over_paper is None else [_lead(choice.over_paper, "the judging images")]
-    parts += [_lead(lead, marked(name, kept)) for name in sets if (lead := choice.test_over_paper(name)) is not None]
-    if parts:
-        lines.append(f"{at}: over the paper's network, same budget and further seeds: {'; '.join(parts)}")
-    lines += [f"{at}: {one.removeprefix(f'{at} ')} is out, since a seed of it failed" for one in choice.lost]
-    return lines
 
-
-def _lead(lead: Interval, where: str) -> str:
-    sure = "surely ahead" if lead.low > 0 else "surely behind" if lead.high < 0 else "not sure"
-    return f"{lead.signed()} dB on {where}, {sure}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    spec = one.rows[0].spec
+    chose, judged = seeds(one.rows, one.gains), seeds(one.fresh, one.judged)
+    return ConfirmedConfiguration(spec.name, spec.configuration, spec.reference, chose, judged, one.gain)

@@ -42,11 +42,13 @@ from srcnn.tuning.search.champion import promote
 from srcnn.tuning.search.choice import Choice, choose, judge, with_test
 from srcnn.tuning.search.confirmation import choosing, confirmation_folders, judging
 from srcnn.tuning.search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import draw_front, front, front_csv
 from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.verdict import verdicts_json
 from srcnn.tuning.worker.measure import Scores, measure
 from srcnn.tuning.worker.run_trial import ScaleData
 
@@ -80,11 +82,11 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
     tracker = open_tracker(settings.tracking_uri, settings.folder)
     tags = {
         **environment_tags(),
-        "protocol": "srcnn",
-        "data.train": plan.training.name,
-        "data.digest": plan.training.digest,
-        "data.validation": ", ".join(name for name, _ in plan.validation.images),
-        "data.judging": ", ".join(name for name, _ in plan.judging.images),
+        names.TAG_PROTOCOL: "srcnn",
+        names.TAG_TRAIN_SET: plan.training.name,
+        names.TAG_TRAIN_DIGEST: plan.training.digest,
+        names.TAG_VALIDATION: ", ".join(name for name, _ in plan.validation.images),
+        names.TAG_JUDGING: ", ".join(name for name, _ in plan.judging.images),
         **overlap_tags(plan.left_out, plan.kept),
     }
     status = "FAILED"
@@ -276,7 +278,8 @@ def _figures(scores: Scores, scale: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name, images in scores.items():
         psnr, ssim = mean(images)
-        figures |= {f"test/{name}/x{scale}/psnr": psnr, f"test/{name}/x{scale}/ssim": ssim}
+        for kind, figure in ((names.PSNR, psnr), (names.SSIM, ssim)):
+            figures[names.set_metric(names.SetFigure(name, scale, kind))] = figure
     return figures
 
 
@@ -285,26 +288,30 @@ def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
     figures = {}
     for scale in result.scales:
         for row in result.of_scale(scale)[:1]:
-            figures[f"best/x{scale}/val_gain"] = row.val_gain
-            figures |= {f"best/x{scale}/{name}/psnr": psnr for name, (psnr, _) in row.test.items()}
+            figures[names.best_metric(scale, names.METRIC_VAL_GAIN)] = row.val_gain
+            figures |= {names.best_metric(scale, names.PSNR, name): psnr for name, (psnr, _) in row.test.items()}
     for choice in result.choices:
-        gain, at = choice.champion.gain, f"champion/x{choice.scale}"
-        figures[f"{at}/val_gain"] = float(choice.champion.gains.mean())
-        if gain is not None:
-            figures |= {f"{at}/gain": gain.mean, f"{at}/gain_low": gain.low, f"{at}/gain_high": gain.high}
-        figures |= {f"{at}/{name}/psnr": choice.champion.test_psnr(name).mean for name in choice.champion.psnr}
+        champion, scale = choice.champion, choice.scale
+        figures[names.champion_metric(scale, names.CHAMPION_VAL_GAIN)] = float(champion.gains.mean())
+        if (gain := champion.gain) is not None:
+            figures[names.champion_metric(scale, names.CHAMPION_GAIN)] = gain.mean
+            figures[names.champion_metric(scale, names.CHAMPION_LOW)] = gain.low
+            figures[names.champion_metric(scale, names.CHAMPION_HIGH)] = gain.high
+        figures |= {names.champion_metric(scale, names.PSNR, n): champion.test_psnr(n).mean for n in champion.psnr}
     tracker.log_figures(None, figures)
-    tracker.log_text(leaderboard_csv(result), "leaderboard.csv")
-    tracker.log_text(plan.space_text, "space.yaml")
+    tracker.log_text(leaderboard_csv(result), names.ARTIFACT_LEADERBOARD)
+    tracker.log_text(plan.space_text, names.ARTIFACT_SPACE)
     if plan.left_out or plan.kept:  # tags are cut where they are too long
         found = {"left_out": [asdict(leak) for leak in plan.left_out], "kept": [asdict(leak) for leak in plan.kept]}
-        tracker.log_text(json.dumps(found, indent=2), "overlap.json")
+        tracker.log_text(json.dumps(found, indent=2), names.ARTIFACT_OVERLAP)
     if result.choices:
-        tracker.log_text(choices_csv(result), "confirmed.csv")
+        tracker.log_text(choices_csv(result), names.ARTIFACT_CONFIRMED)
+    # Without verdicts as well: a search that has no such file is one of an earlier version.
+    tracker.log_text(verdicts_json(result.verdicts), names.ARTIFACT_VERDICTS)
     objectives = plan.settings.objectives
     if len(objectives) > 1 and any(row.outcome is Outcome.FINISHED for row in result.rows):
-        tracker.log_text(front_csv(front(result.rows, objectives), objectives), "pareto.csv")
-        picture = plan.settings.folder / "pareto.png"
+        tracker.log_text(front_csv(front(result.rows, objectives), objectives), names.ARTIFACT_FRONT)
+        picture = plan.settings.folder / names.ARTIFACT_FRONT_PICTURE
         draw_front(result.rows, objectives, picture)
         tracker.log_file(None, picture)
     tracker.note(summary_markdown(result))

@@ -1,9 +1,10 @@
-"""What is to be written to MLflow, kept on disk first: an append-only file of operations.
+"""The write-ahead log before MLflow: an append-only file of operations, one JSON object a line.
 
-Three positions matter, in bytes: how far the file reaches, up to where it counts (`Journal.committed`: the state that Tune
-would go on from knows of it), and up to where the store has it (`Journal.sent`). Operations that no state counts are dropped
-at the next start, since their future never happened; those that count and were not sent are sent then. So a kill, a full disk
-or a store that is away loses nothing and doubles nothing, as long as sending twice is the same as sending once.
+Three positions matter, in bytes: the end of the file, the end of what is committed (`Journal.committed`: the snapshot that Tune
+would resume from includes it), and the end of what was sent (`Journal.sent`). Uncommitted entries are truncated at the next
+start, since the resumed search repeats what they describe; committed entries that were not sent are sent then. Delivery is at
+least once, and every operation is an idempotent write (`srcnn.tuning.tracking.operations`), so neither a kill nor a full disk nor
+an unreachable store loses or duplicates anything.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from srcnn.system.atomic_file import atomic_write
+from srcnn.tuning.tracking.operations import Operation, from_json
 
 __all__ = ["JOURNAL_FILE", "Journal", "unsent"]
 
@@ -23,11 +24,11 @@ _MARK = "tracking.mark"
 
 
 class Journal:
-    """The operations of one search.
+    """The write-ahead log of one search.
 
     Args:
         folder: where the file and its mark lie; made if it is missing.
-        counts: bytes that count of a file which is there already; None: those that `commit` has marked.
+        counts: bytes of an existing file that are committed; None: as the mark says.
 
     Raises:
         OSError: the folder cannot be written.
@@ -42,13 +43,13 @@ class Journal:
         self.committed = min(max(marked, counts or 0), os.fstat(self._handle).st_size)
         self.drop()
 
-    def append(self, operation: dict[str, Any]) -> None:
-        """Keep an operation; it counts once `commit` says so.
+    def append(self, operation: Operation) -> None:
+        """Append an operation, uncommitted.
 
         Raises:
             OSError: it cannot be written; the file then ends where it ended before.
         """
-        line = (json.dumps(operation) + "\n").encode()
+        line = (json.dumps(operation.to_json()) + "\n").encode()
         try:
             written = os.write(self._handle, line)
             if written < len(line):
@@ -59,21 +60,21 @@ class Journal:
         self.length += len(line)
 
     def commit(self, length: int | None = None) -> None:
-        """Everything up to a length (None: all there is) counts."""
+        """Commit all entries up to a length in bytes (None: all)."""
         self.committed = max(self.committed, self.length if length is None else length)
 
     def drop(self) -> None:
-        """Forget what does not count."""
+        """Truncate uncommitted entries."""
         os.ftruncate(self._handle, self.committed)
         self.length = self.committed
 
-    def read(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The operations that count and were not sent, each with the position behind it."""
+    def read(self) -> Iterator[tuple[int, Operation]]:
+        """Yield the operations that are committed and not sent, each with the position of its end in bytes."""
         return _read(self.file, self.sent, self.committed)
 
     @property
     def waiting(self) -> int:
-        """How many operations count and were not sent."""
+        """Number of operations that are committed and not sent."""
         return sum(1 for _ in self.read())
 
     def mark(self) -> None:
@@ -99,20 +100,20 @@ def _read_mark(file: Path) -> tuple[int, int]:
         return 0, 0  # sent again from the start, which changes nothing
 
 
-def _read(file: Path, start: int, end: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read(file: Path, start: int, end: int) -> Iterator[tuple[int, Operation]]:
     with file.open("rb") as lines:
         lines.seek(start)
         while lines.tell() < end:
             line = lines.readline()
-            yield lines.tell(), json.loads(line)
+            yield lines.tell(), from_json(json.loads(line))
 
 
 def unsent(folder: Path, counts: int) -> int:
-    """How many operations of a search that does not run count and were not sent.
+    """Return the number of operations that are committed and not sent, of a search that does not run.
 
     Args:
-        folder: of the journal.
-        counts: bytes that Tune's kept state knows of.
+        folder: where the file lies.
+        counts: bytes that Tune's last snapshot includes.
     """
     file = folder / JOURNAL_FILE
     if not file.exists():

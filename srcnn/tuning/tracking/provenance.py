@@ -6,25 +6,38 @@ import getpass
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from srcnn.system.gpu import gpu_name
+from srcnn.tuning.tracking import names
 
-__all__ = ["environment_tags"]
+__all__ = ["environment_tags", "short_commit"]
+
+_DIGITS = 10  # of a commit, in captions
+_UNKNOWN = "unknown"  # the commit outside a checkout
+_MODIFIED = "-modified"  # behind the commit where files differ from it
 
 
 def environment_tags() -> dict[str, str]:
     """What a figure depends on besides its configuration: commit, versions, machine."""
-    tags = {f"version.{name}": version(name) for name in ("torch", "ray", "optuna", "mlflow", "numpy")}
-    tags["version.python"] = ".".join(map(str, sys.version_info[:3]))
-    tags["device"] = gpu_name() or _processor()
-    tags["mlflow.source.git.commit"] = _commit()
-    tags["mlflow.source.name"] = Path(sys.argv[0]).name or "python"
+    tags = {names.version_tag(name): version(name) for name in ("torch", "ray", "optuna", "mlflow", "numpy")}
+    tags[names.version_tag("python")] = ".".join(map(str, sys.version_info[:3]))
+    tags[names.TAG_DEVICE] = gpu_name() or _processor()
+    tags[names.TAG_COMMIT] = _commit()
+    tags[names.TAG_SOURCE] = Path(sys.argv[0]).name or "python"
     with suppress(Exception):  # a container may run as a user without a name
-        tags["mlflow.user"] = getpass.getuser()
+        tags[names.TAG_USER] = getpass.getuser()
     return tags
+
+
+def short_commit(tags: Mapping[str, str]) -> str:
+    """Return the commit in a run's tags, ten digits of it, with the mark of files that differ."""
+    commit = tags.get(names.TAG_COMMIT, _UNKNOWN)
+    mark = _MODIFIED if commit.endswith(_MODIFIED) else ""
+    return commit.removesuffix(_MODIFIED)[:_DIGITS] + mark
 
 
 def _processor() -> str:
@@ -45,5 +58,5 @@ def _commit() -> str:
                 ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
             ).stdout.strip()
 
-        return git("rev-parse", "HEAD") + ("-modified" if git("status", "--porcelain", "--untracked-files=no") else "")
-    return "unknown"
+        return git("rev-parse", "HEAD") + (_MODIFIED if git("status", "--porcelain", "--untracked-files=no") else "")
+    return _UNKNOWN

@@ -1,14 +1,14 @@
 """Reading runs out of an MLflow store: what `past` and `report` share.
 
 A search, or whatever else trains a family of networks, is one parent run with a child run for each training. Which is
-which is told by tags alone, those that `Tracker` writes.
+which is told by tags alone (`srcnn.tuning.tracking.names`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from mlflow.entities import Run
@@ -19,18 +19,11 @@ from srcnn.errors import SearchError, unknown_name
 from srcnn.tuning.space.parameter import Categorical, Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
+from srcnn.tuning.tracking import names
 
 __all__ = [
-    "CELL",
-    "EXPERIMENT",
-    "KIND",
-    "LENGTH",
-    "PARENT",
-    "RECIPE",
-    "ROW",
-    "SEARCH",
-    "TRIAL",
     "absolute_uri",
+    "artifact_file",
     "artifact_text",
     "children_of",
     "every_run",
@@ -42,13 +35,6 @@ __all__ = [
     "value_of",
     "values_of",
 ]
-
-EXPERIMENT = "srcnn"
-
-PARENT = "mlflow.parentRunId"  #: MLflow's own tag: its UI nests runs by it
-SEARCH, TRIAL = "srcnn.search", "srcnn.trial"  #: name of a search; id of a trial, or ``parent``
-CELL, ROW, RECIPE, LENGTH = "srcnn.cell", "srcnn.row", "srcnn.recipe", "srcnn.length"  #: of a table's runs
-KIND = "srcnn.kind"  #: of a parent run: what it is the parent of; a search where there is no such tag
 
 
 def absolute_uri(uri: str) -> str:
@@ -91,11 +77,11 @@ def every_run(client: MlflowClient, experiment_id: str, query: str) -> list[Run]
 
 
 def parent_runs(client: MlflowClient) -> list[Run]:
-    """The parent runs of the experiment `EXPERIMENT`, newest first; none if there is no such experiment."""
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    """The parent runs of the experiment, newest first; none if there is no such experiment."""
+    experiment = client.get_experiment_by_name(names.EXPERIMENT)
     if experiment is None:
         return []
-    return every_run(client, experiment.experiment_id, f"tags.`{TRIAL}` = 'parent'")
+    return every_run(client, experiment.experiment_id, f"tags.`{names.TAG_TRIAL}` = '{names.PARENT}'")
 
 
 def parent_named(parents: Sequence[Run], name: str, uri: str) -> Run:
@@ -105,9 +91,9 @@ def parent_named(parents: Sequence[Run], name: str, uri: str) -> Run:
         SearchError: there is none; with the names there are, nearest first.
     """
     for run in parents:
-        if run.data.tags.get(SEARCH, "") == name:
+        if run.data.tags.get(names.TAG_SEARCH, "") == name:
             return run
-    known = list(dict.fromkeys(run.data.tags.get(SEARCH, "") for run in parents))
+    known = list(dict.fromkeys(run.data.tags.get(names.TAG_SEARCH, "") for run in parents))
     raise SearchError(
         f"{unknown_name('search', name, known)} (in {uri})" if known else f"search: there is none in {uri}"
     )
@@ -115,30 +101,44 @@ def parent_named(parents: Sequence[Run], name: str, uri: str) -> Run:
 
 def children_of(client: MlflowClient, parent: Run) -> list[Run]:
     """The runs under a parent, newest first."""
-    return every_run(client, parent.info.experiment_id, f"tags.`{PARENT}` = '{parent.info.run_id}'")
+    return every_run(client, parent.info.experiment_id, f"tags.`{names.TAG_PARENT_RUN}` = '{parent.info.run_id}'")
 
 
-def artifact_text(client: MlflowClient, parent: Run, name: str) -> str | None:
-    """A text that lies at the top of a run's artifacts; None if there is none of that name."""
-    if not any(artifact.path == name for artifact in client.list_artifacts(parent.info.run_id)):
+def artifact_file(client: MlflowClient, run_id: str, path: str, folder: Path) -> Path | None:
+    """Download one artifact of a run.
+
+    Args:
+        client: of the store.
+        run_id: the run.
+        path: of the artifact below the run's artifacts.
+        folder: where the file goes.
+
+    Returns:
+        The file; None if the run has no such artifact.
+    """
+    above = PurePosixPath(path).parent
+    there = client.list_artifacts(run_id, None if above == PurePosixPath() else str(above))
+    if not any(artifact.path == path for artifact in there):
         return None
+    return Path(client.download_artifacts(run_id, path, str(folder)))
+
+
+def artifact_text(client: MlflowClient, parent: Run, path: str) -> str | None:
+    """Return the text of an artifact; None if the run has no such artifact."""
     with TemporaryDirectory() as folder:
-        return Path(client.download_artifacts(parent.info.run_id, name, folder)).read_text(encoding="utf-8")
+        file = artifact_file(client, parent.info.run_id, path, Path(folder))
+        return None if file is None else file.read_text(encoding="utf-8")
 
 
 def kept_space(client: MlflowClient, parent: Run) -> Space:
-    """The space as the search kept it; a search that never ended kept none, and its file is read.
+    """Return the space as the search kept it; a search that never ended kept none, and its file is read.
 
     Raises:
         ConfigError: neither is there, or it is no space.
     """
-    text = artifact_text(client, parent, "space.yaml")
-    if text is None:
-        return load_space(Path(parent.data.params.get("space", "")))
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "space.yaml"
-        file.write_text(text, encoding="utf-8")
-        return load_space(file)
+        file = artifact_file(client, parent.info.run_id, names.ARTIFACT_SPACE, Path(folder))
+        return load_space(Path(parent.data.params.get(names.PARAM_SPACE, "")) if file is None else file)
 
 
 def value_of(space: Space, name: str, text: str) -> Value:

@@ -1,7 +1,7 @@
-"""Operations on a search's runs, applied to an MLflow store: each one may be sent twice, and the second changes nothing.
+"""Delivery of the write-ahead log to an MLflow store: at least once, so every write is idempotent.
 
-`Sender` does it in a thread behind a `srcnn.tuning.tracking.journal.Journal`, so that a slow store holds up no trial and one
-that is away for minutes is waited for.
+`Sender` sends in a thread behind a `srcnn.tuning.tracking.journal.Journal`: a slow store delays no trial, and one that cannot be
+reached for minutes is tried again.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import requests
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
@@ -21,10 +21,21 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.journal import Journal
-from srcnn.tuning.tracking.reader import PARENT, TRIAL, every_run
+from srcnn.tuning.tracking.operations import (
+    CreateRun,
+    EndRun,
+    LogFile,
+    LogMetrics,
+    LogText,
+    Operation,
+    SetStatus,
+    SetTags,
+)
+from srcnn.tuning.tracking.reader import every_run
 
-__all__ = ["PATIENCE", "Runs", "Sender", "batched"]
+__all__ = ["PATIENCE", "Batch", "Runs", "Sender", "batched"]
 
 PATIENCE = 900.0  #: seconds that a search which has ended waits for a store that is away
 
@@ -34,6 +45,29 @@ _CHUNK = 200  # operations that are looked through for such as can be sent toget
 _BATCH = 800  # metrics of one request, to which a report may still be added; MLflow takes 1000
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one request logs to one run."""
+
+    trial: str | None  #: None: the search's own run
+    metrics: list[tuple[str, float, int, int]] = field(
+        default_factory=list
+    )  #: name, value, milliseconds since 1970, step
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    kind = "batch"
+
+    def add(self, operation: CreateRun | LogMetrics | SetTags) -> None:
+        """Take in what an operation logs; of a run that is made these are the parameters."""
+        match operation:
+            case CreateRun():
+                self.params.update(operation.params)
+            case LogMetrics():
+                self.metrics.extend((k, v, operation.time, operation.step) for k, v in operation.metrics.items())
+            case SetTags():
+                self.tags.update(operation.tags)
 
 
 class Runs:
@@ -49,50 +83,54 @@ class Runs:
     def __init__(self, client: MlflowClient, experiment_id: str, parent_id: str, known: dict[str, str]) -> None:
         self.client, self._experiment_id, self._parent_id, self.known = client, experiment_id, parent_id, known
 
-    def apply(self, operation: dict[str, Any], *, again: bool = False) -> None:
-        """Do it.
+    def apply(self, request: Operation | Batch, *, again: bool = False) -> None:
+        """Write to the store.
 
         Args:
-            operation: ``do`` is run, batch, status, file, text or end; ``trial`` is None for the search itself.
-            again: whether it may have been done before.
+            request: as `batched` makes them.
+            again: whether it may have been sent before.
 
         Raises:
-            MlflowException: the store refuses it or is away.
+            MlflowException: the store refuses it or cannot be reached.
             OSError: likewise, or a file is gone.
+            KeyError: the trial has no run.
         """
-        do, trial = operation["do"], operation["trial"]
-        if do == "run":
-            self._make(operation, again)
+        if isinstance(request, CreateRun):
+            self._make(request, again)
             return
-        run_id = self._parent_id if trial is None else self.known[trial]
-        if do == "batch":
-            self.client.log_batch(
-                run_id,
-                metrics=[Metric(name, value, at, step) for name, value, at, step in operation["metrics"]],
-                params=[Param(name, value) for name, value in operation["params"].items()],
-                tags=[RunTag(name, value) for name, value in operation["tags"].items()],
-            )
-        elif do == "status":
-            self.client.update_run(run_id, status=operation["status"])
-        elif do == "file":
-            self.client.log_artifact(run_id, operation["file"], operation["folder"])
-        elif do == "text":
-            self.client.log_text(run_id, operation["text"], operation["name"])
-        else:
-            self.client.set_terminated(run_id, operation["status"], operation["time"])
+        run_id = self._parent_id if request.trial is None else self.known[request.trial]
+        match request:
+            case Batch():
+                self.client.log_batch(
+                    run_id,
+                    metrics=[Metric(name, value, at, step) for name, value, at, step in request.metrics],
+                    params=[Param(name, value) for name, value in request.params.items()],
+                    tags=[RunTag(name, value) for name, value in request.tags.items()],
+                )
+            case SetStatus():
+                self.client.update_run(run_id, status=request.status)
+            case LogFile():
+                self.client.log_artifact(run_id, request.file, request.folder)
+            case LogText():
+                self.client.log_text(run_id, request.text, request.name)
+            case EndRun():
+                self.client.set_terminated(run_id, request.status, request.time)
+            case _:
+                raise AssertionError(f"{request.kind} is sent in a batch")
 
-    def _make(self, operation: dict[str, Any], again: bool) -> None:
-        trial = operation["trial"]
+    def _make(self, operation: CreateRun, again: bool) -> None:
+        trial = operation.trial
+        assert trial is not None, "the search's own run is made before"
         if trial not in self.known and again:
-            query = f"tags.`{PARENT}` = '{self._parent_id}' and tags.`{TRIAL}` = '{trial}'"
+            query = f"tags.`{names.TAG_PARENT_RUN}` = '{self._parent_id}' and tags.`{names.TAG_TRIAL}` = '{trial}'"
             self.known.update((trial, run.info.run_id) for run in every_run(self.client, self._experiment_id, query))
         if trial not in self.known:
-            tags = {**operation["tags"], PARENT: self._parent_id, TRIAL: trial}
+            tags = {**operation.tags, names.TAG_PARENT_RUN: self._parent_id, names.TAG_TRIAL: trial}
             run = self.client.create_run(
-                self._experiment_id, start_time=operation["time"], tags=tags, run_name=operation["name"]
+                self._experiment_id, start_time=operation.time, tags=tags, run_name=operation.name
             )
             self.known[trial] = run.info.run_id
-        data = operation["dataset"]
+        data = operation.dataset
         entity = Dataset(
             name=data["name"],
             digest=data["digest"],
@@ -103,30 +141,26 @@ class Runs:
         self.client.log_inputs(self.known[trial], [DatasetInput(entity)])
 
 
-def batched(operations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same in fewer requests: what one run is told in a row goes into one batch, and every run keeps its order."""
-    by_trial: dict[str | None, list[dict[str, Any]]] = {}
+def batched(operations: Iterable[Operation]) -> list[Operation | Batch]:
+    """Return the same writes in fewer requests: consecutive ones to one run are put together, and each run keeps its order."""
+    by_trial: dict[str | None, list[Operation | Batch]] = {}
     for operation in operations:
-        mine = by_trial.setdefault(operation["trial"], [])
-        if operation["do"] not in ("run", "metrics", "tags"):
+        mine = by_trial.setdefault(operation.trial, [])
+        if not isinstance(operation, CreateRun | LogMetrics | SetTags):
             mine.append(operation)
             continue
-        if operation["do"] == "run":
+        if isinstance(operation, CreateRun):
             mine.append(operation)
-        if not mine or mine[-1]["do"] != "batch" or len(mine[-1]["metrics"]) > _BATCH:
-            mine.append({"do": "batch", "trial": operation["trial"], "metrics": [], "params": {}, "tags": {}})
-        batch = mine[-1]
-        if operation["do"] == "metrics":
-            batch["metrics"] += [(k, v, operation["time"], operation["step"]) for k, v in operation["metrics"].items()]
-        elif operation["do"] == "tags":
-            batch["tags"].update(operation["tags"])
-        else:
-            batch["params"].update(operation["params"])
-    return [operation for mine in by_trial.values() for operation in mine]
+        batch = mine[-1] if mine else None
+        if not isinstance(batch, Batch) or len(batch.metrics) > _BATCH:
+            batch = Batch(operation.trial)
+            mine.append(batch)
+        batch.add(operation)
+    return [request for mine in by_trial.values() for request in mine]
 
 
 class Sender:
-    """Sends what counts in a journal, in order, from a thread of its own.
+    """Sends the committed entries of a journal, in order, from a thread of its own.
 
     Args:
         journal: kept by the caller, who appends and commits.
@@ -144,7 +178,7 @@ class Sender:
         self._thread.start()
 
     def wake(self) -> None:
-        """More counts than before."""
+        """Say that more entries are committed."""
         with self._changed:
             self._changed.notify_all()
 
@@ -157,8 +191,8 @@ class Sender:
                     if self._closed:
                         return
                 while chunk := list(islice(self._journal.read(), _CHUNK)):
-                    for operation in batched(operation for _, operation in chunk):
-                        if not self._send(operation, again):
+                    for request in batched(operation for _, operation in chunk):
+                        if not self._send(request, again):
                             return
                     again = False
                     with self._changed:
@@ -172,16 +206,16 @@ class Sender:
             self._broken = error
             self.wake()
 
-    def _send(self, operation: dict[str, Any], again: bool) -> bool:
-        """Until the store has it, or refuses it for good; False if the sender was closed before."""
+    def _send(self, request: Operation | Batch, again: bool) -> bool:
+        """Try until the store has it, or refuses it for good; False if the sender was closed before."""
         pause = 0.5
         while not self._closed:
             try:
-                self._runs.apply(operation, again=again)
+                self._runs.apply(request, again=again)
             except (MlflowException, requests.RequestException, OSError, KeyError) as error:
                 words = (str(error).splitlines() or [type(error).__name__])[0]
                 if _final(error):
-                    self.refused.append(f"{operation['do']} of {operation['trial'] or 'the search'}: {words}")
+                    self.refused.append(f"{request.kind} of {request.trial or 'the search'}: {words}")
                     if len(self.refused) == 1:
                         _log.warning("MLflow refuses the %s", self.refused[0])
                     return True
@@ -204,7 +238,7 @@ class Sender:
         return False
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Wait until the store has everything that counts.
+        """Wait until the store has all committed entries.
 
         Raises:
             SearchError: it is away for longer than ``patience`` seconds.

@@ -1,15 +1,14 @@
 """MLflow: one parent run for a search, one child for a trial, written by the driver alone.
 
-Whatever is written goes through a journal on disk (`srcnn.tuning.tracking.journal`), and from there to the store by a thread of
-its own. Of what trials do, only that is sent which Tune's kept state knows of (`Tracker.commit`): the store never tells of a
-trial that a resumed search would not know. A trial is found by its tag, so a resumed search goes on in the same runs; a
-metric's step is the epoch and is written once. Nothing stays RUNNING when a search ends, whatever ended it.
+Every write goes through a write-ahead log on disk (`srcnn.tuning.tracking.journal`), and from there to the store by a thread of
+its own, at least once. Only entries that Tune's last snapshot includes are sent (`Tracker.commit`), so the store never has a
+trial that a resumed search would not know. Writes are idempotent: a trial's run is found by its tag, so a resumed search goes on
+in the same runs, and a metric's step is the epoch and is written once. No run stays RUNNING when a search ends.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import sys
 import time
@@ -25,14 +24,25 @@ from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
 from srcnn.tuning.adapters.mlflow_internals import TRAINING_EXPERIMENT
+from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.journal import Journal
-from srcnn.tuning.tracking.reader import EXPERIMENT, PARENT, SEARCH, TRIAL, absolute_uri, every_run
+from srcnn.tuning.tracking.operations import (
+    CreateRun,
+    EndRun,
+    LogFile,
+    LogMetrics,
+    LogText,
+    Operation,
+    SetStatus,
+    SetTags,
+)
+from srcnn.tuning.tracking.reader import absolute_uri, every_run
 from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched
 
 __all__ = ["Tracker", "flat_params", "open_tracker", "ui_command"]
 
 _log = logging.getLogger(__name__)
-_OWN = "objective"  # the metric that every report has
+_OWN = names.METRIC_OBJECTIVE  # the metric that every report has
 
 
 def ui_command(uri: str) -> str:
@@ -105,44 +115,45 @@ class Tracker:
             name: of the search.
             tags: of a new run.
             params: of a new run.
-            counts: bytes of the journal that Tune's kept state knows of.
+            counts: bytes of the journal that Tune's last snapshot includes.
         """
         try:
-            experiment = self.client.get_experiment_by_name(EXPERIMENT)
+            experiment = self.client.get_experiment_by_name(names.EXPERIMENT)
             if experiment is None:
                 location = None if self._artifacts is None else self._artifacts.resolve().as_uri()
                 self._experiment_id = self.client.create_experiment(
-                    EXPERIMENT, artifact_location=location, tags=dict(TRAINING_EXPERIMENT)
+                    names.EXPERIMENT, artifact_location=location, tags=dict(TRAINING_EXPERIMENT)
                 )
             else:
                 self._experiment_id = experiment.experiment_id
-            found = self._search(f"tags.`{SEARCH}` = '{name}' and tags.`{TRIAL}` = 'parent'")
+            found = self._search(
+                f"tags.`{names.TAG_SEARCH}` = '{name}' and tags.`{names.TAG_TRIAL}` = '{names.PARENT}'"
+            )
             if found:
                 self.parent_id, self._started = found[0].info.run_id, int(found[0].info.start_time)
                 self.client.update_run(self.parent_id, status="RUNNING")
             else:
-                run = self.client.create_run(
-                    self._experiment_id, run_name=name, tags={**tags, SEARCH: name, TRIAL: "parent"}
-                )
+                whole = {**tags, names.TAG_SEARCH: name, names.TAG_TRIAL: names.PARENT}
+                run = self.client.create_run(self._experiment_id, run_name=name, tags=whole)
                 self.parent_id, self._started = run.info.run_id, int(run.info.start_time)
-                self.client.log_batch(self.parent_id, params=[Param(k, str(v)) for k, v in params.items()])
+                self.client.log_batch(self.parent_id, params=[Param(k, names.param_text(v)) for k, v in params.items()])
         except (MlflowException, OSError) as error:
             raise SearchError(f"tracking-uri: {self.uri} cannot be opened: {str(error).splitlines()[0]}") from None
-        there = self._search(f"tags.`{PARENT}` = '{self.parent_id}'") if found else []
-        known = {run.data.tags[TRIAL]: run.info.run_id for run in there}
+        there = self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{self.parent_id}'") if found else []
+        known = {run.data.tags[names.TAG_TRIAL]: run.info.run_id for run in there}
         self._runs = Runs(self.client, self._experiment_id, self.parent_id, known)
         if self._folder is not None:
             self._journal = Journal(self._folder, counts)
             self._sender = Sender(self._journal, self._runs, self.uri)
         if found:
             for run in self.children():  # what the journal still held is sent before
-                self._last_step[run.data.tags[TRIAL]] = self._step_of(run)
+                self._last_step[run.data.tags[names.TAG_TRIAL]] = self._step_of(run)
         return bool(found)
 
     def children(self) -> list[Run]:
         """The runs of the trials."""
         self.flush()
-        return self._search(f"tags.`{PARENT}` = '{self.parent_id}'")
+        return self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{self.parent_id}'")
 
     def tag(self, name: str) -> str:
         """A tag of the search's run; empty if it has none of that name."""
@@ -157,9 +168,8 @@ class Tracker:
             return 0
         return max(int(m.step) for m in self.client.get_metric_history(run.info.run_id, _OWN))
 
-    def _do(self, do: str, trial: str | None, **fields: Any) -> None:
-        """Keep an operation for the store; without a journal, do it."""
-        operation = {"do": do, "trial": trial, **fields}
+    def _do(self, operation: Operation) -> None:
+        """Append an operation to the journal; without one, apply it at once."""
         assert self._runs is not None, "the search is open"
         if self._journal is None:
             for one in batched([operation]):
@@ -168,19 +178,19 @@ class Tracker:
             self._journal.append(operation)
 
     def commit(self, length: int | None = None) -> None:
-        """What was written so far (or up to a length of the journal) counts and may be sent."""
+        """Commit what was written so far (or up to a length of the journal), so that it is sent."""
         if self._journal is not None and self._sender is not None:
             self._journal.commit(length)
             self._sender.wake()
 
     def drop(self) -> None:
-        """Forget what does not count: trials went on after the last state that was kept, and it is given up."""
+        """Truncate uncommitted entries: trials went on after the last snapshot, and that part is given up."""
         if self._journal is not None:
             self._open = {trial: at for trial, at in self._open.items() if at < self._journal.committed}
             self._journal.drop()
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Let everything count, and wait until the store has it.
+        """Commit everything, and wait until the store has it.
 
         Raises:
             SearchError: the store is away for longer than ``patience`` seconds.
@@ -201,11 +211,11 @@ class Tracker:
         """Make the run of a trial, or open the one it has; Tune starts a trial again after a fault or a resume."""
         self._open[trial_id] = self.journal_length
         if trial_id in self._last_step:
-            self._do("status", trial_id, status="RUNNING")
+            self._do(SetStatus(trial_id, "RUNNING"))
             return
         self._last_step[trial_id] = 0
         whole = {k: str(v) for k, v in params.items()}
-        self._do("run", trial_id, name=name, params=whole, tags=dict(tags), dataset=dict(dataset), time=_now())
+        self._do(CreateRun(trial_id, name, whole, dict(tags), dict(dataset), _now()))
 
     def run_of(self, trial_id: str) -> str:
         """The id of a trial's run."""
@@ -221,21 +231,21 @@ class Tracker:
         """One batch for one report; a step that is written already is left alone."""
         if epoch <= self._last_step[trial_id]:
             return
-        self._do("metrics", trial_id, step=epoch, metrics=dict(metrics), time=_now())
+        self._do(LogMetrics(trial_id, epoch, dict(metrics), _now()))
         self._last_step[trial_id] = epoch
 
     def log_figures(self, trial_id: str | None, metrics: Mapping[str, float]) -> None:
         """Figures that stand for a whole run (None: the search itself); the same ones again are kept once."""
-        named = {_metric_name(name): value for name, value in metrics.items()}
-        self._do("metrics", trial_id, step=0, metrics=named, time=self._started)
+        named = {names.valid_metric(name): value for name, value in metrics.items()}
+        self._do(LogMetrics(trial_id, 0, named, self._started))
 
     def log_file(self, trial_id: str | None, file: Path, folder: str | None = None) -> None:
         """Keep a file as an artifact of a trial's run (None: of the search's); it must stay until it is sent."""
-        self._do("file", trial_id, file=str(file), folder=folder)
+        self._do(LogFile(trial_id, str(file), folder))
 
     def log_text(self, text: str, name: str) -> None:
         """Keep a text as an artifact of the search's run."""
-        self._do("text", None, text=text, name=name)
+        self._do(LogText(None, text, name))
 
     def end_trial(self, trial_id: str, status: str, tags: Mapping[str, str] | None = None) -> None:
         """Close a trial's run as FINISHED, FAILED or KILLED."""
@@ -243,12 +253,12 @@ class Tracker:
             return
         self._open.pop(trial_id, None)
         if tags:
-            self._do("tags", trial_id, tags=dict(tags))
-        self._do("end", trial_id, status=status, time=_now())
+            self._do(SetTags(trial_id, dict(tags)))
+        self._do(EndRun(trial_id, status, _now()))
 
     def note(self, text: str) -> None:
         """The Markdown that the search's page shows first."""
-        self._do("tags", None, tags={"mlflow.note.content": text})
+        self._do(SetTags(None, {names.TAG_NOTE: text}))
 
     def close_search(self, status: str) -> None:
         """End the parent run and every child that is still RUNNING (as KILLED).
@@ -261,7 +271,7 @@ class Tracker:
         try:
             for trial_id in sorted(self._open):
                 self.end_trial(trial_id, "KILLED")
-            self._do("end", None, status=status, time=_now())
+            self._do(EndRun(None, status, _now()))
             self.flush(PATIENCE if status == "FINISHED" else 10.0)
         except (OSError, SearchError) as error:
             if status == "FINISHED":
@@ -273,12 +283,6 @@ class Tracker:
                 with suppress(OSError):  # what it says only saves sending again
                     self._journal.mark()
                 self._journal.close()
-
-
-def _metric_name(name: str) -> str:
-    """A name as MLflow takes it: it may hold a test set's, and that is whatever a folder is called."""
-    parts = (part for part in name.split("/") if part not in ("", ".", ".."))
-    return re.sub(r"[^\w\-. :/]", "_", "/".join(parts))
 
 
 def _now() -> int:

@@ -27,7 +27,9 @@ images that took no part in the choice (`srcnn.tuning.search.choice`).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +75,17 @@ class Interval:
     def signed(self) -> str:
         """With signs, for a difference."""
         return self.text("+.3f")
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return JSON-able data, which `from_json` reads; bounds that are infinite are null."""
+        low, high = (self.low, self.high) if self.bounded else (None, None)
+        return {"mean": self.mean, "low": low, "high": high}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Interval:
+        """Return the interval that `to_json` wrote."""
+        low, high = data["low"], data["high"]
+        return cls(data["mean"], -math.inf if low is None else low, math.inf if high is None else high)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class TrialReport:
     curve: tuple[float, ...]  #: the objective of every finished epoch
     figures: EpochFigures | None  #: of this epoch; None: the trial failed
     failure: str = ""  #: the error's name and message, in a line
+    failure_kind: str = ""  #: name of the error's class
     macs: float | None = None  #: multiply-accumulates per pixel of the large image
     parameters: int | None = None  #: weights and biases
     latency_ms: float | None = None  #: milliseconds for an image of 512x512 pixels on the trial's device
@@ -124,5 +125,5 @@ class TrialReport:
         return cls.from_json(result) if result and METRIC in result else None
 
 
-_OWN = ("failure", "macs", "parameters", "latency_ms", "device", "node")
+_OWN = ("failure", "failure_kind", "macs", "parameters", "latency_ms", "device", "node")
 _SECONDS = "time_total_s"  # Ray Tune's name

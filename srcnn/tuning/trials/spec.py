@@ -42,9 +42,14 @@ class TrialSpec:
         return self.scale if self.data is None else self.data
 
     @property
+    def configuration(self) -> str:
+        """Its name beside its scale: ``9-1-5 (64-32) lr 2.0e-03``, unless it has a label."""
+        return self.label or f"{self.config.name} lr {self.config.learning_rate:.1e}"
+
+    @property
     def name(self) -> str:
         """Its name in tables: ``x3 9-1-5 (64-32) lr 2.0e-03``, unless it has a label."""
-        return self.label or f"x{self.scale} {self.config.name} lr {self.config.learning_rate:.1e}"
+        return self.label or f"x{self.scale} {self.configuration}"
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able data, which `from_json` reads."""

@@ -92,7 +92,7 @@ def _train(
     state = _last_state(folder)
     past = [] if state is None else _history(state)
     if len(hung := stalls(folder)[:_STALLS]) == _STALLS:
-        tune.report(_failure(f"StalledError: no report in time, {_STALLS} times; see {hung[-1]}", past))
+        tune.report(_failure("StalledError", f"no report in time, {_STALLS} times; see {hung[-1]}", past))
         return
     shown = f"{device.type} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip() if place.gpus else "cpu"
     report = partial(
@@ -125,13 +125,13 @@ def _train(
             last = now
     except TrainingError as error:
         # An answer of this configuration, not an accident: running it again would end the same way.
-        tune.report(_failure(f"{type(error).__name__}: {error}", past, epochs))
+        tune.report(_failure(type(error).__name__, str(error), past, epochs))
 
 
-def _failure(cause: str, past: Sequence[EpochFigures], epochs: int = 0) -> dict[str, Any]:
+def _failure(kind: str, text: str, past: Sequence[EpochFigures], epochs: int = 0) -> dict[str, Any]:
     """The report of a trial that no further attempt would mend."""
     epoch, curve = len(past) + 1, tuple(figures.objective for figures in past)
-    return TrialReport(epoch, max(epochs, epoch), curve, None, failure=cause).to_json()
+    return TrialReport(epoch, max(epochs, epoch), curve, None, failure=f"{kind}: {text}", failure_kind=kind).to_json()
 
 
 def latency_ms(config: TrainConfig, device: torch.device) -> float:

@@ -90,6 +90,21 @@ def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pyte
     assert {"small-smoke-convergence-ours-x3.png", "small-smoke-filters.png", "small-smoke-crops.png"} <= pictures
 
 
+def test_a_cell_that_diverged_is_not_trained_again(table: Path) -> None:
+    """It is known by the class of its error, which its run has as a tag."""
+    wild = {**TABLE["base"], "optimizer": "sgd", "learning_rate": 1.0e9}  # type: ignore[dict-item]
+    budgets = {"smoke": {"pixels": [2.0e4], "sample": True}}
+    text = yaml.safe_dump({**TABLE, "base": wild, "rows": TABLE["rows"][:1], "claims": [], "budgets": budgets})  # type: ignore[index]
+    table.write_text(text, encoding="utf-8")
+    first, again = (run_table(plan_table(settings(table))) for _ in range(2))
+    (failure,) = first.failed
+    assert "8-8 x3 0.02M" in failure
+    (failed,) = (run for run in runs(table) if run.data.tags.get("outcome") == Outcome.FAILED)  # type: ignore[attr-defined]
+    assert failed.data.tags["failure.kind"] in ("DivergenceError", "DeadNetworkError")  # type: ignore[attr-defined]
+    assert failed.data.tags["failure"].startswith(failed.data.tags["failure.kind"])  # type: ignore[attr-defined]
+    assert (first.trained, first.kept, again.trained, again.kept) == (1, 0, 0, 1)
+
+
 def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Path) -> None:
     table.write_text(
         yaml.safe_dump({**TABLE, "budgets": {"smoke": {"pixels": [4.0e5], "seeds": 4, "sample": True}}}),

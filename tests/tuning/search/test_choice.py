@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -14,6 +15,7 @@ from srcnn.model.weights_file import load_network
 from srcnn.tuning.planning.plan import plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.run import run_search
+from srcnn.tuning.trials.verdict import read_verdicts
 
 
 def settings(name: str, **fields: object) -> SearchSettings:
@@ -57,6 +59,13 @@ def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) 
     for run in runs:  # what was not confirmed, and what chose the champion, never saw a test image
         measured = "test/test/x3/psnr" in run.data.metrics
         assert measured == (run in judged or (run in chose and run.data.tags["srcnn.trial"] not in champion))
+    # What the store keeps as data is what the terminal shows, and the note says it in the same words.
+    text = Path(client.download_artifacts(parent.info.run_id, "verdicts.json")).read_text(encoding="utf-8")
+    assert read_verdicts(text) == result.verdicts
+    (verdict,) = result.verdicts
+    assert verdict.champion.gain == choice.champion.gain
+    assert verdict.champion.val_gain == pytest.approx(choice.champion.gains.mean())
+    assert set(verdict.sentences()) <= set(parent.data.tags["mlflow.note.content"].splitlines())
     board = Path(client.download_artifacts(parent.info.run_id, "confirmed.csv")).read_text(encoding="utf-8")
     lines = list(csv.DictReader(io.StringIO(board)))
     assert [line["step"] for line in lines] == ["choose", "choose", "judge", "judge", "judge", "choose", "choose"]

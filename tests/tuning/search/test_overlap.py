@@ -30,7 +30,7 @@ from srcnn.tuning.report.data.table_data import gather_table
 from srcnn.tuning.report.sections.search_report import search_document
 from srcnn.tuning.report.sections.table_report import table_document
 from srcnn.tuning.search.run import run_search
-from srcnn.tuning.tracking.reader import ROW
+from srcnn.tuning.tracking.names import TAG_ROW
 from srcnn.tuning.trials.outcome import Outcome
 
 from checkout import EXPERIMENTS, SPACES
@@ -179,7 +179,7 @@ def test_a_table_leaves_a_leak_out_of_the_rows_that_do_not_ask_for_it(table: Pat
     assert "astronaut of test x3, PSNR" in report
     for child in children(MlflowClient(run.uri), parent):
         if child.data.tags.get("outcome") == Outcome.FINISHED:
-            wanted = leaky if child.data.tags[ROW] == "leaky" else clean
+            wanted = leaky if child.data.tags[TAG_ROW] == "leaky" else clean
             assert child.inputs.dataset_inputs[0].dataset.digest == wanted.images.digest
 
 

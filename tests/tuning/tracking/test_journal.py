@@ -1,24 +1,27 @@
-"""The journal before MLflow: what counts is kept through any end, and nothing else."""
+"""The write-ahead log: committed entries survive any end, and no others."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from srcnn.tuning.tracking.journal import Journal, unsent
+from srcnn.tuning.tracking.operations import LogMetrics
 
 
 def steps(journal: Journal) -> list[int]:
-    return [operation["step"] for _, operation in journal.read()]
+    return [operation.step for _, operation in journal.read() if isinstance(operation, LogMetrics)]
+
+
+def step(number: int) -> LogMetrics:
+    return LogMetrics("a", number, {}, 0)
 
 
 def test_what_counts_is_there_after_any_end(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    for step in range(3):
-        journal.append({"step": step})
+    for number in range(3):
+        journal.append(step(number))
     known = journal.length  # a state that Tune keeps knows of three
-    journal.append({"step": 3})
+    journal.append(step(3))
     journal.commit(known)
     assert steps(journal) == [0, 1, 2]
     with journal.file.open("ab") as file:
@@ -26,7 +29,7 @@ def test_what_counts_is_there_after_any_end(tmp_path: Path) -> None:
     assert unsent(tmp_path, known) == 3
     again = Journal(tmp_path, known)
     assert steps(again) == [0, 1, 2]
-    again.append({"step": 5})
+    again.append(step(5))
     again.commit()
     again.sent = known
     again.mark()
@@ -37,19 +40,11 @@ def test_what_counts_is_there_after_any_end(tmp_path: Path) -> None:
 
 def test_nothing_counts_that_no_state_knows_of(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    journal.append({"step": 0})
+    journal.append(step(0))
     assert steps(Journal(tmp_path)) == []
     journal = Journal(tmp_path)
-    journal.append({"step": 1})
+    journal.append(step(1))
     journal.drop()
-    journal.append({"step": 2})
+    journal.append(step(2))
     journal.commit()
     assert steps(journal) == [2]
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    found = Journal(tmp_path)
-    for trial in "abc":
-        found.append({"do": "status", "trial": trial, "status": "RUNNING"})
-    return found

@@ -1,39 +1,35 @@
-"""What counts is sent once and in order, whatever the store does."""
+"""Delivery to a store: at least once, in order, through outages and refusals."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mlflow.exceptions import MlflowException, RestException
 
 from srcnn.errors import SearchError
 from srcnn.tuning.tracking.journal import Journal, unsent
-from srcnn.tuning.tracking.sender import Sender, batched
+from srcnn.tuning.tracking.operations import CreateRun, EndRun, LogMetrics, Operation, SetStatus, SetTags
+from srcnn.tuning.tracking.sender import Batch, Sender, batched
 
 
-def metrics(trial: str, step: int) -> dict[str, Any]:
-    return {"do": "metrics", "trial": trial, "metrics": {"loss": step / 10}, "time": 7, "step": step}
+def metrics(trial: str, step: int) -> LogMetrics:
+    return LogMetrics(trial, step, {"loss": step / 10}, 7)
 
 
 def test_what_a_run_is_told_in_a_row_is_one_request_and_stays_in_order() -> None:
-    made = {"do": "run", "trial": "a", "params": {"n1": "64"}, "name": "x", "tags": {}, "dataset": {}, "time": 1}
-    end = {"do": "end", "trial": "a", "status": "FINISHED", "time": 9}
-    tags = {"do": "tags", "trial": "a", "tags": {"outcome": "finished"}}
+    made = CreateRun("a", "x", {"n1": "64"}, {}, {}, 1)
+    end, tags = EndRun("a", "FINISHED", 9), SetTags("a", {"outcome": "finished"})
     found = batched([made, metrics("a", 1), metrics("b", 1), metrics("a", 2), tags, end])
-    assert [(operation["do"], operation["trial"]) for operation in found] == [
-        ("run", "a"),
-        ("batch", "a"),
-        ("end", "a"),
-        ("batch", "b"),
+    assert found == [
+        made,
+        Batch("a", [("loss", 0.1, 7, 1), ("loss", 0.2, 7, 2)], {"n1": "64"}, {"outcome": "finished"}),
+        end,
+        Batch("b", [("loss", 0.1, 7, 1)]),
     ]
-    assert found[1]["metrics"] == [("loss", 0.1, 7, 1), ("loss", 0.2, 7, 2)]
-    assert found[1]["params"] == {"n1": "64"}
-    assert found[1]["tags"] == {"outcome": "finished"}
     many = batched([metrics("a", step) for step in range(2000)])
-    assert [len(operation["metrics"]) <= 1000 for operation in many] == [True] * 3
+    assert [isinstance(one, Batch) and len(one.metrics) <= 1000 for one in many] == [True] * 3
 
 
 class Store:
@@ -41,25 +37,25 @@ class Store:
 
     def __init__(self, away: int, refuses: str = "") -> None:
         self.away, self.refuses = away, refuses
-        self.done: list[tuple[str, bool]] = []
+        self.done: list[tuple[str | None, bool]] = []
         self.unknown: set[str] = set()  # trials whose run the store refused
 
-    def apply(self, operation: dict[str, Any], *, again: bool = False) -> None:
+    def apply(self, request: Operation | Batch, *, again: bool = False) -> None:
         if self.away:
             self.away -= 1
             raise MlflowException("Max retries exceeded")
-        if operation["trial"] == self.refuses:
+        if request.trial == self.refuses:
             raise RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "too long"})
-        if operation["trial"] in self.unknown:
-            raise KeyError(operation["trial"])
-        self.done.append((operation["trial"], again))
+        if request.trial in self.unknown:
+            raise KeyError(request.trial)
+        self.done.append((request.trial, again))
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     found = Journal(tmp_path)
     for trial in "abc":
-        found.append({"do": "status", "trial": trial, "status": "RUNNING"})
+        found.append(SetStatus(trial, "RUNNING"))
     return found
 
 

@@ -1,57 +1,46 @@
-"""What a search confirmed, out of its confirmed.csv: the configurations with the figures of their seeds."""
+"""What a search confirmed, beside the pages of its runs: the configurations with the figures of their seeds."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from srcnn.tuning.report.data.search_data import SearchData
+from srcnn.tuning.trials.verdict import ConfirmedConfiguration, SeedFigures
 
-__all__ = ["Confirmed", "confirmed_at", "number"]
-
-_SEED = re.compile(r" seed \d+$")
+__all__ = ["Confirmed", "confirmed_at"]
 
 
 class Confirmed:
-    """A configuration of confirmed.csv with its new seeds; figures in dB, one for a seed."""
+    """A confirmed configuration with its new seeds; figures in dB, one for each seed that counts."""
 
-    def __init__(self, data: SearchData, rows: Sequence[Mapping[str, str]]) -> None:
-        chose = [row for row in rows if row.get("step", "choose") == "choose"]
-        self.rows = [row for row in rows if row not in chose] or chose  #: those whose figures count
-        self.judged = self.rows is not chose  #: whether these are of further seeds, which did not choose
-        self.name = _SEED.sub("", rows[0].get("configuration", "?"))
-        self.reference = rows[0].get("reference") == "True"
-        self.chose = np.array([number(row.get("val_gain")) for row in chose])  #: gains on validation, which chose
+    def __init__(self, data: SearchData, found: ConfirmedConfiguration) -> None:
+        self.name, self.reference = found.name, found.reference
+        self.judged = bool(found.judged)  #: whether the seeds that count are further ones, which did not choose
+        self.seeds = found.counted  #: those that count
+        self.chose = _gains(found.chose)  #: gains over bicubic on validation, which chose
         #: Gains on the judging images, which did not; NaN where there was none.
-        self.gains = np.array([number(row.get("gain")) if self.judged else math.nan for row in self.rows])
-        self.psnr = {n: np.array([number(row.get(f"{n}_psnr")) for row in self.rows]) for n in data.test_sets}
-        self.low, self.high = (number(self.rows[0].get(f"gain_{end}")) for end in ("low", "high"))
-        self.all = list(rows)  #: every seed's line, those that chose first
-        runs = [data.by_trial.get(row.get("trial", "")) for row in self.all]
-        self.links = [data.link(run.run_id) if run is not None else None for run in runs]
+        self.gains = _gains(found.judged) if self.judged else np.full(len(found.chose), math.nan)
+        self.psnr = {name: np.array([one.psnr.get(name, math.nan) for one in self.seeds]) for name in data.test_sets}
+        low_high = (math.nan, math.nan) if found.gain is None else (found.gain.low, found.gain.high)
+        self.low, self.high = low_high  #: 95 % interval of the gain, over seeds and images
+        #: Every seed and whether it judges, those that chose first.
+        self.all = [*((one, False) for one in found.chose), *((one, True) for one in found.judged)]
+        runs = [data.by_trial.get(one.trial_id) for one, _ in self.all]
+        self.links = [data.link(run.run_id) if run is not None else None for run in runs]  #: of `all`
 
     @property
     def link(self) -> str | None:
         """To its first seed that counts."""
-        return self.links[self.all.index(self.rows[0])]
+        return self.links[len(self.all) - len(self.seeds) if self.judged else 0]
 
 
-def number(text: str | None) -> float:
-    """A figure out of a text; NaN where it is none."""
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
+def _gains(seeds: Sequence[SeedFigures]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([math.nan if one.gain is None else one.gain for one in seeds])
 
 
 def confirmed_at(data: SearchData, scale: int) -> list[Confirmed]:
-    """The configurations of a scale in the order that the search chose, the champion first."""
-    places: dict[int, list[Mapping[str, str]]] = defaultdict(list)
-    for row in data.confirmed:
-        if row.get("scale") == str(scale) and row.get("place", "").isdigit():
-            places[int(row["place"])].append(row)
-    return [Confirmed(data, rows) for _, rows in sorted(places.items())]
+    """Return the configurations of a scale in the order that the search chose, the champion first."""
+    return [Confirmed(data, one) for verdict in data.verdicts or () if verdict.scale == scale for one in verdict.ranked]

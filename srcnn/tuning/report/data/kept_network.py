@@ -11,8 +11,8 @@ from srcnn.model.network import SRCNN
 from srcnn.model.official_weights import load_official, official_file
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.report.data.table_data import TableData, Trained
-from srcnn.tuning.tracking.reader import open_store
-from srcnn.tuning.worker.run_trial import NETWORK_FILE
+from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import artifact_file, open_store
 
 __all__ = ["authors_network", "best_run", "kept_network"]
 
@@ -26,13 +26,11 @@ def best_run(data: TableData, row: str, recipe: str, metric: str) -> Trained | N
 
 def kept_network(data: TableData, run: Trained) -> SRCNN | None:
     """The network of a run, out of its artifacts; None if it is not there."""
-    client, wanted = open_store(data.uri), f"checkpoint/{NETWORK_FILE}"
+    client = open_store(data.uri)
     try:
-        # Asked for first: what a download of nothing raises differs from store to store.
-        if not any(item.path == wanted for item in client.list_artifacts(run.run_id, "checkpoint")):
-            return None
         with TemporaryDirectory() as folder:
-            return load_network(Path(client.download_artifacts(run.run_id, wanted, folder)))
+            path = artifact_file(client, run.run_id, names.ARTIFACT_NETWORK, Path(folder))
+            return None if path is None else load_network(path)
     except (SRCNNError, OSError, ValueError):
         return None
 

@@ -1,14 +1,13 @@
 """A search out of MLflow, complete enough to be reported: `SearchData`.
 
 Nothing is measured again and no file of the search is opened but those that it logged, so a report can be made on any
-machine that reaches the store.
+machine that reaches the store. What is read are numbers, tags and JSON; nothing is recovered from texts for people. A search of
+an earlier version, which logged less, is reported as far as it goes, and the report says what was not kept.
 """
 
 from __future__ import annotations
 
-import ast
-import csv
-import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +23,9 @@ from srcnn.overlap.leaks import Leak, read_tags
 from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
+from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.provenance import short_commit
 from srcnn.tuning.tracking.reader import (
-    SEARCH,
-    TRIAL,
     artifact_text,
     children_of,
     kept_space,
@@ -36,17 +35,18 @@ from srcnn.tuning.tracking.reader import (
     reading,
     values_of,
 )
-from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
+from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.trials.verdict import ScaleVerdict, read_verdicts
 
 __all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
 
 UI = "http://127.0.0.1:5000"  #: where ``mlflow ui`` shows a local store
 
-_CURVE = ("pixels", "val_gain")
+_CURVE = (names.METRIC_PIXELS, names.METRIC_VAL_GAIN)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Child:
 
     run_id: str
     trial_id: str
-    name: str  #: of the configuration, and of the seed in a confirmation
+    name: str  #: of the configuration; of an earlier version's run: the run's
     stage: str  #: ``search``, ``confirm`` or ``judge``
     outcome: Outcome
     reference: bool  #: whether it is the paper's network
@@ -69,18 +69,18 @@ class Child:
     @property
     def scale(self) -> int | None:
         """The upscaling factor; None if it was never written."""
-        text = self.params.get("scale", "")
+        text = self.params.get(names.PARAM_SCALE, "")
         return int(text) if text.isdigit() else None
 
     @property
     def gain(self) -> float | None:
         """The best over its epochs, in dB over bicubic on validation; None if it reported nothing."""
-        return self.metrics.get("best/val_gain", self.metrics.get("val_gain"))
+        return self.metrics.get(names.METRIC_BEST_VAL_GAIN, self.metrics.get(names.METRIC_VAL_GAIN))
 
     @property
     def objective(self) -> float | None:
         """The same as a share of the paper's gain."""
-        return self.metrics.get(f"best/{METRIC}", self.metrics.get(METRIC))
+        return self.metrics.get(names.METRIC_BEST_OBJECTIVE, self.metrics.get(names.METRIC_OBJECTIVE))
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,7 @@ class SearchData:
     metrics: Mapping[str, float]
     space: Space | None  #: None: it kept none, and its file is not here
     children: tuple[Child, ...]  #: oldest first
-    confirmed: tuple[Mapping[str, str], ...] = ()  #: rows of confirmed.csv, one a configuration and seed
-    leaderboard: tuple[Mapping[str, str], ...] = ()  #: rows of leaderboard.csv, one a trial
-    front: tuple[Mapping[str, str], ...] = ()  #: rows of pareto.csv
+    verdicts: tuple[ScaleVerdict, ...] | None = None  #: of the confirmation, by scale; None: none was kept
 
     def link(self, run_id: str | None) -> str | None:
         """The page of a run."""
@@ -123,8 +121,7 @@ class SearchData:
         if objective in ("macs", "parameters"):
             count = count_macs if objective == "macs" else count_parameters
             return None if child.network is None else float(count(child.network))
-        kept = next((row.get(objective) for row in self.front if row.get("trial") == child.trial_id), None)
-        return child.metrics.get(OBJECTIVES[objective].metric, None if kept is None else float(kept))
+        return child.metrics.get(names.METRIC_LATENCY)
 
     def result(self, child: Child) -> TrialResult | None:
         """A run as a search's own tables have it; None if it reported nothing or its network is unknown."""
@@ -133,7 +130,7 @@ class SearchData:
         figures = EpochFigures(
             child.objective,
             best_objective=child.objective,
-            best_val_psnr=child.metrics.get("best/val_psnr", float("nan")),
+            best_val_psnr=child.metrics.get(names.METRIC_BEST_VAL_PSNR, float("nan")),
             best_val_gain=child.gain,
         )
         parameters = self.figure(child, "parameters")
@@ -157,14 +154,27 @@ class SearchData:
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """What was optimised."""
-        return tuple(name for name in self._sequence("objectives") if name in OBJECTIVES) or ("gain",)
+        """What was optimised; the gain alone where that was not kept."""
+        return tuple(name for name in self.kept_objectives or () if name in OBJECTIVES) or ("gain",)
+
+    @cached_property
+    def kept_objectives(self) -> tuple[str, ...] | None:
+        """What was optimised; None: not kept as data, as by earlier versions."""
+        try:
+            found = json.loads(self.params.get(names.PARAM_OBJECTIVES, "null"))
+        except ValueError:
+            return None
+        return tuple(map(str, found)) if isinstance(found, list) else None
 
     @property
     def test_sets(self) -> list[str]:
-        """The test sets whose figures were kept, in the order of confirmed.csv."""
-        heads = self.confirmed[0] if self.confirmed else {}
-        return [name.removesuffix("_psnr") for name in heads if name.endswith("_psnr")]
+        """The test sets that the confirmed configurations were measured on."""
+        return self.verdicts[0].sets if self.verdicts else []
+
+    @property
+    def confirmation_lost(self) -> bool:
+        """Whether the search confirmed, but kept no verdicts as data, as earlier versions did."""
+        return self.verdicts is None and self.status == "FINISHED" and bool(self.of_stage("confirm"))
 
     @cached_property
     def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
@@ -174,24 +184,24 @@ class SearchData:
     @property
     def commit(self) -> str:
         """Of the code, short; a mark stays where files differed from it."""
-        commit, dash, rest = self.tags.get("mlflow.source.git.commit", "unknown").partition("-")
-        return commit[:10] + dash + rest
+        return short_commit(self.tags)
 
     @property
     def budget(self) -> float | None:
-        """Training pixels of a full trial."""
+        """Training pixels of a full trial; None if that is unknown."""
+        return self._number(names.PARAM_BUDGET)
+
+    @property
+    def confirm_budget(self) -> float | None:
+        """Training pixels of a training in the confirmation; None if that is unknown."""
+        given = self._number(names.PARAM_CONFIRM_BUDGET)
+        return self.budget if given is None else given
+
+    def _number(self, name: str) -> float | None:
         try:
-            return float(self.params.get("budget", ""))
+            return float(self.params.get(name, ""))
         except ValueError:
             return None
-
-    def _sequence(self, name: str) -> tuple[str, ...]:
-        """A setting that is a list, out of its text."""
-        try:
-            value = ast.literal_eval(self.params.get(name, "()"))
-        except (ValueError, SyntaxError):
-            return ()
-        return tuple(map(str, value)) if isinstance(value, tuple | list) else ()
 
 
 def parents(uri: str) -> list[Run]:
@@ -234,7 +244,7 @@ def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
         runs = sorted(children_of(client, parent), key=lambda run: int(run.info.start_time or 0))
         info = parent.info
         return SearchData(
-            name=parent.data.tags.get(SEARCH, info.run_name or info.run_id),
+            name=parent.data.tags.get(names.TAG_SEARCH, info.run_name or info.run_id),
             run_id=info.run_id,
             experiment_id=info.experiment_id,
             status=info.status,
@@ -246,9 +256,7 @@ def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
             metrics=dict(parent.data.metrics),
             space=space,
             children=tuple(_child(client, run, space) for run in runs),
-            confirmed=_rows(client, parent, "confirmed.csv"),
-            leaderboard=_rows(client, parent, "leaderboard.csv"),
-            front=_rows(client, parent, "pareto.csv"),
+            verdicts=read_verdicts(artifact_text(client, parent, names.ARTIFACT_VERDICTS)),
         )
 
 
@@ -260,23 +268,18 @@ def _space(client: MlflowClient, parent: Run) -> Space | None:
     return space
 
 
-def _rows(client: MlflowClient, parent: Run, name: str) -> tuple[Mapping[str, str], ...]:
-    text = artifact_text(client, parent, name)
-    return () if text is None else tuple(csv.DictReader(io.StringIO(text)))
-
-
 def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
     tags, params = run.data.tags, run.data.params
     failed = Outcome.FAILED if run.info.status == "FAILED" else Outcome.INTERRUPTED
-    outcome = tags.get("outcome", failed)
+    outcome = tags.get(names.TAG_OUTCOME, failed)
     return Child(
         run_id=run.info.run_id,
-        trial_id=tags.get(TRIAL, run.info.run_id),
-        name=run.info.run_name or run.info.run_id,
-        stage=tags.get("stage", "search"),
+        trial_id=tags.get(names.TAG_TRIAL, run.info.run_id),
+        name=tags.get(names.TAG_CONFIGURATION) or run.info.run_name or run.info.run_id,
+        stage=tags.get(names.TAG_STAGE, "search"),
         outcome=Outcome(outcome) if outcome in set(Outcome) else Outcome.INTERRUPTED,
-        reference=tags.get("reference") == "True",
-        failure=tags.get("failure", ""),
+        reference=tags.get(names.TAG_REFERENCE) == "True",
+        failure=tags.get(names.TAG_FAILURE, ""),
         params=dict(params),
         metrics=dict(run.data.metrics),
         values=_values(space, params),

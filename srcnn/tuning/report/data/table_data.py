@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,26 +21,16 @@ from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.paper.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
 from srcnn.tuning.paper.table import SAMPLE, Budget, Table, load_table
 from srcnn.tuning.report.data.search_data import curve_of, network_of
-from srcnn.tuning.tracking.reader import (
-    CELL,
-    LENGTH,
-    RECIPE,
-    ROW,
-    SEARCH,
-    TRIAL,
-    artifact_text,
-    children_of,
-    open_store,
-    reading,
-)
+from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.provenance import short_commit
+from srcnn.tuning.tracking.reader import artifact_text, children_of, open_store, reading
 from srcnn.tuning.trials.objective import PAPER_GAIN
 from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["BICUBIC", "TableData", "Trained", "gather_table", "paper_name"]
 
 BICUBIC = "bicubic"
-_PREFIX = "test/"
-_PRINTED = ("Set5/", "Set14/")  # sets for which the papers print the network's gain
+_PRINTED = ("Set5", "Set14")  # sets for which the papers print the network's gain
 
 
 @dataclass(frozen=True)
@@ -95,19 +85,14 @@ class TableData:
     @property
     def commit(self) -> str:
         """Of the code, short."""
-        return self.tags.get("mlflow.source.git.commit", "unknown")[:10]
+        return short_commit(self.tags)
 
     def here(self, metric: str) -> str:
         """A metric of the table as it was measured: a smoke test measures on the bundled photographs."""
         if not self.budget.sample:
             return metric
-        known = next((name for name in self.table.test if metric.startswith(f"{name}/")), None)
-        return metric if known is None else SAMPLE[1] + metric.removeprefix(known)
-
-    @staticmethod
-    def scale_of(metric: str) -> int:
-        """The scale that a metric's name holds."""
-        return next(int(part[1]) for part in metric.split("/") if part in ("x2", "x3", "x4"))
+        figure = names.SetFigure.parse(metric)
+        return str(replace(figure, images=SAMPLE[1])) if figure.images in self.table.test else metric
 
     @property
     def shown(self) -> list[str]:
@@ -155,11 +140,14 @@ class TableData:
         found = []
         for claim in self.table.claims:
             metric = self.here(claim.metric)
-            scale = self.scale_of(metric)
+            figure = names.SetFigure.parse(metric)
+            scale = figure.scale
             plain = self.given.get((BICUBIC, scale), {}).get(metric)
             learnt = None
-            if plain is not None and metric.endswith(("/psnr", "/Y")):  # the paper's gain is known for Y alone
-                share = LEARNT if metric.startswith(_PRINTED) else LEARNT_ELSEWHERE
+            if (
+                plain is not None and figure.kind in (names.PSNR, names.PLANES[0]) and not figure.image
+            ):  # the paper's gain is known for Y alone
+                share = LEARNT if figure.images in _PRINTED else LEARNT_ELSEWHERE
                 learnt = plain + share * PAPER_GAIN[scale]
             for recipe in claim.recipes or self.recipes:
                 rows: dict[str, dict[float, NDArray[np.float64]]] = {}
@@ -198,12 +186,12 @@ def gather_table(uri: str, parent: Run, ui: str) -> TableData:
     """
     client = open_store(uri)
     with reading(uri):
-        name = parent.data.tags.get(SEARCH, "")
-        text, kept = artifact_text(client, parent, "table.yaml"), artifact_text(client, parent, "cells.json")
+        name = parent.data.tags.get(names.TAG_SEARCH, "")
+        text, kept = (artifact_text(client, parent, path) for path in (names.ARTIFACT_TABLE, names.ARTIFACT_CELLS))
         if text is None or kept is None:
             raise SearchError(f"table: the run {name} kept no table; run experiments/ablation.py again")
         table = _table(text)
-        budget = table.budgets[parent.data.params["budget"]]
+        budget = table.budgets[parent.data.params[names.PARAM_BUDGET]]
         asked = set(json.loads(kept))
         runs = children_of(client, parent)
         return TableData(
@@ -218,16 +206,18 @@ def gather_table(uri: str, parent: Run, ui: str) -> TableData:
             tags=dict(parent.data.tags),
             trained=tuple(_trained(client, run) for run in _latest(runs, asked)),
             given={
-                (run.data.params["row"], int(run.data.params["scale"])): _figures(run)
+                (run.data.params[names.PARAM_ROW], int(run.data.params[names.PARAM_SCALE])): names.set_figures(
+                    run.data.metrics
+                )
                 for run in runs
-                if run.data.tags.get("outcome") == "given"
+                if run.data.tags.get(names.TAG_OUTCOME) == names.OUTCOME_GIVEN
             },
         )
 
 
 def _table(text: str) -> Table:
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "table.yaml"
+        file = Path(folder) / names.ARTIFACT_TABLE
         file.write_text(text, encoding="utf-8")
         return load_table(file)
 
@@ -236,16 +226,12 @@ def _latest(runs: Sequence[Run], asked: set[str]) -> list[Run]:
     """One run for each cell that the table asks for now: a finished one if there is any, else the newest."""
     found: dict[str, Run] = {}
     for run in sorted(
-        runs, key=lambda r: (r.data.tags.get("outcome") == Outcome.FINISHED, int(r.info.start_time or 0))
+        runs, key=lambda r: (r.data.tags.get(names.TAG_OUTCOME) == Outcome.FINISHED, int(r.info.start_time or 0))
     ):
-        cell = run.data.tags.get(CELL, "")
+        cell = run.data.tags.get(names.TAG_CELL, "")
         if cell in asked:
             found[cell] = run
     return list(found.values())
-
-
-def _figures(run: Run) -> dict[str, float]:
-    return {k.removeprefix(_PREFIX): float(v) for k, v in run.data.metrics.items() if k.startswith(_PREFIX)}
 
 
 def _trained(client: MlflowClient, run: Run) -> Trained:
@@ -253,16 +239,18 @@ def _trained(client: MlflowClient, run: Run) -> Trained:
 
     return Trained(
         run_id=run.info.run_id,
-        name=run.info.run_name or tags.get(TRIAL, ""),
-        row=tags[ROW],
-        recipe=tags[RECIPE],
-        scale=int(params["scale"]),
-        length=float(tags[LENGTH]),
-        seed=int(params["seed"]),
-        outcome=Outcome(tags["outcome"]) if tags.get("outcome") in set(Outcome) else Outcome.INTERRUPTED,
-        failure=tags.get("failure", ""),
-        metrics=_figures(run),
-        seconds=float(run.data.metrics.get("train_seconds", 0.0)),
+        name=run.info.run_name or tags.get(names.TAG_TRIAL, ""),
+        row=tags[names.TAG_ROW],
+        recipe=tags[names.TAG_RECIPE],
+        scale=int(params[names.PARAM_SCALE]),
+        length=float(tags[names.TAG_LENGTH]),
+        seed=int(params[names.PARAM_SEED]),
+        outcome=Outcome(tags[names.TAG_OUTCOME])
+        if tags.get(names.TAG_OUTCOME) in set(Outcome)
+        else Outcome.INTERRUPTED,
+        failure=tags.get(names.TAG_FAILURE, ""),
+        metrics=names.set_figures(run.data.metrics),
+        seconds=float(run.data.metrics.get(names.METRIC_TRAIN_SECONDS, 0.0)),
         network=network_of(params),
         curve=curve_of(client, run),
         kept=read_tags(tags)[1],

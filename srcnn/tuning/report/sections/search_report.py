@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -20,6 +19,7 @@ from srcnn.tuning.report.figures.front import front_figure
 from srcnn.tuning.report.figures.parallel import parallel_figure
 from srcnn.tuning.report.sections.search_tables import champions, leaderboard, ranked, seeds
 from srcnn.tuning.report.sections.wording import duration, pixels, provenance
+from srcnn.tuning.tracking import names
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import front
@@ -27,6 +27,10 @@ from srcnn.tuning.trials.pareto import front
 __all__ = ["search_document"]
 
 Part = Text | Table | Figure
+_NOT_KEPT = (
+    "The search confirmed its best configurations, but what it found was not kept as data: an earlier version ran it. "
+    f"The note of its run and the artifact {names.ARTIFACT_CONFIRMED} have the figures."
+)
 
 
 def search_document(data: SearchData) -> Document:
@@ -60,6 +64,7 @@ def _result(data: SearchData) -> tuple[Part, ...]:
         }.get(data.status, f"is {escape.markdown(data.status)}")
         parts.append(Text(f"**The search {state}.**"))
     sentences = []
+    unconfirmed = "what was confirmed was not kept as data" if data.confirmation_lost else "nothing was confirmed"
     for scale in data.scales:
         confirmed = confirmed_at(data, scale)
         if confirmed:
@@ -76,7 +81,7 @@ def _result(data: SearchData) -> tuple[Part, ...]:
                 )
             kind = "that took no part in the choice" if first.judged else "that chose it"
             sentences.append(
-                f"- **{escape.markdown(first.name)}** gains {gain}; {tests}means of {len(first.rows)} seeds {kind}."
+                f"- **{escape.markdown(first.name)}** gains {gain}; {tests}means of {len(first.seeds)} seeds {kind}."
             )
             continue
         best = next((c for c in ranked(data, scale) if c.outcome is Outcome.FINISHED), None)
@@ -85,40 +90,43 @@ def _result(data: SearchData) -> tuple[Part, ...]:
         else:
             sentences.append(
                 f"- **{escape.markdown(best.name)}** gains {best.gain:.3f} dB over bicubic on validation; one "
-                "seed, the best of many, so partly luck: nothing was confirmed."
+                f"seed, the best of many, so partly luck: {unconfirmed}."
             )
     parts.append(Text("\n".join(sentences) or "There is no trial yet."))
     if data.leaks[1]:
         parts.append(Text(f"**{escape.markdown(footnote(data.leaks[1]))}**"))
-    verdicts = [line for line in data.tags.get("mlflow.note.content", "").splitlines() if re.match(r"x\d: ", line)]
+    verdicts = [line for one in data.verdicts or () for line in one.sentences()]
     if verdicts:
         said = "\n".join(f"- {escape.markdown(line)}." for line in verdicts)
         parts.append(Text(f"How it was chosen, and how sure that is:\n\n{said}"))
+    if data.confirmation_lost:
+        parts.append(Text(_NOT_KEPT))
     return tuple(parts)
 
 
 def _setting(data: SearchData) -> tuple[Part, ...]:
     params, tags = data.params, data.tags
-    sampler, scheduler = params.get("sampler", ""), params.get("scheduler", "")
-    versions = [f"{k.removeprefix('version.')} {v}" for k, v in sorted(tags.items()) if k.startswith("version.")]
+    sampler, scheduler = params.get(names.PARAM_SAMPLER, ""), params.get(names.PARAM_SCHEDULER, "")
+    versions = [f"{library} {version}" for library, version in names.versions(tags).items()]
     text = escape.markdown
     items = {
-        "Objective": text(", ".join(OBJECTIVES[name].title for name in data.objectives)),
-        "Space": escape.code(params.get("space", "")) + _varied(data),
+        "Objective": text(", ".join(OBJECTIVES[name].title for name in data.objectives))
+        + (" (others, if there were any, were not kept as data)" if data.kept_objectives is None else ""),
+        "Space": escape.code(params.get(names.PARAM_SPACE, "")) + _varied(data),
         "Search": text(
-            f"{params.get('trials', '?')} trials of {pixels(data.budget)}, sampler {sampler or '?'}, "
+            f"{params.get(names.PARAM_TRIALS, '?')} trials of {pixels(data.budget)}, sampler {sampler or '?'}, "
             f"{'the default scheduler' if scheduler in ('', 'None') else f'scheduler {scheduler}'}"
         ),
-        "Training set": f"{text(tags.get('data.train', params.get('train', '?')))}, digest "
-        f"{escape.code(tags.get('data.digest', '?'))}",
-        "Validation images": text(tags.get("data.validation", "")),
-        "Judging images": text(tags.get("data.judging", "")),
+        "Training set": f"{text(tags.get(names.TAG_TRAIN_SET, params.get(names.PARAM_TRAIN, '?')))}, digest "
+        f"{escape.code(tags.get(names.TAG_TRAIN_DIGEST, '?'))}",
+        "Validation images": text(tags.get(names.TAG_VALIDATION, "")),
+        "Judging images": text(tags.get(names.TAG_JUDGING, "")),
         "Overlap": text("; ".join(lines(*data.leaks))),
         "Test sets": text(", ".join(data.test_sets) or "none measured"),
-        "Seed": text(params.get("seed", "?")),
-        "Machine": text(tags.get("device", "")),
+        "Seed": text(params.get(names.PARAM_SEED, "?")),
+        "Machine": text(tags.get(names.TAG_DEVICE, "")),
         "Versions": text(", ".join(versions)),
-        "Commit": escape.code(tags.get("mlflow.source.git.commit", "unknown")),
+        "Commit": escape.code(tags.get(names.TAG_COMMIT, "unknown")),
         "Time": "" if data.seconds is None else duration(data.seconds),
     }
     link = escape.safe_link(data.link(data.run_id))
@@ -156,7 +164,8 @@ def _of_scale(data: SearchData, scale: int) -> tuple[Part, ...]:
     if confirmed:
         parts += [champions(data, scale, confirmed), seeds(data, scale, confirmed)]
     elif data.of_stage("confirm", scale):
-        parts.append(Text("Confirmations ran, but the search ended before it chose by them."))
+        ended = "Confirmations ran, but the search ended before it chose by them."
+        parts.append(Text(_NOT_KEPT if data.confirmation_lost else ended))
     trials = data.of_stage("search", scale)
     if trials:
         parts.append(leaderboard(data, scale))

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from srcnn.overlap.leaks import footnote, marked
-from srcnn.tuning.report.data.confirmed import Confirmed, number
+from srcnn.tuning.report.data.confirmed import Confirmed
 from srcnn.tuning.report.data.search_data import Child, SearchData
 from srcnn.tuning.report.document.document import Cell, Table
 from srcnn.tuning.report.sections.wording import pixels, provenance
 from srcnn.tuning.space.list_entries import field_of
+from srcnn.tuning.tracking import names
 from srcnn.tuning.trials.intervals import over_seeds
 from srcnn.tuning.trials.outcome import Outcome
 
@@ -50,27 +51,20 @@ def champions(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> T
         head += [f"{marked(name, data.leaks[1])} PSNR (dB)", f"{name}, 95 %"]
     caption = (
         f"Confirmed at x{scale}, ranked by the validation gain, a mean of {len(confirmed[0].chose)} new seeds. The gain is over "
-        f"bicubic on judging images, of {len(confirmed[0].rows)} further seeds: neither these images nor these seeds chose, so "
+        f"bicubic on judging images, of {len(confirmed[0].seeds)} further seeds: neither these images nor these seeds chose, so "
         "only these figures have intervals (of the gain over seeds and images, of the PSNR over seeds). "
-        f"Budget {pixels(_confirm_budget(data))}; commit {data.commit}. {footnote(data.leaks[1])}".rstrip()
+        f"Budget {pixels(data.confirm_budget)}; commit {data.commit}. {footnote(data.leaks[1])}".rstrip()
     )
     return Table(f"champions-x{scale}", tuple(head), tuple(rows), caption)
-
-
-def _confirm_budget(data: SearchData) -> float | None:
-    given = number(data.params.get("confirm_budget"))
-    return data.budget if math.isnan(given) else given
 
 
 def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table:
     """The same seed by seed, each with a link to its run."""
     rows = []
     for one in confirmed:
-        for row, link in zip(one.all, one.links, strict=True):
-            judges = row.get("step") == "judge"
-            gain = number(row.get("gain" if judges else "val_gain"))
-            cells = [row.get("seed", ""), "judges" if judges else "chooses", _show(gain, ".3f")]
-            cells += [_show(number(row.get(f"{name}_psnr")), ".2f") for name in data.test_sets]
+        for (seed, judges), link in zip(one.all, one.links, strict=True):
+            cells = [str(seed.seed), "judges" if judges else "chooses", _show(seed.gain, ".3f")]
+            cells += [_show(seed.psnr.get(name), ".2f") for name in data.test_sets]
             rows.append((Cell(one.name, link), *map(Cell, cells)))
     head = (
         "configuration",
@@ -103,7 +97,7 @@ def leaderboard(data: SearchData, scale: int) -> Table:
             *(_value(child, name) for name in extra),
             *("–" if figure is None else f"{figure:.4g}" if figure < 100 else f"{figure:.0f}" for figure in figures),
             _show(seen, ".2f"),
-            _show(child.metrics.get("train_seconds"), ".1f"),
+            _show(child.metrics.get(names.METRIC_TRAIN_SECONDS), ".1f"),
             child.outcome,
         ]
         rows.append((Cell(title, data.link(child.run_id)), *map(Cell, cells)))

@@ -16,13 +16,14 @@ from srcnn.tuning.report.document.document import Cell, Document, Figure, Sectio
 from srcnn.tuning.report.table_figures.crops import crops_figure
 from srcnn.tuning.report.table_figures.filters import filters_figure
 from srcnn.tuning.report.table_figures.plots import budget_figure, convergence_figure, cost_figure
+from srcnn.tuning.tracking import names
 from srcnn.tuning.trials.intervals import components, over_seeds
 from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["build_table", "table_document"]
 
 Part = Text | Table | Figure
-_PLANES = {"psnr": "PSNR", "article": "PSNR as the article measures"}
+_KINDS = {names.PSNR: "PSNR", names.ARTICLE: "PSNR as the article measures"}  # the others are called as they are
 
 
 def build_table(uri: str, parent: Run, ui: str) -> Document:
@@ -47,11 +48,9 @@ def table_document(data: TableData) -> Document:
 
 
 def _head(metric: str) -> str:
-    *place, scale, what = metric.split("/")
-    if place and scale in _PLANES:  # of one image
-        *place, scale, what, image = metric.split("/")
-        return f"{paper_name(image)} of {'/'.join(place)} {scale}, {_PLANES[what]}"
-    return f"{'/'.join(place)} {scale}, {_PLANES.get(what, what)}"
+    figure = names.SetFigure.parse(metric)
+    image = f"{paper_name(figure.image)} of " if figure.image else ""
+    return f"{image}{figure.images} x{figure.scale}, {_KINDS.get(figure.kind, figure.kind)}"
 
 
 def _mark(data: TableData, row: str, metric: str) -> str:
@@ -61,10 +60,9 @@ def _mark(data: TableData, row: str, metric: str) -> str:
 
 def _shown(kept: Sequence[Leak], metric: str) -> list[Leak]:
     """Of the leaks those that concern a metric: the mean of a set, or one of the very images."""
-    of = [leak for leak in kept if metric.startswith(f"{leak.of}/x") or leak.kind == "validation"]
-    parts = metric.split("/")
-    image = parts[-1] if len(parts) > 2 and parts[-2] in _PLANES else None
-    return [leak for leak in of if image is None or leak.shows == image]
+    figure = names.SetFigure.parse(metric)
+    of = [leak for leak in kept if leak.of == figure.images or leak.kind == "validation"]
+    return [leak for leak in of if not figure.image or leak.shows == figure.image]
 
 
 def _note(data: TableData, metric: str) -> str:
@@ -113,7 +111,7 @@ def _single_row(data: TableData) -> Table:
     row, recipe = data.table.rows[0], data.recipes[0]
     found = []
     for metric in data.shown:
-        scale = data.scale_of(metric)
+        scale = names.SetFigure.parse(metric).scale
         mean, ours = _mean(data.figures(row.name, recipe, metric))
         known = data.printed(row.name, metric)
         plain, theirs = (data.given.get((name, scale), {}).get(metric) for name in (BICUBIC, row.name))
@@ -130,7 +128,7 @@ def _single_row(data: TableData) -> Table:
 
 
 def _metric_table(data: TableData, metric: str, name: str) -> Table:
-    scale = data.scale_of(metric)
+    scale = names.SetFigure.parse(metric).scale
     several = len(data.recipes) > 1
     official = any((row.name, scale) in data.given for row in data.table.rows)
     printed = any(data.printed(row.name, metric) is not None for row in data.table.rows)
@@ -226,7 +224,7 @@ def _images(data: TableData) -> tuple[Part, ...]:
     """A table for every shown metric of a set that fits a page."""
     parts: list[Part] = []
     for metric in data.shown:
-        scale = data.scale_of(metric)
+        scale = names.SetFigure.parse(metric).scale
         plain = data.given.get((BICUBIC, scale), {})
         images = sorted(name for name in plain if name.startswith(f"{metric}/"))
         if not images or len(images) > 14:
@@ -239,7 +237,7 @@ def _images(data: TableData) -> tuple[Part, ...]:
         head += [f"authors' {row.name}" for row in theirs] + [f"ours, {row.name}" for row in rows_of]
         rows = []
         for image in images:
-            cells = [Cell(paper_name(image.rsplit("/", 1)[1])), Cell(_db(plain[image]))]
+            cells = [Cell(paper_name(names.SetFigure.parse(image).image)), Cell(_db(plain[image]))]
             if single and not data.budget.sample:
                 cells.append(Cell(_db(rows_of[0].paper.get(paper_name(image)))))
             cells += [Cell(_db(data.given[row.name, scale].get(image))) for row in theirs]
@@ -269,20 +267,20 @@ def _pictures(data: TableData) -> tuple[Part, ...]:
 
 def _setting(data: TableData) -> tuple[Part, ...]:
     tags, text = data.tags, escape.markdown
-    versions = [f"{k.removeprefix('version.')} {v}" for k, v in sorted(tags.items()) if k.startswith("version.")]
+    versions = [f"{library} {version}" for library, version in names.versions(tags).items()]
     sets = sorted({row.train or data.table.train for row in data.table.rows})
     link = escape.safe_link(data.link(data.run_id))
     items = {
         "Question": text(data.table.question),
         "Source": text(data.table.source),
         "Training sets": "the bundled photographs" if data.budget.sample else text(", ".join(sets)),
-        "Validation images": text(tags.get("data.validation", "")) + " (they choose the epoch; none is trained on)",
+        "Validation images": text(tags.get(names.TAG_VALIDATION, "")) + " (they choose the epoch; none is trained on)",
         "Overlap": text("; ".join(lines(*data.leaks, flag="allow_overlap"))),
         "Budgets": text(", ".join(map(data.amount, data.budget.lengths))),
         "Recipes": text(", ".join(f"{n} (preset {r.preset})" for n, r in data.table.recipes.items())),
-        "Machine": text(tags.get("device", "")),
+        "Machine": text(tags.get(names.TAG_DEVICE, "")),
         "Versions": text(", ".join(versions)),
-        "Commit": escape.code(tags.get("mlflow.source.git.commit", "unknown")),
+        "Commit": escape.code(tags.get(names.TAG_COMMIT, "unknown")),
         "Run": "" if link is None else f"[{text(data.name)}](<{link}>)",
     }
     notes = [f"- {text(note)}" for note in data.table.notes]
@@ -302,5 +300,5 @@ def _runs(data: TableData) -> Table:
         )
         for one in sorted(data.trained, key=lambda o: (order.get(o.row, 99), o.recipe, o.scale, o.length, o.seed))
     ]
-    head = ("run", "seed", "outcome", f"{_head(metric).split(' ')[0]} (dB)", "seconds")
+    head = ("run", "seed", "outcome", f"{names.SetFigure.parse(metric).images} (dB)", "seconds")
     return Table(f"{data.name}-runs", head, tuple(rows), "Every run; seconds are of training.", shown=60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from srcnn.tuning.report.figures.style import (
     plain,
     to_png,
 )
+from srcnn.tuning.tracking import names
 from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["budget_figure", "convergence_figure", "cost_figure"]
@@ -122,9 +123,9 @@ def budget_figure(data: TableData, metric: str) -> Figure | None:
             place += 1
     if not series:
         return None
-    *where, scale, what = metric.split("/")
+    figure = names.SetFigure.parse(metric)
     x_label = "training pixels of the whole run (millions)" if unit > 1 else "epochs of the whole run"
-    y_label = f"{'PSNR' if what == 'psnr' else what}, {'/'.join(where)} {scale} (dB)"
+    y_label = f"{'PSNR' if figure.kind == names.PSNR else figure.kind}, {figure.images} x{figure.scale} (dB)"
     caption = (
         f"{y_label} of runs of several lengths, each with its whole schedule: the mean of the seeds, bars from the worst to the "
         f"best. {data.provenance(used)}"
@@ -206,9 +207,8 @@ def cost_figure(data: TableData, metric: str) -> Figure | None:
 
     Filled: ours; open: the authors' weights. None where fewer than three networks are known.
     """
-    *where, scale_name, what = metric.split("/")
-    scale = int(scale_name[1])
-    seconds_of = f"{'/'.join(where)}/{scale_name}/seconds"
+    figure = names.SetFigure.parse(metric)
+    scale, seconds_of = figure.scale, str(replace(figure, kind=names.SECONDS))
     points: list[tuple[str, float, float, float, bool, int]] = []
     used = []
     recipe = (data.recipes or ["ours"])[0]
@@ -226,7 +226,7 @@ def cost_figure(data: TableData, metric: str) -> Figure | None:
             points.append((f"{row.name}, authors'", theirs[seconds_of], weights, theirs[metric], True, place))
     if len(points) < 3 or data.given.get((BICUBIC, scale)) is None:
         return None
-    y_label = f"{'PSNR' if what == 'psnr' else what}, {'/'.join(where)} {scale_name} (dB)"
+    y_label = f"{'PSNR' if figure.kind == names.PSNR else figure.kind}, {figure.images} x{scale} (dB)"
     caption = (
         f"{y_label} against the time for an image (mean of the set, one core) and against the number of weights, biases left "
         f"out as in the paper. Filled: ours; open: the authors' weights, where they are. {data.provenance(used)}"

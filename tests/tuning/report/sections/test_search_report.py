@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from PIL import Image
 
 from srcnn.tuning.report.data.importance import FEWEST
+from srcnn.tuning.report.document import escape
 from srcnn.tuning.trials.outcome import Outcome
 
-from report_store import Store, table_rows
+from report_store import VERDICT, Store, table_rows
 
 
 def test_a_whole_search(whole: Store) -> None:
@@ -17,7 +18,9 @@ def test_a_whole_search(whole: Store) -> None:
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "**trial 9** gains 1.585 dB [95 %: 1.200 to 1.900, over seeds and images]" in text
     assert "32.20 dB on Set5, means of 2 seeds that took no part in the choice" in text
-    assert "- x3: the champion is not surely better than trial 7: +0.006 dB on validation." in text
+    for sentence in VERDICT.sentences():
+        assert f"- {escape.markdown(sentence)}." in text
+    assert "for people" not in text
     assert "- 1 of: DeadNetworkError: a\\_b died \\| at step 3" in text
     assert (
         "n = 13 trials (11 finished, 1 stopped, 1 failed); budget 9 million training pixels; commit 0123456789" in text
@@ -34,6 +37,19 @@ def test_a_whole_search(whole: Store) -> None:
         with Image.open(folder / "pictures" / f"{name}.png") as picture:
             assert 900 <= picture.width <= 1000
         assert f"](pictures/{name}.png)" in text
+
+
+def test_a_search_of_an_earlier_version(store: Store) -> None:
+    """It kept its verdicts in the note and in cells of a table alone: the report says so, and reads neither."""
+    store.open("old", objectives="('gain', 'macs')")
+    store.trial("a", [0.5, 0.6])
+    store.trial("b", [0.5, 0.7], stage="confirm", name="trial a seed 124", seed=124)
+    store.tracker.note("x3: a was chosen by 1 new seed on 9 validation images")
+    store.tracker.log_text("scale,place,configuration\n3,1,trial a seed 124\n", "confirmed.csv")
+    store.tracker.close_search("FINISHED")
+    text = (store.write() / "report.md").read_text(encoding="utf-8")
+    assert "what it found was not kept as data" in text and "was chosen by" not in text
+    assert "others, if there were any, were not kept as data" in text
 
 
 def test_a_search_without_a_trial(store: Store) -> None:
@@ -83,7 +99,7 @@ def test_a_search_that_never_ended_and_whose_space_is_gone(store: Store) -> None
 
 
 def test_several_objectives_and_scales(store: Store) -> None:
-    store.open("front", objectives="('gain', 'macs', 'latency')")
+    store.open("front", objectives='["gain", "macs", "latency"]')
     sizes: Mapping[str, tuple[float, int, int]] = {"small": (0.5, 8, 3), "large": (0.9, 16, 3), "beaten": (0.4, 16, 3)}
     for name, (gain, n1, scale) in {**sizes, "other": (0.3, 16, 2)}.items():
         store.trial(name, [gain / 2, gain], n1=n1, filters=f"{n1}-8", scale=scale)

@@ -1,0 +1,84 @@
+"""Runs are found by their tags and read by their names; real MLflow stores."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from srcnn.errors import ConfigError, SearchError
+from srcnn.tuning.tracking.reader import (
+    artifact_file,
+    artifact_text,
+    children_of,
+    kept_space,
+    open_store,
+    parent_named,
+    parent_runs,
+    values_of,
+)
+from srcnn.tuning.tracking.tracker import Tracker
+
+SPACE = """\
+parameters:
+  n1: {type: categorical, choices: [8, 16]}
+  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-3, log: true}
+constants: {scale: 3}
+"""
+DATASET = {"name": "T91", "digest": "abc", "images": "9"}
+
+
+@pytest.fixture
+def tracker(tmp_path: Path, empty: Path) -> Tracker:
+    shutil.copy(empty, tmp_path)
+    made = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
+    made.open_search("mine", {}, {"space": str(tmp_path / "space.yaml")})
+    return made
+
+
+def test_parents_and_their_trials(tracker: Tracker) -> None:
+    tracker.start_trial("a", "a", {"n1": 8}, {}, DATASET)
+    client = open_store(tracker.uri)
+    parent = parent_named(parent_runs(client), "mine", tracker.uri)
+    assert parent.info.run_id == tracker.parent_id
+    assert [run.data.tags["srcnn.trial"] for run in children_of(client, parent)] == ["a"]
+    with pytest.raises(SearchError, match="search 'mien' does not exist; did you mean 'mine'"):
+        parent_named(parent_runs(client), "mien", tracker.uri)
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="tracking-uri: there is no store at"):
+        open_store(f"sqlite:///{tmp_path / 'none.db'}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_artifacts_that_are_there_and_that_are_not(tracker: Tracker, tmp_path: Path) -> None:
+    file = tmp_path / "network.safetensors"
+    file.write_text("weights", encoding="utf-8")
+    tracker.log_file(None, file, "checkpoint")
+    tracker.log_text("{}", "verdicts.json")
+    client = MlflowClient(tracker.uri)
+    parent = client.get_run(tracker.parent_id)
+    assert artifact_text(client, parent, "verdicts.json") == "{}"
+    assert artifact_text(client, parent, "none.json") is None
+    found = artifact_file(client, tracker.parent_id, "checkpoint/network.safetensors", tmp_path)
+    assert found is not None and found.read_text(encoding="utf-8") == "weights"
+    assert artifact_file(client, tracker.parent_id, "elsewhere/network.safetensors", tmp_path) is None
+
+
+def test_the_space_that_was_kept_comes_before_the_file(tracker: Tracker, tmp_path: Path) -> None:
+    client = MlflowClient(tracker.uri)
+    parent = client.get_run(tracker.parent_id)
+    with pytest.raises(ConfigError):
+        kept_space(client, parent)
+    (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
+    assert list(kept_space(client, parent).parameters) == ["n1", "learning_rate"]
+    tracker.log_text(SPACE.replace("n1", "n2"), "space.yaml")
+    space = kept_space(client, parent)
+    assert list(space.parameters) == ["n2", "learning_rate"]
+    assert values_of(space, {"n2": "16", "learning_rate": "0.0005", "seed": "1"}) == {
+        "n2": 16,
+        "learning_rate": 0.0005,
+    }

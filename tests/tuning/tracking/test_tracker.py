@@ -1,0 +1,92 @@
+"""What a search writes, and that writing it again after a kill changes nothing; real MLflow stores."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from srcnn.tuning.tracking.journal import JOURNAL_FILE
+from srcnn.tuning.tracking.tracker import Tracker, flat_params, open_tracker, ui_command
+
+DATASET = {"name": "T91", "digest": "abc", "images": "9"}
+
+
+@pytest.fixture
+def uri(tmp_path: Path, empty: Path) -> str:
+    shutil.copy(empty, tmp_path)
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def whole(tracker: Tracker, counts: int = 0) -> bool:
+    there = tracker.open_search("s", {"device": "CPU"}, {"objectives": ("gain", "macs"), "budget": 9e6}, counts)
+    tracker.start_trial("a", "x3", {"n1": 8}, {"stage": "search"}, DATASET)
+    for epoch in (1, 2):
+        tracker.log_epoch("a", epoch, {"objective": epoch / 10})
+    tracker.log_figures("a", {"test/my (set)/x3/psnr": 32.5})
+    tracker.end_trial("a", "FINISHED", {"outcome": "finished"})
+    tracker.note("done")
+    tracker.close_search("FINISHED")
+    return there
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_writing_a_search_twice_changes_nothing(tmp_path: Path, uri: str, journal: bool) -> None:
+    folder = tmp_path / "state" if journal else None
+    assert not whole(open_tracker(uri, folder))
+    assert whole(open_tracker(uri, folder))
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("srcnn")
+    assert experiment is not None
+    runs = {run.data.tags["srcnn.trial"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert runs.keys() == {"parent", "a"}
+    assert runs["parent"].data.params == {"objectives": '["gain", "macs"]', "budget": "9000000.0"}
+    assert runs["parent"].data.tags["mlflow.note.content"] == "done"
+    assert runs["a"].data.tags["mlflow.parentRunId"] == runs["parent"].info.run_id
+    assert runs["a"].data.params == {"n1": "8"} and runs["a"].data.tags["outcome"] == "finished"
+    assert runs["a"].data.metrics["test/my _set_/x3/psnr"] == 32.5
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    steps = client.get_metric_history(runs["a"].info.run_id, "objective")
+    assert [(metric.step, metric.value) for metric in steps] == [(1, 0.1), (2, 0.2)]
+
+
+def test_delivery_at_least_once_of_a_log_whose_mark_was_lost(tmp_path: Path, uri: str) -> None:
+    """Everything is sent again from the start of the log: the store stays as it was."""
+    folder = tmp_path / "state"
+    whole(open_tracker(uri, folder))
+    length = (folder / JOURNAL_FILE).stat().st_size
+    (folder / "tracking.mark").unlink()
+    tracker = open_tracker(uri, folder)
+    tracker.open_search("s", {}, {}, length)
+    (run,) = tracker.children()
+    assert len(tracker.client.get_metric_history(run.info.run_id, "objective")) == 2
+    tracker.close_search("KILLED")
+
+
+def test_uncommitted_entries_never_reach_the_store(tmp_path: Path, uri: str) -> None:
+    tracker = open_tracker(uri, tmp_path / "state")
+    tracker.open_search("s", {}, {})
+    tracker.start_trial("a", "x3", {}, {}, DATASET)
+    tracker.commit()
+    tracker.start_trial("b", "x3", {}, {}, DATASET)
+    tracker.drop()
+    tracker.close_search("KILLED")
+    client = MlflowClient(uri)
+    runs = client.search_runs([client.get_run(tracker.parent_id).info.experiment_id])
+    found = {run.data.tags["srcnn.trial"]: run.info.status for run in runs}
+    assert found == {"parent": "KILLED", "a": "KILLED"}
+
+
+def test_fields_as_parameters() -> None:
+    assert flat_params([("kernels", (9, 1, 5)), ("clip", None), ("scale", 3)]) == {
+        "kernels": "9-1-5",
+        "clip": "None",
+        "scale": "3",
+    }
+
+
+def test_the_command_that_shows_a_store() -> None:
+    assert ui_command("http://there:1") == "open http://there:1"
+    assert ui_command("sqlite:///a.db").endswith("ui --backend-store-uri sqlite:///a.db")
