@@ -12,9 +12,6 @@ import pytest
 
 from checkout import ROOT
 
-#: Packages that the document names and the code does not have yet.
-COMING: frozenset[str] = frozenset()
-
 LIBRARIES = ("torch", "ray", "optuna", "mlflow", "bokeh", "PIL")
 
 
@@ -122,14 +119,13 @@ def named_packages(cell: str) -> set[str]:
 
 
 def test_the_map_has_the_layers_of_the_contracts() -> None:
-    drawn = [layer - COMING for layer in parse(document()).layers]
+    drawn = parse(document()).layers
     assert [layer for layer in drawn if layer] == contract_layers()
 
 
 def test_the_map_has_every_package_and_no_other() -> None:
     drawn = set().union(*parse(document()).layers)
-    assert not COMING & packages(), "these exist now: take them out of COMING"
-    assert drawn - COMING == packages()
+    assert drawn == packages()
 
 
 def test_every_import_between_packages_follows_the_arrows() -> None:
@@ -143,7 +139,7 @@ def test_every_arrow_is_an_import_and_points_down() -> None:
     height = {package: -i for i, layer in enumerate(drawn.layers) for package in layer}
     upward = [(a, b) for a, b in drawn.arrows if height[b] > height[a]]
     assert not upward
-    invented = {(a, b) for a, b in drawn.arrows - imports() if not COMING & {a, b}}
+    invented = {(a, b) for a, b in drawn.arrows - imports()}
     assert not invented, "drawn, but no module imports it"
     circles = [package for package in height if package in below(package, drawn.arrows)]
     assert not circles
@@ -152,7 +148,7 @@ def test_every_arrow_is_an_import_and_points_down() -> None:
 def test_the_table_of_packages_is_complete() -> None:
     rows = table("Packages")
     named = [name for row in rows for name in named_packages(row[0])]
-    assert set(named) - COMING == packages()
+    assert set(named) == packages()
     assert len(named) == len(set(named))
 
 
@@ -160,7 +156,7 @@ def test_the_table_of_packages_is_complete() -> None:
 def test_a_library_is_imported_only_where_the_document_says(library: str) -> None:
     row = next(row for row in table("What may import what") if f"`{library}`" in row[0])
     allowed = named_packages(row[1])
-    assert allowed - COMING <= packages()
+    assert allowed <= packages()
     importing = {package_of(m) for m in graph().find_modules_that_directly_import(library)}
     assert importing <= allowed
 
