@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from srcnn.config.quantities import parse_pixels
-from srcnn.errors import ConfigError, SearchExistsError, SRCNNError
+from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersionError
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning import configure
@@ -327,7 +327,7 @@ def _main(argv: list[str] | None) -> int:
         console.print(f"interrupted; to go on: {_resume(settings)}", soft_wrap=True)
         return 130
     except SRCNNError as error:
-        if not isinstance(error, SearchExistsError):
+        if not isinstance(error, SearchExistsError | StateVersionError):
             console.print(f"stopped; to go on: {_resume(settings)}", soft_wrap=True)
         raise
     if not result.interrupted:

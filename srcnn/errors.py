@@ -9,7 +9,8 @@
     │   └── NoSpaceError       the disk is full where one is to be written
     ├── DeviceError            a GPU cannot be used any more
     ├── SearchError            a search cannot start, resume or finish
-    │   └── SearchExistsError  a new search has the name of an existing one
+    │   ├── SearchExistsError  a new search has the name of an existing one
+    │   └── StateVersionError  another version of the project began the search
     └── TrainingError          a training run cannot continue
         ├── DivergenceError    the loss is NaN or infinite
         └── DeadNetworkError   no gradient reaches the weights
@@ -34,6 +35,7 @@ __all__ = [
     "SRCNNError",
     "SearchError",
     "SearchExistsError",
+    "StateVersionError",
     "TrainingError",
     "unknown_name",
 ]
@@ -68,7 +70,11 @@ class SearchError(SRCNNError):
 
 
 class SearchExistsError(SearchError):
-    """A new search has the name of one that is there."""
+    """A new search has the name of an existing one."""
+
+
+class StateVersionError(SearchError):
+    """The saved state of a search has the format of another version of the project."""
 
 
 class TrainingError(SRCNNError):

@@ -20,7 +20,7 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 
-from srcnn.errors import SearchError
+from srcnn.errors import SearchError, StateVersionError
 from srcnn.tuning.adapters.ray_internals import (
     STATE_FILES,
     TUNER_FILE,
@@ -36,6 +36,8 @@ FOLDER = "snapshots"  #: beside a stage's trials
 
 _MANIFEST = "manifest.json"
 _KEPT = 2
+#: Version of what a snapshot's pickles and a trial's own state hold. It rises when a class in them moves or changes.
+_FORMAT = 2
 
 
 class Snapshot:
@@ -110,7 +112,7 @@ def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = Fal
                 json.loads(content)
             digests[file.name] = hashlib.sha256(content).hexdigest()
             _write(temporary / file.name, content)
-        _write(temporary / _MANIFEST, json.dumps({"journal": journal, "files": digests}).encode())
+        _write(temporary / _MANIFEST, json.dumps({"format": _FORMAT, "journal": journal, "files": digests}).encode())
         os.replace(temporary, place / f"{number:08}")
     except ValueError:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -136,7 +138,11 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def newest_snapshot(stage: Path) -> Snapshot | None:
-    """The newest whole copy; None: the stage has none and begins anew."""
+    """Return the newest whole snapshot of a stage; None: there is none, and the stage starts from the beginning.
+
+    Raises:
+        StateVersionError: a version of this project with another format of snapshots wrote it.
+    """
     place = stage / FOLDER
     folders = sorted((f for f in place.glob("*") if f.name.isdigit()), reverse=True) if place.is_dir() else []
     for folder in folders:
@@ -146,10 +152,18 @@ def newest_snapshot(stage: Path) -> Snapshot | None:
                 hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
                 for name, digest in manifest["files"].items()
             ):
-                return Snapshot(folder, manifest)
+                found, kept = manifest.get("format", 1), Snapshot(folder, manifest)
+                break
         except (OSError, ValueError, KeyError):
             continue
-    return None
+    else:
+        return None
+    if found != _FORMAT:
+        raise StateVersionError(
+            f"resume: {stage} was written by another version of this project: its format must be {_FORMAT}, but is "
+            f"{found}; finish it with that version, or start a new search"
+        )
+    return kept
 
 
 def journal_length(stages: Iterable[Path]) -> int:

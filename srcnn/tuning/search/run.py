@@ -68,12 +68,14 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
         listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
 
     Raises:
-        SearchError: a search of that name exists and ``resume`` is off, a store cannot be used, or trial after trial failed
-            of one cause. Resuming goes on from the last kept state.
+        SearchError: a search of that name exists and ``resume`` is off, another version of this project began it, a store
+            cannot be used, or trial after trial failed of one cause. Resuming goes on from the last kept state.
     """
     settings, started = plan.settings, time.perf_counter()
     if not resume and settings.folder.exists():
         raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
+    if resume:
+        newest_snapshot(settings.folder)  # refuses one of another version before anything is written
     configure()
     be_quiet()
     save_settings(settings)

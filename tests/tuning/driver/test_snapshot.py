@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from srcnn.errors import StateVersionError
 from srcnn.tuning.driver.snapshot import FOLDER, journal_length, keep_snapshot, newest_snapshot
 
 
@@ -43,3 +44,19 @@ def test_a_state_that_tune_wrote_in_part_is_no_state(tmp_path: Path) -> None:
         keep_snapshot(stage, staging, journal=2, check=True)
     assert journal_length([stage]) == 1
     assert [path.name for path in (stage / FOLDER).iterdir()] == ["00000001"]
+
+
+def test_a_snapshot_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    stage, staging = tmp_path / "stage", tmp_path / "staging"
+    stage.mkdir()
+    (stage / "tuner.pkl").write_bytes(b"tuner")
+    write_state(staging, "{}")
+    keep_snapshot(stage, staging, journal=1)
+    manifest = stage / FOLDER / "00000001" / "manifest.json"
+    old = json.loads(manifest.read_text(encoding="utf-8"))
+    del old["format"]  # as the first version wrote it
+    manifest.write_text(json.dumps(old), encoding="utf-8")
+    before = sorted(path.read_bytes() for path in stage.rglob("*") if path.is_file())
+    with pytest.raises(StateVersionError, match=r"resume: .*stage was written by another version.*must be 2, but is 1"):
+        newest_snapshot(stage)
+    assert sorted(path.read_bytes() for path in stage.rglob("*") if path.is_file()) == before
