@@ -486,3 +486,11 @@ def test_overlap_lists_pairs_within_and_between_sets(
     assert capsys.readouterr().out == "18 images, 153 pairs: no two show the same photograph\n"
     assert command("data")(["overlap", "T19"]) == 2
     assert "T19" in capsys.readouterr().err
+
+
+def test_the_word_none_stays_a_schedulers_name(command: Callable[[str], Command]) -> None:
+    search = importlib.import_module("search")
+    given = search.given_fields(
+        search._parser().parse_args(["--scheduler", "none", "--validation", "none"]), search.SearchSettings
+    )
+    assert given == {"scheduler": "none", "validation": None}

@@ -26,6 +26,7 @@ __all__ = [
     "saved_searches",
 ]
 
+_AUTO = "auto"  # the scheduler that fits the number of objectives
 _FILE = "search.json"
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
 _MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # settings that may change when a search is resumed
@@ -55,9 +56,9 @@ class SearchSettings(Strict):
     scales: tuple[int, ...] | None = Field(None, description="scales to search; none: those of the space")
     budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
     sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
-    scheduler: str | None = Field(
-        None,
-        description=f"stops weak trials: {', '.join(SCHEDULERS)}; if not given: asha, or none for several objectives",
+    scheduler: str = Field(
+        _AUTO,
+        description=f"stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: asha, or none for several objectives",
     )
     objectives: tuple[str, ...] = Field(
         ("gain",), description=f"objectives, several for a Pareto front: {', '.join(OBJECTIVES)}"
@@ -111,9 +112,8 @@ class SearchSettings(Strict):
         for scale in self.scales or ():
             if not 2 <= scale <= 4:
                 raise ValueError(f"scale: must be 2, 3 or 4, but got {scale}")
-        for field, known in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS)):
-            value = getattr(self, field)
-            if value is not None and value not in known:
+        for field, known in (("sampler", SAMPLERS), ("scheduler", (*SCHEDULERS, _AUTO))):
+            if (value := getattr(self, field)) not in known:
                 raise ValueError(unknown_name(field, value, known))
         self._check_objectives()
         if "://" in self.storage:
@@ -156,7 +156,9 @@ class SearchSettings(Strict):
     @property
     def stopping(self) -> str:
         """The scheduler, with the default resolved."""
-        return self.scheduler or ("asha" if len(self.objectives) == 1 else "none")
+        if self.scheduler != _AUTO:
+            return self.scheduler
+        return "asha" if len(self.objectives) == 1 else "none"
 
     @property
     def is_remote(self) -> bool:

@@ -96,7 +96,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
         with Cluster(settings.address) as cluster:
             # While Ray comes up, the store opens and the images are prepared.
             counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
-            tracker.open_search(settings.name, tags, dict(settings), counts)
+            params = {**dict(settings), names.PARAM_SCHEDULER: settings.stopping}
+            tracker.open_search(settings.name, tags, params, counts)
             data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
             if settings.gpus_per_trial == "auto":  # kept, so that a resumed search packs as before

@@ -46,3 +46,16 @@ def test_times_are_read(text: str, seconds: float) -> None:
 def test_a_time_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="time_budget"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "objectives", "stopping"),
+    [
+        ("auto", ("gain",), "asha"),
+        ("auto", ("gain", "macs"), "none"),
+        ("none", ("gain",), "none"),
+        ("asha", ("gain",), "asha"),
+    ],
+)
+def test_a_search_that_asks_for_no_scheduler_has_none(given: str, objectives: tuple[str, ...], stopping: str) -> None:
+    assert settings("x", scheduler=given, objectives=objectives).stopping == stopping
