@@ -158,7 +158,7 @@ def test_a_library_is_imported_only_where_the_document_says(library: str) -> Non
     allowed = named_packages(row[1])
     assert allowed <= packages()
     importing = {package_of(m) for m in graph().find_modules_that_directly_import(library)}
-    assert importing <= allowed
+    assert importing == allowed
 
 
 def test_a_wrong_map_is_noticed() -> None:

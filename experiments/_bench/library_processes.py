@@ -178,7 +178,7 @@ ARMS: dict[str, Any] = {"ours": GaussianProcess, "scikit-learn": ScikitLearn, "G
 def _times(arms: list[str], rounds: int = 5) -> dict[str, dict[str, Any]]:
     """Milliseconds of a processor for one call of ``fit`` and ``predict``, with scales learnt in it and without."""
     table = read_table(Path(_TABLES[0]))
-    axes = sampler_module._Axes(table.space)
+    axes = sampler_module.Axes(table.space)
     source = np.random.default_rng(0)
     rows = [p for p, curves in zip(table.params, table.curves, strict=True) for _ in curves]
     gains = np.array([max(c.objective) for curves in table.curves for c in curves])

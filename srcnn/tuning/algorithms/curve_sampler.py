@@ -30,7 +30,7 @@ from srcnn.tuning.algorithms.gaussian_process import Array, GaussianProcess
 from srcnn.tuning.space.parameter import Categorical, Value
 from srcnn.tuning.space.space import Space
 
-__all__ = ["CurveSampler"]
+__all__ = ["Axes", "CurveSampler"]
 
 _START = 6  # configurations at least that are drawn at random before the process is asked
 _POOL = 300  # candidates drawn at random where the space is no small grid
@@ -51,7 +51,7 @@ class CurveSampler(BaseSampler):
         self._space = space
         self._source = random.Random(seed)
         self._fallback = RandomSampler(seed=seed)
-        self._axes = _Axes(space)
+        self._axes = Axes(space)
         self._process = GaussianProcess(len(space.parameters))
         self._start = max(_START, len(space.parameters) + 2)
         sizes = [len(p.choices) if isinstance(p, Categorical) else math.inf for p in space.parameters.values()]
@@ -182,7 +182,7 @@ def _at_the_end(curves: Sequence[Curve]) -> tuple[Array, Array]:
     return slopes[ends] * now + shifts[ends], variances[ends]
 
 
-class _Axes:
+class Axes:
     """Configurations as points: one or more axes for each parameter, each from 0 to 1."""
 
     def __init__(self, space: Space) -> None:

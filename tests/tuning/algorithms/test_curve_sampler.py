@@ -13,7 +13,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from srcnn.tuning.algorithms.curve_sampler import CurveSampler, _at_the_end, _Axes
+from srcnn.tuning.algorithms.curve_sampler import Axes, CurveSampler, _at_the_end
 from srcnn.tuning.algorithms.gaussian_process import GaussianProcess
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.space.space import Space
@@ -97,7 +97,7 @@ def test_numbers_keep_their_order_and_lists_of_sizes_their_places(tmp_path: Path
         {"n1": n, "kernels": k, "optimizer": o}
         for n, k, o in ((32, "9-1-5", "adam"), (128, "9-5-5", "sgd"), (64, "11-1-5", "muon"))
     ]
-    n1, kernels, optimizer = _Axes(load_space(path)).places(rows)
+    n1, kernels, optimizer = Axes(load_space(path)).places(rows)
     np.testing.assert_allclose(n1[:, 0], [0, 1, 0.5])
     np.testing.assert_allclose(kernels, [[0, 0], [0, 1], [1, 0]])  # the last size never changes, so it has no axis
     apart = np.linalg.norm(optimizer[:, None] - optimizer[None], axis=-1)

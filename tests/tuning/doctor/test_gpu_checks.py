@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from srcnn.errors import TrainingError
+from srcnn.training.recorded_step import RecordingWarning
 from srcnn.tuning.doctor import examination as doctor
 from srcnn.tuning.doctor import gpu_checks as doctor_gpu
 from srcnn.tuning.doctor.examination import CHECKS, Seen, examine
@@ -74,7 +75,8 @@ def test_a_recording_that_is_refused_fails_its_check(on_cpu: pytest.MonkeyPatch)
     import warnings
 
     def fit(*arguments: Any, **options: Any) -> Any:
-        warnings.warn("steps are not recorded, so small networks train more slowly: a reason", stacklevel=2)
+        text = "steps are not recorded, so small networks train more slowly: a reason"
+        warnings.warn(text, RecordingWarning, stacklevel=2)
         return iter(())
 
     on_cpu.setattr(doctor_gpu, "fit", fit)

@@ -21,4 +21,4 @@ def test_the_libraries_are_those_that_were_written_for(monkeypatch: pytest.Monke
 
 def test_steps_look_at_no_value_and_recordings_are_judged_rightly() -> None:
     assert step_on_meta().figures == {"kinds": 4}
-    assert "a right recording is used, a wrong one is not" in recorded_step().text
+    assert "a correct recording is used, a wrong one is not" in recorded_step().text
