@@ -31,7 +31,7 @@ def build(uri: str, parent: Run, ui: str) -> Document:
     """The report of a parent run.
 
     Args:
-        uri: of the tracking store.
+        uri: address of the tracking store.
         parent: the run.
         ui: address of the pages of runs, where the store itself has none.
 
@@ -76,10 +76,10 @@ def log_report(uri: str, parent: Run, folder: Path, files: Sequence[Path]) -> No
     """Keep a report as the artifact folder ``report`` of its run.
 
     Args:
-        uri: of the tracking store.
+        uri: address of the tracking store.
         parent: the run.
-        folder: of the report.
-        files: of the report, in the folder; whatever else lies there stays there.
+        folder: folder of the report.
+        files: files of the report in the folder; other files there are not logged.
 
     Raises:
         SearchError: the store cannot be written.

@@ -1,4 +1,4 @@
-"""What a trial is and what came of it, with the statistics over trials.
+"""Specification, report, result and outcome of a trial, and the statistics over trials.
 
 Nothing here runs a trial, or knows where it is logged.
 """

@@ -94,7 +94,7 @@ class Components:
 
     seed: float  #: between seeds, the same on every image
     image: float  #: between images, the same for every seed
-    rest: float  #: of a figure around the sum of both
+    rest: float  #: variance of a figure around the sum of both effects
 
 
 def over_seeds(values: Figures) -> Interval:

@@ -1,4 +1,4 @@
-"""What a trial reports after every epoch: `TrialReport`, made by the worker and read by scheduler, sampler and tracker."""
+"""`TrialReport`, the report of a trial after every epoch: made by the worker, read by scheduler, sampler and tracker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EpochFigures:
     val_psnr: float = _NAN  #: mean PSNR on the validation images
     val_gain: float = _NAN  #: the same, minus that of bicubic
     loss: float = _NAN  #: mean squared error of the epoch, on planes in [0, 1]
-    learning_rate: float = _NAN  #: of the last step
+    learning_rate: float = _NAN  #: learning rate of the last step
     pixels: float = _NAN  #: target pixels so far
     train_seconds: float = _NAN  #: training so far, without validation
     epoch_seconds: float = _NAN  #: wall time of the epoch, with validation and checkpoint
@@ -59,9 +59,9 @@ class TrialReport:
     """One epoch of a trial, as it is sent; or, with a ``failure``, its end by the configuration's own fault."""
 
     epoch: int  #: from 1; of a failed trial the epoch that it did not finish
-    epochs: int  #: of the whole run
+    epochs: int  #: number of epochs of the whole run
     curve: tuple[float, ...]  #: the objective of every finished epoch
-    figures: EpochFigures | None  #: of this epoch; None: the trial failed
+    figures: EpochFigures | None  #: figures of this epoch; None: the trial failed
     failure: str = ""  #: the error's name and message, in a line
     failure_kind: str = ""  #: name of the error's class
     macs: float | None = None  #: multiply-accumulates per pixel of the large image

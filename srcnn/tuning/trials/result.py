@@ -1,4 +1,4 @@
-"""What came of a trial: `TrialResult`, as the confirmation, the tables and the report see it."""
+"""`TrialResult`, the result of a trial, which confirmation, tables and report use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TrialResult:
     """One trial after it ran. PSNRs and gains are in dB, NaN if the trial reported none."""
 
     trial_id: str
-    spec: TrialSpec  #: what was to run
+    spec: TrialSpec  #: specification of the trial
     outcome: Outcome
     report: TrialReport | None = None  #: its last report; None: it has sent none
     failure: str = ""  #: why it failed, in a line

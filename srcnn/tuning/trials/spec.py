@@ -1,4 +1,4 @@
-"""What a trial is to run: `TrialSpec`, made by whatever suggests trials and read by everything that follows."""
+"""`TrialSpec`, the specification of a trial: made by the searchers, read by every later step."""
 
 from __future__ import annotations
 

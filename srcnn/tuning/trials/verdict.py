@@ -1,4 +1,4 @@
-"""What a confirmation found at one scale, as data and in sentences: `ScaleVerdict`.
+"""`ScaleVerdict`, the result of a confirmation at one scale, as data and in sentences.
 
 The search writes it once, as the artifact ``verdicts.json`` of its run; terminal, note and report all show its `sentences`. The
 file holds one JSON object, ``{"version": 1, "verdicts": [...]}``, with one `ScaleVerdict` for each scale; the objects inside
@@ -85,7 +85,7 @@ class Lead:
     """How far the champion leads the paper's network that was trained with the same budget and seeds."""
 
     images: str | None  #: name of the test set; None: the judging images
-    interval: Interval  #: of the difference, in dB
+    interval: Interval  #: interval of the difference, in dB
     overlap: bool = False  #: whether images of the set were trained on or chosen by
 
     def __str__(self) -> str:
@@ -112,7 +112,7 @@ class ScaleVerdict:
     ranked: tuple[ConfirmedConfiguration, ...]  #: the champion first, by `ConfirmedConfiguration.val_gain`; never empty
     validation_images: int  #: how many chose
     judging_images: int  #: how many judged; 0: none was left
-    leads: tuple[Lead, ...] = ()  #: of the champion over the paper's network, as far as both were judged
+    leads: tuple[Lead, ...] = ()  #: leads of the winner over the paper's network, if both were judged
     failed: tuple[str, ...] = ()  #: configurations of which a seed failed
 
     @property

@@ -1,4 +1,4 @@
-"""What runs in Ray's workers: one trial, and the measurement of trained networks.
+"""Code of Ray's workers: one trial, and the measurement of trained networks.
 
 Nothing here decides which trial runs.
 """

@@ -1,4 +1,4 @@
-"""One trial: drains `srcnn.training.fit.fit` and reports every epoch to Tune.
+"""One trial in a worker process: runs `srcnn.training.fit.fit` and reports every epoch to Ray Tune.
 
 Tune calls `run_trial` in a worker process that serves many trials in turn, so nothing may be left over from the trial
 before: the seed, the threads and the memory are set or given back here.
@@ -49,7 +49,7 @@ _STALLS = 2  # a trial that hung so often has failed
 
 @dataclass(frozen=True)
 class ScaleData:
-    """What trials of one scale train on and are judged by."""
+    """Training and validation images of the trials that share a key."""
 
     training: TrainingData
     validation: tuple[Degraded, ...]

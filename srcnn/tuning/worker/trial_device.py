@@ -19,11 +19,11 @@ CONTEXT = 0.6e9  #: bytes that a process takes on a GPU beside its tensors: CUDA
 
 @dataclass(frozen=True)
 class Place:
-    """Where a trial runs."""
+    """Resources and folder of a trial."""
 
-    folder: str  #: of the stage; the trial's own, named by its id, lies in it
+    folder: str  #: folder of the stage; it contains the folder of the trial, named by the trial's id
     threads: int  #: CPU threads
-    gpus: float  #: that Tune gave it; 0: it runs on the CPU even where there are some
+    gpus: float  #: share of GPUs that Tune assigned; 0: the trial runs on the CPU even if there are GPUs
     latency: bool = False  #: whether to report how long the network takes for an image
     patience: float | None = None  #: seconds without a report that count as hanging; None: see `Watchdog`
 
@@ -52,7 +52,7 @@ def memory_cap(share: float, total: float) -> float:
     What CUDA itself takes for the process comes out of the share. A trial with a whole GPU, or more than one, is not capped.
 
     Args:
-        share: of the GPU.
+        share: assigned share of the GPU.
         total: bytes that the GPU has.
     """
     return 1.0 if share >= 1 else max(0.01, share - CONTEXT / total)

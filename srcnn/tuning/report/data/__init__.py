@@ -1,4 +1,4 @@
-"""What a report needs, read from MLflow.
+"""Data of a report, read from MLflow.
 
 Nothing here draws or formats.
 """

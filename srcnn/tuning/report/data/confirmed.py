@@ -1,4 +1,4 @@
-"""What a search confirmed, beside the pages of its runs: the configurations with the figures of their seeds."""
+"""Confirmed configurations of a search, with the figures of their seeds and links to their runs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ class Confirmed:
         #: Every seed and whether it judges, those that chose first.
         self.all = [*((one, False) for one in found.chose), *((one, True) for one in found.judged)]
         runs = [data.by_trial.get(one.trial_id) for one, _ in self.all]
-        self.links = [data.link(run.run_id) if run is not None else None for run in runs]  #: of `all`
+        self.links = [
+            data.link(run.run_id) if run is not None else None for run in runs
+        ]  #: link of each configuration in `all`
 
     @property
     def link(self) -> str | None:
-        """To its first seed that counts."""
+        """Link to the run of its first seed that counts."""
         return self.links[len(self.all) - len(self.seeds) if self.judged else 0]
 
 

@@ -1,4 +1,4 @@
-"""How much each parameter matters, by Optuna, out of the finished trials of a search.
+"""Importance of each parameter, computed by Optuna from the finished trials of a search.
 
 The share of the variance of the gain that a parameter explains alone: fANOVA (Hutter, Hoos, Leyton-Brown, "An Efficient
 Approach for Assessing Hyperparameter Importance", ICML 2014), by a forest of regression trees. Where parameters exist only at
@@ -35,10 +35,10 @@ class Importance:
 
 
 def importances(space: Space | None, children: Sequence[Child]) -> Importance:
-    """Of the gain as a share of the paper's, with the scale as a parameter where there were several.
+    """Return the importances for the objective, with the scale as a parameter if there are several scales.
 
     Args:
-        space: of the search.
+        space: space of the search.
         children: its runs, of which the finished ones of the search itself count.
     """
     if space is None:

@@ -36,6 +36,6 @@ def kept_network(data: TableData, run: Trained) -> SRCNN | None:
 
 
 def authors_network(folder: str | None, scale: int) -> SRCNN | None:
-    """The authors' network of a row; None if nobody fetched it."""
+    """The authors' network of a row; None if it was not downloaded."""
     path = None if folder is None else official_file(folder, scale, data_root())
     return None if path is None else load_official(path, scale)

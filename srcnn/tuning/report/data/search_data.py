@@ -55,14 +55,14 @@ class Child:
 
     run_id: str
     trial_id: str
-    name: str  #: of the configuration; of an earlier version's run: the run's
+    name: str  #: name of the configuration; in runs of earlier versions, name of the run
     stage: str  #: ``search``, ``confirm`` or ``judge``
     outcome: Outcome
     reference: bool  #: whether it is the paper's network
     failure: str  #: why it failed, a line
     params: Mapping[str, str]  #: every field of the training, as MLflow keeps them
     metrics: Mapping[str, float]  #: the last of each
-    values: Mapping[str, Value]  #: of the space's parameters
+    values: Mapping[str, Value]  #: values of the space's parameters
     network: ModelConfig | None  #: None: fields that this version does not know
     curve: tuple[tuple[float, float], ...]  #: (training pixels, gain over bicubic on validation in dB), epoch by epoch
 
@@ -90,16 +90,18 @@ class SearchData:
     name: str
     run_id: str
     experiment_id: str
-    status: str  #: of the run: RUNNING, FINISHED, FAILED or KILLED
+    status: str  #: status of the run: RUNNING, FINISHED, FAILED or KILLED
     seconds: float | None  #: from its start to its end; None if it has none
-    uri: str  #: of the store
+    uri: str  #: address of the store
     ui: str  #: address of the pages of its runs
     params: Mapping[str, str]  #: its settings
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     space: Space | None  #: None: it kept none, and its file is not here
     children: tuple[Child, ...]  #: oldest first
-    verdicts: tuple[ScaleVerdict, ...] | None = None  #: of the confirmation, by scale; None: none was kept
+    verdicts: tuple[ScaleVerdict, ...] | None = (
+        None  #: verdicts of the confirmation, one per scale; None: not kept as data
+    )
 
     def link(self, run_id: str | None) -> str | None:
         """The page of a run."""
@@ -115,7 +117,7 @@ class SearchData:
         return {child.trial_id: child for child in self.children}
 
     def figure(self, child: Child, objective: str) -> float | None:
-        """What a run has of one of `OBJECTIVES`, in that one's unit; None if that is unknown."""
+        """Return the value of an objective of a run, in the unit of the objective; None if it is unknown."""
         if objective == "gain":
             return child.objective
         if objective in ("macs", "parameters"):
@@ -149,17 +151,17 @@ class SearchData:
 
     @property
     def scales(self) -> list[int]:
-        """Those that have a run."""
+        """Scales that have a run."""
         return sorted({child.scale for child in self.children if child.scale is not None})
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """What was optimised; the gain alone where that was not kept."""
+        """Names of the objectives; only the gain if they were not kept."""
         return tuple(name for name in self.kept_objectives or () if name in OBJECTIVES) or ("gain",)
 
     @cached_property
     def kept_objectives(self) -> tuple[str, ...] | None:
-        """What was optimised; None: not kept as data, as by earlier versions."""
+        """Names of the objectives; None: not kept as data, as in earlier versions."""
         try:
             found = json.loads(self.params.get(names.PARAM_OBJECTIVES, "null"))
         except ValueError:
@@ -183,7 +185,7 @@ class SearchData:
 
     @property
     def commit(self) -> str:
-        """Of the code, short; a mark stays where files differed from it."""
+        """Short commit of the code, with its mark if files differed from the commit."""
         return short_commit(self.tags)
 
     @property
@@ -205,7 +207,7 @@ class SearchData:
 
 
 def parents(uri: str) -> list[Run]:
-    """What can be reported of a store: its parent runs, newest first.
+    """Return the parent runs of a store, newest first.
 
     Raises:
         SearchError: the store cannot be read.
@@ -231,7 +233,7 @@ def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
     """Everything that a report of a search says.
 
     Args:
-        uri: of the tracking store.
+        uri: address of the tracking store.
         parent: the run of the search.
         ui: address of the pages of its runs, where the store itself has none.
 

@@ -47,7 +47,7 @@ class Trained:
     outcome: Outcome
     failure: str
     metrics: Mapping[str, float]  #: test figures, as the table names them
-    seconds: float  #: of training
+    seconds: float  #: training time in seconds
     network: ModelConfig | None
     curve: tuple[tuple[float, float], ...]  #: (training pixels, gain over bicubic on validation in dB)
     kept: tuple[Leak, ...] = ()  #: images that it was trained on and that show what was measured
@@ -67,7 +67,9 @@ class TableData:
     budget: Budget
     tags: Mapping[str, str]
     trained: tuple[Trained, ...]
-    given: Mapping[tuple[str, int], Mapping[str, float]]  #: by row (or `BICUBIC`) and scale: nobody trained these here
+    given: Mapping[
+        tuple[str, int], Mapping[str, float]
+    ]  #: test metrics by row (or `BICUBIC`) and scale, of networks that were not trained here
 
     def link(self, run_id: str) -> str:
         """The page of a run."""
@@ -79,12 +81,12 @@ class TableData:
         return read_tags(self.tags)
 
     def kept(self, row: str) -> tuple[Leak, ...]:
-        """What a row was trained on though it shows what is measured."""
+        """Return the images that a row was trained on although they show test images."""
         return next((one.kept for one in self.trained if one.row == row and one.kept), ())
 
     @property
     def commit(self) -> str:
-        """Of the code, short."""
+        """Short commit of the code."""
         return short_commit(self.tags)
 
     def here(self, metric: str) -> str:
@@ -101,7 +103,7 @@ class TableData:
 
     @property
     def recipes(self) -> list[str]:
-        """Those that trained something."""
+        """Recipes that have a run."""
         return [recipe for recipe in self.table.recipes if any(one.recipe == recipe for one in self.trained)]
 
     @cached_property
@@ -136,7 +138,7 @@ class TableData:
         return None if self.budget.sample else self.table.row(row).paper.get(metric)
 
     def verdicts(self) -> list[Verdict]:
-        """What becomes of the paper's claims."""
+        """Return the verdict on each of the paper's claims."""
         found = []
         for claim in self.table.claims:
             metric = self.here(claim.metric)
@@ -163,7 +165,7 @@ class TableData:
         return f"{length / 1e6:g} million pixels" if self.budget.unit == "pixels" else f"{length:g} epochs"
 
     def provenance(self, runs: Sequence[Trained]) -> str:
-        """What every caption ends with: n, budget, commit."""
+        """Return the end of every caption: number of runs, budget, commit."""
         lengths = ", ".join(self.amount(length) for length in sorted({one.length for one in runs}))
         return f"n = {len(runs)} runs, {len({one.seed for one in runs})} seeds; {lengths}; commit {self.commit}."
 
@@ -177,7 +179,7 @@ def gather_table(uri: str, parent: Run, ui: str) -> TableData:
     """Everything that a report of a table says.
 
     Args:
-        uri: of the tracking store.
+        uri: address of the tracking store.
         parent: the run of the table.
         ui: address of the pages of its runs, where the store itself has none.
 

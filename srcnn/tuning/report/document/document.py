@@ -1,4 +1,4 @@
-"""What a report is made of: text, tables and figures in sections, as frozen data.
+"""The parts of a report as frozen data: text, tables and figures in sections.
 
 Whoever has something to report builds a `Document`, and `srcnn.tuning.report.document.write` makes the files. Nothing here knows
 of searches, of MLflow or of a file format.
@@ -34,7 +34,7 @@ class Cell:
 class Table:
     """A table: the first column is aligned left, the others right."""
 
-    name: str  #: of its files in ``tables/``
+    name: str  #: name of its files in ``tables/``, without suffix
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""  #: plain text
@@ -51,10 +51,10 @@ class Table:
 class Figure:
     """A picture, and perhaps a bokeh model of the same that HTML shows in its place."""
 
-    name: str  #: of its file in ``pictures/``
+    name: str  #: name of its file in ``pictures/``, without suffix
     png: bytes
     caption: str  #: plain text: what is shown, n, and what else must be known to read it
-    alt: str  #: what there is to see, for those who cannot
+    alt: str  #: alternative text for readers who cannot see the picture
     interactive: Any | None = None
 
     def __post_init__(self) -> None:

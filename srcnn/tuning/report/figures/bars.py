@@ -19,7 +19,7 @@ def bars_figure(importance: Importance, name: str, caption: str) -> Figure:
 
     Args:
         importance: with shares.
-        name: of the figure.
+        name: name of the figure.
         caption: what must be known to read it.
     """
     shares = ", ".join(f"{parameter} {share:.2f}" for parameter, share in importance.shares.items())

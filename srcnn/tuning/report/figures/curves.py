@@ -41,7 +41,7 @@ def curves_figure(children: Sequence[Child], name: str, caption: str) -> Figure 
 
     Args:
         children: runs of one scale.
-        name: of the figure.
+        name: name of the figure.
         caption: what must be known to read it.
 
     Returns:

@@ -26,9 +26,9 @@ def front_figure(
 
     Args:
         rows: trials with their figures.
-        objectives: of the search; the front is that of all of them.
-        other: the one to draw the gain against.
-        name: of the figure.
+        objectives: objectives of the search, all of which define the front.
+        other: objective of the x axis.
+        name: name of the figure.
         caption: what must be known to read it.
 
     Returns:

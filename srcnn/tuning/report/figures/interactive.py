@@ -16,10 +16,10 @@ def new_plot(x_label: str, y_label: str, height: int = 440, **options: Any) -> A
     """An empty plot as wide as its box.
 
     Args:
-        x_label: of the axis, with its unit.
-        y_label: likewise.
+        x_label: label of the x axis, with its unit.
+        y_label: label of the y axis, with its unit.
         height: in CSS pixels.
-        options: of `bokeh.plotting.figure`.
+        options: further arguments for `bokeh.plotting.figure`.
     """
     from bokeh.plotting import figure  # slow to import
 
@@ -53,8 +53,8 @@ def legend_below(plot: Any, entries: dict[str, list[Any]], columns: int = 2) -> 
     """A legend under the plot; a click on an entry hides or shows what belongs to it.
 
     Args:
-        plot: of `new_plot`.
-        entries: what belongs to each.
+        plot: a plot made by `new_plot`.
+        entries: renderers by entry.
         columns: two fit beside each other on a phone.
     """
     from bokeh.models import Legend, LegendItem

@@ -45,9 +45,9 @@ def parallel_figure(space: Space, children: Sequence[Child], name: str, caption:
     """The figure, with the finished trials in colours of their gains and the others in grey.
 
     Args:
-        space: of the search.
+        space: space of the search.
         children: its trials; those that reported nothing are left out.
-        name: of the figure.
+        name: name of the figure.
         caption: what must be known to read it.
 
     Returns:
@@ -142,7 +142,7 @@ def _smooth(heights: Sequence[float]) -> tuple[list[float], list[float]]:
 
 
 def _lowest(axes: Sequence[_Axis]) -> float:
-    """Where a picture ends below, past what lies lowest."""
+    """Return the lower limit of the picture, below its lowest element."""
     return min(height for axis in axes for height, _ in axis.ticks) - 0.07
 
 

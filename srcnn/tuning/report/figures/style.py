@@ -1,4 +1,4 @@
-"""How pictures of a report look: colours that colour-blind readers tell apart, and dashes and markers for print in grey.
+"""Style of the pictures of a report: colours that colour-blind readers can distinguish, dashes and markers for grey print.
 
 The colours are Okabe and Ito's ("Color Universal Design", 2008). A picture is drawn at the size at which a page shows it,
 so its letters are as large as the page's. No state of pyplot is used or changed.

@@ -37,7 +37,7 @@ def search_document(data: SearchData) -> Document:
     """The report. It can be made of a search that runs, failed or was cut short, and says so.
 
     Args:
-        data: of `srcnn.tuning.report.data.search_data.gather`.
+        data: result of `srcnn.tuning.report.data.search_data.gather`.
     """
     sections = [Section("Result", _result(data)), Section("What was searched", _setting(data))]
     for scale in data.scales:

@@ -59,14 +59,14 @@ def _mark(data: TableData, row: str, metric: str) -> str:
 
 
 def _shown(kept: Sequence[Leak], metric: str) -> list[Leak]:
-    """Of the leaks those that concern a metric: the mean of a set, or one of the very images."""
+    """Return the leaks that concern a metric: the mean of a set, or one of its images."""
     figure = names.SetFigure.parse(metric)
     of = [leak for leak in kept if leak.of == figure.images or leak.kind == "validation"]
     return [leak for leak in of if not figure.image or leak.shows == figure.image]
 
 
 def _note(data: TableData, metric: str) -> str:
-    """What the mark means, where a table has it."""
+    """Return the explanation of the mark, if a table has it."""
     found = [leak for row in data.table.rows for leak in _shown(data.kept(row.name), metric)]
     return f" {footnote(list(dict.fromkeys(found)))}" if found else ""
 
@@ -188,7 +188,7 @@ def _claims(data: TableData) -> tuple[Part, ...]:
 
 
 def _variation(data: TableData) -> tuple[Part, ...]:
-    """How far the figures of rows, and their differences within claims, vary by seed and by image."""
+    """Return the variation of the figures of rows, and of their differences within claims, by seed and by image."""
     found: dict[tuple[str, str, str], NDArray[np.float64]] = {}
     for metric in data.shown:
         for recipe in data.recipes:

@@ -41,7 +41,7 @@ class _Series:
     y: Sequence[float]
     low: Sequence[float]
     high: Sequence[float]
-    place: int  #: of its colour
+    place: int  #: index of its colour
 
     @property
     def color(self) -> str:
