@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from srcnn.tuning.curves.curve_table import Curve, CurveTable
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
+from srcnn.tuning.trials.objective import PAPER_GAIN
 
-__all__ = ["EPOCHS", "SPACE", "best_of", "make_table", "space"]
+__all__ = ["EPOCHS", "SPACE", "best_of", "flat_table", "make_table", "space"]
 
 EPOCHS = 9
 SPACE = """\
@@ -50,3 +52,17 @@ def make_table(space: Space, seeds: int = 2) -> CurveTable:
 
 def best_of(table: CurveTable) -> dict[str, Value]:
     return dict(table.params[int(table.quality.argmax())])
+
+
+def flat_table(space: Space, gains: Any) -> CurveTable:
+    """Curves that end at some gains in dB, (configurations, seeds); every epoch takes a second."""
+    rows = space.grid()[: len(gains)]
+    length = tuple(100.0 * e for e in range(1, EPOCHS + 1))
+    curves = tuple(
+        tuple(
+            Curve(seed, tuple(gain / PAPER_GAIN[3] * e / EPOCHS for e in range(1, EPOCHS + 1)), (1.0,) * EPOCHS, length)
+            for seed, gain in enumerate(map(float, some), start=1)
+        )
+        for some in gains
+    )
+    return CurveTable(space, EPOCHS, tuple(rows), curves, {})

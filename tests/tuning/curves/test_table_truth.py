@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 
-from srcnn.tuning.curves.curve_table import Curve, CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import METHODS
 from srcnn.tuning.replay.regret import repeat
 from srcnn.tuning.space.space import Space
-from srcnn.tuning.trials.objective import PAPER_GAIN
 
-from curve_tables import EPOCHS
-
-
-def flat_table(space: Space, gains: Any) -> CurveTable:
-    """Curves that end at some gains in dB, (configurations, seeds); every epoch takes a second."""
-    rows = space.grid()[: len(gains)]
-    length = tuple(100.0 * e for e in range(1, EPOCHS + 1))
-    curves = tuple(
-        tuple(
-            Curve(seed, tuple(gain / PAPER_GAIN[3] * e / EPOCHS for e in range(1, EPOCHS + 1)), (1.0,) * EPOCHS, length)
-            for seed, gain in enumerate(map(float, some), start=1)
-        )
-        for some in gains
-    )
-    return CurveTable(space, EPOCHS, tuple(rows), curves, {})
+from curve_tables import EPOCHS, flat_table
 
 
 def test_a_lucky_cell_is_no_finishing_line(space: Space) -> None:

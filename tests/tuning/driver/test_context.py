@@ -1,15 +1,8 @@
-"""What belongs to the driver's process is handed over, and no pickle takes it along."""
+"""What belongs to the driver's process: listeners, and the state of one run of a stage."""
 
 from __future__ import annotations
 
-import pickle
-from pathlib import Path
-
-import pytest
-
 from srcnn.config.training import TrainConfig
-from srcnn.errors import SearchError
-from srcnn.tuning.driver.callback import SearchCallback
 from srcnn.tuning.driver.context import DriverContext, StageRun
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.tracking.tracker import Tracker
@@ -34,20 +27,3 @@ def test_two_runs_share_nothing() -> None:
     one.untold.append(Event("end", "t1", "a trial", TrialSpec(TrainConfig()), "search", 1))
     assert not other.expected
     assert not other.untold
-
-
-def test_a_callback_works_for_the_run_that_it_is_given(tmp_path: Path) -> None:
-    callback = SearchCallback(tmp_path, {}, {}, "search")
-    heard: list[Event] = []
-    run = stage_run(heard)
-    callback.attach(run)
-    copy = pickle.loads(
-        pickle.dumps(callback)
-    )  # as Tune's restore makes one; a list's method could be pickled, a client not
-    with pytest.raises(AssertionError, match=r"attach\(\) comes first"):
-        copy.on_step_begin(0, [])
-    copy.attach(run)
-    copy.on_step_begin(0, [])
-    run.expected = {"t1"}
-    with pytest.raises(SearchError, match="did not take up 1 trials"):
-        copy.on_step_begin(0, [])

@@ -1,11 +1,17 @@
-"""What a search trains on and chooses by, on the real sets where they are on disk."""
+"""What a search trains on and chooses by, on the real sets where they are on disk, and input that it refuses."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
 from srcnn.data.known_sets import data_root
+from srcnn.errors import ConfigError, DataError
+from srcnn.imaging.image_files import read_image, write_image
 from srcnn.tuning.planning.plan import plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 
@@ -41,3 +47,42 @@ def test_t36_and_t65_of_t91_which_are_the_same_pixels_are_on_one_side(seed: int)
 
 def test_the_validation_images_of_t91_are_those_of_every_earlier_search() -> None:
     assert sides("T91", 123)[1] == {"t10", "t12", "t25", "t38", "t44", "t59", "t60", "tt10", "tt19"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "words"),
+    [
+        ({"validation": 10}, DataError, ("validation", "10")),
+        ({"train": "nowhere"}, DataError, ("nowhere",)),
+        ({"test": ("Set55",)}, DataError, ("Set55", "Set5")),
+        ({"space": "spaec.yaml"}, ConfigError, ("spaec.yaml",)),
+        ({"train": "tiny"}, DataError, ("patch_size", "24")),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(
+    workplace: Path, fields: dict[str, object], error: type[Exception], words: tuple[str, ...]
+) -> None:
+    (workplace / "tiny").mkdir()
+    for file in (workplace / "train").iterdir():
+        write_image(workplace / "tiny" / file.name, read_image(file)[:20, :20])
+    given: dict[str, Any] = {
+        "space": "space.yaml",
+        "train": "train",
+        "test": ("test",),
+        "validation": 2,
+        "confirm": False,
+    }
+    with pytest.raises(error) as caught:
+        plan_search(SearchSettings(name="bad", **{**given, **fields}))
+    for word in words:
+        assert word in str(caught.value)
+    assert not (workplace / "mlruns").exists()
+
+
+def test_the_bundled_sample_has_enough_images_to_choose_and_to_judge(workplace: Path) -> None:
+    (workplace / "x.yaml").write_text((workplace / "space.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    plan = plan_search(SearchSettings(name="s", space="x.yaml"))
+    assert (len(plan.validation), len(plan.judging)) == (6, 4)
+    parts = [{name for name, _ in images.images} for images in (plan.training, plan.validation, plan.judging)]
+    assert set.union(*parts) == {name for name, _ in load("sample/train").images}
+    assert sum(map(len, parts)) == 14

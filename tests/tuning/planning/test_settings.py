@@ -1,13 +1,14 @@
-"""Settings that contradict each other, and times as people write them."""
+"""Settings that break a rule or contradict each other, and times as people write them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from srcnn.errors import ConfigError
-from srcnn.tuning.planning.settings import SearchSettings, parse_duration
+from srcnn.errors import ConfigError, SearchError
+from srcnn.tuning.planning.settings import SearchSettings, load_settings, parse_duration
 
 
 def settings(name: str, **fields: object) -> SearchSettings:
@@ -46,6 +47,39 @@ def test_times_are_read(text: str, seconds: float) -> None:
 def test_a_time_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="time_budget"):
         parse_duration(text)
+
+
+def test_a_share_is_a_number_or_auto() -> None:
+    assert SearchSettings(name="x", gpus_per_trial="0.25").gpu_share == 0.25
+    assert SearchSettings(name="x", gpus_per_trial="auto").gpu_share == 1.0
+    for wrong in ("-1", "1.5", "some"):
+        with pytest.raises(ConfigError, match="gpus_per_trial"):
+            SearchSettings(name="x", gpus_per_trial=wrong)
+
+
+def test_a_search_far_away_needs_places_that_both_sides_know() -> None:
+    far = {"name": "x", "address": "ray://10.0.0.1:10001", "tracking_uri": "http://10.0.0.5:5000"}
+    assert SearchSettings(**far, storage="/srv/storage").is_remote
+    with pytest.raises(ConfigError, match="storage: with ray://"):
+        SearchSettings(**far)
+    with pytest.raises(ConfigError, match="tracking_uri: with ray://"):
+        SearchSettings(**{**far, "tracking_uri": "sqlite:///mlflow.db"}, storage="/srv/storage")
+    with pytest.raises(ConfigError, match="storage: must be a folder that all machines can access"):
+        SearchSettings(name="x", storage="s3://bucket/searches")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("trials", 0), ("scales", (5,)), ("budget", 0), ("gpus_per_trial", 1.5), ("cpus_per_trial", 0), ("name", "a/b")],
+)
+def test_a_setting_that_breaks_a_rule_is_named(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=field.removesuffix("s")):
+        SearchSettings(**{"name": "x", field: value})
+
+
+def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="there are none"):
+        load_settings(None, str(tmp_path), {})
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from srcnn.tuning.replay.methods import METHODS, Method, parse_method
 from srcnn.tuning.replay.regret import processes, repeat
 from srcnn.tuning.replay.simulator import replay
 from srcnn.tuning.space.space import Space
-from srcnn.tuning.trials.objective import FAILED, PAPER_GAIN
+from srcnn.tuning.trials.objective import FAILED
 
-from curve_tables import EPOCHS, make_table
+from curve_tables import EPOCHS, flat_table, make_table
 
 
 @pytest.mark.parametrize("method", [*METHODS, "grid+hyperband", "tpe+median", "cmaes+asha"])
@@ -113,20 +113,6 @@ def test_a_failed_trial_is_no_find_and_the_search_goes_on(space: Space) -> None:
     assert trace.finished == len(table.params) - 1
     assert trace.steps[-1].regret == 0.0
     assert trace.steps[-1].among_best
-
-
-def flat_table(space: Space, gains: Any) -> CurveTable:
-    """Curves that end at some gains in dB, (configurations, seeds); every epoch takes a second."""
-    rows = space.grid()[: len(gains)]
-    length = tuple(100.0 * e for e in range(1, EPOCHS + 1))
-    curves = tuple(
-        tuple(
-            Curve(seed, tuple(gain / PAPER_GAIN[3] * e / EPOCHS for e in range(1, EPOCHS + 1)), (1.0,) * EPOCHS, length)
-            for seed, gain in enumerate(map(float, some), start=1)
-        )
-        for some in gains
-    )
-    return CurveTable(space, EPOCHS, tuple(rows), curves, {})
 
 
 def test_a_search_hands_over_what_it_saw_not_what_is_best(space: Space) -> None:

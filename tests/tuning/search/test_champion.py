@@ -14,7 +14,6 @@ from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
 from srcnn.config.training import TrainConfig
-from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.network import SRCNN
@@ -135,12 +134,3 @@ def test_lost_weights_keep_the_title_until_a_person_takes_it(plan: Plan, tracker
     said = promote(plan, tracker, a_choice(tracker, workplace, "b", np.full((3, 4), 9.0)))
     assert "stays version 1, not 2: its weights cannot be read" in said
     assert title(tracker) == 1
-
-
-def test_the_bundled_sample_has_enough_images_to_choose_and_to_judge(workplace: Path) -> None:
-    (workplace / "x.yaml").write_text((workplace / "space.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    plan = plan_search(SearchSettings(name="s", space="x.yaml"))
-    assert (len(plan.validation), len(plan.judging)) == (6, 4)
-    parts = [{name for name, _ in images.images} for images in (plan.training, plan.validation, plan.judging)]
-    assert set.union(*parts) == {name for name, _ in load("sample/train").images}
-    assert sum(map(len, parts)) == 14
