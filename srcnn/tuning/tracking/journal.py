@@ -41,7 +41,7 @@ class Journal:
         self._handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         marked, self.sent = _read_mark(self._mark)
         self.committed = min(max(marked, counts or 0), os.fstat(self._handle).st_size)
-        self.drop()
+        self.truncate_uncommitted()
 
     def append(self, operation: Operation) -> None:
         """Append an operation, uncommitted.
@@ -63,7 +63,7 @@ class Journal:
         """Commit all entries up to a length in bytes (None: all)."""
         self.committed = max(self.committed, self.length if length is None else length)
 
-    def drop(self) -> None:
+    def truncate_uncommitted(self) -> None:
         """Truncate uncommitted entries."""
         os.ftruncate(self._handle, self.committed)
         self.length = self.committed

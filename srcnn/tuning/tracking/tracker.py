@@ -183,11 +183,11 @@ class Tracker:
             self._journal.commit(length)
             self._sender.wake()
 
-    def drop(self) -> None:
+    def truncate_uncommitted(self) -> None:
         """Truncate uncommitted entries: trials went on after the last snapshot, and that part is given up."""
         if self._journal is not None:
             self._open = {trial: at for trial, at in self._open.items() if at < self._journal.committed}
-            self._journal.drop()
+            self._journal.truncate_uncommitted()
 
     def flush(self, patience: float = PATIENCE) -> None:
         """Commit everything, and wait until the store has it.

@@ -31,9 +31,9 @@ def test_every_listener_hears_of_an_event() -> None:
 def test_two_runs_share_nothing() -> None:
     one, other = stage_run(), stage_run()
     one.expected.add("t1")
-    one.untold.append(Event("end", "t1", "a trial", TrialSpec(TrainConfig()), "search", 1))
+    one.pending_ends.append(Event("end", "t1", "a trial", TrialSpec(TrainConfig()), "search", 1))
     assert not other.expected
-    assert not other.untold
+    assert not other.pending_ends
 
 
 def test_a_callback_works_for_the_run_that_it_is_given(tmp_path: Path) -> None:
@@ -49,5 +49,5 @@ def test_a_callback_works_for_the_run_that_it_is_given(tmp_path: Path) -> None:
     copy.attach(run)
     copy.on_step_begin(0, [])
     run.expected = {"t1"}
-    with pytest.raises(SearchError, match="did not take up 1 trials"):
+    with pytest.raises(SearchError, match="did not restore 1 trials"):
         copy.on_step_begin(0, [])
