@@ -134,8 +134,8 @@ def _confirmation(plan: Plan) -> str:
     if not s.confirm:
         return "none: the best single trial is the winner"
     pixels = (s.confirm_budget or s.budget) / 1e6
-    paper = " and the paper's network" if plan.baselines else ""
-    both = " and the paper's network" if plan.baselines else ""
+    paper = " and the paper's network" if plan.references else ""
+    both = " and the paper's network" if plan.references else ""
     return (
         f"the best {s.best} of each scale{paper}, {s.choice_seeds} new seeds each, {pixels:g} million pixels: the highest mean "
         f"wins; then {s.confirm_seeds} further seeds of the winner{both} judge it"
@@ -153,8 +153,8 @@ def _judging(plan: Plan) -> str:
 
 
 def _first(plan: Plan) -> str:
-    others = len(plan.first) - plan.baselines
-    parts = [f"the paper's 9-1-5 (64-32) at every scale, never stopped: {plan.baselines}"] if plan.baselines else []
+    others = len(plan.first) - plan.references
+    parts = [f"the paper's 9-1-5 (64-32) at every scale, never stopped: {plan.references}"] if plan.references else []
     parts += [f"other given configurations: {others}"] if others else []
     return "; ".join(parts) or "nothing: the space does not hold the paper's network"
 
@@ -195,7 +195,7 @@ def _confirmed(one: Confirmed, sets: list[str]) -> list[str]:
     cells = [f"{one.gains.mean():.3f}", "" if one.gain is None else str(one.gain)]
     for name in sets:
         psnr = one.test_psnr(name)
-        cells.append(f"{psnr.text('.2f') if one.fresh else format(psnr.mean, '.2f')} / {one.ssim[name]:.4f}")
+        cells.append(f"{psnr.text('.2f') if one.judging_trials else format(psnr.mean, '.2f')} / {one.ssim[name]:.4f}")
     return cells
 
 
@@ -262,7 +262,7 @@ def _show_end(console: Console, result: SearchResult) -> None:
     causes = Counter(row.failure for row in result.rows if row.outcome is Outcome.FAILED)
     for cause, count in causes.most_common():
         console.print(f"failed {count} times: {cause}", markup=False, highlight=False)
-    best = {choice.scale: choice.champion.best for choice in result.choices}
+    best = {choice.scale: choice.winner.best for choice in result.choices}
     for scale in result.scales:
         for row in [best[scale]] if scale in best else result.of_scale(scale)[:1]:
             console.print(f"best x{scale}: {row.checkpoint}", markup=False, highlight=False, soft_wrap=True)

@@ -1,13 +1,14 @@
-"""A sampler that learns from every curve, stopped ones too: a Gaussian process over configurations.
+"""Bayesian optimization with a Gaussian process that learns from all curves, including those of stopped trials.
 
-Optuna's own samplers see a stopped trial as a rank (TPE) or not at all (GP), and see categories as unordered. Here
+Optuna's samplers use a stopped trial only as a rank (TPE) or not at all (GP), and treat categories as unordered. This sampler
 
-- the order of numbers is kept, also of numbers that are choices (64, 128) and of lists of sizes (9-1-5, 9-5-5);
-- a curve that ended early counts as a noisy figure of its last epoch: what trials gain on average from there to the end is
-  added, and the spread of that gain is its noise. A trial that still runs counts in the same way, and one without a report
-  as if it had come out as predicted, so that workers that ask at the same time do not get the same answer;
-- the next configuration is the one with the highest expected improvement (Jones, Schonlau and Welch, "Efficient Global
-  Optimization of Expensive Black-Box Functions", 1998) over the best prediction so far, out of those that have not run.
+- uses the order of numbers, also if they are choices (64, 128) or lists of sizes (9-1-5, 9-5-5);
+- extrapolates a curve that ended early to the last epoch: the mean gain of trials from that epoch to the last one is added, and
+  the variance of the gain becomes the noise of the observation. Running trials are treated in the same way. Running trials
+  without a report are added as fantasy observations (kriging believer), so that concurrent suggestions differ;
+- suggests the configuration with the highest expected improvement, the acquisition function (Jones, Schonlau and Welch,
+  "Efficient Global Optimization of Expensive Black-Box Functions", 1998), over the best prediction so far, among candidates that
+  have not run.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ from srcnn.tuning.space.space import Space
 
 __all__ = ["Axes", "CurveSampler"]
 
-_START = 6  # configurations at least that are drawn at random before the process is asked
-_POOL = 300  # candidates drawn at random where the space is no small grid
-_PARENTS, _CHILDREN = 5, 20  # and as many variations of each of the best so far
-_GRID = 2000  # configurations that a grid may have to be looked at as a whole
-_MOST = 300  # trials that are learnt from, for the time that an answer takes: the latest third of them, and the best
+_START = 6  # minimum number of random configurations before the Gaussian process is used
+_POOL = 300  # number of random candidates if the space is not a small grid
+_PARENTS, _CHILDREN = 5, 20  # number of best configurations to vary, and number of variations of each
+_GRID = 2000  # maximum size of a grid of which all configurations are candidates
+_MOST = 300  # maximum number of trials in a fit, which limits its time: a third are the latest, the others the best
 
 
 class CurveSampler(BaseSampler):
-    """See the module. For one objective.
+    """Optuna sampler for one objective; see the module's docstring.
 
     Args:
-        space: what is searched.
-        seed: of the draws.
+        space: search space.
+        seed: seed of the random draws.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -58,19 +59,19 @@ class CurveSampler(BaseSampler):
         self._grid = space.grid() if math.prod(sizes) <= _GRID else None
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Everything at once."""
+        """Return all parameters: they are sampled jointly."""
         return {name: parameter.distribution for name, parameter in self._space.parameters.items()}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A value at random, for a parameter that a fixed value of another one brought in."""
+        """Return a random value for a parameter that is active only because of a fixed value of another parameter."""
         return self._fallback.sample_independent(study, trial, param_name, param_distribution)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The values to try next."""
+        """Return the values of the next configuration."""
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         fixed: dict[str, Value] = trial.system_attrs.get("fixed_params", {})
         told, lost, waiting = _sort(others, study.direction == StudyDirection.MAXIMIZE)
@@ -79,7 +80,7 @@ class CurveSampler(BaseSampler):
             return self._first_allowed(candidates) or self._space.draw(self._source, fixed)
         values, noise = _at_the_end([curve for _, curve in told])
         rows = [params for params, _ in told] + lost
-        # A run that diverged or died is worth as little as the worst, so that its neighbours are left alone.
+        # A failed trial gets the value of the worst trial, so that similar configurations are avoided.
         values = np.concatenate([values, np.full(len(lost), values.min())])
         noise = np.concatenate([noise, np.zeros(len(lost))])
         if len(rows) > _MOST:
@@ -103,7 +104,7 @@ class CurveSampler(BaseSampler):
     def _candidates(
         self, others: Sequence[FrozenTrial], fixed: Mapping[str, Value], parents: Sequence[Mapping[str, Value]]
     ) -> list[dict[str, Value]]:
-        """Configurations to choose from, in random order: none that ran or was refused, all with the fixed values."""
+        """Return candidates in random order. All have the fixed values; none has been run or rejected before."""
         names = list(self._space.parameters)
         ran = {tuple(t.params.get(name) for name in names) for t in others}
         if self._grid is not None:
@@ -119,7 +120,7 @@ class CurveSampler(BaseSampler):
         return [row for row in fits if tuple(row.get(name) for name in names) not in ran]
 
     def _first_allowed(self, rows: Sequence[dict[str, Value]]) -> dict[str, Value] | None:
-        """The first that makes a valid run and keeps the constraints."""
+        """Return the first row that is a valid configuration and satisfies the constraints."""
         for row in rows:
             try:
                 config = self._space.to_config(row)
@@ -137,7 +138,7 @@ Curve = Mapping[int, float]
 def _sort(
     trials: Sequence[FrozenTrial], maximize: bool
 ) -> tuple[list[tuple[Params, Curve]], list[Params], list[Params]]:
-    """Trials with a curve, higher being better; those that failed, but not those that never ran; those without a report."""
+    """Sort trials into those with a curve (higher is better), failed ones that were run, and running ones without a report."""
     sign = 1.0 if maximize else -1.0
     told: list[tuple[Params, Curve]] = []
     lost: list[Params] = []
@@ -154,20 +155,20 @@ def _sort(
 
 
 def _at_the_end(curves: Sequence[Curve]) -> tuple[Array, Array]:
-    """What each curve would come to at the last epoch that any curve has, and the variance of that guess.
+    """Extrapolate curves to the last epoch of the longest curve; return the predicted values and their variances.
 
-    From each epoch to the next by the regression line through the trials that have both.
+    The step from each epoch to the next is a linear regression over the trials that have both epochs.
     """
     last = max(max(curve) for curve in curves)
     spread = float(np.std([curve[max(curve)] for curve in curves])) + 1e-6
-    guess = (0.3 * spread) ** 2  # of the variance around a line, as if two trials had shown it
-    slopes, shifts, variances = np.ones(last + 1), np.zeros(last + 1), np.zeros(last + 1)  # from an epoch to the last
+    guess = (0.3 * spread) ** 2  # prior of the residual variance, with the weight of two trials
+    slopes, shifts, variances = np.ones(last + 1), np.zeros(last + 1), np.zeros(last + 1)  # from each epoch to the last
     for epoch in range(last - 1, 0, -1):
         pairs = [(curve[epoch], curve[epoch + 1]) for curve in curves if epoch in curve and epoch + 1 in curve]
         slope, shift, variance = 1.0, 0.0, guess
         if pairs:
             now, then = np.array(pairs).T
-            # Towards 1 where there are few trials; between 0 and 1, since a lead does not grow of itself.
+            # Shrunk towards 1 if there are few trials; limited to [0, 1], because differences do not grow on average.
             apart = now - now.mean()
             slope = float((apart @ (then - then.mean()) + guess) / (apart @ apart + guess))
             slope = min(1.0, max(0.0, slope))
@@ -183,7 +184,7 @@ def _at_the_end(curves: Sequence[Curve]) -> tuple[Array, Array]:
 
 
 class Axes:
-    """Configurations as points: one or more axes for each parameter, each from 0 to 1."""
+    """Converts configurations to points, with one or more coordinates in [0, 1] for each parameter, -1 if it is inactive."""
 
     def __init__(self, space: Space) -> None:
         self._parameters = space.parameters
@@ -194,7 +195,7 @@ class Axes:
         }
 
     def places(self, rows: Sequence[Mapping[str, Any]]) -> list[Array]:
-        """For each parameter an array (rows, axes)."""
+        """Return one array (rows, axes) for each parameter."""
         return [np.array([self._place(name, row) for row in rows], ndmin=2) for name in self._parameters]
 
     def _place(self, name: str, row: Mapping[str, Any]) -> list[float]:

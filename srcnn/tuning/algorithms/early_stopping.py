@@ -1,8 +1,8 @@
-"""Early stopping, each scale by itself, so that a network at x4 is never measured against one at x2.
+"""Early stopping of trials, separately for each scale, so that trials of different scales are never compared.
 
-The resource is the epoch, and every trial's epochs have the same number of training pixels: a wide network and a narrow
-one that are stopped at the same rung had the same data. Reference rows are never stopped, and a restored search starts with
-what its trials had reported, where Tune's own schedulers forget.
+The resource of successive halving is the epoch. All epochs have the same number of training pixels, so trials at the same rung
+have used the same amount of data, whatever the size of their networks. Reference trials are never stopped. After a restore, the
+earlier reports are passed to the schedulers again, because Tune's schedulers do not keep them.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["EPOCHS", "GRACE", "REDUCTION", "SCHEDULERS", "PerScale"]
 
-EPOCHS = 9  #: reports of a full trial of a search; ASHA's rungs lie at 2 and 6
-REDUCTION = 3  #: one in so many trials goes on at each rung
+EPOCHS = 9  #: number of reports of a full trial of a search; ASHA's rungs are at epochs 2 and 6
+REDUCTION = 3  #: reduction factor: about one in this number of trials continues at each rung
 
-#: No trial stops before this epoch; rungs lie at 2 and 6 of 9. The first report comes soon after the warm-up: of the
-#: recorded grid (`srcnn.tuning.replay.simulator`) it ranks configurations by 0.5 (Spearman, against the end), the second by
-#: 0.7, and a rung at the first loses the best configuration in half of all searches.
+#: Epoch before which no trial is stopped; rungs are at epochs 2 and 6 of 9. The first report comes soon after the warm-up. On the
+#: recorded grid (`srcnn.tuning.replay.simulator`), its rank correlation with the final values (Spearman) is 0.5; that of the
+#: second report is 0.7. A rung at the first epoch loses the best configuration in half of all searches.
 GRACE = 2
 
-#: The choices: asynchronous successive halving; the same in three brackets, of which the later ones stop later or never
-#: (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020); the median rule (Golovin et al., "Google
-#: Vizier", KDD 2017); every trial to its end.
+#: Names of the schedulers: asynchronous successive halving (ASHA); ASHA with three brackets, the later of which stop trials later
+#: or never (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020); the median stopping rule (Golovin et
+#: al., "Google Vizier", KDD 2017); no early stopping.
 SCHEDULERS = ("asha", "hyperband", "median", "none")
 
 
 class PerScale(FIFOScheduler):  # type: ignore[misc]
-    """One scheduler for each scale.
+    """Scheduler that applies a separate scheduler to the trials of each scale.
 
     Args:
         kind: one of `SCHEDULERS`.
-        scales: the scales of the search.
-        epochs: reports of a full run.
+        scales: scales of the search.
+        epochs: number of reports of a full trial.
     """
 
     def __init__(self, kind: str, scales: Iterable[int], epochs: int) -> None:
@@ -52,7 +52,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         self._time = StageTime()
 
     def use_time(self, time: StageTime) -> None:
-        """Look at this time from now on; before, there is no time budget. It is no part of a pickle."""
+        """Set the time budget of the stage; without one, time is unlimited. It is not pickled."""
         self._time = time
 
     def __getstate__(self) -> dict[str, Any]:
@@ -60,20 +60,20 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
 
     @property
     def metric(self) -> str:
-        """The metric that decides."""
+        """Name of the metric on which decisions are based."""
         return METRIC
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Tune's offer of a metric: declined, there is one."""
+        """Reject a metric or mode from Tune's configuration: both are fixed."""
         return not metric and not mode
 
     def _of(self, trial: Trial) -> FIFOScheduler:
         return self._schedulers[TrialSpec.from_tune(trial.config).scale]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """A new trial, or one of a restored search, whose curve is then recorded again."""
+        """Add a new trial, or one of a restored search: its earlier reports are passed to the scheduler again."""
         before = np.random.get_state()
-        np.random.seed(self._added)  # Ray draws a trial's bracket from numpy's own generator
+        np.random.seed(self._added)  # Ray draws the bracket of a trial from numpy's global generator
         self._of(trial).on_trial_add(tune_controller, trial)
         np.random.set_state(before)
         self._added += 1
@@ -82,16 +82,16 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
             self._judge(tune_controller, trial, {"epoch": epoch, METRIC: value})
 
     def _judge(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """The decision of the trial's scheduler."""
+        """Return the decision of the scheduler for the trial's scale."""
         scheduler = self._of(trial)
         decision = str(scheduler.on_trial_result(tune_controller, trial, result))
         if isinstance(scheduler, MedianStoppingRule):
-            forgive(scheduler, trial)  # reference rows and restored curves go on
-        # While it knows too few trials the median rule pauses one so that others may begin: a restart from a checkpoint.
+            forgive(scheduler, trial)  # reference trials and restored trials must be able to continue
+        # With too few trials to compare, the median rule pauses a trial so that others can start; resuming it would restart it.
         return str(TrialScheduler.CONTINUE) if decision == TrialScheduler.PAUSE else decision
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Stop or go on. A failed trial ends and leaves no figure behind for others to be measured against."""
+        """Decide whether a trial stops or continues. A failed trial stops, and is not used in later comparisons."""
         report, spec = TrialReport.from_json(result), TrialSpec.from_tune(trial.config)
         if report.failed:
             return str(TrialScheduler.STOP)
@@ -105,7 +105,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         return decision
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """The end of a trial."""
+        """Record the end of a trial, for the time budget and for the scheduler of its scale."""
         report = TrialReport.last_of(result)
         if report is not None and not report.failed:
             self._time.note_network()
@@ -114,7 +114,7 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
             self._of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        """A trial that ended before it ran."""
+        """Remove a trial that ended before it was started."""
         self._of(trial).on_trial_remove(tune_controller, trial)
 
 

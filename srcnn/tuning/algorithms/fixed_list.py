@@ -1,4 +1,4 @@
-"""A searcher that suggests a given list of trials, in order."""
+"""Searcher that suggests the trials of a given list, in order."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ __all__ = ["Listed"]
 
 
 class Listed(Searcher):  # type: ignore[misc]
-    """Suggests the trials that it was given, in order."""
+    """Searcher that suggests given trials, in order.
+
+    Args:
+        trials: the trials to suggest.
+    """
 
     def __init__(self, trials: Sequence[TrialSpec]) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._trials = [trial.to_tune() for trial in trials]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next one."""
+        """Return the next trial, or Tune's mark for the end of the list."""
         return self._trials.pop(0) if self._trials else str(Searcher.FINISHED)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing is learnt."""
+        """Do nothing: the list does not depend on results."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Write what is left."""
+        """Write the remaining trials."""
         Path(checkpoint_path).write_bytes(pickle.dumps(self._trials))
 
     def restore(self, checkpoint_path: str) -> None:
-        """Read what `save` wrote."""
+        """Read the remaining trials from a file of `save`."""
         self._trials = pickle.loads(Path(checkpoint_path).read_bytes())

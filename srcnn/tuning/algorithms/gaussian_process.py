@@ -1,9 +1,10 @@
-"""A Gaussian process over parameters, for the few hundred observations of a search.
+"""Gaussian process over parameters, for a few hundred observations.
 
-The kernel is a sum of one Matern 5/2 kernel for each parameter and of their product: what parameters do by themselves is
-learnt from few trials, what they do together from many (Duvenaud et al., "Additive Gaussian Processes", NIPS 2011). Length
-scales, the weight of the product and the noise maximise the posterior density under weak log-normal priors, by a step along
-each of them at every call of `fit`: a search asks often, and its data changes little from one question to the next.
+The kernel is the mean of one Matern 5/2 kernel per parameter, plus their weighted product: main effects are learnt from few
+trials, interactions from many (Duvenaud et al., "Additive Gaussian Processes", NIPS 2011). The hyperparameters are the length
+scales, the weight of the product and the noise. They are maximum a posteriori estimates under weak log-normal priors, by
+coordinate ascent with one step per hyperparameter in each call of `fit`: calls are frequent, and the data changes little
+between them.
 """
 
 from __future__ import annotations
@@ -17,26 +18,33 @@ __all__ = ["Array", "GaussianProcess"]
 
 Array = NDArray[np.float64]
 
-_STEP = 0.6  # of a logarithm
-_OFTEN, _GROWTH = 50, 1.05  # scales are learnt at every call up to so many observations, then whenever they grew by 5 %
+_STEP = 0.6  # step of coordinate ascent, in the logarithm of a hyperparameter
+# Hyperparameters are updated in every call up to this number of observations, then each time that it has grown by 5 %.
+_OFTEN, _GROWTH = 50, 1.05
 
 
 class GaussianProcess:
-    """See the module. Points are given as one array (rows, axes) for each parameter.
+    """Gaussian process regression; see the module's docstring. Points are one array (rows, axes) for each parameter.
 
     Args:
-        parameters: how many there are.
+        parameters: number of parameters.
     """
 
     def __init__(self, parameters: int) -> None:
-        # logarithms: a length scale for each parameter; weight of the product; noise deviation
+        # Logarithms of the length scale of each parameter, the weight of the product, the standard deviation of the noise.
         self._prior = np.array([*([math.log(0.5)] * parameters), math.log(0.3), math.log(0.15)])
         self._width = np.array([*([0.8] * parameters), 1.0, 0.8])
         self._theta = self._prior.copy()
-        self._learnt = 0  # observations when the logarithms were last moved
+        self._learnt = 0  # number of observations at the latest update of the hyperparameters
 
     def fit(self, places: list[Array], values: Array, noise: Array) -> None:
-        """Learn from values at some points, each with a variance of its own beside the one that all share."""
+        """Fit to observations.
+
+        Args:
+            places: the points.
+            values: observed values, (rows,).
+            noise: variance of the noise of each value, (rows,), in addition to the common noise.
+        """
         self._places, self._middle = places, float(values.mean())
         self._scale = float(values.std()) or 1.0
         self._values, self._noise = (values - self._middle) / self._scale, noise / self._scale**2
@@ -47,7 +55,7 @@ class GaussianProcess:
         self._solve(apart)
 
     def _learn(self, apart: list[Array]) -> None:
-        """One step uphill along each logarithm; the next call goes on from there."""
+        """Improve each hyperparameter by at most one step; the next call continues from there."""
         best = self._density(self._theta, apart)
         for i in range(len(self._theta)):
             for step in (_STEP, -_STEP):
@@ -79,7 +87,7 @@ class GaussianProcess:
         self._weights = self._inverse @ self._values
 
     def believe(self, places: list[Array]) -> None:
-        """Take points for observed at their predicted values."""
+        """Add fantasy observations (kriging believer): points with their predicted means as values."""
         mean, _ = self.predict(places)
         self._places = [np.vstack(pair) for pair in zip(self._places, places, strict=True)]
         self._values = np.concatenate([self._values, (mean - self._middle) / self._scale])
@@ -87,7 +95,7 @@ class GaussianProcess:
         self._solve([_distance(p, p) for p in self._places])
 
     def predict(self, places: list[Array]) -> tuple[Array, Array]:
-        """Mean and standard deviation at some points."""
+        """Return the predicted mean and standard deviation at some points, each (rows,)."""
         k = self._kernel([_distance(p, q) for p, q in zip(places, self._places, strict=True)], self._theta)
         mean = k @ self._weights
         variance = np.maximum(1e-9, 1.0 - np.einsum("ij,jk,ik->i", k, self._inverse, k, optimize=True))

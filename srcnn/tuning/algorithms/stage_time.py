@@ -1,7 +1,7 @@
-"""What a stage of a search knows of the time budget: `StageTime`, which the driver hands to whoever asks.
+"""Time budget as it applies to one stage of a search.
 
-Tune pickles its searcher and its scheduler, and goes on with copies of them after a restore. A clock cannot be part of a
-pickle, so both leave theirs out of it (`TimeAware`), and the driver hands them the one of its process again.
+Tune pickles searcher and scheduler, and continues with copies after a restore. A running clock cannot be pickled, so both leave
+it out of their pickles (`TimeAware`), and the driver sets it again.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ __all__ = ["StageTime", "TimeAware"]
 
 @dataclass(frozen=True)
 class StageTime:
-    """The time budget as one stage sees it. Without a deadline there is no budget, and nothing is noted."""
+    """Time budget of a stage. Without a deadline, time is unlimited and nothing is recorded."""
 
     deadline: Deadline | None = None
-    ends: bool = True  #: off only counts the time: a confirmation, for which the time was kept, is not ended
+    ends: bool = True  #: whether the deadline ends the stage; False for a confirmation, which has reserved time
 
     @property
     def is_up(self) -> bool:
-        """Whether the stage has to end now."""
+        """Whether the stage must end now."""
         return self.ends and self.deadline is not None and self.deadline.over
 
     def keep(self) -> None:
-        """Write down what is spent."""
+        """Save the time spent so far."""
         if self.deadline is not None:
             self.deadline.keep()
 
     def note_network(self) -> None:
-        """A trial of the search has left a network."""
+        """Record that a trial of the search has produced a network."""
         if self.ends and self.deadline is not None:
             self.deadline.note_network()
 
     def note_full_trial(self, scale: int, seconds: float) -> None:
-        """A full trial of the search took so long."""
+        """Record the duration of a full trial of the search, in seconds."""
         if self.ends and self.deadline is not None:
             self.deadline.note(scale, seconds)
 
     def note_report(self, scale: int, seconds: float, epoch: int, epochs: int) -> None:
-        """A trial of the search took so long for its first ``epoch`` of ``epochs``."""
+        """Record the time of a trial of the search until the end of ``epoch``, out of ``epochs``, in seconds."""
         if self.ends and self.deadline is not None:
             self.deadline.note_report(scale, seconds, epoch, epochs)
 
 
 @runtime_checkable
 class TimeAware(Protocol):
-    """A searcher or a scheduler that looks at the time."""
+    """A searcher or scheduler that uses the time budget."""
 
     def use_time(self, time: StageTime) -> None:
-        """Look at this time from now on; before, there is no time budget."""
+        """Set the time budget of the stage; without one, time is unlimited."""

@@ -1,18 +1,18 @@
-"""Optuna inside Ray Tune, told the truth.
+"""Ray Tune searcher that uses Optuna's samplers and reports the correct state of each trial to Optuna.
 
-Tune's own OptunaSearch tells a trial that was stopped early as COMPLETE with the value of its partial budget, which teaches
-the sampler that good configurations are bad. Here a stopped trial is PRUNED with its whole curve, a failed one FAIL, and
-only a finished one COMPLETE. The study lives in memory and travels with Tune's snapshots: a store of its own would run
-ahead of them, and a restored search would then contradict it.
+Tune's OptunaSearch reports a trial that was stopped early as COMPLETE, with the value at its partial budget, so that the
+sampler learns that good configurations are bad. Here a stopped trial is PRUNED with its whole curve, a failed trial is FAIL,
+and only a finished trial is COMPLETE. The study is kept in memory and saved in Tune's snapshots. A separate store would be
+newer than the snapshot from which a search is restored, and inconsistent with it.
 
-A configuration that ran already, or that breaks a constraint, is told FAIL with a word why (user attribute ``skipped``) and
-another one is asked for.
+A configuration that has already been run, or that violates a constraint, is reported as FAIL with the reason (user attribute
+``skipped``), and the sampler is asked again.
 
-The scale of the next trial is settled before the sampler is asked (the one with the fewest trials), and every sampler draws the
-other values for that scale. `CurveSampler` models all scales at once and takes the scale as given. Optuna's TPE, Gaussian
-process and CMA-ES have no such condition: a value that is fixed beforehand takes the place of the one in a joint sample, whose
-other values were drawn for another scale. So they learn from a study for each scale, in which the scale is a constant; the
-study over all scales, which others read, keeps a copy of every trial.
+The scale of the next trial (the one with the fewest trials) is fixed before the sampler is asked, and the other values are
+drawn given that scale. `CurveSampler` has one model for all scales and conditions on the scale. Optuna's TPE, Gaussian process
+and CMA-ES cannot condition on a value: a fixed value replaces the one of a joint sample, whose other values were drawn for a
+different scale. So they use a separate study for each scale, in which the scale is constant. The study over all scales, which
+other modules read, has a copy of every trial.
 """
 
 from __future__ import annotations
@@ -42,31 +42,30 @@ from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["SAMPLERS", "StudySearcher", "load_study"]
 
-#: The choices: a Gaussian process that learns from every curve, stopped ones too (`CurveSampler`; tree-structured Parzen
-#: estimator where there are several objectives); Optuna's TPE, random, Gaussian process and CMA-ES (numbers; categories at
-#: random); every combination of a grid.
+#: Names of the samplers: a Gaussian process that learns from all curves, including those of stopped trials (`CurveSampler`;
+#: with several objectives, the tree-structured Parzen estimator); Optuna's TPE, random, Gaussian process and CMA-ES samplers
+#: (CMA-ES samples categories at random); all combinations of a grid.
 SAMPLERS = ("curves", "tpe", "random", "gp", "cmaes", "grid")
 
-#: Those that draw for one scale only if they know no other.
+#: Samplers that cannot condition on a scale, so that they need a separate study for each scale.
 _APART = ("tpe", "gp", "cmaes")
 
-_START = 6  # trials of a scale before its sampler learns, of several scales; of one scale Optuna's 10
-_TRIES = 30  # of the sampler, before configurations are drawn at random
-_DRAWS = 2000  # at random, before a space counts as used up
+_START = 6  # random trials per scale before its sampler learns, if there are several scales; for one scale Optuna's default, 10
+_TRIES = 30  # suggestions of the sampler that may be rejected before configurations are drawn at random
+_DRAWS = 2000  # random configurations that may be rejected before the space counts as exhausted
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
-    """Suggests configurations from a `Space`, spread evenly over its scales; none twice.
+    """Searcher that suggests configurations from a `Space`, distributed evenly over its scales, and none twice.
 
     Args:
-        space: what to vary.
+        space: search space.
         seed: seed of the sampler.
-        overrides: fields that every run of the search shares, such as its budget.
-        first: parameter values (possibly of some parameters only) to run before anything is sampled. The ones under
-            ``baselines`` are marked as such.
-        baselines: how many of ``first`` are the reference rows, which no scheduler may stop.
+        overrides: fields with the same value in all trials of the search, such as the budget.
+        first: parameter values (possibly only of some parameters) of the first trials, before anything is sampled.
+        references: how many of ``first``, from the start, are reference trials, which no scheduler stops.
         sampler: one of `SAMPLERS`.
-        objectives: names out of `OBJECTIVES`; with several the study knows no curves, which Optuna keeps for one alone.
+        objectives: names from `OBJECTIVES`; with several, the study has no curves, because Optuna supports them only for one.
     """
 
     def __init__(
@@ -75,25 +74,25 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         seed: int,
         overrides: Mapping[str, Any],
         first: Sequence[Mapping[str, Value]] = (),
-        baselines: int = 0,
+        references: int = 0,
         sampler: str = "tpe",
         objectives: Sequence[str] = ("gain",),
     ) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._space, self._overrides = space, dict(overrides)
         self._first = [dict(values) for values in first]
-        self._baselines, self._objectives = baselines, tuple(objectives)
+        self._references, self._objectives = references, tuple(objectives)
         self._source = random.Random(seed)
-        self._last = False  # whether the study is over once the first configurations are
+        self._last = False  # whether the search ends after the configurations in ``first``
         if sampler == "grid":
             rows = space.grid()
-            self._source.shuffle(rows)  # a search that is stopped half-way has then seen every part of the grid
+            self._source.shuffle(rows)  # so that a search that ends early has covered all parts of the grid
             self._first += rows
             self._last = True
         kind = "tpe" if sampler == "curves" and len(objectives) > 1 else sampler
         directions, scales = [OBJECTIVES[name].direction for name in objectives], space.scales
         apart = kind in _APART and len(scales) > 1
-        #: Over all scales. Where each scale has a study of its own, this one is given the values that those drew.
+        #: Study over all scales. If each scale has a separate study, this one gets copies of their trials.
         self._study = optuna.create_study(
             directions=directions, sampler=_make_sampler("random" if apart else kind, seed, space)
         )
@@ -108,7 +107,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._time = StageTime()
 
     def use_time(self, time: StageTime) -> None:
-        """Look at this time from now on; before, there is no time budget. It is no part of a pickle."""
+        """Set the time budget of the stage; without one, time is unlimited. It is not pickled."""
         self._time = time
 
     def __getstate__(self) -> dict[str, Any]:
@@ -116,37 +115,38 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     @property
     def study(self) -> optuna.Study:
-        """The study over all scales: one Optuna trial for each of Tune's, named by the user attribute ``trial_id``."""
+        """Study over all scales; each of Tune's trials has one Optuna trial, with its id in the user attribute ``trial_id``."""
         return self._study
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Tune's call for a configuration: a `TrialSpec` as Tune takes it."""
-        # The first trial is given out in any case: a search without one would be worth nothing. It ends at its first report.
+        """Return the next trial, a `TrialSpec` in Tune's form; called by Tune."""
+        # The first trial is suggested even if the time is up, because a search without trials has no result.
+        # It ends at its first report.
         found = None if self._time.is_up and self._per_scale.total() else self._next()
         if found is None:
             return str(Searcher.FINISHED)
-        trials, params, config, baseline = found
+        trials, params, config, reference = found
         self._seen.add(config.model_dump_json())
         self._per_scale[config.scale] += 1
         for trial in trials:
             trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trials
-        return TrialSpec(config, params, baseline).to_tune()
+        return TrialSpec(config, params, reference).to_tune()
 
     def _next(self) -> tuple[tuple[optuna.Trial, ...], dict[str, Value], TrainConfig, bool] | None:
         while self._first:
-            baseline, fixed = self._baselines > 0, self._first.pop(0)
-            self._baselines -= baseline
+            reference, fixed = self._references > 0, self._first.pop(0)
+            self._references -= reference
             found = self._ask(fixed)
             if found is not None:
-                return *found, baseline
+                return *found, reference
         if self._last:
             return None
         for _ in range(_TRIES):
             found = self._ask({})
             if found is not None:
                 return *found, False
-        # The sampler insists on what it knows: the best of a small space has run. What is left is drawn at random.
+        # The sampler repeats good configurations that have already been run. Draw from the remaining ones at random.
         for _ in range(_DRAWS):
             params = self._space.draw(self._source, self._next_scale({}))
             if not self._refused(params):
@@ -156,16 +156,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return None
 
     def _next_scale(self, fixed: Mapping[str, Value]) -> dict[str, Value]:
-        """The values with the scale that had the fewest trials, unless they name one."""
+        """Return the values with a scale: that with the fewest trials, unless they contain one."""
         if "scale" not in self._space.parameters or "scale" in fixed:
             return dict(fixed)
         return {**fixed, "scale": min(self._per_scale, key=lambda s: (self._per_scale[s], s))}
 
     def _ask(self, fixed: Mapping[str, Value]) -> tuple[tuple[optuna.Trial, ...], dict[str, Value], TrainConfig] | None:
-        """One question to the sampler of a scale; None if its answer cannot be run.
+        """Ask the sampler of a scale for a configuration.
 
         Returns:
-            The trial, in the scale's own study and in the one over all scales if these are two; its values; its run.
+            The Optuna trials (in the study of the scale, and in the study over all scales if that is another one), the
+            values, and the configuration; None if the configuration is rejected.
         """
         fixed = self._next_scale(fixed)
         study, space = self._asked[int(str(fixed.get("scale", self._space.scales[0])))]
@@ -180,7 +181,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return trials, params, self._space.to_config(params, **self._overrides)
 
     def _refused(self, params: Mapping[str, Value]) -> str:
-        """Why values cannot be run; empty if they can."""
+        """Return the reason why a configuration cannot be run; empty if it can."""
         try:
             config = self._space.to_config(params, **self._overrides)
         except ConfigError as error:
@@ -190,16 +191,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return self._space.constraints.broken_by(config)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A report on the way: one more point of the trial's curve."""
+        """Add the points of a report to the curve of its trial in Optuna."""
         report = TrialReport.from_json(result)
         if len(self._objectives) == 1 and not report.failed:
             for trial in self._trials[trial_id]:
                 _tell_curve(trial, report.curve)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """The end of a trial: COMPLETE if it reached its last epoch, PRUNED if it was stopped before, else FAIL."""
+        """Report the end of a trial to Optuna: COMPLETE after its last epoch, PRUNED if it was stopped early, else FAIL."""
         report = None if error else TrialReport.last_of(result)
-        for trial in self._trials.pop(trial_id, ()):  # none: told already
+        for trial in self._trials.pop(trial_id, ()):  # empty if it was reported before
             self._tell(trial, report)
 
     def _tell(self, trial: optuna.Trial, report: TrialReport | None) -> None:
@@ -207,23 +208,24 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             trial.study.tell(trial, state=TrialState.FAIL)
             return
         if len(self._objectives) == 1:
-            _tell_curve(trial, report.curve)  # Tune does not pass on the report at which it stops a trial
+            # Tune does not pass the report at which it stops a trial to on_trial_result.
+            _tell_curve(trial, report.curve)
         if not report.last:
             trial.study.tell(trial, state=TrialState.PRUNED)
         else:
             trial.study.tell(trial, [report.values[name] for name in self._objectives])
 
     def save(self, checkpoint_path: str) -> None:
-        """Write everything to a file of Tune's snapshot."""
+        """Write the state of the searcher to a file of Tune's snapshot."""
         Path(checkpoint_path).write_bytes(pickle.dumps(self.__getstate__()))
 
     def restore(self, checkpoint_path: str) -> None:
-        """Read what `save` wrote; the time stays the one that was given."""
+        """Read the state from a file of `save`; the time budget remains the current one."""
         self.__dict__.update({**pickle.loads(Path(checkpoint_path).read_bytes()), "_time": self._time})
 
 
 def _draw(study: optuna.Study, space: Space, fixed: Mapping[str, Value]) -> tuple[optuna.Trial, dict[str, Value]]:
-    """A trial of a study and its values, those that are not fixed from its sampler."""
+    """Create a trial of a study and return it with its values; values that are not fixed come from the study's sampler."""
     if fixed:
         study.enqueue_trial(dict(fixed))
     trial = study.ask()
@@ -231,9 +233,10 @@ def _draw(study: optuna.Study, space: Space, fixed: Mapping[str, Value]) -> tupl
 
 
 def _tell_curve(trial: optuna.Trial, curve: Sequence[float]) -> None:
-    """The points that Optuna lacks: a trial that was begun again reports its last epoch once more, or went on unseen.
+    """Report those points of a curve that Optuna does not have.
 
-    Optuna keeps the first value of a step and warns about a second.
+    A restarted trial may report its last epoch again, or may have completed epochs without a report. Optuna keeps the first
+    value of a step, and warns about a second one.
     """
     told = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
     for epoch, value in enumerate(curve, start=1):
@@ -242,14 +245,17 @@ def _tell_curve(trial: optuna.Trial, curve: Sequence[float]) -> None:
 
 
 def load_study(folder: Path) -> optuna.Study:
-    """The study of a search, from the snapshot in its folder. The file is a pickle: read only what you wrote.
+    """Return the study of a search from a snapshot. The file is a pickle: read only files that you wrote yourself.
+
+    Args:
+        folder: folder of the snapshot.
 
     Raises:
-        SearchError: there is no snapshot.
+        SearchError: there is no state of a searcher, or another version wrote it, or it is damaged.
     """
     files = sorted(folder.glob(SEARCHER_STATES), key=lambda file: file.stat().st_mtime)
     if not files:
-        raise SearchError(f"{folder}: has no state of a search")
+        raise SearchError(f"{folder}: contains no state of a search")
     try:
         study: optuna.Study = pickle.loads(files[-1].read_bytes())["_study"]
     except (AttributeError, ImportError, KeyError, EOFError, pickle.UnpicklingError) as error:
@@ -260,7 +266,7 @@ def load_study(folder: Path) -> optuna.Study:
 
 
 def _make_sampler(kind: str, seed: int, space: Space, scales: int = 1) -> BaseSampler:
-    """``scales``: how many share the trials of a search."""
+    """Return a sampler. ``scales`` is the number of scales over which the trials are distributed."""
     start = 10 if scales == 1 else _START
     if kind == "curves":
         return CurveSampler(space, seed)

@@ -1,11 +1,11 @@
-"""The time budget of a search: what it keeps for the confirmation and the test images, and when the search has to end.
+"""Time budget of a search: time reserved for confirmation and test images, and the deadline of the search itself.
 
-After the search come another set of workers, the confirmation, the measuring of what it trained, and the registry
-(`Costs`). Their time is taken off the budget. A confirmation that does not fit is made smaller in the order of the sizes that
-the deadline was given, and left out where not even the smallest one fits. The search keeps a quarter of the budget at least.
+After the search, time is needed to start new workers, for the confirmation, for the measurement of its networks, and for the
+model registry (`Costs`). This time is reserved. If the requested confirmation does not fit, the next smaller size is used that
+does; if none fits, the confirmation is omitted. At least a quarter of the budget remains for the search.
 
-What is spent is kept in a file of the search's folder while it runs, so that a search that goes on, after a kill as well, has
-what is left. What a stage sees of it is `srcnn.tuning.algorithms.stage_time.StageTime`.
+The time spent is saved in a file in the folder of the search, so that a resumed search has the remaining time, also after a
+kill. Stages use the budget through `srcnn.tuning.algorithms.stage_time.StageTime`.
 """
 
 from __future__ import annotations
@@ -27,55 +27,51 @@ __all__ = [
     "spent_before",
 ]
 
-FILE = "time.json"  #: in the search's folder
+FILE = "time.json"  #: name of the file with the time spent, in the folder of the search
 
-_SHARE = 0.75  # of the budget that may be kept for what comes after the search
-_OVERRUN = (
-    0.1  # of the budget: what a confirmation may be late, rather than be made smaller or left out at the last moment
-)
-_EVERY = 2.0  # seconds between two states of the file
+_SHARE = 0.75  # maximum fraction of the budget reserved for the time after the search
+_OVERRUN = 0.1  # fraction by which a confirmation may exceed the budget before a smaller one replaces it
+_EVERY = 2.0  # minimum time between two writes of the file, in seconds
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a confirmation is."""
+    """Size of a confirmation."""
 
-    best: int  #: configurations of each scale, beside the paper's network
-    seeds: int
-    trials: Mapping[int, int]  #: at most, by scale
+    best: int  #: number of configurations per scale, in addition to the paper's network
+    seeds: int  #: number of judging seeds
+    trials: Mapping[int, int]  #: maximum number of trials, by scale
 
     @property
     def count(self) -> int:
-        """Trials in all."""
+        """Total number of trials."""
         return sum(self.trials.values())
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds that the end of a search takes."""
+    """Expected times of the steps after a search, in seconds."""
 
-    slots: int = 1  #: trials at a time
-    full: Mapping[int, float] = field(
-        default_factory=dict
-    )  #: of a full trial of the search, by scale, as expected; may lack
-    ratio: float = 1.0  #: training pixels of a confirmation's trial, in those of a full trial
-    each: float = 0.0  #: of a slot, of a trial beside its training
-    start: float = 0.0  #: until a confirmation's first trial runs
-    measuring: float = 0.0  #: of a slot, of measuring one network on validation and test images
-    closing: float = 0.0  #: what does not depend on the number of networks: workers, bicubic, the registry
+    slots: int = 1  #: number of concurrent trials
+    full: Mapping[int, float] = field(default_factory=dict)  #: time of a full trial of the search, by scale if known
+    ratio: float = 1.0  #: training pixels of a trial of the confirmation, divided by those of a full trial
+    each: float = 0.0  #: time per trial in addition to its training, on one slot
+    start: float = 0.0  #: time until the first trial of a confirmation starts
+    measuring: float = 0.0  #: time to measure one network on validation and test images, on one slot
+    closing: float = 0.0  #: time independent of the number of networks: workers, bicubic, the registry
 
 
 class Deadline:
-    """A time budget in seconds from now.
+    """Deadline of a search, from its time budget.
 
     Args:
-        seconds: the whole budget.
-        costs: of what comes after the search.
-        sizes: of the confirmation, the one asked for first, then smaller ones; empty: there is none.
-        spent: seconds of the budget that this process has used already.
-        file: where the spent time is kept, and read from if it is there; None: nowhere.
-        epochs: reports of a full trial. Trials end at their next one.
-        clock: seconds that only grow.
+        seconds: the whole budget, in seconds.
+        costs: expected times of the steps after the search.
+        sizes: possible sizes of the confirmation: the requested one, then smaller ones; empty: no confirmation.
+        spent: seconds of the budget that this process has already spent.
+        file: file with the time spent, which is read if it exists; None: the time is not saved.
+        epochs: number of reports of a full trial. Trials end at their next report after the deadline.
+        clock: function that returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -91,9 +87,9 @@ class Deadline:
     ) -> None:
         self._seconds, self._costs, self._sizes = seconds, costs, tuple(sizes)
         self._file, self._epochs, self._clock = file, epochs, clock
-        self._longest: dict[int, float] = {}  # full trials
-        self._begun: dict[int, float] = {}  # full trials as the reports of unfinished ones let expect
-        self._networks = 0  # that trials have left
+        self._longest: dict[int, float] = {}  # longest measured time of a full trial, by scale
+        self._begun: dict[int, float] = {}  # longest time of a full trial extrapolated from reports, by scale
+        self._networks = 0  # number of networks produced so far
         before = self._read()
         self._start = clock() - spent - before
         self._kept = -float("inf")
@@ -108,7 +104,7 @@ class Deadline:
         return 0.0
 
     def keep(self) -> None:
-        """Write down what is spent, if that was last done some seconds ago."""
+        """Save the time spent, at most once every two seconds."""
         now = self._clock()
         if self._file is None or now - self._kept < _EVERY:
             return
@@ -119,7 +115,7 @@ class Deadline:
 
     @property
     def spent(self) -> float:
-        """Seconds of the budget that are gone, of the runs before a resume too; time while nothing ran is none."""
+        """Seconds of the budget spent so far, including earlier runs of the search, but not the time between runs."""
         return self._clock() - self._start
 
     @property
@@ -128,19 +124,19 @@ class Deadline:
         return max(0.0, self._seconds - self.spent)
 
     def note(self, scale: int, seconds: float) -> None:
-        """A full trial of a scale took so long; the longest counts, since the best networks tend to be the slow ones."""
+        """Record the time of a full trial in seconds; the longest is used, because the best networks tend to be slow."""
         self._longest[scale] = max(seconds, self._longest.get(scale, 0.0))
 
     def note_report(self, scale: int, seconds: float, epoch: int, epochs: int) -> None:
-        """A trial of a scale took so long for its first ``epoch`` of ``epochs``; counts until a full one is known."""
+        """Record the time until the end of ``epoch``, out of ``epochs``; it is used until a full trial of the scale is known."""
         self._begun[scale] = max(seconds * epochs / epoch, self._begun.get(scale, 0.0))
 
     def note_network(self) -> None:
-        """A trial has left a network. Without a confirmation every one is measured on the test images."""
+        """Record a network of a trial. Without a confirmation, all networks are measured on the test images."""
         self._networks += 1
 
     def full(self, scale: int) -> float:
-        """Seconds that a full trial of a scale takes, as far as is known: measured, begun, expected, or that of others."""
+        """Return the time of a full trial in seconds: measured, extrapolated, expected, or the longest of another scale."""
         for known in (self._longest, self._begun, self._costs.full):
             if scale in known:
                 return known[scale]
@@ -152,48 +148,49 @@ class Deadline:
         return max(known, default=0.0)
 
     def after(self, size: Size | None) -> float:
-        """Seconds from the search's end to the end of everything; None: without a confirmation."""
+        """Return the expected time after the search, in seconds, with a confirmation of some size; None: without one."""
         costs = self._costs
         if size is None:
             return costs.closing + (self._networks + costs.slots) * costs.measuring / costs.slots
         one = {scale: costs.ratio * self.full(scale) + costs.each for scale, count in size.trials.items() if count}
         work = sum(size.trials[scale] * seconds for scale, seconds in one.items())
         used, last = max(1, min(costs.slots, size.count)), max(one.values(), default=0.0)
-        # Slots are equally busy but for the last trials, of which half a one is idle on average; none takes less than one trial.
+        # Slots are equally busy until the last trials, when the others are idle for half a trial on average. The training
+        # takes at least the time of one trial.
         training = max(last, work / used + (used - 1) / used * last / 2)
         return costs.start + training + size.count * costs.measuring / costs.slots + costs.closing
 
     def size_within(self, seconds: float) -> Size | None:
-        """The first size whose end of the search fits into some seconds; None: none does."""
+        """Return the first size for which the time after the search is within a limit in seconds; None if there is none."""
         return next((size for size in self._sizes if self.after(size) <= seconds), None)
 
     @property
     def planned(self) -> Size | None:
-        """The confirmation that is kept time for, as far as trials' costs are known; None: there will be none."""
+        """Size of the confirmation for which time is reserved, by current knowledge; None: no confirmation fits."""
         return self.size_within(_SHARE * self._seconds)
 
     @property
     def reserve(self) -> float:
-        """Seconds that are kept for what comes after the search, and for trials to reach their next report.
+        """Seconds reserved for the time after the search, and for running trials to reach their next report.
 
-        The test images alone, without a confirmation, may need more than the budget has; a search then takes a quarter of it.
+        Even without a confirmation, the test images may need more time than the budget; the search still gets a quarter of it.
         """
         lag = min(self._slowest / self._epochs, (1 - _SHARE) / 2 * self._seconds)
         return min(self.after(self.planned), _SHARE * self._seconds) + lag
 
     def last_size(self) -> Size | None:
-        """The confirmation for which there is time now; None: for none."""
+        """Return the size of the confirmation that fits into the remaining time; None if none fits."""
         return self.size_within((1 + _OVERRUN) * self._seconds - self.spent)
 
     def line(self, size: Size | None) -> str:
-        """What becomes of the confirmation, in a line; empty if it is the one asked for, or if there was to be none."""
+        """Return one line about a smaller or omitted confirmation; empty if it is as requested, or none was requested."""
         if not self._sizes or size == self._sizes[0]:
             return ""
         asked, least = self._sizes[0], self._sizes[-1]
         long = f"the confirmation of {asked.count} trials needs about {self.after(asked):.0f} s of the {self._seconds:.0f} s"
         if size is None:
             return (
-                f"time_budget: {long}, the least one ({least.count} trials) {self.after(least):.0f} s, so there is none; "
+                f"time_budget: {long}, the smallest one ({least.count} trials) {self.after(least):.0f} s, so there is none; "
                 "the best single trial is the winner"
             )
         return (
@@ -203,12 +200,12 @@ class Deadline:
 
     @property
     def over(self) -> bool:
-        """Whether the search has to end now."""
+        """Whether the search must end now."""
         return self.left <= self.reserve
 
 
 def spent_before(file: Path) -> float:
-    """Seconds of its budget that a search has spent by its file; 0 if there is none."""
+    """Return the seconds of its budget that a search has spent, from its file; 0 if the file is missing or damaged."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return max(0.0, float(json.loads(file.read_text(encoding="utf-8"))["spent"]))
     return 0.0

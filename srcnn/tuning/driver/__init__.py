@@ -1,4 +1,4 @@
-"""What runs around Ray Tune's loop: a stage, its events, its snapshots, its faults.
+"""The process that runs Ray Tune's event loop: stages, trial events, durable snapshots, fault handling.
 
-Nothing here knows what a search is looking for.
+Nothing in this package depends on what a search optimizes.
 """

@@ -1,7 +1,7 @@
-"""What the driver does at every event of a search: write it to MLflow, keep its state, answer faults, tell whoever listens.
+"""Tune callback of a stage: logs every event to MLflow, saves durable snapshots, handles faults, notifies listeners.
 
-Tune pickles its callbacks with the experiment, so a listener (a progress bar, say) or a tracker cannot be part of one:
-`SearchCallback.attach` gives them, in the process that runs the search.
+Tune pickles its callbacks together with the experiment. A tracker or a listener (such as a progress bar) cannot be pickled, so
+`SearchCallback.attach` sets them in the process that runs the search.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ from srcnn.tuning.worker.run_trial import NETWORK_FILE, history
 
 __all__ = ["SearchCallback", "failure_line"]
 
-_RETRIES = 1  # of a trial whose own code raised: what the program does once it will mostly do again
+_RETRIES = 1  # maximum retries of a trial whose own code raised an error: such errors usually repeat
 
 
 class SearchCallback(tune.Callback):  # type: ignore[misc]
-    """Writes a stage to its tracker, keeps the states that it can go on from, and answers faults.
+    """Logs a stage to its tracker, saves the snapshots from which it can be resumed, and handles faults.
 
     Args:
-        folder: of the stage.
-        tags: of every trial's run.
-        datasets: name, digest and number of the training images, by a trial's key ``data``, else by its scale.
-        stage: ``search``, ``confirm``, ``judge`` or ``table``.
+        folder: folder of the stage.
+        tags: tags for the run of every trial.
+        datasets: name, digest and number of the training images, by the key ``data`` of a trial, or by its scale if the trial
+            has no such key.
+        stage: name of the stage: ``search``, ``confirm``, ``judge`` or ``table``.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         self._attached: StageRun | None = None
 
     def attach(self, run: StageRun) -> None:
-        """Work for this run from now on; nothing works before. It is no part of a pickle."""
+        """Set the run that this callback serves. Required before the first event; the run is not pickled."""
         self._attached = run
 
     def __getstate__(self) -> dict[str, Any]:
@@ -63,23 +64,27 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     @property
     def _run(self) -> StageRun:
-        assert self._attached is not None, "attach() comes first"
+        assert self._attached is not None, "attach() must be called first"
         return self._attached
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """Tune begins anew, with a line in its log alone, where it cannot restore what it was given."""
+        """Check after a resume that Tune has restored all trials: if it cannot, it only logs that and starts from scratch.
+
+        Raises:
+            SearchError: a trial of the snapshot is missing.
+        """
         run = self._run
         if missing := run.expected - {trial.trial_id for trial in trials}:
-            raise SearchError(f"resume: Ray Tune did not take up {len(missing)} trials of {self._folder}")
+            raise SearchError(f"resume: Ray Tune did not restore {len(missing)} trials of {self._folder}")
         run.expected = set()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """A state that Tune has written in this step knows of everything that was told to the tracker so far."""
-        self._run.context.time.keep()  # Tune comes by here several times a second, reports or not
+        """Save a snapshot if Tune has written its state in this step: it includes everything logged so far."""
+        self._run.context.time.keep()  # Tune calls this several times per second, with or without new reports
         self._keep(trials)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
-        """The last state, which Tune may have failed to write."""
+        """Save the final snapshot. Tune may have failed to write its state, so the files are checked."""
         self._keep(trials, check=True)
 
     def _keep(self, trials: list[Trial], *, check: bool = False) -> None:
@@ -92,11 +97,11 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         keep_snapshot(self._folder, staging, run.context.tracker.journal_length, check=check)
         run.context.tracker.commit()
         run.kept = max(states)
-        while run.untold:
-            run.tell(run.untold.pop(0))
+        while run.pending_ends:
+            run.tell(run.pending_ends.pop(0))
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A trial begins, or goes on."""
+        """Start the trial's run in MLflow, or reopen it if the trial continues after a fault or a resume."""
         spec = TrialSpec.from_tune(trial.config)
         whole = {k: v for k, v in spec.config if k not in spec.params}
         own = {names.TAG_REFERENCE: str(spec.reference), names.TAG_CONFIGURATION: spec.name}
@@ -114,25 +119,25 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """A report."""
+        """Log the report of an epoch. The report of a failed trial contains no figures, and is only passed to listeners."""
         report = TrialReport.from_json(result)
         if not report.failed:
             self._log(trial, report)
         self._tell("report", trial, report)
 
     def _log(self, trial: Trial, report: TrialReport) -> None:
-        """The epoch that is reported, and those before it that nobody heard of."""
+        """Log the reported epoch, and earlier epochs of which the driver received no report."""
         tracker, done = self._run.context.tracker, self._run.context.tracker.last_step(trial.trial_id)
         if done < report.epoch - 1:
             past = history(self._folder / trial.trial_id)[: report.epoch - 1]
             for step, figures in enumerate(past[done:], start=done + 1):
                 tracker.log_epoch(trial.trial_id, step, names.epoch_metrics(figures))
-        assert report.figures is not None, "it has not failed"
+        assert report.figures is not None, "a trial that has not failed reports figures"
         latency = {} if report.latency_ms is None else {names.METRIC_LATENCY: report.latency_ms}
         tracker.log_epoch(trial.trial_id, report.epoch, {**names.epoch_metrics(report.figures), **latency})
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """The end of a trial that ran to its end, was stopped early, or failed on its own account."""
+        """Log the end of a trial that finished, was stopped early, or reported its own failure."""
         report, tracker = TrialReport.last_of(trial.last_result), self._run.context.tracker
         end = Outcome.FAILED if report is None else report.outcome
         file = self._folder / trial.trial_id / NETWORK_FILE
@@ -148,7 +153,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         self._end(trial, report, end, failure)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """An accident after which Tune begins the trial again: what caused it says how."""
+        """Prepare the next attempt of a trial after a fault: more memory, fewer retries, or the end of the stage."""
         fault = fault_of(self._run.errors.get(trial.trial_id))
         if fault is Fault.DISK_FULL:
             self._stop()
@@ -159,7 +164,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         self._tell("fault", trial, failure=failure_line(trial, self._run))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """The end of a trial by an accident, after Tune's retries."""
+        """Log the end of a trial that failed by a fault, when Tune has no retries left."""
         failure = failure_line(trial, self._run)
         if fault_of(self._run.errors.get(trial.trial_id)) is Fault.DISK_FULL:
             self._stop()
@@ -192,12 +197,12 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         name, trials = self._name(spec), self._run.trials
         event = Event(kind, trial.trial_id, name, spec, self._stage, trials, report, end, failure)
         if kind == "end":
-            self._run.untold.append(event)
+            self._run.pending_ends.append(event)
         else:
             self._run.tell(event)
 
 
 def failure_line(trial: Trial, run: StageRun) -> str:
-    """What ended a trial, in a line. Of one that ended before a restore Tune's files say it."""
+    """Return what ended a trial, in one line; for a trial that ended before a restore, from Tune's error file."""
     error = run.errors.get(trial.trial_id)
     return error_line(*kept_failure(trial)) if error is None else error_line(error)

@@ -1,4 +1,4 @@
-"""Ray's coming and going: started beside the caller, quiet, and stopped in good order by a signal."""
+"""Start and shutdown of Ray, its log level, and graceful termination of a search by a signal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ __all__ = ["Cluster", "Interrupt", "be_quiet", "end_in_good_order"]
 
 
 class Cluster:
-    """Ray for the time of a search, started beside the caller; one that runs already is used and left running."""
+    """Context manager that starts Ray in a background thread and shuts it down at the end.
+
+    If Ray is already initialized in this process, that instance is used and left running.
+
+    Args:
+        address: address of a Ray cluster; None: start Ray on this machine.
+    """
 
     def __init__(self, address: str | None) -> None:
         self._address, self._mine = address, not ray.is_initialized()
@@ -31,24 +37,24 @@ class Cluster:
         return self
 
     def _run(self) -> None:
-        # Linux kills Ray's processes when the thread that started them ends, so this one stays.
+        # Linux kills Ray's processes when the thread that started them ends, so this thread stays alive.
         try:
             ray.init(
-                address=self._address or "local",  # without a word it would join whatever Ray runs on this machine
+                address=self._address or "local",  # without an address, Ray would join any instance on this machine
                 include_dashboard=None if self._address else False,
                 log_to_driver=False,
                 logging_level="ERROR",
             )
-        except Exception as error:  # told to the caller's thread
+        except Exception as error:  # raised again in the caller's thread by wait()
             self._error = error
         self._up.set()
         self._down.wait()
 
     def wait(self) -> None:
-        """Until Ray is up.
+        """Block until Ray is running.
 
         Raises:
-            SearchError: there is no cluster at the address.
+            SearchError: there is no cluster at the address, or Ray's client is not installed.
         """
         if self._mine:
             self._up.wait()
@@ -68,9 +74,10 @@ class Cluster:
 
 
 class Interrupt:
-    """Ctrl-C or a TERM signal ends the trials in good order; a second one ends at once.
+    """Context manager for graceful termination: Ctrl-C or SIGTERM stops the trials and saves their state.
 
-    Tune stops in good order at SIGUSR1 as well as at SIGINT, but does not tell its caller which it was: this remembers.
+    A second signal raises KeyboardInterrupt immediately. Tune stops gracefully at SIGUSR1 and at SIGINT, but does not tell
+    its caller that a signal was the cause; `came` is set for that purpose.
     """
 
     def __init__(self) -> None:
@@ -94,14 +101,14 @@ class Interrupt:
 
 
 def end_in_good_order() -> None:
-    """Have Tune stop its trials and keep its state, as it does at a signal."""
+    """Make Tune stop its trials and save its state, as it does at a signal."""
     signal.raise_signal(signal.SIGUSR1)
 
 
 def be_quiet() -> None:
-    """Keep the libraries' own log lines off the terminal; errors stay, but for those of trials, which every caller is told.
+    """Hide log messages of Ray, MLflow and Optuna below errors, and Ray Tune's errors too: callers report failed trials.
 
-    `srcnn.tuning.configure` does the same for what the environment says.
+    `srcnn.tuning.configure` sets the environment variables with the same purpose.
     """
     for name in ("ray", "alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,7 +1,8 @@
-"""What belongs to the process that runs a stage, handed from its caller to the callback, the scheduler and the searcher.
+"""Process-local objects of a stage, which its callback, scheduler and searcher use: tracker, time budget, listeners.
 
-Tune pickles these three when a stage starts, and a restore goes on with copies. A tracker, a clock and a progress bar are no part
-of a pickle, so the three leave them out, and `srcnn.tuning.driver.stage.run_stage` hands them over again after a restore.
+Tune pickles callback, scheduler and searcher when a stage starts, and a restored stage continues with copies. Tracker, time
+budget and listeners cannot be pickled. The three leave them out of their pickles, and `srcnn.tuning.driver.stage.run_stage`
+sets them again after a restore.
 """
 
 from __future__ import annotations
@@ -18,28 +19,27 @@ __all__ = ["DriverContext", "StageRun"]
 
 @dataclass(frozen=True)
 class DriverContext:
-    """What the caller of `srcnn.tuning.driver.stage.run_stage` gives to a stage."""
+    """Process-local objects that the caller of `srcnn.tuning.driver.stage.run_stage` passes to a stage."""
 
-    tracker: Tracker  #: with its search open
-    time: StageTime = field(default_factory=StageTime)  #: the time budget, as the stage sees it
-    listeners: tuple[Listener, ...] = ()  #: called with every event, on the thread that runs the stage
+    tracker: Tracker  #: tracker with an open search
+    time: StageTime = field(default_factory=StageTime)  #: time budget, as it applies to the stage
+    listeners: tuple[Listener, ...] = ()  #: functions called with every event, in the thread that runs the stage
 
 
 @dataclass
 class StageRun:
-    """One run of a stage, from its start or its restore to its end."""
+    """Mutable state of one run of a stage, from its start or restore to its end."""
 
     context: DriverContext
-    trials: int  #: of the stage at most
-    expected: set[str] = field(default_factory=set)  #: trials that a resumed stage must know
-    errors: Mapping[str, BaseException] = field(default_factory=dict)  #: by trial id, its newest one
-    disk_full: bool = False  #: whether that ended the stage
-    kept: int = 0  #: when Tune wrote the state that was copied last
-    untold: list[Event] = field(
-        default_factory=list
-    )  #: end events not yet in a durable snapshot, so a kill takes them back
+    trials: int  #: maximum number of trials of the stage
+    expected: set[str] = field(default_factory=set)  #: ids of the trials that Tune must restore when a stage is resumed
+    errors: Mapping[str, BaseException] = field(default_factory=dict)  #: latest error of each trial, by trial id
+    disk_full: bool = False  #: whether a full disk ended the stage
+    kept: int = 0  #: modification time of Tune's state in the latest snapshot, in nanoseconds
+    #: End events not yet in a durable snapshot: if the process is killed, the resumed stage repeats these trials' ends.
+    pending_ends: list[Event] = field(default_factory=list)
 
     def tell(self, event: Event) -> None:
-        """Call every listener."""
+        """Call every listener with an event."""
         for listener in self.context.listeners:
             listener(event)

@@ -1,4 +1,4 @@
-"""`Event`, what happened to a trial."""
+"""Trial events, and the functions that listen to them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ __all__ = ["Event", "Listener"]
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a trial."""
+    """Start, report, fault or end of a trial."""
 
-    kind: Literal[
-        "start", "report", "fault", "end"
-    ]  #: ``fault``: Tune begins the trial again; no kill takes ``end`` back
+    #: Kind of the event. After a ``fault`` Tune restarts the trial. An ``end`` is sent once a durable snapshot includes it.
+    kind: Literal["start", "report", "fault", "end"]
     trial_id: str
-    name: str  #: of the trial in tables, with its seed in stages that train one configuration from several
+    name: str  #: name of the trial in tables; includes the seed in stages that train a configuration with several seeds
     spec: TrialSpec
-    stage: str  #: ``search``, ``confirm``, ``judge`` or ``table``
-    trials: int  #: that the stage will have at most
-    report: TrialReport | None = None  #: the trial's last report; None: it has sent none
-    outcome: Outcome | None = None  #: of ``end``; None: the trial runs
-    failure: str = ""  #: what went wrong, in a line, of ``fault`` and of a failed trial's ``end``
+    stage: str  #: name of the stage: ``search``, ``confirm``, ``judge`` or ``table``
+    trials: int  #: maximum number of trials of the stage
+    report: TrialReport | None = None  #: latest report of the trial; None: it has sent none
+    outcome: Outcome | None = None  #: outcome of the trial, for ``end``; None: the trial has not ended
+    failure: str = ""  #: error message in one line, for ``fault`` and for the ``end`` of a failed trial
 
 
-Listener = Callable[[Event], None]  #: is called with every event
+Listener = Callable[[Event], None]  #: a function called with every event

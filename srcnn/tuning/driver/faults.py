@@ -1,4 +1,4 @@
-"""What ended an attempt of a trial, told by the type of its error, and what the next attempt needs."""
+"""Classification of the errors that end an attempt of a trial, by exception type, and the resources for the next attempt."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ __all__ = ["DiskFull", "Fault", "error_line", "fault_of", "is_disk_full", "more_
 _FULL = (NoSpaceError, OutOfDiskError)
 _MEMORY = (MemoryError, OutOfMemoryError)
 _LOST = (
-    RayActorError,  # the process died, or cannot be reached
+    RayActorError,  # the process died or is unreachable
     WorkerCrashedError,
     NodeDiedError,
     LocalRayletDiedError,
-    ObjectLostError,  # the data of the trial went away with the machine that kept it
-    ActorUnschedulableError,  # the machine it was meant for went away
+    ObjectLostError,  # the training data was stored on a machine that was lost
+    ActorUnschedulableError,  # the machine on which the process was to run was lost
     TaskUnschedulableError,
     DeviceError,
 )
 
 
 class DiskFull(SearchError):
-    """Nothing can be written any more. A search that ends by it has lost nothing, and goes on when there is room.
+    """No space left on the disk. The search has lost no data, and can be resumed when there is space.
 
     Args:
-        folder: on the disk.
+        folder: folder on the full disk.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,16 +60,16 @@ class DiskFull(SearchError):
 
 
 class Fault(enum.Enum):
-    """Kinds of accidents."""
+    """Kinds of faults."""
 
-    DISK_FULL = "disk full"  #: the same for every trial until somebody makes room
-    MEMORY = "out of memory"  #: of the GPU, or of the machine
-    LOST = "lost"  #: the process, its GPU or its machine went away, or it hung
-    OWN = "own"  #: the trial's own code raised
+    DISK_FULL = "disk full"  #: no space left on the disk, which affects every trial until space is freed
+    MEMORY = "out of memory"  #: not enough memory on the GPU or on the machine
+    LOST = "lost"  #: the process hung, or the process, its GPU or its machine was lost
+    OWN = "own"  #: an exception in the trial's own code
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what caused it; Ray wraps what a worker raised, Tune what a callback raised."""
+    """Yield an error and its causes: Ray wraps errors of workers, and Tune wraps errors of callbacks."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         yield error
@@ -83,12 +83,15 @@ def _is_full(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether that is the error, or what caused it."""
+    """Return whether an error, or one of its causes, is a full disk."""
     return any(_is_full(one) for one in _chain(error))
 
 
 def fault_of(error: BaseException | None) -> Fault:
-    """The kind of an error, by its type and the types of what caused it. A full disk goes before memory, memory before a loss."""
+    """Return the kind of a fault, from the types of the error and its causes.
+
+    If several kinds match, a full disk has priority over memory, and memory over a lost process.
+    """
     found = list(_chain(error))
     if any(_is_full(one) for one in found):
         return Fault.DISK_FULL
@@ -100,11 +103,11 @@ def fault_of(error: BaseException | None) -> Fault:
 
 
 def error_line(error: BaseException | None, text: str = "") -> str:
-    """What ended a trial, in a line: the last one of a traceback, or what happened to its process.
+    """Return what ended a trial, in one line: the last line of a traceback, or what happened to its process.
 
     Args:
-        error: the newest one; None: only its text is known.
-        text: of the error.
+        error: the latest error; None: only its text is known.
+        text: text of the error.
     """
     if fault_of(error) is Fault.LOST and not isinstance(error, RayTaskError):
         preempted = isinstance(error, RayActorError) and error.preempted
@@ -114,8 +117,11 @@ def error_line(error: BaseException | None, text: str = "") -> str:
 
 
 def more_room(trial: Trial) -> tune.PlacementGroupFactory:
-    """What a trial that ran out of memory gets next: twice its share of a GPU, up to a whole one; else twice its cores, so
-    that fewer run beside it on the machine, up to those of the largest one."""
+    """Return the resources for the next attempt of a trial that ran out of memory.
+
+    A trial on a share of a GPU gets twice that share, at most one GPU. A trial without a GPU gets twice its cores, at most those
+    of the largest machine, so that fewer trials run at the same time on its machine. A trial on a whole GPU gets the same.
+    """
     head, *_ = trial.placement_group_factory.bundles
     cpus, gpus = head.get("CPU", 1.0), head.get("GPU", 0.0)
     if 0 < gpus < 1:

@@ -1,8 +1,9 @@
-"""States that a search can go on from: copies of what Tune keeps of itself, each whole or not there at all.
+"""Durable snapshots of Ray Tune's state, from which a search is resumed. Each snapshot is complete or absent.
 
-Tune overwrites its state in place and copies it in the background, so a kill or a full disk can leave files that are torn or of
-different moments; and where its restore fails it starts over without a word. So the driver copies every state that Tune has
-just written, all files of one moment under one name, and a resumed search is given the newest copy that is whole.
+Tune overwrites its state in place and copies it in the background. A kill or a full disk can therefore leave files that are
+incomplete or inconsistent with each other, and if Tune cannot restore them, it starts from scratch without an error. So the
+driver copies the state each time that Tune has written it: all files into one folder, which appears by an atomic rename, with
+checksums. A resumed search uses the newest valid snapshot.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from srcnn.tuning.adapters.ray_internals import (
 
 __all__ = ["FOLDER", "Snapshot", "journal_length", "keep_snapshot", "newest_snapshot", "stage_trials"]
 
-FOLDER = "snapshots"  #: beside a stage's trials
+FOLDER = "snapshots"  #: name of the snapshots' folder in the folder of a stage
 
 _MANIFEST = "manifest.json"
 _KEPT = 2
@@ -41,23 +42,26 @@ _FORMAT = 2
 
 
 class Snapshot:
-    """A whole copy.
+    """A complete snapshot.
 
     Args:
-        folder: that holds it.
-        manifest: what was written about it.
+        folder: folder of the snapshot.
+        manifest: content of its manifest: the length of the journal, and the files with their SHA-256 digests.
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
         self.folder = folder
-        self.journal = int(manifest["journal"])  #: bytes of the tracker's journal that it knows of
+        self.journal = int(manifest["journal"])  #: length of the tracker's journal that the snapshot includes, in bytes
         self._files: list[str] = list(manifest["files"])
 
     def put_back(self, trials: int) -> set[str]:
-        """Give the stage this state and no other; the ids of its trials.
+        """Replace Tune's state in the folder of the stage by this snapshot.
 
         Args:
-            trials: how many trials the stage is to have; more than before, and the search goes on.
+            trials: new maximum number of trials of the stage; if it is higher than before, the search continues.
+
+        Returns:
+            The ids of the trials in the snapshot.
 
         Raises:
             SearchError: the folder cannot be written.
@@ -76,7 +80,7 @@ class Snapshot:
         except OSError as error:
             raise SearchError(f"storage: {stage} cannot be written ({error.strerror})") from None
         known = {trial.trial_id for trial in stage_trials(self.folder)}
-        for folder in stage.iterdir():  # of trials that began after it: their runs were never told of
+        for folder in stage.iterdir():  # trials that started after the snapshot: they are not in the store either
             if (folder / "network.safetensors").exists() and folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
         return known
@@ -87,16 +91,16 @@ def _state_files(folder: Path) -> Iterable[Path]:
 
 
 def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = False) -> None:
-    """Copy the state that Tune has just written.
+    """Save a snapshot of the state that Tune has just written, and delete old snapshots.
 
     Args:
-        stage: its folder.
-        staging: where Tune writes before it copies to ``stage``.
-        journal: bytes of the tracker's journal that the state knows of.
-        check: whether Tune may have written its state in part.
+        stage: folder of the stage.
+        staging: folder into which Tune writes before it copies to ``stage``.
+        journal: length of the tracker's journal that the state includes, in bytes.
+        check: whether Tune's state may be incomplete, so that its content must be checked.
 
     Raises:
-        OSError: the copy cannot be written; the copies before it stay.
+        OSError: the snapshot cannot be written, or Tune's state is incomplete; earlier snapshots remain.
     """
     place = stage / FOLDER
     place.mkdir(parents=True, exist_ok=True)
@@ -116,7 +120,7 @@ def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = Fal
         os.replace(temporary, place / f"{number:08}")
     except ValueError:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise OSError(errno.ENOSPC, "Ray Tune's own state is torn") from None
+        raise OSError(errno.ENOSPC, "Ray Tune's own state is incomplete") from None
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -125,7 +129,7 @@ def keep_snapshot(stage: Path, staging: Path, journal: int, *, check: bool = Fal
 
 
 def _newest_of_each(staging: Path) -> list[Path]:
-    """A resumed run has the files of the runs before it there too."""
+    """Return the newest file of each kind. After a resume, the folder also contains the files of earlier runs."""
     found = (sorted(staging.glob(pattern)) for pattern in STATE_FILES)
     return [files[-1] for files in found if files]
 
@@ -138,7 +142,7 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def newest_snapshot(stage: Path) -> Snapshot | None:
-    """Return the newest whole snapshot of a stage; None: there is none, and the stage starts from the beginning.
+    """Return the newest valid snapshot of a stage; None: there is none, and the stage starts from the beginning.
 
     Raises:
         StateVersionError: a version of this project with another format of snapshots wrote it.
@@ -167,15 +171,15 @@ def newest_snapshot(stage: Path) -> Snapshot | None:
 
 
 def journal_length(stages: Iterable[Path]) -> int:
-    """Bytes of the tracker's journal that the newest states of stages know of."""
+    """Return the length of the tracker's journal that the newest snapshots of some stages include, in bytes."""
     return max((kept.journal for stage in stages if (kept := newest_snapshot(stage)) is not None), default=0)
 
 
 def stage_trials(folder: Path) -> list[Trial]:
-    """The trials of a snapshot, as Tune knew them. The files are pickles: read only what you wrote.
+    """Return the trials of a snapshot as Tune's objects. The files are pickles: read only files that you wrote yourself.
 
     Raises:
-        SearchError: another version wrote them, or they are damaged.
+        SearchError: another version wrote the files, or they are damaged.
     """
     try:
         return trials_in(folder)

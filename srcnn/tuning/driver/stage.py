@@ -1,4 +1,4 @@
-"""One run of Ray Tune: a search, the confirmation of what it found, or the cells of a table."""
+"""A stage is one run of Ray Tune: a search, the confirmation of its best configurations, or the cells of a table."""
 
 from __future__ import annotations
 
@@ -31,44 +31,44 @@ from srcnn.tuning.worker.trial_device import Place
 
 __all__ = ["Stage", "Workers", "run_stage", "slots"]
 
-_RETRIES = 4  # of a trial whose process, GPU or machine went away
-#: Seconds between two states that Tune keeps of itself, by the trials of a stage: a kill forgets the trials that began after the
-#: last one, and the more trials a state holds, the longer it takes. Beyond the last number Tune's own choice holds: a twentieth
-#: of the time, at least ten seconds between two.
+_RETRIES = 4  # maximum retries of a trial whose process, GPU or machine was lost
+#: Seconds between two of Tune's snapshots, by the maximum number of trials of a stage. A kill loses the trials that started after
+#: the last snapshot, and a snapshot with more trials takes longer to write. For larger stages Tune's default applies: a twentieth
+#: of the time is spent on snapshots, with at least ten seconds between two.
 _PERIODS = {100: "0.5", 300: "2"}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What to run."""
+    """Definition of a stage."""
 
-    name: str  #: ``search``, ``confirm``, ``judge`` or ``table``, a tag of its runs
-    folder: Path  #: of Tune's state
-    trials: int
+    name: str  #: ``search``, ``confirm``, ``judge`` or ``table``; a tag of the stage's runs
+    folder: Path  #: folder for Tune's state
+    trials: int  #: maximum number of trials
     searcher: Searcher
-    stopping: str  #: the scheduler's name
+    stopping: str  #: name of the scheduler
     scales: tuple[int, ...]
-    latency: bool = False  #: whether trials time their network
+    latency: bool = False  #: whether trials measure the latency of their network
 
 
 class Workers(Protocol):
-    """What a trial gets, and how many run at a time; settings have these fields."""
+    """Resources of a trial and number of concurrent trials. Settings have these fields."""
 
     @property
     def gpus_per_trial(self) -> float | Literal["auto"] | None:
-        """None: 1 if there are any; ``auto`` is replaced by a share before a stage runs."""
+        """Number of GPUs per trial; None: 1 if the cluster has a GPU; ``auto`` is replaced by a share before a stage starts."""
 
     @property
     def cpus_per_trial(self) -> int:
-        """Cores, and threads."""
+        """Number of cores per trial, and of threads in its process."""
 
     @property
     def max_concurrent(self) -> int | None:
-        """None: as many as fit."""
+        """Maximum number of concurrent trials; None: as many as fit."""
 
     @property
     def stall_limit(self) -> float | None:
-        """Seconds without a report that count as hanging; None: see `srcnn.tuning.worker.watchdog.Watchdog`."""
+        """Seconds without a report after which a trial counts as hung; None: see `srcnn.tuning.worker.watchdog.Watchdog`."""
 
 
 def _gpus(workers: Workers) -> float:
@@ -78,7 +78,7 @@ def _gpus(workers: Workers) -> float:
 
 
 def slots(workers: Workers) -> int:
-    """Trials that run at a time on the cluster that is up."""
+    """Return the number of trials that run concurrently on the current cluster."""
     there, gpus = ray.cluster_resources(), _gpus(workers)
     fit = int(there.get("CPU", 1) // workers.cpus_per_trial)
     if gpus:
@@ -95,22 +95,26 @@ def run_stage(
     *,
     resume: bool,
 ) -> list[TrialResult]:
-    """Run the trials of a stage, or go on with them.
+    """Run the trials of a stage, or resume it.
 
     Args:
-        workers: what a trial gets.
-        stage: what to run.
-        data: by a trial's key ``data``, or by its scale where it has none.
-        context: what belongs to this process: the tracker, the time budget, the listeners.
-        tags: of every trial's run.
-        resume: go on with what the stage's folder holds, if it holds anything.
+        workers: resources of a trial, and number of concurrent trials.
+        stage: definition of the stage.
+        data: training data by the key ``data`` of a trial, or by its scale if the trial has no such key.
+        context: process-local objects: the tracker, the time budget, the listeners.
+        tags: tags for the run of every trial.
+        resume: whether to resume from the newest snapshot in the folder of the stage, if there is one.
+
+    Returns:
+        The results of all trials, also of those that ended before a resume.
 
     Raises:
-        SearchError: a trial asks for more than the cluster has.
+        SearchError: a trial needs more GPUs or cores than the cluster has, or Tune did not restore all trials.
+        DiskFull: no space is left on the disk; the stage can be resumed.
     """
     gpus, there = _gpus(workers), ray.cluster_resources()
     for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", workers.cpus_per_trial)):
-        if wanted > there.get(kind, 0):  # Tune would wait for ever
+        if wanted > there.get(kind, 0):  # Tune would wait forever
             raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
     place = Place(str(stage.folder), workers.cpus_per_trial, gpus, latency=stage.latency, patience=workers.stall_limit)
     trainable = tune.with_resources(
@@ -129,8 +133,8 @@ def run_stage(
         _attach(tuner, run)
         with temporarily({"TUNE_GLOBAL_CHECKPOINT_S": period}), patient_resets(), newest_failures() as run.errors:
             trials = trials_of(tuner.fit())
-    except BaseException as error:  # a second Ctrl-C as well
-        context.tracker.drop()
+    except BaseException as error:  # includes the KeyboardInterrupt of a second Ctrl-C
+        context.tracker.truncate_uncommitted()
         if is_disk_full(error):
             raise DiskFull(stage.folder) from None
         raise
@@ -142,7 +146,7 @@ def run_stage(
 
 
 def _attach(tuner: tune.Tuner, run: StageRun) -> None:
-    """Hand the run to the callback, and its time to the scheduler and the searcher: to copies of them after a restore."""
+    """Attach the run to the callback, and its time budget to scheduler and searcher (after a restore, to their copies)."""
     parts = tuner_parts(tuner)
     for callback in parts.callbacks:
         if isinstance(callback, SearchCallback):
@@ -175,18 +179,18 @@ def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchC
 
 
 def _short_name(trial: Any) -> str:
-    """Tune's own names spell out the whole configuration, which overflows a path."""
+    """Return the trial's id as its name: Tune's default name contains the whole configuration, too long for a path."""
     return str(trial.trial_id)
 
 
 def _result(trial: Trial, folder: Path, run: StageRun) -> TrialResult:
-    """What came of a trial, from Tune's last state of it."""
+    """Return the result of a trial from Tune's final state of it."""
     report, network = TrialReport.last_of(trial.last_result), folder / trial.trial_id / NETWORK_FILE
     if trial.status == Trial.ERROR:
         end, failure = Outcome.FAILED, failure_line(trial, run)
     else:
         end = Outcome.FAILED if report is None else report.outcome
-        # Tune sets "done" in the last report of a trial that a scheduler stopped, and forgets it of one that ended by itself.
+        # Tune sets "done" in the last report of a trial that a scheduler stopped, but not of a trial that ended by itself.
         if end is not Outcome.FINISHED and not (trial.last_result or {}).get("done"):
             end = Outcome.INTERRUPTED
         failure = "" if report is None else report.failure

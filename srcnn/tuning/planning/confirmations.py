@@ -14,14 +14,14 @@ __all__ = ["confirmation_sizes", "confirmations", "least_seeds", "smaller"]
 def confirmations(plan: Plan) -> dict[int, int]:
     """Return the maximum number of confirmation trials (choosing and judging), by scale."""
     settings = plan.settings
-    count = (settings.best + bool(plan.baselines)) * settings.choice_seeds
-    return dict.fromkeys(plan.space.scales, count + (1 + bool(plan.baselines)) * settings.confirm_seeds)
+    count = (settings.best + bool(plan.references)) * settings.choice_seeds
+    return dict.fromkeys(plan.space.scales, count + (1 + bool(plan.references)) * settings.confirm_seeds)
 
 
 def confirmation_sizes(plan: Plan) -> list[Size]:
     """Return the requested size of the confirmation, followed by smaller ones for a short time budget.
 
-    First the number of candidates is reduced, down to the best of each scale and the baseline, because this keeps the
+    First the number of candidates is reduced, down to the best of each scale and the reference, because this keeps the
     precision of the comparison. Then the number of judging seeds is reduced, down to the minimum of the settings.
     """
     settings = plan.settings

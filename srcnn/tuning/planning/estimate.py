@@ -111,12 +111,12 @@ def expected_share(plan: Plan) -> float:
     stopped. The shape of this curve comes from nine searches with earlier rungs, its level from one search with the
     present rungs, whose 22 trials got 0.50 (7 per scale). The other schedulers were not measured: by their rules
     hyperband stops slightly fewer trials, and the median rule stops half of all trials early. All these searches began
-    with the baseline. In a space without it, the first trial of a scale has nothing to be compared with and is never
+    with the reference. In a space without it, the first trial of a scale has nothing to be compared with and is never
     stopped.
     """
-    each = max(1, plan.settings.trials - plan.baselines) / len(plan.space.scales)
+    each = max(1, plan.settings.trials - plan.references) / len(plan.space.scales)
     asha = 0.6 * each / (each + 1.5)
-    if not plan.baselines:
+    if not plan.references:
         asha += (1 - asha) / max(1, each)
     return {"asha": asha, "hyperband": min(1.0, asha + 0.1), "median": 0.6}.get(plan.settings.stopping, 1.0)
 
@@ -143,7 +143,7 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
     dearest = fmean(full[-max(1, len(full) // 10) :])
     typical = fmean(full) + _lean(plan) * (dearest - fmean(full))
     trials = _trials(plan)
-    rows = plan.first[: min(plan.baselines, trials)]
+    rows = plan.first[: min(plan.references, trials)]
     # Values missing in a row are drawn at random, as by the sampler.
     references = [trial_seconds(plan, speed, plan.space.to_config(plan.space.draw(random.Random(0), r))) for r in rows]
     size = fmean(map(_trial_bytes, drawn))

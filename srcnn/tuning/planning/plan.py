@@ -34,7 +34,7 @@ class Plan:
     judging: ImageSet  #: images for judging the winner, not used in any choice; may be empty
     test: tuple[ImageSet, ...]
     first: tuple[Mapping[str, Value], ...]  #: parameter values that run before the sampler starts
-    baselines: int  #: how many of these are baselines (the paper's network, one per scale), which no scheduler stops
+    references: int  #: number of reference trials among these (the paper's network, one per scale), never stopped
     space_text: str  #: contents of the search-space file, stored with the results
     left_out: tuple[Leak, ...] = ()  #: images that show a test image, removed from training and validation
     kept: tuple[Leak, ...] = ()  #: such images that are kept by ``allow_overlap``; metrics are marked
@@ -104,10 +104,10 @@ def plan_search(settings: SearchSettings) -> Plan:
     parts, judging = hold_out(images, settings, test)
     training, validation = parts.training, parts.validation
     assert validation is not None, "at least one image is held out"
-    first, baselines = enqueued(space, settings.enqueue)
+    first, references = enqueued(space, settings.enqueue)
     text = Path(settings.space).read_text(encoding="utf-8")
     plan = Plan(
-        settings, space, training, validation, judging, test, first, baselines, text, parts.left_out, parts.kept
+        settings, space, training, validation, judging, test, first, references, text, parts.left_out, parts.kept
     )
     shapes = {name: image.shape[:2] for name, image in training.images}
     for corner in space.corners():

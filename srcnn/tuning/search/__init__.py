@@ -1,4 +1,4 @@
-"""A whole search, from its plan to its champions.
+"""Complete searches: from a plan to results, confirmation, and the champions in the model registry.
 
-Nothing here knows how a trial trains, or how a report looks.
+Nothing in this package depends on how a trial trains or how a report is rendered.
 """

@@ -1,12 +1,12 @@
-"""The champion of every scale, in MLflow's model registry: ``models:/srcnn-x3@champion``.
+"""The champion of each scale in MLflow's model registry: ``models:/srcnn-x3@champion``.
 
-A new champion takes the title only if it beats the holder by more than chance on this search's judging images, which took no
-part in choosing it: the 95 % interval of the lead, over its further seeds and over images, lies above zero. With fewer than three
-seeds or four images the holder stays. In simulations with nothing to win, at most 3 % of the searches take the title
-(``experiments/bench.py intervals``). The holder's single network is taken as it is; if it was trained or judged on some of these
-images, that favours it, so the rule errs to its side.
+The winner of a search becomes champion only if it is significantly better than the current champion on this search's judging
+images, which were not used to choose it: the 95 % interval of the difference, over its judging seeds and over images, must be
+above zero. With fewer than three seeds or four images, the current champion remains. In simulations without a true difference,
+at most 3 % of the searches replace the champion (``experiments/bench.py intervals``). The current champion is a single network.
+If it was trained or judged on some of these images, the comparison favours it, so the rule is conservative.
 
-A registry or a store that does not answer is no reason to depose anybody: the holder stays, and the sentence says so.
+If the registry or the store is unavailable, the current champion remains, and the returned sentence says so.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ from srcnn.tuning.trials.intervals import Figures, difference
 
 __all__ = ["LEAST_IMAGES", "LEAST_SEEDS", "promote"]
 
-LEAST_SEEDS, LEAST_IMAGES = 3, 4  #: that a comparison with the holder needs
+#: Minimum number of judging seeds and images for a comparison with the current champion.
+LEAST_SEEDS, LEAST_IMAGES = 3, 4
 
 
 def promote(plan: Plan, tracker: Tracker, choice: Choice) -> str:
-    """Register the champion of a scale and give it the title if it earned that; returns a sentence about it."""
+    """Register the winner of a scale, and make it the champion if it is significantly better; return a sentence about it."""
     title = f"{names.registered_model(choice.scale)}@{names.ALIAS_CHAMPION}"
     try:
         return _promote(plan, tracker, choice, title)
@@ -44,9 +45,9 @@ def promote(plan: Plan, tracker: Tracker, choice: Choice) -> str:
 
 
 def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
-    client, name, best = tracker.client, names.registered_model(choice.scale), choice.champion.best
+    client, name, best = tracker.client, names.registered_model(choice.scale), choice.winner.best
     run_id = tracker.run_of(best.trial_id)
-    # Before anything is written: a failure from here on leaves the title where it is.
+    # This is read before anything is written: a later failure leaves the alias unchanged.
     holder = _holder(tracker, name)
     if holder is not None and holder.run_id == run_id:
         return f"{title} is version {holder.version}, this search's"
@@ -55,17 +56,17 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    gain = choice.champion.gain
+    gain = choice.winner.gain
     tags = {
         names.MODEL_SEARCH: plan.settings.name,
-        names.MODEL_CONFIGURATION: choice.champion.name,
+        names.MODEL_CONFIGURATION: choice.winner.name,
         names.TAG_TRAIN_SET: plan.training.name,
         names.TAG_TRAIN_DIGEST: plan.training.digest,
-        names.MODEL_VALIDATION_GAIN: f"{choice.champion.gains.mean():.4f}",
+        names.MODEL_VALIDATION_GAIN: f"{choice.winner.gains.mean():.4f}",
         names.MODEL_VALIDATION: json.dumps([image for image, _ in plan.validation.images]),
         names.MODEL_JUDGING_GAIN: str(gain) if gain is not None else "",
         names.MODEL_JUDGING: json.dumps([image for image, _ in plan.judging.images]),
-        names.MODEL_SEEDS: str(len(choice.champion.final)),
+        names.MODEL_SEEDS: str(len(choice.winner.final)),
         **overlap_tags(plan.left_out, plan.kept),
     }
     source = f"{client.get_run(run_id).info.artifact_uri}/{names.ARTIFACT_CHECKPOINT}"
@@ -81,10 +82,10 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
 
 
 def _holder(tracker: Tracker, name: str) -> ModelVersion | None:
-    """Who has the title; None where the registry says that nobody has it.
+    """Return the version that is the current champion; None if the registry answers that there is none.
 
     Raises:
-        MlflowException: the registry does not say.
+        MlflowException: the registry gives no answer.
     """
     try:
         model = tracker.client.get_registered_model(name)
@@ -98,8 +99,8 @@ def _holder(tracker: Tracker, name: str) -> ModelVersion | None:
 
 
 def _beats(plan: Plan, tracker: Tracker, choice: Choice, holder: ModelVersion) -> tuple[bool, str]:
-    """Whether the new champion beats the holder, and why or why not."""
-    judged, images = choice.champion.judged, plan.judging.images
+    """Return whether the winner is significantly better than the current champion, and the reason in words."""
+    judged, images = choice.winner.judging_gains, plan.judging.images
     seeds = 0 if judged is None else len(judged)
     if judged is None or seeds < LEAST_SEEDS or len(images) < LEAST_IMAGES:
         return False, (
@@ -118,7 +119,7 @@ def _beats(plan: Plan, tracker: Tracker, choice: Choice, holder: ModelVersion) -
 
 
 def _gains_of(plan: Plan, tracker: Tracker, scale: int, holder: ModelVersion) -> Figures:
-    """(1, images): the holder's gains over bicubic on the judging images, in dB."""
+    """Return the current champion's gains over bicubic on the judging images, (1, images), in dB."""
     images = plan.judging.images
     with tempfile.TemporaryDirectory() as folder:
         file = tracker.client.download_artifacts(str(holder.run_id), names.ARTIFACT_NETWORK, folder)

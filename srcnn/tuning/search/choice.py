@@ -1,14 +1,14 @@
-"""Search, then confirm: choose among the best by new seeds, then judge the winner by further seeds and other images.
+"""Confirmation of a search: choose among the best configurations with new seeds, then judge the winner with further seeds.
 
-The best of fifty noisy figures is partly luck, and so is the best of four. Hence two steps, and no figure is both chosen and
-reported:
+The best of fifty noisy values is biased upwards (selection bias), and so is the best of four. So there are two steps, and a value
+that was used to choose is not reported as a result:
 
-1. *Choose.* The leaders of every scale, and the paper's network, are trained again with the full budget from new seeds; the one
-   with the highest mean on the validation images wins.
-2. *Judge.* The winner and the paper's network are trained once more, from seeds that took no part in the choice, and measured on
-   judging images, which took no part in any choice: what they show is not selected for being high.
+1. *Choose.* The best configurations of each scale, and the paper's network, are trained again with the full budget and new seeds.
+   The one with the highest mean gain on the validation images wins.
+2. *Judge.* The winner and the paper's network are trained again with further seeds, and measured on the judging images. Neither
+   these seeds nor these images were used in any choice, so the gains have no selection bias.
 
-Test images are not read here before the choice.
+Test images are not read before the choice.
 """
 
 from __future__ import annotations
@@ -36,85 +36,85 @@ Figures = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Confirmed:
-    """One configuration, trained from new seeds; figures in dB."""
+    """One configuration with its trials from new seeds."""
 
-    rows: tuple[TrialResult, ...]  #: trials of the seeds that chose, one each
-    gains: Figures  #: theirs over bicubic, (seeds, validation images); selected, if this is the winner
-    fresh: tuple[
-        TrialResult, ...
-    ] = ()  #: trials of the seeds that judge; only of the winner and of the paper's network
-    judged: Figures | None = None  #: theirs over bicubic, (seeds, judging images); None: no seed or no image judges
-    psnr: Mapping[str, Figures] = field(default_factory=dict)  #: of `final`, (seeds, images) by test set
-    ssim: Mapping[str, float] = field(default_factory=dict)  #: mean, by test set
+    rows: tuple[TrialResult, ...]  #: trials of the choosing seeds, one per seed
+    #: Gains of these trials over bicubic, (seeds, validation images), in dB; for the winner, they have selection bias.
+    gains: Figures
+    judging_trials: tuple[TrialResult, ...] = ()  #: trials of the judging seeds; only for winner and paper's network
+    #: Gains of the judging trials over bicubic, (seeds, judging images), in dB; None: there are no such trials or images.
+    judging_gains: Figures | None = None
+    psnr: Mapping[str, Figures] = field(default_factory=dict)  #: PSNR of `final`, (seeds, images), in dB, by test set
+    ssim: Mapping[str, float] = field(default_factory=dict)  #: mean SSIM of `final`, by test set
 
     @property
     def name(self) -> str:
-        """As its trials are called."""
+        """Name of its trials in tables."""
         return self.rows[0].name
 
     @property
     def reference(self) -> bool:
-        """Whether it is the paper's network."""
+        """Whether this is the paper's network."""
         return self.rows[0].reference
 
     @property
     def final(self) -> tuple[TrialResult, ...]:
-        """The trials whose figures count: those that judge, where there are some."""
-        return self.fresh or self.rows
+        """Trials whose figures are reported: the judging trials, or the choosing ones if there are none."""
+        return self.judging_trials or self.rows
 
     @property
     def gain(self) -> Interval | None:
-        """Over bicubic on the judging images, over seeds and images; None if it was not judged."""
-        return None if self.judged is None else over_seeds_and_images(self.judged)
+        """Mean gain over bicubic on the judging images in dB, with an interval over seeds and images; None: not judged."""
+        return None if self.judging_gains is None else over_seeds_and_images(self.judging_gains)
 
     @property
     def best(self) -> TrialResult:
-        """Of the trials that count, the one that did best on the validation images, which do not judge it."""
+        """Trial of `final` with the highest gain on the validation images, which are not used to judge it."""
         return max(self.final, key=lambda row: row.val_gain)
 
     def test_psnr(self, name: str) -> Interval:
-        """Of a test set; the interval is over seeds, the images being what they are."""
+        """Return the mean PSNR on a test set in dB, with an interval over seeds for these images."""
         return over_seeds(self.psnr[name])
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen at a scale, and how surely it leads."""
+    """Choice of the winner at a scale, and its lead over the paper's network."""
 
     scale: int
-    ranked: tuple[Confirmed, ...]  #: highest mean gain on validation first
-    lost: tuple[str, ...] = ()  #: configurations of which a seed failed
+    ranked: tuple[Confirmed, ...]  #: confirmed configurations, highest mean gain on the validation images first
+    lost: tuple[str, ...] = ()  #: configurations excluded because a seed failed
 
     @property
-    def champion(self) -> Confirmed:
-        """The winner."""
+    def winner(self) -> Confirmed:
+        """Configuration with the highest mean gain on the validation images."""
         return self.ranked[0]
 
     @property
     def paper(self) -> Confirmed | None:
-        """The paper's network, trained with the same budget and seeds."""
+        """The paper's network, trained with the same budget and seeds; None if it was not confirmed."""
         return next((one for one in self.ranked if one.reference), None)
 
     def _rival(self) -> Confirmed | None:
-        return None if self.paper is self.champion else self.paper
+        return None if self.paper is self.winner else self.paper
 
     @property
     def over_paper(self) -> Interval | None:
-        """The champion's lead over the paper's network on the judging images, in dB, over seeds and images.
+        """Lead of the winner over the paper's network on the judging images in dB, with an interval over seeds and images.
 
-        None if the champion is the paper's network, or one of the two was not judged.
+        None if the winner is the paper's network, or one of the two was not judged.
         """
         rival = self._rival()
-        if rival is None or rival.judged is None or self.champion.judged is None:
+        if rival is None or rival.judging_gains is None or self.winner.judging_gains is None:
             return None
-        return difference(self.champion.judged, rival.judged)
+        return difference(self.winner.judging_gains, rival.judging_gains)
 
     def test_over_paper(self, name: str) -> Interval | None:
-        """The same on a test set; None if the two have no seeds that judge, since a selected figure has no interval."""
+        """Return the same lead on a test set; None without judging trials: values with selection bias have no interval."""
         rival = self._rival()
-        if rival is None or not (rival.fresh and self.champion.fresh) or name not in rival.psnr:
+        if rival is None or not (rival.judging_trials and self.winner.judging_trials) or name not in rival.psnr:
             return None
-        return difference(self.champion.psnr[name], rival.psnr[name])
+        return difference(self.winner.psnr[name], rival.psnr[name])
 
 
 def _psnr(scores: Sequence[Score]) -> list[float]:
@@ -122,7 +122,7 @@ def _psnr(scores: Sequence[Score]) -> list[float]:
 
 
 def _groups(rows: Sequence[TrialResult]) -> dict[TrainConfig, list[TrialResult]]:
-    """Trials by their configuration, whatever the seed."""
+    """Group trials by configuration, ignoring the seed."""
     groups: dict[TrainConfig, list[TrialResult]] = defaultdict(list)
     for row in rows:
         groups[row.config.replace(seed=0)].append(row)
@@ -130,12 +130,12 @@ def _groups(rows: Sequence[TrialResult]) -> dict[TrainConfig, list[TrialResult]]
 
 
 def _whole(groups: Mapping[TrainConfig, Sequence[TrialResult]]) -> dict[TrainConfig, tuple[TrialResult, ...]]:
-    """Those of which every seed finished."""
+    """Return the groups in which all trials have finished."""
     return {key: tuple(group) for key, group in groups.items() if all(row.outcome is Outcome.FINISHED for row in group)}
 
 
 def _gains(rows: Sequence[TrialResult], images: ImageSet) -> dict[str, Figures]:
-    """By trial, every image's gain over bicubic in dB."""
+    """Return the gain over bicubic on each image in dB, by trial id."""
     networks = {row.trial_id: (row.checkpoint, row.config.scale) for row in rows if row.checkpoint}
     found = measure(networks, [images], with_ssim=False)
     plain = {
@@ -146,7 +146,7 @@ def _gains(rows: Sequence[TrialResult], images: ImageSet) -> dict[str, Figures]:
 
 
 def choose(plan: Plan, rows: Sequence[TrialResult]) -> list[Choice]:
-    """Rank what `choosing` trained, by the validation images alone."""
+    """Rank the configurations trained by `choosing`, using only the validation images."""
     groups = _groups(rows)
     whole = _whole(groups)
     gains = _gains([row for group in whole.values() for row in group], plan.validation)
@@ -167,21 +167,21 @@ def choose(plan: Plan, rows: Sequence[TrialResult]) -> list[Choice]:
 
 
 def judge(plan: Plan, choices: Sequence[Choice], rows: Sequence[TrialResult]) -> list[Choice]:
-    """The choices with what `judging` trained, measured on the judging images. The choice stays as it was made."""
+    """Add the trials of `judging`, measured on the judging images, to the choices. The ranking does not change."""
     whole = _whole(_groups(rows))
-    fresh = [row for group in whole.values() for row in group]
-    gains = _gains(fresh, plan.judging) if len(plan.judging) else {}
+    trials = [row for group in whole.values() for row in group]
+    gains = _gains(trials, plan.judging) if len(plan.judging) else {}
 
     def judged(one: Confirmed) -> Confirmed:
         group = whole.get(one.rows[0].config.replace(seed=0), ())
         figures = np.array([gains[row.trial_id] for row in group]) if group and gains else None
-        return replace(one, fresh=group, judged=figures)
+        return replace(one, judging_trials=group, judging_gains=figures)
 
     return [replace(choice, ranked=tuple(map(judged, choice.ranked))) for choice in choices]
 
 
 def with_test(choices: Sequence[Choice], sets: Sequence[ImageSet]) -> tuple[list[Choice], dict[str, Scores]]:
-    """The choices with their test figures, and every network's scores by trial. The choice stays as it was made."""
+    """Add test figures to the choices; also return the scores by trial id. The ranking does not change."""
     rows = [row for choice in choices for one in choice.ranked for row in one.final]
     found = measure({row.trial_id: (row.checkpoint, row.config.scale) for row in rows if row.checkpoint}, sets)
     names = [images.name for images in sets]

@@ -1,4 +1,4 @@
-"""The two stages after a search: one that chooses among the best, one that judges the winner."""
+"""The two stages of a confirmation: the first to choose among the best configurations, the second to judge the winner."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["choosing", "confirmation_folders", "judging"]
 
 
 def _candidates(plan: Plan, rows: Sequence[TrialResult]) -> list[TrialResult]:
-    """The best of every scale, and the paper's network."""
+    """Return the best trials of each scale, and the reference trials."""
     found: list[TrialResult] = []
     for scale in plan.space.scales:
         ranked = sorted(
@@ -40,7 +40,7 @@ def _stage(plan: Plan, name: str, folder: str, rows: Sequence[TrialResult], seed
     settings = plan.settings
     trials: list[TrialSpec] = []
     budget = settings.confirm_budget or settings.budget
-    for offset in seeds:  # seed by seed: a stage that is cut short is even
+    for offset in seeds:  # seed by seed, so that all configurations have equally many trials if the stage ends early
         for row in rows:
             seed = (settings.seed + offset) % 2**31
             config = row.config.replace(seed=seed, pixels=budget, epoch_pixels=budget / EPOCHS)
@@ -51,12 +51,12 @@ def _stage(plan: Plan, name: str, folder: str, rows: Sequence[TrialResult], seed
 
 
 def choosing(plan: Plan, rows: Sequence[TrialResult], seeds: int | None = None) -> Stage | None:
-    """The stage that trains the leaders of a search again; None if nothing finished.
+    """Return the stage that trains the best configurations of a search again; None if no trial finished.
 
     Args:
         plan: the search.
-        rows: its trials.
-        seeds: new seeds of each; None: as the settings say.
+        rows: trials of the search.
+        seeds: number of new seeds per configuration; None: as in the settings.
     """
     count = plan.settings.choice_seeds if seeds is None else seeds
     folder = f"confirm-{plan.settings.trials}"
@@ -64,15 +64,15 @@ def choosing(plan: Plan, rows: Sequence[TrialResult], seeds: int | None = None) 
 
 
 def judging(plan: Plan, choices: Sequence[Choice], seeds: int | None = None) -> Stage | None:
-    """The stage that trains the winners and the paper's network from further seeds; None if nothing was chosen.
+    """Return the stage that trains the winners and the paper's network with further seeds; None without choices.
 
     Args:
         plan: the search.
-        choices: from `choose`.
-        seeds: further seeds of each; None: as the settings say.
+        choices: choices from `choose`.
+        seeds: number of further seeds per configuration; None: as in the settings.
     """
     settings = plan.settings
     count = settings.confirm_seeds if seeds is None else seeds
-    rows = [one.rows[0] for choice in choices for one in choice.ranked if one is choice.champion or one.reference]
-    first = settings.choice_seeds + 1  # also where fewer seeds chose: a seed never has two meanings
+    rows = [one.rows[0] for choice in choices for one in choice.ranked if one is choice.winner or one.reference]
+    first = settings.choice_seeds + 1  # independent of the number of choosing seeds: no seed is used for both purposes
     return _stage(plan, "judge", f"confirm-{settings.trials}-judge", rows, range(first, first + count))

@@ -1,8 +1,8 @@
-"""Whether three stores and a disk tell the same story: `verify`, and what can be mended: `repair`.
+"""Consistency checks between Ray Tune's state, Optuna's study, MLflow's runs and the checkpoints, and their repair.
 
-Ray Tune's state, Optuna's study, MLflow's runs and the checkpoints describe the same trials by one key, Tune's trial id. Tune's
-state, as `srcnn.tuning.driver.snapshot` kept it last, is the truth where they differ, since a search goes on from it. Every
-difference is a `Problem` in words.
+All four describe the same trials and identify them by Tune's trial id. If they differ, Tune's state in the newest snapshot
+(`srcnn.tuning.driver.snapshot`) is authoritative, because a search is resumed from it. `verify` returns each difference as a
+`Problem`.
 """
 
 from __future__ import annotations
@@ -53,29 +53,30 @@ _MLFLOW = {Outcome.FINISHED: "FINISHED", Outcome.STOPPED: "FINISHED", Outcome.FA
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that does not fit."""
+    """An inconsistency between the stores."""
 
-    trial: str  #: its id; empty: the whole search
-    kind: str  #: such as ``orphan``, ``open``, ``steps``
-    text: str  #: in words
-    mendable: bool = False  #: whether `repair` does something about it
+    trial: str  #: trial id; empty: the whole search
+    kind: str  #: kind of the problem, such as ``orphan``, ``open``, ``steps``
+    text: str  #: description for the user
+    mendable: bool = False  #: whether `repair` can repair it
 
 
 @dataclass(frozen=True)
 class Books:
-    """What the stores hold of a search or a table."""
+    """Contents of all stores for one search or one run of a table."""
 
     name: str
     client: MlflowClient
-    parent: Run
-    runs: tuple[Run, ...]  #: children, those that Tune did not train left out
-    trials: tuple[Trial, ...]  #: of every stage
-    folders: dict[str, Path]  #: by trial id
-    optuna: dict[str, TrialState] | None  #: by trial id; None: there is no study, as of a table
-    unsent: int = 0  #: operations that MLflow lacks, kept in the journal
+    parent: Run  #: parent run in MLflow
+    runs: tuple[Run, ...]  #: child runs in MLflow, without those that Tune did not train
+    trials: tuple[Trial, ...]  #: Tune's trials of all stages
+    folders: dict[str, Path]  #: folders of the trials, by trial id
+    #: States of the trials in Optuna's study, by trial id; None: a table has no study.
+    optuna: dict[str, TrialState] | None
+    unsent: int = 0  #: number of operations in the journal that are not in MLflow yet
 
     def runs_of(self, trial_id: str) -> list[Run]:
-        """The runs that say they are a trial's."""
+        """Return the runs with the tag of a trial."""
         return [run for run in self.runs if run.data.tags.get(names.TAG_TRIAL) == trial_id]
 
 
@@ -83,14 +84,14 @@ def open_books(name: str, storage: Path, uri: str) -> Books:
     """Read all stores.
 
     Args:
-        name: of the search, or of a table's run.
-        storage: folder of checkpoints and state.
-        uri: of the tracking store.
+        name: name of the search, or of a table's run.
+        storage: folder of all searches, with their checkpoints and state.
+        uri: address of the tracking store.
 
     Raises:
-        SearchError: there is no such search in a store.
+        SearchError: a store does not contain such a search.
     """
-    for _ in range(_TRIES - 1):  # a search that runs may put a newer state in the place of the one that is being read
+    for _ in range(_TRIES - 1):  # a running search may replace the snapshot while it is being read
         with suppress(SearchError, OSError):
             return _read_books(name, storage, uri)
     return _read_books(name, storage, uri)
@@ -128,31 +129,35 @@ def _read_books(name: str, storage: Path, uri: str) -> Books:
 
 
 def verify(books: Books) -> list[Problem]:
-    """Everything that does not fit; empty: all is well."""
+    """Return all inconsistencies; an empty list if there are none."""
     known = {trial.trial_id for trial in books.trials}
     found = []
     if books.parent.info.status == "RUNNING":
-        found.append(Problem("", "open", "the parent run is RUNNING: the search goes on, or was killed", True))
+        found.append(Problem("", "open", "the parent run is RUNNING: the search is running, or was killed", True))
     if books.unsent:
         found.append(
-            Problem("", "unsent", f"MLflow lacks {books.unsent} operations that are kept: --resume sends them")
+            Problem(
+                "", "unsent", f"{books.unsent} operations in the journal are not in MLflow yet: --resume sends them"
+            )
         )
     for run in books.runs:
         trial_id = run.data.tags.get(names.TAG_TRIAL, "")
         if trial_id not in known and run.info.status not in ("KILLED", "FAILED"):
             found.append(
-                Problem(trial_id, "orphan", f"MLflow has a run {run.info.status} that Tune knows nothing of", True)
+                Problem(
+                    trial_id, "orphan", f"MLflow has a run with status {run.info.status}, but Tune has no trial", True
+                )
             )
     for trial in books.trials:
         found += _verify_trial(books, trial)
     if books.optuna is not None:
         for trial_id in books.optuna.keys() - known:
-            found.append(Problem(trial_id, "orphan", "Optuna has a trial that Tune knows nothing of"))
+            found.append(Problem(trial_id, "orphan", "Optuna has a trial that Tune does not have"))
     return found
 
 
 def _ended(trial: Trial) -> Outcome | None:
-    """How a trial ended; None: it has not, in Tune's state."""
+    """Return the outcome of a trial in Tune's state; None: it has not ended."""
     if trial.status == Trial.ERROR:
         return Outcome.FAILED
     if trial.status != Trial.TERMINATED:
@@ -170,9 +175,7 @@ def _verify_trial(books: Books, trial: Trial) -> list[Problem]:
     trial_id, end = trial.trial_id, _ended(trial)
     runs = books.runs_of(trial_id)
     if end is None:
-        return [
-            Problem(trial_id, "open", f"Tune has it as {trial.status}: the search is not complete; --resume goes on")
-        ]
+        return [Problem(trial_id, "open", f"{trial.status} in Tune: the search is not complete; --resume continues it")]
     found = []
     if books.optuna is not None and trial_id in books.optuna and books.optuna[trial_id] != _OPTUNA[end]:
         found.append(Problem(trial_id, "optuna", f"{end} in Tune, but {books.optuna[trial_id].name} in Optuna"))
@@ -191,7 +194,7 @@ def _verify_trial(books: Books, trial: Trial) -> list[Problem]:
 
 
 def _verify_steps(books: Books, trial: Trial, run: Run) -> list[Problem]:
-    """Every report once, with the value that the trial reported."""
+    """Check that MLflow has every report exactly once, with the value that the trial reported."""
     curve = _curve(trial)
     by_step: dict[int, list[float]] = defaultdict(list)
     for metric in books.client.get_metric_history(run.info.run_id, names.METRIC_OBJECTIVE):
@@ -200,7 +203,9 @@ def _verify_steps(books: Books, trial: Trial, run: Run) -> list[Problem]:
     found = []
     if missing := sorted(wanted - by_step.keys()):
         found.append(
-            Problem(trial.trial_id, "steps", f"MLflow lacks the reports {_list(missing)} of {len(curve)}", True)
+            Problem(
+                trial.trial_id, "steps", f"the reports {_list(missing)} of {len(curve)} are missing in MLflow", True
+            )
         )
     if more := sorted(by_step.keys() - wanted):
         found.append(Problem(trial.trial_id, "steps", f"MLflow has reports {_list(more)}, but Tune has {len(curve)}"))
@@ -215,7 +220,7 @@ def _verify_steps(books: Books, trial: Trial, run: Run) -> list[Problem]:
 
 
 def _verify_checkpoint(books: Books, trial: Trial, run: Run, end: Outcome) -> list[Problem]:
-    """The network is there, loads, is the one in MLflow, and says of itself what the metrics say."""
+    """Check that the network exists, can be loaded, is the same file as in MLflow, and has the logged validation PSNR."""
     if end is Outcome.FAILED:
         return []
     file = books.folders[trial.trial_id] / NETWORK_FILE
@@ -227,7 +232,9 @@ def _verify_checkpoint(books: Books, trial: Trial, run: Run, end: Outcome) -> li
     found = []
     logged = run.data.metrics.get(names.METRIC_BEST_VAL_PSNR)
     if logged is None or abs(kept - logged) > 1e-6:
-        found.append(Problem(trial.trial_id, "psnr", f"{file} says {kept:.4f} dB on validation, MLflow {logged}"))
+        found.append(
+            Problem(trial.trial_id, "psnr", f"validation PSNR {kept:.4f} dB in {file}, but {logged} in MLflow")
+        )
     digest = _artifact_digest(books.client, run)
     if digest is None:
         found.append(Problem(trial.trial_id, "artifact", f"MLflow has no {_ARTIFACT}", True))
@@ -251,11 +258,11 @@ def _list(steps: Sequence[int]) -> str:
 
 
 def repair(books: Books, problems: Sequence[Problem]) -> list[str]:
-    """Mend what can be mended, towards Tune's state; says what was done, a sentence each.
+    """Repair problems as far as possible, so that MLflow agrees with Tune's state; return one sentence per repair.
 
     Args:
-        books: what the stores held.
-        problems: what `verify` found in them.
+        books: contents of the stores.
+        problems: result of `verify` for them.
     """
     trials, done = {trial.trial_id: trial for trial in books.trials}, []
     for problem in problems:
@@ -289,6 +296,6 @@ def _mend(client: MlflowClient, run: Run, trial: Trial | None, problem: Problem,
         missing = [step for step in range(1, len(curve) + 1) if step not in there]
         client.log_batch(run_id, metrics=[Metric(names.METRIC_OBJECTIVE, curve[step - 1], 0, step) for step in missing])
         return f"{name} the reports {_list(missing)} of {names.METRIC_OBJECTIVE} are written again"
-    assert folder is not None, "a trial that Tune knows has one"
+    assert folder is not None, "a trial of Tune has a folder"
     client.log_artifact(run_id, str(folder / NETWORK_FILE), names.ARTIFACT_CHECKPOINT)
     return f"{name} {_ARTIFACT} is logged again"

@@ -1,8 +1,8 @@
-"""A search on a cluster that this machine is no part of: ``--address ray://HOST:PORT``.
+"""Searches on a cluster of which this machine is not a node: ``--address ray://HOST:PORT``.
 
-Tune's loop, the searcher and the tracker must live in one process beside the cluster, so the whole search runs there, as a task
-on the head that takes no core, and its events come back through a queue. The cluster has the same version of this package; the
-folder of ``--storage`` and the store of ``--tracking-uri`` are such as both sides reach by one name.
+Tune's event loop, the searcher and the tracker must be in one process on the cluster. So the whole search runs there, as a task
+on the head node that reserves no core, and its events are returned through a queue. The cluster must have the same version of
+this package. Both sides must reach the folder of ``--storage`` and the store of ``--tracking-uri`` by the same name.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _HEAD = {HEAD_NODE: 1e-3}
 
 
 def run_anywhere(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
-    """`srcnn.tuning.search.run.run_search`, here or, at an address that begins with ray://, on that cluster.
+    """Call `srcnn.tuning.search.run.run_search` on this machine or, if the address begins with ray://, on that cluster.
 
     Raises:
-        SearchError: as there, or there is no such cluster.
+        SearchError: as in `run_search`, or the cluster cannot be reached.
     """
     if not plan.settings.is_remote:
         return run_search(plan, resume=resume, listener=listener)
@@ -57,11 +57,11 @@ def run_anywhere(plan: Plan, *, resume: bool = False, listener: Listener | None 
                 if asked:
                     raise
                 asked = True
-                ray.cancel(task, force=False)  # an interrupt there, which ends the search in good order
+                ray.cancel(task, force=False)  # raises KeyboardInterrupt in the task, which ends the search gracefully
 
 
 def _search(plan: Plan, resume: bool, events: Queue) -> SearchResult:
-    """On the cluster."""
+    """Run the search in a task on the cluster."""
     return run_search(plan, resume=resume, listener=events.put)
 
 
@@ -75,4 +75,4 @@ def _result(task: Any) -> SearchResult:
         if isinstance(error.cause, SearchError):
             raise error.cause from None
         print(error, file=sys.stderr)
-        raise SearchError("address: the search ended on the cluster by an error of its own, shown above") from None
+        raise SearchError("address: the search on the cluster ended with an unexpected error, shown above") from None

@@ -1,4 +1,4 @@
-"""What a search found, as data, as a table and as Markdown for the run's page in MLflow."""
+"""Results of a search: as data, as CSV tables, and as Markdown for the page of its run in MLflow."""
 
 from __future__ import annotations
 
@@ -23,54 +23,55 @@ __all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_ma
 
 
 def mean(scores: Sequence[Score]) -> tuple[float, float]:
-    """PSNR in dB and SSIM of a set: the means over its images."""
+    """Return the mean PSNR in dB and the mean SSIM over the images of a set."""
     return statistics.fmean(s.psnr for s in scores), statistics.fmean(s.ssim for s in scores)
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found."""
+    """Results of a search."""
 
     settings: SearchSettings
-    rows: tuple[TrialResult, ...]
-    bicubic: Mapping[tuple[str, int], tuple[float, float]]  #: PSNR and SSIM by set and scale
+    rows: tuple[TrialResult, ...]  #: results of all trials
+    #: Mean PSNR in dB and SSIM of bicubic, by test set and scale.
+    bicubic: Mapping[tuple[str, int], tuple[float, float]]
     interrupted: bool
-    seconds: float
-    run_id: str
+    seconds: float  #: wall time
+    run_id: str  #: id of the search's run in MLflow
     tracking_uri: str
-    choices: tuple[Choice, ...] = ()  #: after a confirmation, one for each scale
-    champions: tuple[str, ...] = ()  #: what became of the titles in the model registry, a sentence each
-    left_out: tuple[Leak, ...] = ()  #: as in the plan
-    kept: tuple[Leak, ...] = ()  #: figures of the sets that these show are marked
-    notes: tuple[str, ...] = ()  #: what the time budget left of the confirmation, where it is not the one asked for
+    choices: tuple[Choice, ...] = ()  #: choices of a confirmation, one per scale
+    champions: tuple[str, ...] = ()  #: sentences about the champions in the model registry, one per scale
+    left_out: tuple[Leak, ...] = ()  #: leaks whose images were left out, as in the plan
+    kept: tuple[Leak, ...] = ()  #: leaks whose images were kept on request; figures on the affected sets are marked
+    notes: tuple[str, ...] = ()  #: sentences about a confirmation that the time budget made smaller or omitted
 
     def of_scale(self, scale: int) -> list[TrialResult]:
-        """The finished trials of a scale, best on validation first."""
+        """Return the finished trials of a scale, best objective first."""
         rows = [row for row in self.rows if row.config.scale == scale and row.outcome is Outcome.FINISHED]
         return sorted(rows, key=lambda row: row.objective, reverse=True)
 
     @property
     def scales(self) -> list[int]:
-        """The scales that have a trial."""
+        """Scales that have a trial."""
         return sorted({row.config.scale for row in self.rows})
 
     @property
     def sets(self) -> list[str]:
-        """The test sets that were measured."""
+        """Test sets that were measured."""
         return list(dict.fromkeys(name for name, _ in self.bicubic))
 
     @property
     def verdicts(self) -> tuple[ScaleVerdict, ...]:
-        """After a confirmation, what was found at each scale."""
+        """Verdicts of a confirmation, one per scale."""
         return tuple(verdict_of(choice, self.sets, self.kept) for choice in self.choices)
 
     def count(self, kind: Outcome) -> int:
-        """How many trials ended so."""
+        """Return the number of trials with an outcome."""
         return sum(row.outcome == kind for row in self.rows)
 
 
 def leaderboard_csv(result: SearchResult) -> str:
-    """Every trial, a line each, best objective first."""
+    """Return a table of all trials, best objective first."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     sets = [f"{name}_{metric}" for name in result.sets for metric in ("psnr", "ssim")]
@@ -101,10 +102,11 @@ def leaderboard_csv(result: SearchResult) -> str:
 
 
 def choices_csv(result: SearchResult) -> str:
-    """What was confirmed, a line for each configuration and new seed, best mean on validation first.
+    """Return a table of the confirmation: one line per configuration and seed, highest mean validation gain first.
 
-    ``step``: ``choose`` for the seeds that chose, whose figure is ``val_gain``; ``judge`` for the further ones, whose figure is
-    ``gain``, on the judging images. ``gain_low`` and ``gain_high`` are of the configuration, over seeds and images.
+    ``step`` is ``choose`` for the choosing seeds, with the figure ``val_gain``, and ``judge`` for the judging seeds, with the
+    figure ``gain`` on the judging images. ``gain_low`` and ``gain_high`` are the interval of the configuration over seeds and
+    images.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -124,7 +126,7 @@ def choices_csv(result: SearchResult) -> str:
 
 
 def summary_markdown(result: SearchResult) -> str:
-    """What was chosen at every scale beside bicubic and the paper's network, for the page of the search's run."""
+    """Return a summary for the page of the search's run: winners beside bicubic and the paper's network, by scale."""
     sets = [marked(name, result.kept) for name in result.sets]
     heads = ["scale", "configuration", "gain (dB)", *[f"{name} PSNR / SSIM" for name in sets]]
     how = "chosen on validation images; test figures measured afterwards"
@@ -154,8 +156,8 @@ def summary_markdown(result: SearchResult) -> str:
 
 def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:
     lines = []
-    shown = [("champion", choice.champion)]
-    if choice.paper is not None and choice.paper is not choice.champion:
+    shown = [("champion", choice.winner)]
+    if choice.paper is not None and choice.paper is not choice.winner:
         shown.insert(0, ("paper's network", choice.paper))
     for title, one in shown:
         cells = [f"{one.test_psnr(name).text('.2f')} / {one.ssim[name]:.4f}" for name in result.sets]
@@ -164,14 +166,14 @@ def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:
 
 
 def verdict_of(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> ScaleVerdict:
-    """Return what was found at a scale.
+    """Return the verdict of a scale as data.
 
     Args:
-        choice: of the scale.
-        sets: the test sets that were measured.
-        kept: images that were trained on or chosen by though they show test images, so that leads on their sets are marked.
+        choice: choice of the scale.
+        sets: test sets that were measured.
+        kept: leaks whose images were kept for training or validation; leads on the affected test sets are marked.
     """
-    champion, judging = choice.champion, choice.champion.judged
+    winner, judging = choice.winner, choice.winner.judging_gains
     over = choice.over_paper
     leads = [] if over is None else [Lead(None, over)]
     overlapping = {leak.of for leak in kept}
@@ -181,7 +183,7 @@ def verdict_of(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -
     return ScaleVerdict(
         choice.scale,
         tuple(_configuration(one, sets) for one in choice.ranked),
-        champion.gains.shape[1],
+        winner.gains.shape[1],
         0 if judging is None else judging.shape[1],
         tuple(leads),
         choice.lost,
@@ -202,5 +204,5 @@ def _configuration(one: Confirmed, sets: Sequence[str]) -> ConfirmedConfiguratio
         )
 
     spec = one.rows[0].spec
-    chose, judged = seeds(one.rows, one.gains), seeds(one.fresh, one.judged)
+    chose, judged = seeds(one.rows, one.gains), seeds(one.judging_trials, one.judging_gains)
     return ConfirmedConfiguration(spec.name, spec.configuration, spec.reference, chose, judged, one.gain)

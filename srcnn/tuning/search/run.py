@@ -1,9 +1,14 @@
-"""A search from its settings to its result: `run_search`.
+"""Execution of a planned search: `run_search`.
 
-The order keeps test sets out of every choice: images are split, trials run and are judged on validation images, the best are
-trained again from new seeds and the winners fixed, these are judged by further seeds on images that chose nothing, and only then
-are the test sets measured with what was chosen. Before all that the plan has compared their contents with the other images, to
-leave out what shows a test image; no figure of theirs is read for it.
+The order of the steps keeps test sets out of every choice:
+
+1. The images are split, and trials are compared on the validation images.
+2. The best configurations are trained again with new seeds, and the winners are chosen on the validation images.
+3. The winners are trained with further seeds and judged on the judging images, which are not used in any choice.
+4. Only then are the test sets measured, with the chosen networks.
+
+The plan has already compared the contents of the test sets with the other images, to leave out images that show a test image. No
+figure on a test set is used for that.
 """
 
 from __future__ import annotations
@@ -56,30 +61,31 @@ _log = logging.getLogger(__name__)
 
 __all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
 
-FAILURES = 10  #: so many failures in a row with one cause end a search
+FAILURES = 10  #: number of consecutive failures with the same cause that ends a search
 
 
 def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
-    """Run a planned search, or go on with it, and measure what it found.
+    """Run or resume a planned search, confirm its best configurations, and measure the results on the test sets.
 
     Args:
-        plan: from `plan_search`.
-        resume: go on where a search of the same name stopped.
-        listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
+        plan: plan from `plan_search`.
+        resume: whether to resume an earlier search with the same name.
+        listener: function called with every `srcnn.tuning.driver.events.Event`, in this thread.
 
     Raises:
-        SearchError: a search of that name exists and ``resume`` is off, another version of this project began it, a store
-            cannot be used, or trial after trial failed of one cause. Resuming goes on from the last kept state.
+        SearchError: a search with this name exists and ``resume`` is False, another version of this project began it, a
+            store cannot be used, or consecutive trials failed for the same reason. A search can be resumed from its
+            newest snapshot.
     """
     settings, started = plan.settings, time.perf_counter()
     if not resume and settings.folder.exists():
-        raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to go on with it")
+        raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
     if resume:
-        newest_snapshot(settings.folder)  # refuses one of another version before anything is written
+        newest_snapshot(settings.folder)  # raises, before anything is written, if another version began the search
     configure()
     be_quiet()
     save_settings(settings)
-    # Before Ray comes up and shares the processor; where a caller has shown an estimate, it is read from the cache.
+    # Measured before Ray starts and competes for the processor; cached if the caller has already shown an estimate.
     speed = speed_here(plan) if settings.time_budget is not None else None
     tracker = open_tracker(settings.tracking_uri, settings.folder)
     tags = {
@@ -94,13 +100,13 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
     status = "FAILED"
     try:
         with Cluster(settings.address) as cluster:
-            # While Ray comes up, the store opens and the images are prepared.
+            # While Ray is starting, open the store and prepare the images.
             counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
             params = {**dict(settings), names.PARAM_SCHEDULER: settings.stopping}
             tracker.open_search(settings.name, tags, params, counts)
             data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
-            if settings.gpus_per_trial == "auto":  # kept, so that a resumed search packs as before
+            if settings.gpus_per_trial == "auto":  # saved, so that a resumed search uses the same share
                 plan = replace(plan, settings=settings.replace(gpus_per_trial=measured_share(plan)))
                 settings = plan.settings
                 save_settings(settings)
@@ -119,7 +125,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
         result = SearchResult(
             settings,
             tuple(found.rows),
-            {} if found.interrupted else _bicubic(plan),  # no choice is made yet, so no test image is measured
+            # If interrupted, no choice is made: test images are not measured.
+            {} if found.interrupted else _bicubic(plan),
             found.interrupted,
             time.perf_counter() - started,
             tracker.parent_id,
@@ -168,7 +175,7 @@ class _Found:
 
 
 class _SameFailure:
-    """Ends a search in which trial after trial fails of one cause: the next fifty would as well."""
+    """Listener that ends a search after several consecutive failures with the same cause."""
 
     def __init__(self) -> None:
         self.cause, self._count = "", 0
@@ -181,7 +188,7 @@ class _SameFailure:
         if event.kind != "end" or self.over:
             return
         cause = event.failure if event.outcome is Outcome.FAILED else ""
-        kind = cause.partition(":")[0]  # what follows names steps and figures, which differ from trial to trial
+        kind = cause.partition(":")[0]  # the rest contains steps and values that differ between trials
         same = bool(cause) and kind == self.cause.partition(":")[0]
         self._count, self.cause = (self._count + 1 if same else bool(cause)), cause
         if self.over:
@@ -197,13 +204,13 @@ def _run_stages(
 ) -> _Found:
     settings, failures, deadline = plan.settings, _SameFailure(), context.time.deadline
     context = replace(context, listeners=(*context.listeners, failures))
-    untimed = replace(context, time=StageTime(deadline, ends=False))  # the time for a confirmation was kept
+    untimed = replace(context, time=StageTime(deadline, ends=False))  # the time for a confirmation is reserved
     searcher = StudySearcher(
         plan.space,
         settings.seed,
         plan.overrides,
         plan.first,
-        plan.baselines,
+        plan.references,
         settings.sampler,
         settings.objectives,
     )
@@ -220,7 +227,9 @@ def _run_stages(
     with Interrupt() as interrupt:
         rows = run_stage(settings, search, data, context, tags, resume=resume)
         if failures.over:
-            raise SearchError(f"{FAILURES} trials in a row failed of one cause, so the search ended: {failures.cause}")
+            raise SearchError(
+                f"{FAILURES} consecutive trials failed for the same reason, so the search ended: {failures.cause}"
+            )
         again, seeds, note = None, 0, ""
         if settings.confirm and not interrupt.came:
             again, seeds, note = _confirmation(plan, rows, deadline, resume)
@@ -232,9 +241,9 @@ def _run_stages(
                 choices = choose(plan, confirmed)
         last = judging(plan, choices, seeds) if not interrupt.came else None
         if last is not None:
-            fresh = run_stage(settings, last, data, untimed, tags, resume=resume)
+            judged = run_stage(settings, last, data, untimed, tags, resume=resume)
             if not interrupt.came:
-                choices = judge(plan, choices, fresh)
+                choices = judge(plan, choices, judged)
         interrupted = interrupt.came
     return _Found(rows, interrupted, choices, notes=[note] if note else [])
 
@@ -242,13 +251,13 @@ def _run_stages(
 def _confirmation(
     plan: Plan, rows: Sequence[TrialResult], deadline: Deadline | None, resume: bool
 ) -> tuple[Stage | None, int, str]:
-    """What chooses, the seeds that judge, and what the time left made of the confirmation asked for; None: there is none."""
+    """Return the choosing stage (None: there is no confirmation), the number of judging seeds, and a note if it is reduced."""
     asked, seeds = choosing(plan, rows), plan.settings.confirm_seeds
     if asked is None or deadline is None:
         return asked, seeds, ""
     size = deadline.last_size()
     if resume and newest_snapshot(asked.folder) is not None:
-        # What was begun is brought to its end: it was made as large as there was time for.
+        # A confirmation that was started is finished: its size was adapted to the remaining time when it started.
         return asked, min(seeds, size.seeds) if size is not None else least_seeds(), ""
     if size is None:
         return None, 0, deadline.line(size)
@@ -256,7 +265,7 @@ def _confirmation(
 
 
 def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
-    """The test figures: of what was confirmed, or without a confirmation of every trial that left a network."""
+    """Measure test figures: of the confirmed configurations or, without a confirmation, of all trials with a network."""
     if found.choices:
         choices, scores = with_test(found.choices, plan.test)
         for trial_id, by_set in scores.items():
@@ -287,29 +296,29 @@ def _figures(scores: Scores, scale: int) -> dict[str, float]:
 
 
 def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
-    """The result on the search's own run."""
+    """Log the results on the search's own run."""
     figures = {}
     for scale in result.scales:
         for row in result.of_scale(scale)[:1]:
             figures[names.best_metric(scale, names.METRIC_VAL_GAIN)] = row.val_gain
             figures |= {names.best_metric(scale, names.PSNR, name): psnr for name, (psnr, _) in row.test.items()}
     for choice in result.choices:
-        champion, scale = choice.champion, choice.scale
-        figures[names.champion_metric(scale, names.CHAMPION_VAL_GAIN)] = float(champion.gains.mean())
-        if (gain := champion.gain) is not None:
+        winner, scale = choice.winner, choice.scale
+        figures[names.champion_metric(scale, names.CHAMPION_VAL_GAIN)] = float(winner.gains.mean())
+        if (gain := winner.gain) is not None:
             figures[names.champion_metric(scale, names.CHAMPION_GAIN)] = gain.mean
             figures[names.champion_metric(scale, names.CHAMPION_LOW)] = gain.low
             figures[names.champion_metric(scale, names.CHAMPION_HIGH)] = gain.high
-        figures |= {names.champion_metric(scale, names.PSNR, n): champion.test_psnr(n).mean for n in champion.psnr}
+        figures |= {names.champion_metric(scale, names.PSNR, n): winner.test_psnr(n).mean for n in winner.psnr}
     tracker.log_figures(None, figures)
     tracker.log_text(leaderboard_csv(result), names.ARTIFACT_LEADERBOARD)
     tracker.log_text(plan.space_text, names.ARTIFACT_SPACE)
-    if plan.left_out or plan.kept:  # tags are cut where they are too long
+    if plan.left_out or plan.kept:  # complete lists, because long tags are truncated
         found = {"left_out": [asdict(leak) for leak in plan.left_out], "kept": [asdict(leak) for leak in plan.kept]}
         tracker.log_text(json.dumps(found, indent=2), names.ARTIFACT_OVERLAP)
     if result.choices:
         tracker.log_text(choices_csv(result), names.ARTIFACT_CONFIRMED)
-    # Without verdicts as well: a search that has no such file is one of an earlier version.
+    # Also logged if there are no verdicts: a search without this file is from an earlier version.
     tracker.log_text(verdicts_json(result.verdicts), names.ARTIFACT_VERDICTS)
     objectives = plan.settings.objectives
     if len(objectives) > 1 and any(row.outcome is Outcome.FINISHED for row in result.rows):

@@ -28,7 +28,7 @@ _KNOWN: Mapping[str, TrainConfig] = {
 
 
 def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping[str, Value], ...], int]:
-    """Return the parameter values to run first, and how many of them are baselines: the paper's network, once per scale.
+    """Return the parameter values to run first, and how many of them are references: the paper's network, once per scale.
 
     Args:
         space: the search space.
@@ -39,7 +39,7 @@ def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping
         ConfigError: a configuration lies outside the space; the message names its source.
     """
     rows: list[Mapping[str, Value]] = []
-    baselines = 0
+    references = 0
     for source in ("paper", "article") if sources is None else sources:
         if source not in _KNOWN:
             rows += from_file(Path(source), space)
@@ -54,10 +54,10 @@ def enqueued(space: Space, sources: Sequence[str] | None) -> tuple[tuple[Mapping
         if wrong:
             continue
         if source == "paper":
-            rows[:0], baselines = found, len(found)
+            rows[:0], references = found, len(found)
         else:
             rows += [row for row in found if row not in rows]
-    return tuple(rows), baselines
+    return tuple(rows), references
 
 
 def _describe(source: str) -> str:
@@ -70,7 +70,7 @@ def _network_rows(space: Space, network: TrainConfig) -> list[dict[str, Value]]:
     """Return a network at every scale of the space; empty if the space does not contain it.
 
     For training settings that the space varies, the defaults are used as far as the space contains them: the training of a
-    baseline must not depend on the first values of the sampler.
+    reference must not depend on the first values of the sampler.
     """
     rows = []
     for scale in space.scales:

@@ -1,4 +1,4 @@
-"""MLflow: what is written, through a write-ahead log, and how it is read again.
+"""Experiment tracking in MLflow: the schema, writing through a write-ahead log, and reading.
 
-Nothing here knows Ray, or decides anything about a search.
+Nothing in this package depends on Ray or makes decisions about a search.
 """

@@ -1,10 +1,10 @@
-"""The write-ahead log before MLflow: an append-only file of operations, one JSON object a line.
+"""Write-ahead log for MLflow: an append-only file of operations, one JSON object per line.
 
-Three positions matter, in bytes: the end of the file, the end of what is committed (`Journal.committed`: the snapshot that Tune
-would resume from includes it), and the end of what was sent (`Journal.sent`). Uncommitted entries are truncated at the next
-start, since the resumed search repeats what they describe; committed entries that were not sent are sent then. Delivery is at
-least once, and every operation is an idempotent write (`srcnn.tuning.tracking.operations`), so neither a kill nor a full disk nor
-an unreachable store loses or duplicates anything.
+The log has three positions, in bytes: the end of the file (`Journal.length`), the end of the committed entries
+(`Journal.committed`), and the end of the sent entries (`Journal.sent`). An entry is committed when Tune's newest snapshot
+includes it. At the next start, uncommitted entries are truncated, because the resumed search repeats the operations, and
+committed entries that were not sent are sent. Delivery is at least once and every operation is an idempotent write
+(`srcnn.tuning.tracking.operations`), so a kill, a full disk or an unavailable store neither loses nor duplicates data.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Journal:
     """The write-ahead log of one search.
 
     Args:
-        folder: where the file and its mark lie; made if it is missing.
-        counts: bytes of an existing file that are committed; None: as the mark says.
+        folder: folder of the log and of the file with its positions; created if it does not exist.
+        counts: length of the committed part of an existing log, in bytes; None: as stored in the file with the positions.
 
     Raises:
         OSError: the folder cannot be written.
@@ -41,13 +41,13 @@ class Journal:
         self._handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         marked, self.sent = _read_mark(self._mark)
         self.committed = min(max(marked, counts or 0), os.fstat(self._handle).st_size)
-        self.drop()
+        self.truncate_uncommitted()
 
     def append(self, operation: Operation) -> None:
-        """Append an operation, uncommitted.
+        """Append an operation as an uncommitted entry.
 
         Raises:
-            OSError: it cannot be written; the file then ends where it ended before.
+            OSError: the entry cannot be written; the log is left as it was.
         """
         line = (json.dumps(operation.to_json()) + "\n").encode()
         try:
@@ -60,44 +60,44 @@ class Journal:
         self.length += len(line)
 
     def commit(self, length: int | None = None) -> None:
-        """Commit all entries up to a length in bytes (None: all)."""
+        """Commit all entries up to a length of the log in bytes; None: all entries."""
         self.committed = max(self.committed, self.length if length is None else length)
 
-    def drop(self) -> None:
+    def truncate_uncommitted(self) -> None:
         """Truncate uncommitted entries."""
         os.ftruncate(self._handle, self.committed)
         self.length = self.committed
 
     def read(self) -> Iterator[tuple[int, Operation]]:
-        """Yield the operations that are committed and not sent, each with the position of its end in bytes."""
+        """Yield the committed operations that are not sent yet, each with the position of its end, in bytes."""
         return _read(self.file, self.sent, self.committed)
 
     @property
     def waiting(self) -> int:
-        """Number of operations that are committed and not sent."""
+        """Number of committed operations that are not sent yet."""
         return sum(1 for _ in self.read())
 
     def mark(self) -> None:
-        """Put both positions on the disk.
+        """Store the committed and the sent position on disk.
 
         Raises:
-            OSError: they cannot be written; the old ones stay.
+            OSError: the positions cannot be written; the stored ones remain.
         """
         with atomic_write(self._mark) as file:
             file.write_text(json.dumps({"committed": self.committed, "sent": self.sent}), encoding="utf-8")
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         os.close(self._handle)
 
 
 def _read_mark(file: Path) -> tuple[int, int]:
-    """Up to where operations count, and up to where they were sent."""
+    """Return the committed and the sent position, in bytes; zeros if the file is missing or damaged."""
     try:
         mark = json.loads(file.read_text(encoding="utf-8"))
         return int(mark["committed"]), int(mark["sent"])
     except (OSError, ValueError, KeyError):
-        return 0, 0  # sent again from the start, which changes nothing
+        return 0, 0  # all entries are sent again, which is harmless: writes are idempotent
 
 
 def _read(file: Path, start: int, end: int) -> Iterator[tuple[int, Operation]]:
@@ -109,11 +109,11 @@ def _read(file: Path, start: int, end: int) -> Iterator[tuple[int, Operation]]:
 
 
 def unsent(folder: Path, counts: int) -> int:
-    """Return the number of operations that are committed and not sent, of a search that does not run.
+    """Return the number of committed operations that are not sent yet, for a search that is not running.
 
     Args:
-        folder: where the file lies.
-        counts: bytes that Tune's last snapshot includes.
+        folder: folder of the log.
+        counts: length of the log that Tune's newest snapshot includes, in bytes.
     """
     file = folder / JOURNAL_FILE
     if not file.exists():

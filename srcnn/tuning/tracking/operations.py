@@ -1,11 +1,11 @@
-"""What the write-ahead log holds: one operation on one run of a search, each a frozen dataclass.
+"""Entries of the write-ahead log: each is one operation on one run of a search, a frozen dataclass.
 
-Delivery is at least once: after a crash an operation may be sent again. Every operation is therefore an idempotent write, whose
-repetition leaves the store as it was: a run is looked up before it is made, metrics carry their own step and time, the rest
-overwrites.
+Delivery is at least once: after a crash an operation may be sent again. Every operation is therefore an idempotent write:
+repeating it does not change the store. A run is looked up before it is created, metrics contain their own step and time, and
+all other operations overwrite.
 
-On disk an operation is one JSON object in one line: ``do`` names its kind, ``trial`` its run (null: the search's own), and the
-other fields are those of the class.
+On disk, an operation is one line with one JSON object: ``do`` is its kind, ``trial`` its run (null: the search's own run), and
+the other fields are those of the class.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ __all__ = ["CreateRun", "EndRun", "LogFile", "LogMetrics", "LogText", "Operation
 
 @dataclass(frozen=True)
 class Operation:
-    """One write to one run."""
+    """One idempotent write to one run."""
 
-    kind: ClassVar[str]  #: ``do`` on disk
+    kind: ClassVar[str]  #: kind of the operation, ``do`` on disk
     trial: str | None  #: Ray Tune's id of the trial; None: the search's own run
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able data, which `from_json` reads."""
+        """Return JSON-serializable data for `from_json`."""
         return {"do": self.kind, **vars(self)}
 
 
 @dataclass(frozen=True)
 class CreateRun(Operation):
-    """Make the run of a trial, unless it has one."""
+    """Create the run of a trial, unless it exists."""
 
     kind = "run"
     name: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
-    dataset: Mapping[str, str]  #: ``name``, ``digest`` and number of ``images`` of the training set
-    time: int  #: start, in milliseconds since 1970
+    dataset: Mapping[str, str]  #: ``name`` and ``digest`` of the training set, and number of its ``images``
+    time: int  #: start time, in milliseconds since 1970
 
 
 @dataclass(frozen=True)
 class LogMetrics(Operation):
-    """Log metrics of one step."""
+    """Log the metrics of one step."""
 
     kind = "metrics"
-    step: int  #: the epoch; 0: of the whole run
+    step: int  #: epoch; 0 for metrics of the whole run
     metrics: Mapping[str, float]
-    time: int  #: milliseconds since 1970
+    time: int  #: timestamp, in milliseconds since 1970
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,19 @@ class SetTags(Operation):
 
 @dataclass(frozen=True)
 class SetStatus(Operation):
-    """Set the status of a run that goes on."""
+    """Set the status of a run that continues."""
 
     kind = "status"
-    status: str  #: MLflow's: RUNNING
+    status: str  #: MLflow's status: RUNNING
 
 
 @dataclass(frozen=True)
 class LogFile(Operation):
-    """Log a file as an artifact; it must exist until it is sent."""
+    """Log a file as an artifact. The file must exist until the operation is sent."""
 
     kind = "file"
-    file: str  #: path
-    folder: str | None  #: of the artifact; None: the top
+    file: str  #: path of the file
+    folder: str | None  #: folder for the artifact; None: the top level
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class EndRun(Operation):
     """End a run."""
 
     kind = "end"
-    status: str  #: MLflow's: FINISHED, FAILED or KILLED
-    time: int  #: milliseconds since 1970
+    status: str  #: MLflow's status: FINISHED, FAILED or KILLED
+    time: int  #: end time, in milliseconds since 1970
 
 
 _KINDS: Mapping[str, type[Operation]] = {
@@ -100,10 +100,10 @@ _KINDS: Mapping[str, type[Operation]] = {
 
 
 def from_json(data: Mapping[str, Any]) -> Operation:
-    """Return the operation that `Operation.to_json` wrote.
+    """Return an operation from the data of `Operation.to_json`.
 
     Raises:
-        KeyError: there is no such kind.
-        TypeError: a field is missing, or is not one of the kind's.
+        KeyError: the kind does not exist.
+        TypeError: a field is missing, or does not belong to the kind.
     """
     return _KINDS[data["do"]](**{name: value for name, value in data.items() if name != "do"})

@@ -1,4 +1,4 @@
-"""Tags that say where a run came from: versions, commit, processor, GPU, user."""
+"""Provenance tags of a run: library versions, git commit, processor, GPU, user."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from srcnn.tuning.tracking import names
 
 __all__ = ["environment_tags", "short_commit"]
 
-_DIGITS = 10  # of a commit, in captions
-_UNKNOWN = "unknown"  # the commit outside a checkout
-_MODIFIED = "-modified"  # behind the commit where files differ from it
+_DIGITS = 10  # number of digits of a commit in captions
+_UNKNOWN = "unknown"  # commit if the code is not in a git checkout
+_MODIFIED = "-modified"  # suffix of the commit if files differ from it
 
 
 def environment_tags() -> dict[str, str]:
-    """What a figure depends on besides its configuration: commit, versions, machine."""
+    """Return tags with everything on which a figure depends besides its configuration: commit, versions, machine."""
     tags = {names.version_tag(name): version(name) for name in ("torch", "ray", "optuna", "mlflow", "numpy")}
     tags[names.version_tag("python")] = ".".join(map(str, sys.version_info[:3]))
     tags[names.TAG_DEVICE] = gpu_name() or _processor()
     tags[names.TAG_COMMIT] = _commit()
     tags[names.TAG_SOURCE] = Path(sys.argv[0]).name or "python"
-    with suppress(Exception):  # a container may run as a user without a name
+    with suppress(Exception):  # in a container, the user may have no name
         tags[names.TAG_USER] = getpass.getuser()
     return tags
 
 
 def short_commit(tags: Mapping[str, str]) -> str:
-    """Return the commit in a run's tags, ten digits of it, with the mark of files that differ."""
+    """Return the first ten digits of the commit in a run's tags, with the suffix for modified files."""
     commit = tags.get(names.TAG_COMMIT, _UNKNOWN)
     mark = _MODIFIED if commit.endswith(_MODIFIED) else ""
     return commit.removesuffix(_MODIFIED)[:_DIGITS] + mark
@@ -49,7 +49,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """The commit of the code, with a mark where files differ from it; ``unknown`` outside a checkout."""
+    """Return the commit of the code, with a suffix if files differ from it; ``unknown`` outside a git checkout."""
     with suppress(OSError, subprocess.SubprocessError):
         here = Path(__file__).parent
 

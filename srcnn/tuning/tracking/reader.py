@@ -1,7 +1,7 @@
-"""Reading runs out of an MLflow store: what `past` and `report` share.
+"""Reading of runs from an MLflow store, shared by reports, recorded curves and checks.
 
-A search, or whatever else trains a family of networks, is one parent run with a child run for each training. Which is
-which is told by tags alone (`srcnn.tuning.tracking.names`).
+A search or a run of a table is one parent run with a child run for each training. Only tags distinguish them
+(`srcnn.tuning.tracking.names`).
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ __all__ = [
 
 
 def absolute_uri(uri: str) -> str:
-    """A store's address that means the same in every folder: MLflow keeps one connection for an address."""
+    """Return the address of a store independent of the working directory, because MLflow caches connections by address."""
     prefix = "sqlite:///"
     return f"{prefix}{Path(uri.removeprefix(prefix)).expanduser().resolve()}" if uri.startswith(prefix) else uri
 
 
 def open_store(uri: str) -> MlflowClient:
-    """A client of a store that exists.
+    """Return a client for an existing store.
 
     Raises:
-        SearchError: there is none.
+        SearchError: the store does not exist or cannot be read.
     """
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would make one
+        raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would create one
     with reading(uri):
         return MlflowClient(absolute_uri(uri))
 
 
 @contextmanager
 def reading(uri: str) -> Iterator[None]:
-    """Turn what a store complains of inside the block into a `SearchError`, one line with its address."""
+    """Convert errors of a store inside the block to a `SearchError`: one line with the address of the store."""
     try:
         yield
     except (MlflowException, OSError) as error:
@@ -65,7 +65,7 @@ def reading(uri: str) -> Iterator[None]:
 
 
 def every_run(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
-    """All runs of an experiment that a query finds, newest first."""
+    """Return all runs of an experiment that match a query, newest first."""
     runs: list[Run] = []
     token: str | None = None
     while True:
@@ -77,7 +77,7 @@ def every_run(client: MlflowClient, experiment_id: str, query: str) -> list[Run]
 
 
 def parent_runs(client: MlflowClient) -> list[Run]:
-    """The parent runs of the experiment, newest first; none if there is no such experiment."""
+    """Return the parent runs of the experiment, newest first; an empty list if there is no such experiment."""
     experiment = client.get_experiment_by_name(names.EXPERIMENT)
     if experiment is None:
         return []
@@ -85,10 +85,10 @@ def parent_runs(client: MlflowClient) -> list[Run]:
 
 
 def parent_named(parents: Sequence[Run], name: str, uri: str) -> Run:
-    """The newest parent run of a name.
+    """Return the newest parent run with a name.
 
     Raises:
-        SearchError: there is none; with the names there are, nearest first.
+        SearchError: there is none; the message lists existing names, most similar first.
     """
     for run in parents:
         if run.data.tags.get(names.TAG_SEARCH, "") == name:
@@ -100,7 +100,7 @@ def parent_named(parents: Sequence[Run], name: str, uri: str) -> Run:
 
 
 def children_of(client: MlflowClient, parent: Run) -> list[Run]:
-    """The runs under a parent, newest first."""
+    """Return the child runs of a parent, newest first."""
     return every_run(client, parent.info.experiment_id, f"tags.`{names.TAG_PARENT_RUN}` = '{parent.info.run_id}'")
 
 
@@ -108,13 +108,13 @@ def artifact_file(client: MlflowClient, run_id: str, path: str, folder: Path) ->
     """Download one artifact of a run.
 
     Args:
-        client: of the store.
-        run_id: the run.
-        path: of the artifact below the run's artifacts.
-        folder: where the file goes.
+        client: client of the store.
+        run_id: id of the run.
+        path: path of the artifact, relative to the run's artifacts.
+        folder: target folder.
 
     Returns:
-        The file; None if the run has no such artifact.
+        The downloaded file; None if the run has no such artifact.
     """
     above = PurePosixPath(path).parent
     there = client.list_artifacts(run_id, None if above == PurePosixPath() else str(above))
@@ -131,10 +131,10 @@ def artifact_text(client: MlflowClient, parent: Run, path: str) -> str | None:
 
 
 def kept_space(client: MlflowClient, parent: Run) -> Space:
-    """Return the space as the search kept it; a search that never ended kept none, and its file is read.
+    """Return the search space from a search's artifacts, or from its original file if the search has not ended.
 
     Raises:
-        ConfigError: neither is there, or it is no space.
+        ConfigError: neither exists, or the file is not a valid search space.
     """
     with TemporaryDirectory() as folder:
         file = artifact_file(client, parent.info.run_id, names.ARTIFACT_SPACE, Path(folder))
@@ -142,7 +142,7 @@ def kept_space(client: MlflowClient, parent: Run) -> Space:
 
 
 def value_of(space: Space, name: str, text: str) -> Value:
-    """A parameter's value out of the text that MLflow keeps."""
+    """Parse the value of a parameter from MLflow's text."""
     parameter = space.parameters[name]
     if isinstance(parameter, Categorical):
         return next((choice for choice in parameter.choices if str(choice) == text), text)
@@ -150,5 +150,5 @@ def value_of(space: Space, name: str, text: str) -> Value:
 
 
 def values_of(space: Space, params: Mapping[str, str]) -> dict[str, Value]:
-    """The values of a run's parameters, as far as the space has them."""
+    """Return the values of those of a run's parameters that belong to the search space."""
     return {name: value_of(space, name, params[name]) for name in space.parameters if name in params}

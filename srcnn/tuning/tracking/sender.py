@@ -1,7 +1,7 @@
 """Delivery of the write-ahead log to an MLflow store: at least once, so every write is idempotent.
 
-`Sender` sends in a thread behind a `srcnn.tuning.tracking.journal.Journal`: a slow store delays no trial, and one that cannot be
-reached for minutes is tried again.
+`Sender` reads a `srcnn.tuning.tracking.journal.Journal` and sends its entries in a separate thread, so that a slow store does not
+delay trials. Requests to a store that is unavailable are retried.
 """
 
 from __future__ import annotations
@@ -37,30 +37,29 @@ from srcnn.tuning.tracking.reader import every_run
 
 __all__ = ["PATIENCE", "Batch", "Runs", "Sender", "batched"]
 
-PATIENCE = 900.0  #: seconds that a search which has ended waits for a store that is away
+PATIENCE = 900.0  #: seconds for which a finished search waits for an unavailable store
 
-_LONGEST_PAUSE = 10.0  # seconds between two tries
-_MARK = 1.0  # seconds between two marks on the disk of what was sent
-_CHUNK = 200  # operations that are looked through for such as can be sent together
-_BATCH = 800  # metrics of one request, to which a report may still be added; MLflow takes 1000
+_LONGEST_PAUSE = 10.0  # maximum pause between two attempts, in seconds
+_MARK = 1.0  # minimum time between two writes of the journal's positions to disk, in seconds
+_CHUNK = 200  # number of operations that are read at once, to send some of them together
+_BATCH = 800  # metrics in a request beyond which no report is added to it; MLflow's limit is 1000
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one request logs to one run."""
+    """Metrics, parameters and tags of one run, logged in one request."""
 
-    trial: str | None  #: None: the search's own run
-    metrics: list[tuple[str, float, int, int]] = field(
-        default_factory=list
-    )  #: name, value, milliseconds since 1970, step
+    trial: str | None  #: Ray Tune's id of the trial; None: the search's own run
+    #: Name, value, timestamp in milliseconds since 1970, and step of each metric.
+    metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     kind = "batch"
 
     def add(self, operation: CreateRun | LogMetrics | SetTags) -> None:
-        """Take in what an operation logs; of a run that is made these are the parameters."""
+        """Add the content of an operation to the batch; for a new run, its parameters."""
         match operation:
             case CreateRun():
                 self.params.update(operation.params)
@@ -74,25 +73,25 @@ class Runs:
     """The runs of one search in a store.
 
     Args:
-        client: of the store.
-        experiment_id: that the runs belong to.
-        parent_id: the search's own run.
-        known: run by trial.
+        client: client of the store.
+        experiment_id: id of the runs' experiment.
+        parent_id: id of the search's own run.
+        known: run ids by trial id.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, parent_id: str, known: dict[str, str]) -> None:
         self.client, self._experiment_id, self._parent_id, self.known = client, experiment_id, parent_id, known
 
     def apply(self, request: Operation | Batch, *, again: bool = False) -> None:
-        """Write to the store.
+        """Write one request to the store.
 
         Args:
-            request: as `batched` makes them.
-            again: whether it may have been sent before.
+            request: a request from `batched`.
+            again: whether the request may have been sent before.
 
         Raises:
-            MlflowException: the store refuses it or cannot be reached.
-            OSError: likewise, or a file is gone.
+            MlflowException: the store rejects the request or is unavailable.
+            OSError: likewise, or a file does not exist any more.
             KeyError: the trial has no run.
         """
         if isinstance(request, CreateRun):
@@ -116,11 +115,11 @@ class Runs:
             case EndRun():
                 self.client.set_terminated(run_id, request.status, request.time)
             case _:
-                raise AssertionError(f"{request.kind} is sent in a batch")
+                raise AssertionError(f"{request.kind} must be sent in a batch")
 
     def _make(self, operation: CreateRun, again: bool) -> None:
         trial = operation.trial
-        assert trial is not None, "the search's own run is made before"
+        assert trial is not None, "the search's own run is not created through the journal"
         if trial not in self.known and again:
             query = f"tags.`{names.TAG_PARENT_RUN}` = '{self._parent_id}' and tags.`{names.TAG_TRIAL}` = '{trial}'"
             self.known.update((trial, run.info.run_id) for run in every_run(self.client, self._experiment_id, query))
@@ -142,7 +141,7 @@ class Runs:
 
 
 def batched(operations: Iterable[Operation]) -> list[Operation | Batch]:
-    """Return the same writes in fewer requests: consecutive ones to one run are put together, and each run keeps its order."""
+    """Return the same writes in fewer requests: consecutive writes to one run are merged. The order per run is preserved."""
     by_trial: dict[str | None, list[Operation | Batch]] = {}
     for operation in operations:
         mine = by_trial.setdefault(operation.trial, [])
@@ -160,12 +159,12 @@ def batched(operations: Iterable[Operation]) -> list[Operation | Batch]:
 
 
 class Sender:
-    """Sends the committed entries of a journal, in order, from a thread of its own.
+    """Sends the committed entries of a journal, in order, in a separate thread.
 
     Args:
-        journal: kept by the caller, who appends and commits.
-        runs: of the store.
-        uri: of the store, for messages.
+        journal: the journal, to which the caller appends and commits.
+        runs: runs of the search in the store.
+        uri: address of the store, for messages.
     """
 
     def __init__(self, journal: Journal, runs: Runs, uri: str) -> None:
@@ -173,17 +172,17 @@ class Sender:
         self._changed, self._closed = threading.Condition(), False
         self._away = ""
         self._broken: Exception | None = None
-        self.refused: list[str] = []  #: what the store will never take
+        self.refused: list[str] = []  #: requests that the store rejected permanently, with its messages
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that more entries are committed."""
+        """Notify the thread that more entries are committed."""
         with self._changed:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        again, marked = True, time.monotonic()  # a run before this one may have sent more than it marked
+        again, marked = True, time.monotonic()  # an earlier process may have sent more than it stored as sent
         try:
             while True:
                 with self._changed:
@@ -199,15 +198,15 @@ class Sender:
                         self._journal.sent = chunk[-1][0]
                         self._changed.notify_all()
                     if time.monotonic() - marked > _MARK:
-                        with suppress(OSError):  # what it says only saves sending again
+                        with suppress(OSError):  # without stored positions, entries are only sent again
                             self._journal.mark()
                         marked = time.monotonic()
-        except Exception as error:  # told to whoever waits
+        except Exception as error:  # raised again in the thread that waits in flush()
             self._broken = error
             self.wake()
 
     def _send(self, request: Operation | Batch, again: bool) -> bool:
-        """Try until the store has it, or refuses it for good; False if the sender was closed before."""
+        """Retry a request until the store accepts it or rejects it permanently; False if the sender was closed first."""
         pause = 0.5
         while not self._closed:
             try:
@@ -217,11 +216,11 @@ class Sender:
                 if _final(error):
                     self.refused.append(f"{request.kind} of {request.trial or 'the search'}: {words}")
                     if len(self.refused) == 1:
-                        _log.warning("MLflow refuses the %s", self.refused[0])
+                        _log.warning("MLflow rejects the %s", self.refused[0])
                     return True
                 if not self._away:
                     _log.warning(
-                        "MLflow at %s is away; its runs are kept in %s until it is back (%s)",
+                        "MLflow at %s is unavailable; its runs are kept in %s until it is available again (%s)",
                         self._uri,
                         self._journal.file,
                         words[:200],
@@ -232,16 +231,16 @@ class Sender:
                 pause = min(_LONGEST_PAUSE, 2 * pause)
                 continue
             if self._away:
-                _log.warning("MLflow at %s is back", self._uri)
+                _log.warning("MLflow at %s is available again", self._uri)
                 self._away = ""
             return True
         return False
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Wait until the store has all committed entries.
+        """Wait until all committed entries are sent.
 
         Raises:
-            SearchError: it is away for longer than ``patience`` seconds.
+            SearchError: they are not sent within ``patience`` seconds.
         """
         journal = self._journal
         with self._changed:
@@ -250,8 +249,8 @@ class Sender:
             while journal.sent < journal.committed and self._broken is None:
                 if time.monotonic() >= end:
                     raise SearchError(
-                        f"tracking-uri: {self._uri} is away ({self._away[:200]}); the {journal.waiting} operations that it "
-                        f"lacks are kept in {journal.file}, and resuming the search sends them"
+                        f"tracking-uri: {self._uri} is unavailable ({self._away[:200]}); {journal.waiting} operations are "
+                        f"kept in {journal.file}, and resuming the search sends them"
                     )
                 self._changed.wait(min(0.5, max(0.0, end - time.monotonic())))
         if self._broken is not None:
@@ -259,19 +258,19 @@ class Sender:
         journal.mark()
 
     def close(self) -> None:
-        """End the thread; what was not sent stays in the journal."""
+        """Stop the thread. Entries that were not sent remain in the journal."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(timeout=30)
         if len(self.refused) > 1:
             _log.warning(
-                "MLflow refused %d requests for good, the first of them the %s", len(self.refused), self.refused[0]
+                "MLflow rejected %d requests permanently, the first of them the %s", len(self.refused), self.refused[0]
             )
 
 
 def _final(error: Exception) -> bool:
-    """Whether a store will never take it: it says that the request itself is wrong, a file is gone, or it refused the run."""
+    """Return whether a retry is useless: the store rejects the request itself, a file is missing, or the trial has no run."""
     if isinstance(error, FileNotFoundError | KeyError):
         return True
     if not isinstance(error, MlflowException):

@@ -1,9 +1,10 @@
-"""MLflow: one parent run for a search, one child for a trial, written by the driver alone.
+"""Writing of a search's runs to MLflow: one parent run per search, one child run per trial. Only the driver writes.
 
-Every write goes through a write-ahead log on disk (`srcnn.tuning.tracking.journal`), and from there to the store by a thread of
-its own, at least once. Only entries that Tune's last snapshot includes are sent (`Tracker.commit`), so the store never has a
-trial that a resumed search would not know. Writes are idempotent: a trial's run is found by its tag, so a resumed search goes on
-in the same runs, and a metric's step is the epoch and is written once. No run stays RUNNING when a search ends.
+Every write goes to a write-ahead log on disk (`srcnn.tuning.tracking.journal`), from which a separate thread sends it to the
+store (at-least-once delivery). Only entries that Tune's newest snapshot includes are committed and sent (`Tracker.commit`), so
+the store never contains a trial that a resumed search does not have. Writes are idempotent: the run of a trial is found by its
+tag, so a resumed search continues the same runs, and the metrics of an epoch are logged once, with the epoch as the step. When
+a search ends, none of its runs remains RUNNING.
 """
 
 from __future__ import annotations
@@ -42,26 +43,26 @@ from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched
 __all__ = ["Tracker", "flat_params", "open_tracker", "ui_command"]
 
 _log = logging.getLogger(__name__)
-_OWN = names.METRIC_OBJECTIVE  # the metric that every report has
+_OWN = names.METRIC_OBJECTIVE  # a metric that every report contains
 
 
 def ui_command(uri: str) -> str:
-    """The command that shows the runs of a tracking store; a bare ``mlflow ui`` would open an empty one."""
+    """Return the command that shows the runs of a tracking store; ``mlflow ui`` alone would open an empty store."""
     if uri.startswith("http"):
         return f"open {uri}"
-    beside = Path(sys.executable).with_name("mlflow")  # of this environment, which may not be the shell's
+    beside = Path(sys.executable).with_name("mlflow")  # this environment may differ from that of the shell
     program = str(beside) if shutil.which("mlflow") != str(beside) and beside.exists() else "mlflow"
     return f"{program} ui --backend-store-uri {uri}"
 
 
 def open_tracker(uri: str, folder: Path | None = None) -> Tracker:
-    """The tracker of a store as a person named it; beside a local database lies its folder of artifacts.
+    """Return a tracker for a store. The artifacts of a local database are in the same folder as the database.
 
     Args:
-        uri: of the store.
-        folder: of the search's state, where the journal lies; None: without a journal.
+        uri: address of the store, as given by the user.
+        folder: folder of the search, for the journal; None: without a journal.
     """
-    whole = absolute_uri(uri)  # later commands run elsewhere
+    whole = absolute_uri(uri)  # later commands may run in another folder
     local = whole.startswith("sqlite:///")
     return Tracker(whole, Path(whole.removeprefix("sqlite:///")).parent / "artifacts" if local else None, folder)
 
@@ -71,11 +72,8 @@ class Tracker:
 
     Args:
         uri: ``sqlite:///path``, or the address of an MLflow server.
-        artifacts: folder for artifacts where the store is a local database.
-        folder: of the journal; None: everything is written at once, without one.
-
-    Raises:
-        SearchError: the store cannot be opened.
+        artifacts: folder for artifacts if the store is a local database.
+        folder: folder for the journal; None: without a journal, each write goes to the store immediately.
     """
 
     def __init__(self, uri: str, artifacts: Path | None = None, folder: Path | None = None) -> None:
@@ -86,17 +84,17 @@ class Tracker:
         self._runs: Runs | None = None
         self._journal: Journal | None = None
         self._sender: Sender | None = None
-        self._last_step: dict[str, int] = {}  # by trial, epoch of the last metrics written
-        self._open: dict[str, int] = {}  # trials whose run is RUNNING, with the journal's length when it was made so
+        self._last_step: dict[str, int] = {}  # epoch of the last logged metrics, by trial id
+        self._open: dict[str, int] = {}  # length of the journal at the start of each trial whose run is RUNNING
 
     @property
     def client(self) -> MlflowClient:
-        """The store's client; the first use makes a local store."""
+        """Client of the store; a local store is created at the first use."""
         if self._client is None:
             if self.uri.startswith("sqlite:///"):
                 database = Path(self.uri.removeprefix("sqlite:///"))
                 database.parent.mkdir(parents=True, exist_ok=True)
-                # The first client makes the tables, and two that make them at once both fail.
+                # The first client creates the tables. If two clients do so at the same time, both fail.
                 with FileLock(f"{database}.lock"):
                     self._client = MlflowClient(self.uri)
             else:
@@ -105,17 +103,23 @@ class Tracker:
 
     @property
     def journal_length(self) -> int:
-        """Bytes of the journal so far, for a state that knows of all of it."""
+        """Current length of the journal in bytes, for a snapshot that includes all of it; 0 without a journal."""
         return self._journal.length if self._journal is not None else 0
 
     def open_search(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], counts: int = 0) -> bool:
-        """Find or make the parent run of a search and learn its children; True if it was there before.
+        """Find or create the parent run of a search, and read its child runs.
 
         Args:
-            name: of the search.
-            tags: of a new run.
-            params: of a new run.
-            counts: bytes of the journal that Tune's last snapshot includes.
+            name: name of the search.
+            tags: tags for a new run.
+            params: parameters for a new run.
+            counts: length of the journal that Tune's newest snapshot includes, in bytes.
+
+        Returns:
+            Whether the run existed before.
+
+        Raises:
+            SearchError: the store cannot be opened.
         """
         try:
             experiment = self.client.get_experiment_by_name(names.EXPERIMENT)
@@ -146,17 +150,17 @@ class Tracker:
             self._journal = Journal(self._folder, counts)
             self._sender = Sender(self._journal, self._runs, self.uri)
         if found:
-            for run in self.children():  # what the journal still held is sent before
+            for run in self.children():  # this first sends the committed entries of the journal
                 self._last_step[run.data.tags[names.TAG_TRIAL]] = self._step_of(run)
         return bool(found)
 
     def children(self) -> list[Run]:
-        """The runs of the trials."""
+        """Return the runs of the trials, after sending all entries."""
         self.flush()
         return self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{self.parent_id}'")
 
     def tag(self, name: str) -> str:
-        """A tag of the search's run; empty if it has none of that name."""
+        """Return a tag of the search's run; empty if it has no such tag."""
         self.flush()
         return str(self.client.get_run(self.parent_id).data.tags.get(name, ""))
 
@@ -169,8 +173,8 @@ class Tracker:
         return max(int(m.step) for m in self.client.get_metric_history(run.info.run_id, _OWN))
 
     def _do(self, operation: Operation) -> None:
-        """Append an operation to the journal; without one, apply it at once."""
-        assert self._runs is not None, "the search is open"
+        """Append an operation to the journal; without a journal, apply it immediately."""
+        assert self._runs is not None, "open_search() must be called first"
         if self._journal is None:
             for one in batched([operation]):
                 self._runs.apply(one)
@@ -178,22 +182,22 @@ class Tracker:
             self._journal.append(operation)
 
     def commit(self, length: int | None = None) -> None:
-        """Commit what was written so far (or up to a length of the journal), so that it is sent."""
+        """Commit all entries, or those up to a length of the journal in bytes, so that they are sent."""
         if self._journal is not None and self._sender is not None:
             self._journal.commit(length)
             self._sender.wake()
 
-    def drop(self) -> None:
-        """Truncate uncommitted entries: trials went on after the last snapshot, and that part is given up."""
+    def truncate_uncommitted(self) -> None:
+        """Truncate uncommitted entries: everything that trials did after the last snapshot is discarded."""
         if self._journal is not None:
             self._open = {trial: at for trial, at in self._open.items() if at < self._journal.committed}
-            self._journal.drop()
+            self._journal.truncate_uncommitted()
 
     def flush(self, patience: float = PATIENCE) -> None:
-        """Commit everything, and wait until the store has it.
+        """Commit all entries, and wait until they are sent.
 
         Raises:
-            SearchError: the store is away for longer than ``patience`` seconds.
+            SearchError: they are not sent within ``patience`` seconds.
         """
         if self._journal is not None and self._sender is not None:
             self.commit()
@@ -208,7 +212,7 @@ class Tracker:
         tags: Mapping[str, str],
         dataset: Mapping[str, str],
     ) -> None:
-        """Make the run of a trial, or open the one it has; Tune starts a trial again after a fault or a resume."""
+        """Create the run of a trial, or reopen it: Tune starts a trial again after a fault or a resume."""
         self._open[trial_id] = self.journal_length
         if trial_id in self._last_step:
             self._do(SetStatus(trial_id, "RUNNING"))
@@ -218,37 +222,37 @@ class Tracker:
         self._do(CreateRun(trial_id, name, whole, dict(tags), dict(dataset), _now()))
 
     def run_of(self, trial_id: str) -> str:
-        """The id of a trial's run."""
+        """Return the id of a trial's run, after sending all entries."""
         self.flush()
         assert self._runs is not None
         return self._runs.known[trial_id]
 
     def last_step(self, trial_id: str) -> int:
-        """The epoch up to which a trial is written."""
+        """Return the last epoch of a trial that is logged; 0 if there is none."""
         return self._last_step[trial_id]
 
     def log_epoch(self, trial_id: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """One batch for one report; a step that is written already is left alone."""
+        """Log the metrics of one epoch; an epoch that is logged already is skipped."""
         if epoch <= self._last_step[trial_id]:
             return
         self._do(LogMetrics(trial_id, epoch, dict(metrics), _now()))
         self._last_step[trial_id] = epoch
 
     def log_figures(self, trial_id: str | None, metrics: Mapping[str, float]) -> None:
-        """Figures that stand for a whole run (None: the search itself); the same ones again are kept once."""
+        """Log figures of a whole run (None: the search's own run). Logging the same figures again has no effect."""
         named = {names.valid_metric(name): value for name, value in metrics.items()}
         self._do(LogMetrics(trial_id, 0, named, self._started))
 
     def log_file(self, trial_id: str | None, file: Path, folder: str | None = None) -> None:
-        """Keep a file as an artifact of a trial's run (None: of the search's); it must stay until it is sent."""
+        """Log a file as an artifact of a trial's run (None: the search's own run). It must exist until it is sent."""
         self._do(LogFile(trial_id, str(file), folder))
 
     def log_text(self, text: str, name: str) -> None:
-        """Keep a text as an artifact of the search's run."""
+        """Log a text as an artifact of the search's run."""
         self._do(LogText(None, text, name))
 
     def end_trial(self, trial_id: str, status: str, tags: Mapping[str, str] | None = None) -> None:
-        """Close a trial's run as FINISHED, FAILED or KILLED."""
+        """End a trial's run with the status FINISHED, FAILED or KILLED."""
         if trial_id not in self._last_step:
             return
         self._open.pop(trial_id, None)
@@ -257,16 +261,17 @@ class Tracker:
         self._do(EndRun(trial_id, status, _now()))
 
     def note(self, text: str) -> None:
-        """The Markdown that the search's page shows first."""
+        """Set the Markdown text at the top of the search's page."""
         self._do(SetTags(None, {names.TAG_NOTE: text}))
 
     def close_search(self, status: str) -> None:
-        """End the parent run and every child that is still RUNNING (as KILLED).
+        """End the parent run with a status, and every child run that is still RUNNING with the status KILLED.
 
-        A search that did not finish does not wait long for a store that is away or slow: resuming it sends the rest.
+        If the search has not finished, this waits only briefly for a store that is unavailable or slow: resuming the search
+        sends the remaining entries.
 
         Raises:
-            SearchError: the store is away, and the search has finished.
+            SearchError: the search has finished, but the store is unavailable.
         """
         try:
             for trial_id in sorted(self._open):
@@ -276,20 +281,20 @@ class Tracker:
         except (OSError, SearchError) as error:
             if status == "FINISHED":
                 raise
-            _log.warning("the runs are not closed in MLflow yet, resuming the search does that: %s", error)
+            _log.warning("the runs are not closed in MLflow yet; resuming the search closes them: %s", error)
         finally:
             if self._journal is not None and self._sender is not None:
                 self._sender.close()
-                with suppress(OSError):  # what it says only saves sending again
+                with suppress(OSError):  # without stored positions, entries are only sent again
                     self._journal.mark()
                 self._journal.close()
 
 
 def _now() -> int:
-    """Milliseconds, as MLflow counts."""
+    """Return the current time in milliseconds since 1970, as in MLflow."""
     return int(time.time() * 1000)
 
 
 def flat_params(fields: Iterable[tuple[str, Any]]) -> dict[str, str]:
-    """Fields as MLflow parameters; lists in the papers' notation."""
+    """Return fields as MLflow parameters; tuples of numbers in the papers' notation, such as 9-1-5."""
     return {name: "-".join(map(str, value)) if isinstance(value, tuple) else str(value) for name, value in fields}

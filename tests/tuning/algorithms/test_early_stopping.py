@@ -41,9 +41,9 @@ class Controller:
         return self.live
 
 
-def trial(name: str, scale: int = 2, *, baseline: bool = False, curve: Sequence[float] = ()) -> Some:
+def trial(name: str, scale: int = 2, *, reference: bool = False, curve: Sequence[float] = ()) -> Some:
     last = TrialReport(len(curve), EPOCHS, tuple(curve), EpochFigures(curve[-1])).to_json() if curve else {}
-    return Some(name, TrialSpec(TrainConfig(scale=scale), reference=baseline).to_tune(), last)
+    return Some(name, TrialSpec(TrainConfig(scale=scale), reference=reference).to_tune(), last)
 
 
 def run(scheduler: PerScale, some: Some, curve: Sequence[float], controller: Controller | None = None) -> int:
@@ -116,15 +116,15 @@ def test_reference_rows_are_never_stopped(kind: str) -> None:
     scheduler = PerScale(kind, (2,), EPOCHS)
     for i in range(6):
         run(scheduler, trial(f"good{i}"), level(0.5))
-    assert run(scheduler, trial("paper", baseline=True), level(0.1)) == EPOCHS
+    assert run(scheduler, trial("paper", reference=True), level(0.1)) == EPOCHS
 
 
 @pytest.mark.parametrize("kind", ["asha", "median"])
-@pytest.mark.parametrize("baseline", [False, True])
-def test_a_failed_trial_ends_and_lowers_no_bar(kind: str, baseline: bool) -> None:
+@pytest.mark.parametrize("reference", [False, True])
+def test_a_failed_trial_ends_and_lowers_no_bar(kind: str, reference: bool) -> None:
     scheduler = PerScale(kind, (2,), EPOCHS)
     for i in range(6):
-        assert run(scheduler, trial(f"failed{i}", baseline=baseline), [FAILED]) == 1
+        assert run(scheduler, trial(f"failed{i}", reference=reference), [FAILED]) == 1
     for i in range(3):
         run(scheduler, trial(f"good{i}"), level(0.5))
     assert run(scheduler, trial("bad"), level(0.1)) < EPOCHS  # against the failures it would be among the best
@@ -149,7 +149,7 @@ def test_a_restored_trial_that_would_now_be_stopped_does_no_harm(kind: str) -> N
 @pytest.mark.parametrize("kind", SCHEDULERS)
 def test_nobody_waits_for_others(kind: str) -> None:
     """A pause would end the process's work on a trial and begin it again from its checkpoint."""
-    waiting = Controller([Some("next", {"scale": 2, "baseline": False}, status=Trial.PENDING)])
+    waiting = Controller([Some("next", {"scale": 2, "reference": False}, status=Trial.PENDING)])
     assert run(PerScale(kind, (2,), EPOCHS), trial("only"), level(0.5), waiting) == EPOCHS
 
 

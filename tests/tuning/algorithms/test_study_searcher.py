@@ -57,7 +57,7 @@ def test_trials_are_spread_evenly_over_the_scales() -> None:
 
 def test_the_first_configurations_run_first_and_are_marked() -> None:
     first = [{"n1": 64, "n2": 32, "kernels": "9-1-5", "learning_rate": 5e-4, "scale": s} for s in (2, 3, 4)]
-    search = searcher(first=first, baselines=3)
+    search = searcher(first=first, references=3)
     suggestions = [search.suggest(str(i)) for i in range(5)]
     assert [TrialSpec.from_tune(s).params for s in suggestions[:3] if isinstance(s, dict)] == first
     assert [TrialSpec.from_tune(s).reference for s in suggestions if isinstance(s, dict)] == [True] * 3 + [False] * 2

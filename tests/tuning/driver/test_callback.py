@@ -114,7 +114,7 @@ def test_a_callback_works_for_the_run_that_it_is_given(tmp_path: Path) -> None:
     copy.attach(run)
     copy.on_step_begin(0, [])
     run.expected = {"t1"}
-    with pytest.raises(SearchError, match="did not take up 1 trials"):
+    with pytest.raises(SearchError, match="did not restore 1 trials"):
         copy.on_step_begin(0, [])
 
 
@@ -323,7 +323,7 @@ def test_a_trial_that_tune_gives_up_has_failed_with_its_reason(driven: Driven, s
     run = driven.stored()
     assert (run.info.status, run.data.tags["outcome"]) == ("FAILED", "failed")
     assert run.data.tags["failure"] == failure_line(trial, driven.run) == "its process died"
-    (end,) = driven.run.untold
+    (end,) = driven.run.pending_ends
     assert (end.outcome, end.failure) == (Outcome.FAILED, "its process died")
     assert end.report is not None and end.report.epoch == 2
     assert not driven.run.disk_full and stops == []

@@ -24,6 +24,6 @@ def test_every_listener_hears_of_an_event() -> None:
 def test_two_runs_share_nothing() -> None:
     one, other = stage_run(), stage_run()
     one.expected.add("t1")
-    one.untold.append(Event("end", "t1", "a trial", TrialSpec(TrainConfig()), "search", 1))
+    one.pending_ends.append(Event("end", "t1", "a trial", TrialSpec(TrainConfig()), "search", 1))
     assert not other.expected
-    assert not other.untold
+    assert not other.pending_ends

@@ -256,8 +256,8 @@ def test_killed_workers_and_a_server_that_was_away_cost_nothing(
             assert result.count(Outcome.FINISHED) == 6
             assert ended == 6
             said = [record.getMessage() for record in caplog.records if record.name.startswith("srcnn")]
-            assert any("is away; its runs are kept in" in line and JOURNAL_FILE in line for line in said)
-            assert said[-1] == f"MLflow at {server.uri} is back"
+            assert any("is unavailable; its runs are kept in" in line and JOURNAL_FILE in line for line in said)
+            assert said[-1] == f"MLflow at {server.uri} is available again"
             sound("away", server.uri)
             assert runs.main(["verify", "away", "--tracking-uri", server.uri]) == 0
 

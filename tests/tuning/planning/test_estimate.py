@@ -93,7 +93,7 @@ def test_reference_rows_run_whole_and_are_confirmed(workplace: Path) -> None:
     config = TrainConfig(patch_size=24)
     full = math.ceil(150e3 / (8 * config.output_size**2)) * 2e-9 * macs_of_a_step(config)
     found = estimate(ours, SPEED, 1)
-    assert ours.baselines == 2
+    assert ours.references == 2
     assert found.search.busy == pytest.approx(2 * (full + TRIAL))
     assert found.confirmation.trials == 2 * (2 + 2)
 

@@ -122,7 +122,7 @@ def test_ten_failures_of_one_cause_end_a_search(workplace: Path) -> None:
         text.replace("low: 2.0e-4, high: 8.0e-4", "low: 1.0e+20, high: 1.0e+30") + "  optimizer: sgd\n",
         encoding="utf-8",
     )
-    with pytest.raises(SearchError, match=f"{FAILURES} trials in a row failed of one cause.*DivergenceError"):
+    with pytest.raises(SearchError, match=f"{FAILURES} consecutive trials failed for the same reason.*DivergenceError"):
         run_search(plan_search(settings("hopeless", trials=60)))
     _, parent, runs = children("hopeless")
     assert FAILURES <= len(runs) <= FAILURES + 4

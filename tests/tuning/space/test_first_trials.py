@@ -46,8 +46,8 @@ def rows_of(tmp_path: Path, text: str) -> Path:
 @pytest.mark.parametrize("name", ["default", "wide", "layers", "subpixel"])
 def test_the_papers_network_comes_first_once_for_each_scale(name: str) -> None:
     known = load_space(SPACES / f"{name}.yaml")
-    rows, baselines = enqueued(known, ("paper",))
-    assert baselines == len(rows) == 3
+    rows, references = enqueued(known, ("paper",))
+    assert references == len(rows) == 3
     for row, scale in zip(rows, (2, 3, 4), strict=True):
         # All of it is fixed, so that the row to measure others against trains by our defaults.
         assert known.to_config(row) == TrainConfig(scale=scale)
@@ -55,8 +55,8 @@ def test_the_papers_network_comes_first_once_for_each_scale(name: str) -> None:
 
 def test_the_articles_network_follows_where_the_space_holds_it() -> None:
     known = load_space(SPACES / "subpixel.yaml")
-    rows, baselines = enqueued(known, None)
-    assert baselines == 3
+    rows, references = enqueued(known, None)
+    assert references == 3
     configs = [known.to_config(row) for row in rows]
     assert [c.upsampling for c in configs] == ["bicubic"] * 3 + ["pixel_shuffle"] * 3
     assert {c.name for c in configs} == {"9-1-5 (64-32)"}
@@ -66,8 +66,8 @@ def test_the_articles_network_follows_where_the_space_holds_it() -> None:
 
 def test_a_network_that_the_space_lacks_is_left_out_unless_asked_for(tmp_path: Path) -> None:
     known = space(tmp_path)
-    rows, baselines = enqueued(known, None)
-    assert len(rows) == baselines == 1  # the article's has another way of upsampling
+    rows, references = enqueued(known, None)
+    assert len(rows) == references == 1  # the article's has another way of upsampling
     with pytest.raises(
         ConfigError, match=r"enqueue: .*space\.yaml does not contain the network of 'article', 9-1-5 \(64-32\)"
     ):
@@ -86,8 +86,8 @@ def test_a_file_gives_rows_that_need_not_be_whole(tmp_path: Path) -> None:
     path = rows_of(tmp_path, "- {n1: 64, learning_rate: 5.0e-4}\n- depth: 4\n  n3: 16\n  f3: 3\n")
     expected = [{"n1": 64, "learning_rate": 5e-4}, {"depth": 4, "n3": 16, "f3": 3}]
     assert from_file(path, known) == expected
-    rows, baselines = enqueued(known, (str(path), "paper"))
-    assert baselines == 1
+    rows, references = enqueued(known, (str(path), "paper"))
+    assert references == 1
     assert list(rows[1:]) == expected
 
 

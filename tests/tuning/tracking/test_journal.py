@@ -44,7 +44,7 @@ def test_nothing_counts_that_no_state_knows_of(tmp_path: Path) -> None:
     assert steps(Journal(tmp_path)) == []
     journal = Journal(tmp_path)
     journal.append(step(1))
-    journal.drop()
+    journal.truncate_uncommitted()
     journal.append(step(2))
     journal.commit()
     assert steps(journal) == [2]

@@ -87,7 +87,7 @@ def test_what_a_store_refuses_is_said_and_holds_up_nothing(journal: Journal) -> 
 def test_patience_with_a_store_that_stays_away_ends(journal: Journal) -> None:
     sender = Sender(journal, Store(away=10**6), "http://somewhere")  # type: ignore[arg-type]
     journal.commit()
-    with pytest.raises(SearchError, match=r"tracking-uri: http://somewhere is away .* the 3 operations that it lacks"):
+    with pytest.raises(SearchError, match=r"tracking-uri: http://somewhere is unavailable .* 3 operations are kept"):
         sender.flush(patience=0.8)
     sender.close()
     assert unsent(journal.file.parent, journal.committed) == 3

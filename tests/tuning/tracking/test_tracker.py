@@ -71,7 +71,7 @@ def test_uncommitted_entries_never_reach_the_store(tmp_path: Path, uri: str) -> 
     tracker.start_trial("a", "x3", {}, {}, DATASET)
     tracker.commit()
     tracker.start_trial("b", "x3", {}, {}, DATASET)
-    tracker.drop()
+    tracker.truncate_uncommitted()
     tracker.close_search("KILLED")
     client = MlflowClient(uri)
     runs = client.search_runs([client.get_run(tracker.parent_id).info.experiment_id])
