@@ -25,9 +25,7 @@ STILL_WITHOUT: frozenset[str] = frozenset(
         "srcnn/tuning/report/data/table_data.py",
         "srcnn/tuning/report/sections/search_tables.py",
         "srcnn/tuning/report/sections/table_report.py",
-        "srcnn/tuning/search/confirmation.py",
         "srcnn/tuning/search/remote.py",
-        "srcnn/tuning/search/result.py",
     }
 )
 
