@@ -82,7 +82,7 @@ def test_a_search_runs_there_and_tells_here(plan: Plan) -> None:
         run_anywhere(plan)
 
 
-@ray.remote(num_cpus=0)
+@ray.remote(num_cpus=0)  # type: ignore[untyped-decorator]
 def raises(error: Exception) -> None:
     raise error
 
@@ -101,7 +101,8 @@ def test_an_error_of_the_program_is_shown_and_ends_in_one_line(capsys: pytest.Ca
 
 
 def test_a_result_comes_through() -> None:
-    assert remote._result(ray.put("a result")) == "a result"
+    result: object = remote._result(ray.put("a result"))
+    assert result == "a result"
 
 
 def test_an_interrupt_here_ends_the_search_there_in_good_order(workplace: Path, plan: Plan) -> None:
