@@ -7,12 +7,12 @@ from pathlib import Path
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.tuning.paper.table import Table
-from srcnn.tuning.report.data.search_data import Child
+from srcnn.tuning.report.data.search_data import Child, SearchData
 from srcnn.tuning.report.data.table_data import TableData, Trained
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.trials.outcome import Outcome
 
-__all__ = ["PNG", "child", "table_data", "trained"]
+__all__ = ["PNG", "child", "search_data", "table_data", "trained"]
 
 PNG = b"\x89PNG\r\n\x1a\n"  #: how every PNG file begins
 
@@ -36,6 +36,25 @@ def child(
         network=ModelConfig(),
         curve=tuple((1e6 * epoch, gain) for epoch, gain in enumerate(gains, start=1)),
     )
+
+
+def search_data(children: Sequence[Child], **fields: object) -> SearchData:
+    """A search that ended, with those runs; nobody's store."""
+    given = {
+        "name": "mine",
+        "run_id": "p",
+        "experiment_id": "1",
+        "status": "FINISHED",
+        "seconds": 60.0,
+        "uri": "sqlite:///nowhere.db",
+        "ui": "http://ui",
+        "params": {"budget": "9000000.0"},
+        "tags": {"mlflow.source.git.commit": "0123456789abcdef"},
+        "metrics": {},
+        "space": None,
+        "children": tuple(children),
+    }
+    return SearchData(**{**given, **fields})  # type: ignore[arg-type]
 
 
 def trained(row: str, seed: int, psnr: float, length: float = 4e6, **fields: object) -> Trained:

@@ -18,18 +18,7 @@ MORE_THAN_A_MODULE = {
 }
 
 #: Modules without a test file of their own so far. Nothing may be added here.
-STILL_WITHOUT: frozenset[str] = frozenset(
-    {
-        "srcnn/tuning/report/data/confirmed.py",
-        "srcnn/tuning/report/data/kept_network.py",
-        "srcnn/tuning/report/data/table_data.py",
-        "srcnn/tuning/report/sections/search_tables.py",
-        "srcnn/tuning/report/sections/table_report.py",
-        "srcnn/tuning/search/confirmation.py",
-        "srcnn/tuning/search/remote.py",
-        "srcnn/tuning/search/result.py",
-    }
-)
+STILL_WITHOUT: frozenset[str] = frozenset()
 
 
 def modules() -> set[str]:

@@ -7,7 +7,7 @@ import os
 import pickle
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +32,7 @@ from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.run_trial import STATE_FILE
 
 SPEC = TrialSpec(TrainConfig(kernels=(5, 1, 3), filters=(8, 4), scale=3, seed=7), {"n1": 8}, tags={"srcnn.cell": "c"})
-DATASETS: Mapping[int | str, Mapping[str, str]] = {3: {"name": "T91", "digest": "abc", "images": "9"}}
+DATASETS: dict[int | str, dict[str, str]] = {3: {"name": "T91", "digest": "abc", "images": "9"}}
 
 
 class Driven:
@@ -270,7 +270,7 @@ def stops() -> Iterator[list[int]]:
 
 
 def recovered(driven: Driven, error: BaseException, **resources: float) -> Trial:
-    trial = driven.trial(**resources)  # type: ignore[arg-type]
+    trial = driven.trial("t1", SPEC, **resources)
     driven.start(trial)
     driven.run.errors = {"t1": error}
     driven.callback.on_trial_recover(0, [trial], trial)
