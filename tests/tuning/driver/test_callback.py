@@ -109,7 +109,7 @@ def test_a_callback_works_for_the_run_that_it_is_given(tmp_path: Path) -> None:
     copy = pickle.loads(
         pickle.dumps(callback)
     )  # as Tune's restore makes one; a list's method could be pickled, a client not
-    with pytest.raises(AssertionError, match=r"attach\(\) comes first"):
+    with pytest.raises(AssertionError, match=r"attach\(\) must be called first"):
         copy.on_step_begin(0, [])
     copy.attach(run)
     copy.on_step_begin(0, [])

@@ -121,7 +121,7 @@ def test_a_verdict_has_the_figures_of_every_seed() -> None:
 
 def test_a_winner_that_was_not_judged_has_test_figures_of_the_seeds_that_chose_and_no_lead() -> None:
     verdict = verdict_of(Choice(3, (UNJUDGED, PAPER)), ["Set5"])
-    assert (verdict.judging_images, verdict.leads, verdict.champion.judging_gains) == (0, (), ())
+    assert (verdict.judging_images, verdict.leads, verdict.champion.judged) == (0, (), ())
     assert [one.psnr["Set5"] for one in verdict.champion.chose] == [33.0, 33.5]
     assert verdict.champion.gain is None
 
