@@ -1,4 +1,4 @@
-"""Networks that trials left, measured image by image wherever the cluster has a free core."""
+"""Measurement of trained networks on image sets, in parallel on the free cores of the cluster."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from srcnn.system.allocator import keep_freed_memory
 
 __all__ = ["Scores", "measure"]
 
-Scores = Mapping[str, tuple[Score, ...]]  #: by set, every image's in the set's order
+Scores = Mapping[str, tuple[Score, ...]]  #: scores of the images in the order of the set, by name of the set
 
 
 @ray.remote  # type: ignore[untyped-decorator]
 def _test(path: str, scale: int, sets: Sequence[tuple[str, tuple[NamedImage, ...]]], with_ssim: bool) -> Scores:
-    """One checkpoint on every set."""
+    """Measure one checkpoint on all sets."""
     import torch
 
     torch.set_num_threads(1)
@@ -31,15 +31,15 @@ def _test(path: str, scale: int, sets: Sequence[tuple[str, tuple[NamedImage, ...
 def measure(
     networks: Mapping[str, tuple[Path, int]], sets: Sequence[ImageSet], *, with_ssim: bool = True
 ) -> dict[str, Scores]:
-    """PSNR in dB and SSIM of networks.
+    """Measure PSNR in dB and SSIM of networks.
 
     Args:
-        networks: checkpoint and scale, by a key of the caller's.
-        sets: the images to measure on.
-        with_ssim: off leaves SSIM NaN, for a choice that goes by PSNR alone.
+        networks: checkpoint and scale, by any key.
+        sets: image sets.
+        with_ssim: whether to compute SSIM; otherwise it is NaN, for choices that use only PSNR.
 
     Returns:
-        By the same keys.
+        The scores, by the same keys.
     """
     images = ray.put([(one.name, one.images) for one in sets])
     pending = {

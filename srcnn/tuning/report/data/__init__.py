@@ -1,4 +1,4 @@
-"""What a report needs, read from MLflow.
+"""Data for a report, read from MLflow.
 
-Nothing here draws or formats.
+Nothing in this package draws or formats.
 """
