@@ -76,5 +76,5 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         ("b.tgz", io.BytesIO().getvalue()),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(WrongArchive, match="is not a sound archive"):
+        with pytest.raises(WrongArchive, match="not a valid archive"):
             unpack(tmp_path / name, tmp_path, flat)

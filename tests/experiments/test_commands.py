@@ -282,7 +282,7 @@ def test_a_complete_run_only_reports(command: Any, photos: Path, capsys: pytest.
     assert command("train")([*TINY, *sets, "--epochs", "1", "--out", str(out)]) == 0
     capsys.readouterr()
     assert command("train")([*sets, "--resume", str(out)]) == 0
-    assert "the run was complete already" in capsys.readouterr().out
+    assert "the run was already complete" in capsys.readouterr().out
 
 
 def test_resuming_with_another_configuration_names_the_difference(
