@@ -343,7 +343,7 @@ def _main(argv: list[str] | None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    return run(lambda: _main(argv), "interrupted; python experiments/search.py --resume goes on")
+    return run(lambda: _main(argv), "interrupted; python experiments/search.py --resume continues")
 
 
 if __name__ == "__main__":

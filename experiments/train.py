@@ -262,7 +262,7 @@ def _main(argv: list[str] | None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    return run(lambda: _main(argv), "interrupted; --resume FOLDER goes on from the last epoch")
+    return run(lambda: _main(argv), "interrupted; --resume FOLDER continues after the last epoch")
 
 
 if __name__ == "__main__":

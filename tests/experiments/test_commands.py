@@ -259,7 +259,7 @@ def test_an_interrupted_run_goes_on_to_the_same_network(
         process.stdout.read()
         error = process.stderr.read()
     assert process.returncode == 130
-    assert error == "interrupted; --resume FOLDER goes on from the last epoch\n"
+    assert error == "interrupted; --resume FOLDER continues after the last epoch\n"
     stopped = load_state(photos / "cut" / "state.safetensors").numbers["epoch"]
     assert 2 <= stopped < 100
     assert not (photos / "cut" / "result.json").exists()
