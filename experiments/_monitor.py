@@ -15,8 +15,8 @@ __all__ = ["Monitor"]
 
 
 _STAGES = {
-    "confirm": "the best again from new seeds, to choose among them:",
-    "judge": "the winners and the paper's network from further seeds, to judge them:",
+    "confirm": "the best configurations again with new seeds, to choose among them:",
+    "judge": "the winners and the paper's network with further seeds, to judge them:",
 }
 
 
@@ -61,7 +61,7 @@ class Monitor:
     def _fault(self, event: Event) -> None:
         self._running.discard(event.trial_id)
         self._console.print(
-            f"{'':8}{time.monotonic() - self._started:5.0f} s  {event.name:38} begins again: {event.failure}",
+            f"{'':8}{time.monotonic() - self._started:5.0f} s  {event.name:38} restarted: {event.failure}",
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -124,7 +124,7 @@ def _say_end(console: Console, plan: TablePlan, result: TableRun) -> None:
     for line in result.failed:
         console.print(f"  failed: {line}", markup=False, highlight=False, soft_wrap=True)
     if result.interrupted:
-        console.print(f"interrupted; to go on: {_command(plan)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"interrupted; to continue: {_command(plan)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _main(argv: list[str] | None) -> int:
@@ -149,7 +149,7 @@ def _main(argv: list[str] | None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    return run(lambda: _main(argv), "interrupted; the same command goes on where this one stopped")
+    return run(lambda: _main(argv), "interrupted; the same command continues")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def _main(argv: list[str] | None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    return run(lambda: _main(argv), "interrupted; what has come is kept, run it again to go on")
+    return run(lambda: _main(argv), "interrupted; the downloaded data is kept, run the command again to continue")
 
 
 if __name__ == "__main__":

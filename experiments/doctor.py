@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(console: Console, findings: list[Finding]) -> None:
-    table = Table(title="what works here", title_justify="left")
+    table = Table(title="checks of this machine", title_justify="left")
     for head in ("check", "", "seen", "what to do"):
         table.add_column(head, overflow="fold")
     for one in findings:
@@ -61,7 +61,7 @@ def _main(argv: list[str] | None) -> int:
             findings.append(finding)
     _show(console, findings)
     if options.gpu and gpu is None:
-        console.print("there is no GPU here: the checks that need one were skipped, and say nothing about one")
+        console.print("this machine has no GPU: the checks that need one were skipped")
     counts = Counter(one.outcome for one in findings)
     failed = counts["failed"]
     if options.json is not None:

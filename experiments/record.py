@@ -79,7 +79,7 @@ def _main(argv: list[str] | None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    return run(lambda: _main(argv), "interrupted; the same command goes on where this one stopped")
+    return run(lambda: _main(argv), "interrupted; the same command continues")
 
 
 if __name__ == "__main__":

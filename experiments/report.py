@@ -58,10 +58,10 @@ def _main(argv: list[str] | None) -> int:
     documents = [build(options.tracking_uri, parent, options.ui) for parent in parents]
     files = write(combine(documents), folder)
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(f"report of {name}: {files[1]}, and {len(files) - 1} files beside it")
+    console.print(f"report of {name}: {files[1]}, and {len(files) - 1} other files in its folder")
     if not options.no_log and len(parents) == 1:
         log_report(options.tracking_uri, parents[0], folder, files)
-        console.print(f"kept with its run: {ui_command(options.tracking_uri)}")
+        console.print(f"logged to its run: {ui_command(options.tracking_uri)}")
     return 0
 
 

@@ -123,9 +123,9 @@ def _show_plan(console: Console, plan: Plan) -> None:
 
 _STOPPING = {
     "asha": "weak trials are stopped at 2/9 and 6/9 of it",
-    "hyperband": "weak trials are stopped at 2/9 and 6/9 of it, a part of them later or never",
+    "hyperband": "weak trials are stopped at 2/9 and 6/9 of it, some of them later or never",
     "median": "trials below the median of the others are stopped",
-    "none": "none is stopped early",
+    "none": "no early stopping",
 }
 
 
@@ -138,7 +138,7 @@ def _confirmation(plan: Plan) -> str:
     both = " and the paper's network" if plan.references else ""
     return (
         f"the best {s.best} of each scale{paper}, {s.choice_seeds} new seeds each, {pixels:g} million pixels: the highest mean "
-        f"wins; then {s.confirm_seeds} further seeds of the winner{both} judge it"
+        f"wins; then the winner{both} with {s.confirm_seeds} further seeds, to judge it"
     )
 
 
@@ -146,10 +146,8 @@ def _judging(plan: Plan) -> str:
     if not plan.settings.confirm:
         return "none: nothing is confirmed"
     if not len(plan.judging):
-        return "none: too few images are left, so nothing can be said of the winner's lead"
-    return (
-        f"{len(plan.judging)} images that take no part in any choice; the winner's gain and lead are measured on them"
-    )
+        return "none: too few images are left, so the winner's lead is not measured"
+    return f"{len(plan.judging)} images not used in any choice; the winner's gain and lead are measured on them"
 
 
 def _first(plan: Plan) -> str:
@@ -169,11 +167,11 @@ def _range(parameter: Any) -> str:
 
 def _workers(s: SearchSettings) -> str:
     if s.gpus_per_trial is None:
-        gpus = "one GPU a trial, a CPU core where there is none"
+        gpus = "one GPU per trial, or the CPU if there is none"
     elif s.gpus_per_trial == "auto":
-        gpus = "as many trials on a GPU as its memory holds, measured when the search starts"
+        gpus = "as many trials per GPU as fit into its memory, measured when the search starts"
     else:
-        gpus = f"{s.gpus_per_trial:g} GPU a trial"
+        gpus = f"{s.gpus_per_trial:g} GPU per trial"
     place = s.address or f"this machine, {os.cpu_count()} cores"
     return f"{gpus}; {s.cpus_per_trial} thread(s) each; {place}"
 
@@ -245,7 +243,7 @@ def _show_result(console: Console, plan: Plan, result: SearchResult) -> None:
 
 def _show_front(console: Console, result: SearchResult) -> None:
     objectives = result.settings.objectives
-    table = Table(title="Pareto front: no other trial of the scale is as good in everything", title_justify="left")
+    table = Table(title="Pareto front: no other trial of the scale is as good in all objectives", title_justify="left")
     for head in ("scale", "configuration", "val gain", *objectives[1:]):
         table.add_column(head, justify="left" if head == "configuration" else "right")
     for row in front(result.rows, objectives):
@@ -269,7 +267,7 @@ def _show_end(console: Console, result: SearchResult) -> None:
     for sentence in (*result.notes, *result.champions):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     if result.interrupted:
-        console.print(f"interrupted; to go on: {_resume(s)}", soft_wrap=True)
+        console.print(f"interrupted; to continue: {_resume(s)}", soft_wrap=True)
     console.print(f"compare the runs: {ui_command(result.tracking_uri)}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -324,11 +322,11 @@ def _main(argv: list[str] | None) -> int:
         with monitor.bar:
             result = run_anywhere(plan, resume=resume, listener=monitor)
     except KeyboardInterrupt:
-        console.print(f"interrupted; to go on: {_resume(settings)}", soft_wrap=True)
+        console.print(f"interrupted; to continue: {_resume(settings)}", soft_wrap=True)
         return 130
     except SRCNNError as error:
         if not isinstance(error, SearchExistsError | StateVersionError):
-            console.print(f"stopped; to go on: {_resume(settings)}", soft_wrap=True)
+            console.print(f"stopped; to continue: {_resume(settings)}", soft_wrap=True)
         raise
     if not result.interrupted:
         _show_result(console, plan, result)
@@ -345,7 +343,7 @@ def _main(argv: list[str] | None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    return run(lambda: _main(argv), "interrupted; python experiments/search.py --resume goes on")
+    return run(lambda: _main(argv), "interrupted; python experiments/search.py --resume continues")
 
 
 if __name__ == "__main__":

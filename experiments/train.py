@@ -227,7 +227,7 @@ def _main(argv: list[str] | None) -> int:
         file.write_text(json.dumps(asdict(replace(job, digest=images.digest)), indent=2) + "\n", encoding="utf-8")
     console.print(
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
-        f"{count_macs(config):.0f} multiply-adds a pixel; {len(training)} images of {images.name}"
+        f"{count_macs(config):.0f} multiply-adds per pixel; {len(training)} images of {images.name}"
         + (f", {len(held_out)} held out for validation" if held_out else "")
         + f"; {device}, {resolve_precision(config.precision, device)}"
     )
@@ -247,7 +247,7 @@ def _main(argv: list[str] | None) -> int:
                 psnr = average_psnr(result.network, test_images, config.test_batch_size)
                 console.print(f"  Average PSNR: {psnr:.4f} dB")
     if result is None:
-        console.print("the run was complete already")
+        console.print("the run was already complete")
     network = load_network(folder / _NETWORK).to(device)
     figures = _report(console, network, test, marked(test.name, parts.kept), config, test_images)
     if parts.kept:
@@ -262,7 +262,7 @@ def _main(argv: list[str] | None) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    return run(lambda: _main(argv), "interrupted; --resume FOLDER goes on from the last epoch")
+    return run(lambda: _main(argv), "interrupted; --resume FOLDER continues after the last epoch")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The wanted members of a zip or tar archive, copied out within limits on their size."""
+"""Safe extraction of selected members of a zip or tar archive, with limits on their size."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from srcnn.errors import DataError
 
 __all__ = ["MAX_MEMBER", "MAX_TOTAL", "WrongArchive", "unpack"]
 
-MAX_MEMBER = 32 << 20  #: bytes of one file inside; the largest known has under 1 MB
-MAX_TOTAL = 512 << 20  #: bytes of all the files taken out of one archive
+MAX_MEMBER = 32 << 20  #: maximum size of a member in bytes; the largest in known archives has less than 1 MB
+MAX_TOTAL = 512 << 20  #: maximum total size of the extracted members of an archive, in bytes
 _CHUNK = 1 << 16
 
 
 class WrongArchive(DataError):
-    """The downloaded file is not what it should be, so that keeping it would only repeat the failure."""
+    """The downloaded archive is invalid. It must be deleted, because using it again would fail again."""
 
 
-#: What the standard library raises for an archive that is none, or is damaged, encrypted or compressed in another way.
+#: Errors of the standard library for files that are not archives, or are damaged, encrypted or compressed by another method.
 _UNSOUND = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -40,6 +40,17 @@ _UNSOUND = (
 
 
 def unpack(archive: Path, folder: Path, rule: Callable[[PurePosixPath], str | None]) -> None:
+    """Extract selected members of an archive.
+
+    Args:
+        archive: zip or tar archive; files that are not ``.zip`` are read as tar.
+        folder: target folder.
+        rule: function that returns the path of a member in ``folder``; None: the member is skipped.
+
+    Raises:
+        WrongArchive: the archive is invalid, a member is too large, or a selected member is a link or lies outside of the
+            archive.
+    """
     total = 0
     try:
         for name, is_file, open_member in _members(archive):
@@ -48,21 +59,23 @@ def unpack(archive: Path, folder: Path, rule: Callable[[PurePosixPath], str | No
             if below is None or member.name.startswith(".") or "__MACOSX" in member.parts:
                 continue
             if not is_file or member.is_absolute() or ".." in member.parts or ":" in name:
-                raise WrongArchive(f"{archive.name}: is refused, its member {name!r} is a link or leads out of it")
+                raise WrongArchive(
+                    f"{archive.name}: rejected, its member {name!r} is a link or has a path outside of it"
+                )
             destination = folder / below
             destination.parent.mkdir(parents=True, exist_ok=True)
             with open_member() as source, destination.open("wb") as file:
                 total += _copy(source, file, min(MAX_MEMBER, MAX_TOTAL - total), f"{archive.name}: {name}")
     except _UNSOUND as error:
-        raise WrongArchive(f"{archive.name}: is not a sound archive ({error})") from error
+        raise WrongArchive(f"{archive.name}: not a valid archive ({error})") from error
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]:
-    """Every member that is no folder: its name, whether it is a plain file, and how to open it."""
+    """Yield every member that is not a folder: its name, whether it is a regular file, and a function to open it."""
     if archive.suffix == ".zip":
         with zipfile.ZipFile(archive) as pack:
             for info in pack.infolist():
-                kind = stat.S_IFMT(info.external_attr >> 16)  # 0: made on a system without kinds of file
+                kind = stat.S_IFMT(info.external_attr >> 16)  # 0: created on a system without file types
                 if not info.is_dir():
                     yield info.filename, kind in (0, stat.S_IFREG), partial(pack.open, info)
         return
@@ -74,16 +87,16 @@ def _members(archive: Path) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]
 
 def _opened(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
     file = tar.extractfile(entry)
-    assert file is not None, "only plain files are opened"
+    assert file is not None, "only regular files are opened"
     return file
 
 
 def _copy(source: IO[bytes], file: IO[bytes], limit: int, what: str) -> int:
-    """Copy at most ``limit`` bytes, whatever the archive says of the length."""
+    """Copy at most ``limit`` bytes, whatever length the archive states; return the number of bytes."""
     done = 0
     while chunk := source.read(_CHUNK):
         done += len(chunk)
         if done > limit:
-            raise WrongArchive(f"{what}: is refused, it is larger than {limit} bytes")
+            raise WrongArchive(f"{what}: rejected, it is larger than {limit} bytes")
         file.write(chunk)
     return done

@@ -1,6 +1,6 @@
-"""The platform on top of the library: the only home of Ray, Optuna and MLflow.
+"""Hyperparameter-search platform on top of the library; only this package uses Ray, Optuna and MLflow.
 
-Call `configure` before Ray starts; importing this package changes nothing.
+Call `configure` before Ray starts; importing this package has no side effects.
 """
 
 from srcnn.tuning.adapters.environment import configure

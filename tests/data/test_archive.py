@@ -43,7 +43,7 @@ def test_wanted_members_come_out_whole_and_others_do_not(tmp_path: Path) -> None
 def test_a_member_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     out = tmp_path / "deep" / "out"
     out.mkdir(parents=True)
-    with pytest.raises(WrongArchive, match="is a link or leads out of it"):
+    with pytest.raises(WrongArchive, match="is a link or has a path outside of it"):
         unpack(zipped(tmp_path / "a.zip", {name: b"x"}), out, flat)
     assert not list(out.iterdir()) and not list(tmp_path.rglob("up.bmp"))
 
@@ -61,11 +61,11 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path, kind: bytes) -> None:
 def test_sizes_are_bounded_whatever_the_archive_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = zipped(tmp_path / "a.zip", {"a.bmp": b"a" * 60, "b.bmp": b"b" * 60})
     monkeypatch.setattr(archive, "MAX_MEMBER", 50)
-    with pytest.raises(WrongArchive, match=r"a\.zip: a\.bmp: is refused, it is larger than 50 bytes"):
+    with pytest.raises(WrongArchive, match=r"a\.zip: a\.bmp: rejected, it is larger than 50 bytes"):
         unpack(source, tmp_path, flat)
     monkeypatch.setattr(archive, "MAX_MEMBER", 100)
     monkeypatch.setattr(archive, "MAX_TOTAL", 100)
-    with pytest.raises(WrongArchive, match=r"b\.bmp: is refused, it is larger than 40 bytes"):
+    with pytest.raises(WrongArchive, match=r"b\.bmp: rejected, it is larger than 40 bytes"):
         unpack(source, tmp_path, flat)
 
 
@@ -76,5 +76,5 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         ("b.tgz", io.BytesIO().getvalue()),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(WrongArchive, match="is not a sound archive"):
+        with pytest.raises(WrongArchive, match="not a valid archive"):
             unpack(tmp_path / name, tmp_path, flat)

@@ -19,7 +19,7 @@ from mirror import GOOD, Server, nothing_half_made, zipped
 def test_a_short_body_is_an_error_and_the_next_try_resumes(server: Server, root: Path) -> None:
     server.files["SRCNN_train.zip"] = zipped(GOOD)
     server.cut = 300
-    with pytest.raises(DataError, match=rf"broke off after 300 of {len(server.files['SRCNN_train.zip'])} bytes"):
+    with pytest.raises(DataError, match=rf"incomplete after 300 of {len(server.files['SRCNN_train.zip'])} bytes"):
         fetch.fetch("T91", root, base_url=server.url)
     assert (root / ".downloads" / "SRCNN_train.zip.part").stat().st_size == 300
     nothing_half_made(root)
@@ -64,7 +64,7 @@ def test_an_interrupted_download_keeps_its_part(server: Server, root: Path) -> N
 def test_downloads_are_bounded(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "MAX_DOWNLOAD", 100)
     server.files["SRCNN_train.zip"] = zipped(GOOD)
-    with pytest.raises(DataError, match="an archive may have 100 bytes"):
+    with pytest.raises(DataError, match="an archive must have at most 100 bytes"):
         fetch.fetch("T91", root, base_url=server.url)
 
 
@@ -82,7 +82,7 @@ def test_a_server_that_is_not_there_is_one_line(root: Path, server: Server) -> N
 
 @pytest.mark.parametrize("url", ["http://example.com", "ftp://example.com", "file:///etc", "https://", "https://[x"])
 def test_only_https_is_spoken(root: Path, url: str) -> None:
-    with pytest.raises(DataError, match=r"the address must begin with https|not an address"):
+    with pytest.raises(DataError, match=r"the address must begin with https|not a valid address"):
         fetch.fetch("T91", root, base_url=url)
     assert not root.exists()
 

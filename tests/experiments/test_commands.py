@@ -259,7 +259,7 @@ def test_an_interrupted_run_goes_on_to_the_same_network(
         process.stdout.read()
         error = process.stderr.read()
     assert process.returncode == 130
-    assert error == "interrupted; --resume FOLDER goes on from the last epoch\n"
+    assert error == "interrupted; --resume FOLDER continues after the last epoch\n"
     stopped = load_state(photos / "cut" / "state.safetensors").numbers["epoch"]
     assert 2 <= stopped < 100
     assert not (photos / "cut" / "result.json").exists()
@@ -282,7 +282,7 @@ def test_a_complete_run_only_reports(command: Any, photos: Path, capsys: pytest.
     assert command("train")([*TINY, *sets, "--epochs", "1", "--out", str(out)]) == 0
     capsys.readouterr()
     assert command("train")([*sets, "--resume", str(out)]) == 0
-    assert "the run was complete already" in capsys.readouterr().out
+    assert "the run was already complete" in capsys.readouterr().out
 
 
 def test_resuming_with_another_configuration_names_the_difference(

@@ -1,5 +1,5 @@
-"""What is not public in Ray and MLflow, one module a library, and the environment that both read.
+"""Adapters for non-public parts of Ray and MLflow, one module per library, and the environment variables that both read.
 
-Each use is one small function that says why it is needed; a test for each fails with its name when an upgrade changes it. Of
-Optuna nothing but its public interface is used. What is not public in torch stands in `srcnn.system.torch_internals`.
+Each use is a small function that says why it is needed, and has a test that fails with its name when an upgrade changes it. Only
+the public interface of Optuna is used. Non-public parts of torch are used in `srcnn.system.torch_internals`.
 """

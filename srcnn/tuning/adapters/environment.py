@@ -1,10 +1,10 @@
-"""The environment variables that Ray and MLflow read: `configure` sets them, and nothing does so at import.
+"""Environment variables for Ray and MLflow. `configure` sets them; importing this module does not.
 
 None of them is read while Ray or MLflow is imported (checked with Ray 2.60 and MLflow 3.17 by
-``tests/tuning/adapters/test_environment.py``), so a command may import this package first and call `configure` then. Those in
-`AT_START` are read by Ray's own processes, which copy the environment when ``ray.init`` starts them.
+``tests/tuning/adapters/test_environment.py``), so a command can import this package first and then call `configure`. Those in
+`AT_START` are read by Ray's processes, which get a copy of the environment when ``ray.init`` starts them.
 
-A value that a person has set is kept.
+Values that are already set are not changed.
 """
 
 from __future__ import annotations
@@ -23,65 +23,66 @@ _log = logging.getLogger(__name__)
 #: Read by Ray's processes when they start.
 AT_START: Mapping[str, str] = MappingProxyType(
     {
-        "RAY_USAGE_STATS_ENABLED": "0",  # no report to Ray's makers
-        # A trial without a GPU sees CUDA_VISIBLE_DEVICES as it is: `srcnn.tuning.worker.trial_device` chooses.
+        "RAY_USAGE_STATS_ENABLED": "0",  # no usage statistics to the developers of Ray
+        # CUDA_VISIBLE_DEVICES is not changed for a trial without a GPU: `srcnn.tuning.worker.trial_device` chooses the device.
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
 )
 
-#: Read in a worker whenever it goes on to another trial.
+#: Read in a worker each time that it starts another trial.
 IN_WORKERS: Mapping[str, str] = MappingProxyType(
     {
-        # A process that serves trial after trial waits for the one before to leave. On a busy machine that takes longer than
-        # Tune's two seconds, after which Tune would fail the next trial.
+        # A reused process waits for the end of the thread of the previous trial. On a busy machine this takes longer than
+        # Tune's default of two seconds, after which Tune would fail the next trial.
         "TUNE_FUNCTION_THREAD_TIMEOUT_S": "600",
     }
 )
 
-#: Everything that `configure` sets. What is in neither of the other two is read in the driver, when it is needed.
+#: All variables that `configure` sets. Those in neither of the other two mappings are read in the driver when needed.
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         **AT_START,
         **IN_WORKERS,
-        "RAY_AIR_NEW_OUTPUT": "0",  # this package draws its own progress
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # and writes its own logs
-        "TUNE_DISABLE_SIGINT_HANDLER": "1",  # srcnn.tuning.driver.cluster handles it
-        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # every caller is told of them
-        "MLFLOW_ENABLE_ASYNC_LOGGING": "false",  # the journal is this package's own queue
-        # Behind a journal it is better to hear soon that a server is away than to have MLflow try for minutes.
+        "RAY_AIR_NEW_OUTPUT": "0",  # this package has its own progress display
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # this package has its own logging
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",  # srcnn.tuning.driver.cluster handles the signal
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # callers receive the errors as events
+        "MLFLOW_ENABLE_ASYNC_LOGGING": "false",  # the journal is the queue
+        # With a journal, it is better to know soon that a server is unavailable than to let MLflow retry for minutes.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for every trial that ends
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # for files of a few kilobytes
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # otherwise two lines at the end of every trial
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # not useful for files of a few kilobytes
     }
 )
 
 
 def configure() -> None:
-    """Set what Ray and MLflow read, as far as nobody has set it. Call it before ``ray.init``; a second call changes nothing.
+    """Set the environment variables for Ray and MLflow that are not set yet. Call it before ``ray.init``; it is idempotent.
 
-    Where Ray runs already in this process and lacks a value of `AT_START`, one line of the log says so: that variable has no
-    effect on the processes that run. Everything else takes effect at any time.
+    If Ray is already initialized in this process without a variable of `AT_START`, a warning is logged, because the variable
+    does not affect running processes. All other variables take effect at any time.
     """
     late = [f"{name}={value}" for name, value in AT_START.items() if name not in os.environ]
     for name, value in VARIABLES.items():
         os.environ.setdefault(name, value)
-    ray = sys.modules.get("ray")  # not imported for this: that takes a second
+    ray = sys.modules.get("ray")  # an import would take a second
     if late and ray is not None and ray.is_initialized():
         _log.warning(
-            "Ray runs already, so it does not know %s; call srcnn.tuning.configure() before ray.init()", ", ".join(late)
+            "Ray is already running, so %s has no effect; call srcnn.tuning.configure() before ray.init()",
+            ", ".join(late),
         )
 
 
 def configure_worker() -> None:
-    """Set what Tune reads in a worker; on a cluster that others started the driver's environment does not reach it."""
+    """Set the variables that Tune reads in a worker: an existing cluster does not have the driver's environment."""
     for name, value in IN_WORKERS.items():
         os.environ.setdefault(name, value)
 
 
 @contextmanager
 def temporarily(values: Mapping[str, str]) -> Iterator[None]:
-    """Within the block the environment has these values; after it, those from before."""
+    """Set environment variables inside the block, and restore the old values after it."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

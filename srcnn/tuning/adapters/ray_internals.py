@@ -1,8 +1,8 @@
-"""What is not public in Ray and Ray Tune, each use a function of its own; checked with Ray 2.60.
+"""Uses of non-public parts of Ray and Ray Tune, one function each; checked with Ray 2.60.
 
-Every function says what is used, why, and which public interface is missing. A number is that of an issue or pull request of
-``ray-project/ray``; where none was found there are words to search for. ``tests/tuning/adapters/test_ray_internals.py`` has a
-test for each. What is read from files here are pickles: read only what you wrote.
+Every function says what it uses, why, and which public interface is missing. Numbers refer to issues or pull requests of
+``ray-project/ray``; if none was found, search words are given. ``tests/tuning/adapters/test_ray_internals.py`` has a test for
+each use. The files that are read here are pickles: read only files that you wrote yourself.
 """
 
 from __future__ import annotations
@@ -42,20 +42,21 @@ __all__ = [
     "tuner_parts",
 ]
 
-#: The files in which Tune keeps an experiment; ``TuneController.checkpoint`` writes them, and no public function copies or
-#: names them. Search words: "experiment_state save restore api"; #11233 is about their cost.
+#: Patterns of the files with Tune's state of an experiment. ``TuneController.checkpoint`` writes them; no public function
+#: copies or lists them. Search words: "experiment_state save restore api"; #11233 is about their cost.
 TRIAL_STATES, SEARCHER_STATES = "experiment_state-*.json", "searcher-state-*.pkl"
 _GENERATOR_STATES, _CALLBACK_STATES = "search_gen_state-*.json", "callback-states-*.pkl"
 STATE_FILES = (TRIAL_STATES, SEARCHER_STATES, _GENERATOR_STATES, _CALLBACK_STATES)
-TUNER_FILE = "tuner.pkl"  #: the settings of a `tune.Tuner`, written when it is made; `tune.Tuner.restore` reads it
+#: File with the settings of a `tune.Tuner`, written when it is created, read by `tune.Tuner.restore`.
+TUNER_FILE = "tuner.pkl"
 
-#: A resource that the head of a cluster has. Ray has no other way to ask for the head through its client, #15930.
+#: Resource of the head node of a cluster. Ray's client has no other way to request the head node: #15930.
 HEAD_NODE = "node:__internal_head__"
 
 
 @dataclass(frozen=True)
 class TunerParts:
-    """The objects that a `tune.Tuner` works with."""
+    """Callbacks, scheduler and searcher of a `tune.Tuner`."""
 
     callbacks: list[tune.Callback]
     scheduler: TrialScheduler | None
@@ -63,10 +64,10 @@ class TunerParts:
 
 
 def tuner_parts(tuner: tune.Tuner) -> TunerParts:
-    """The objects of a tuner, those that `tune.Tuner.restore` read from its pickle too.
+    """Return the callbacks, the scheduler and the searcher of a tuner, which may be restored by `tune.Tuner.restore`.
 
-    Uses ``Tuner._local_tuner`` and of that ``_run_config`` and ``_tune_config``. A restored tuner has copies of its callbacks,
-    scheduler and searcher, and neither takes others nor gives these out: #41364.
+    Uses ``Tuner._local_tuner`` with its ``_run_config`` and ``_tune_config``. A restored tuner has copies of its callbacks,
+    scheduler and searcher. The public interface can neither return nor replace them: #41364.
     """
     inner = tuner._local_tuner
     return TunerParts(
@@ -75,18 +76,18 @@ def tuner_parts(tuner: tune.Tuner) -> TunerParts:
 
 
 def trials_of(results: tune.ResultGrid) -> list[Trial]:
-    """The trials behind the results of `tune.Tuner.fit`.
+    """Return the trials of the results of `tune.Tuner.fit`.
 
-    Uses ``ResultGrid._experiment_analysis``. A public result has no configuration where its trial never reported, and no
-    status; the trials have both. Search words: "ResultGrid trials".
+    Uses ``ResultGrid._experiment_analysis``. A public result has no status, and no configuration if its trial never sent a
+    report; trials have both. Search words: "ResultGrid trials".
     """
     return list(results._experiment_analysis.trials or ())
 
 
 def trials_in(folder: Path) -> list[Trial]:
-    """The trials in a folder that holds Tune's files, read without the warning about result files, which are not written here.
+    """Return the trials in a folder with Tune's files, without a warning about result files, which this project does not write.
 
-    Uses the name of a logger; `tune.ExperimentAnalysis` itself is public. Search words: "Failed to fetch metrics for trial".
+    Uses the name of a logger; `tune.ExperimentAnalysis` is public. Search words: "Failed to fetch metrics for trial".
     """
     logger = logging.getLogger("ray.tune.analysis.experiment_analysis")
     level = logger.level
@@ -98,29 +99,29 @@ def trials_in(folder: Path) -> list[Trial]:
 
 
 def state_folder(trial: Trial) -> Path:
-    """Where the driver writes the experiment's state before it copies it to the storage.
+    """Return the folder to which Tune writes the state of the experiment before it copies it to the storage.
 
-    Uses ``Trial.storage``; the experiment's state is public only as it lies in the storage, which lags. Search words:
+    Uses ``Trial.storage``. Only the state in the storage, which is older, is public. Search words:
     "experiment_driver_staging_path".
     """
     return Path(trial.storage.experiment_driver_staging_path)
 
 
 def is_trial_state(file: Path) -> bool:
-    """Whether a file is one of Tune's that hold the trials, as JSON."""
+    """Return whether a file contains Tune's state of the trials, as JSON."""
     return file.match(TRIAL_STATES)
 
 
 def is_generator_state(file: Path) -> bool:
-    """Whether a file is one of Tune's that `allow_trials` takes."""
+    """Return whether a file contains Tune's state for `allow_trials`."""
     return file.match(_GENERATOR_STATES)
 
 
 def allow_trials(file: Path, trials: int) -> None:
-    """Let an experiment that is restored from this state have so many trials, if that is more than it has.
+    """Increase the maximum number of trials in a saved state, if ``trials`` is larger, for an experiment to be restored.
 
-    Uses the keys ``total_samples`` and ``finished`` of ``SearchGenerator.get_state``. `tune.Tuner.restore` takes no number of
-    samples: #18847, #42221.
+    Uses the keys ``total_samples`` and ``finished`` of ``SearchGenerator.get_state``. `tune.Tuner.restore` has no argument for
+    the number of samples: #18847, #42221.
     """
     state = cloudpickle.loads(file.read_bytes())
     if trials > state["total_samples"]:
@@ -129,30 +130,30 @@ def allow_trials(file: Path, trials: int) -> None:
 
 
 def forget_statistics(trial: Trial) -> None:
-    """Drop the six statistics that Tune keeps of every number that a trial ever reported: two thirds of its state.
+    """Delete Tune's six statistics of each number that a trial has reported, which are two thirds of its state.
 
-    Uses ``Trial.run_metadata.metric_analysis`` and ``metric_n_steps``; no setting turns them off. What they cost: #11233.
+    Uses ``Trial.run_metadata.metric_analysis`` and ``metric_n_steps``; no setting disables them. Their cost: #11233.
     """
     trial.run_metadata.metric_analysis.clear()
     trial.run_metadata.metric_n_steps.clear()
 
 
 def forgive(rule: MedianStoppingRule, trial: Trial) -> None:
-    """Let a trial report again that the rule wanted to stop and that goes on all the same.
+    """Allow further reports of a trial that continues although the median rule decided to stop it.
 
-    Uses ``MedianStoppingRule._stopped_trials``: the rule asserts that it never hears again of such a trial, and nothing public
-    takes one out. Search words: "MedianStoppingRule _stopped_trials assert".
+    Uses ``MedianStoppingRule._stopped_trials``: the rule asserts that such a trial sends no further report, and there is no
+    public way to remove one. Search words: "MedianStoppingRule _stopped_trials assert".
     """
     rule._stopped_trials.discard(trial)
 
 
 @contextmanager
 def patient_resets() -> Iterator[None]:
-    """Within the block a trial survives the death of the process that it was about to reuse, and counts one failure.
+    """Inside the block, the death of a process that is being reset for a trial counts as one failure, and the trial is retried.
 
-    Tune begins a trial again whose process dies while it runs, or while it starts. Where a process of an earlier trial dies
-    while it is being reset for the next one, Tune hears of it twice, takes the second time for another failure of a trial that
-    waits, and gives it up: a trial that never ran has failed.
+    Tune restarts a trial whose process dies while the trial runs or starts. If the process of an earlier trial dies while it is
+    being reset for the next trial, Tune receives the failure twice. It takes the second one for a failure of a pending trial,
+    and does not retry it, so that a trial that never ran fails.
 
     Replaces ``TuneController._trial_task_failure``; uses ``_resetting_trials``, ``_trial_to_actor`` and ``_set_trial_status``.
     Search words: "reuse_actors actor died reset trial ERROR PENDING".
@@ -162,11 +163,9 @@ def patient_resets() -> Iterator[None]:
     def failure(controller: Any, trial: Trial, exception: Exception) -> None:
         controller._resetting_trials.discard(trial)
         if trial.status == Trial.PENDING and isinstance(exception, RayActorError):
-            if (
-                trial not in controller._trial_to_actor
-            ):  # it was heard of already, and the trial waits for another process
+            if trial not in controller._trial_to_actor:  # already handled: the trial waits for another process
                 return
-            controller._set_trial_status(trial, Trial.RUNNING)  # as Tune does with one that dies while it starts
+            controller._set_trial_status(trial, Trial.RUNNING)  # as Tune does if a process dies while a trial starts
         before(controller, trial, exception)
 
     TuneController._trial_task_failure = failure
@@ -178,11 +177,11 @@ def patient_resets() -> Iterator[None]:
 
 @contextmanager
 def newest_failures() -> Iterator[dict[str, BaseException]]:
-    """Within the block the result holds the newest error of every trial that had one, by the trial's id.
+    """Inside the block, collect the latest error of each trial in the returned dictionary, by trial id.
 
-    Replaces ``Trial.handle_error``, through which every error of a trial passes before a callback hears of it. Callbacks are
-    given no exception. `Trial.get_pickled_error` has only two kinds of them, and keeps an old one where the newest is of
-    another kind, such as `ray.exceptions.OutOfMemoryError`. Search words: "on_trial_error exception argument".
+    Replaces ``Trial.handle_error``, which Tune calls with every error of a trial before the callbacks. Callbacks receive no
+    exception. `Trial.get_pickled_error` stores only two kinds of errors, and returns an old one if the latest is of another
+    kind, such as `ray.exceptions.OutOfMemoryError`. Search words: "on_trial_error exception argument".
     """
     before, newest = Trial.handle_error, dict[str, BaseException]()
 
@@ -199,10 +198,10 @@ def newest_failures() -> Iterator[dict[str, BaseException]]:
 
 
 def kept_failure(trial: Trial) -> tuple[BaseException | None, str]:
-    """The newest error of a trial as Tune keeps it in files: itself, where it is kept and could be pickled, and its text.
+    """Return the latest error of a trial from Tune's files: the exception (None if it was not pickled), and its text.
 
-    Uses ``Trial.error_file`` and the line that begins an error in it: Tune writes the text beside the driver first, one error
-    below the other, and `Trial.get_error` reads the copy in the storage, which lags. Search words: "Failure # occurred at".
+    Uses ``Trial.error_file`` and the first line of each error in it. Tune appends errors to a file on the driver's machine, and
+    `Trial.get_error` reads the copy in the storage, which may be older. Search words: "Failure # occurred at".
     """
     here = Path(trial.error_file) if trial.error_file else None
     whole = here.read_text(encoding="utf-8") if here is not None and here.exists() else str(trial.get_error() or "")

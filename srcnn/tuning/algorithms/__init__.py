@@ -1,4 +1,4 @@
-"""What decides: the next configuration, when a trial is stopped, when the time is up.
+"""Decisions of a search: samplers (the next configuration), schedulers (early stopping), and the time budget.
 
-Nothing here starts Ray or writes to MLflow.
+Nothing in this package starts Ray or writes to MLflow.
 """

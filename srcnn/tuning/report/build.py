@@ -1,4 +1,4 @@
-"""Which report belongs to which parent run: `build`, and logging its folder where MLflow's pages show it."""
+"""Creation of the report for a parent run by its kind, and logging of the report to MLflow."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def _search(uri: str, parent: Run, ui: str) -> Document:
     return search_document(gather(uri, parent, ui))
 
 
-#: What makes the report of a parent run, by the tag ``srcnn.kind`` of the run; one without the tag is a search.
+#: Functions that create the report of a parent run, by its tag ``srcnn.kind``; a run without the tag is a search.
 KINDS: Mapping[str, Callable[[str, Run, str], Document]] = {names.KIND_SEARCH: _search, names.KIND_TABLE: build_table}
 
 
 def build(uri: str, parent: Run, ui: str) -> Document:
-    """The report of a parent run.
+    """Create the report of a parent run.
 
     Args:
         uri: address of the tracking store.
-        parent: the run.
-        ui: address of the pages of runs, where the store itself has none.
+        parent: the parent run.
+        ui: address of MLflow's web pages, for a store that is not a server.
 
     Raises:
-        SearchError: the store cannot be read, or the run is of a kind that has no report.
+        SearchError: the store cannot be read, or there is no report for this kind of run.
     """
     kind = parent.data.tags.get(names.TAG_KIND, names.KIND_SEARCH)
     if kind not in KINDS:
@@ -45,9 +45,9 @@ def build(uri: str, parent: Run, ui: str) -> Document:
 
 
 def combine(documents: Sequence[Document]) -> Document:
-    """Several reports as one; of one, itself.
+    """Combine several reports into one; a single report is returned unchanged.
 
-    A name that a report before it has gets the report's number, and a text that stood before is not said again.
+    Names of tables and figures that an earlier report uses get the number of the report as a suffix. Repeated texts are removed.
     """
     if len(documents) == 1:
         return documents[0]
@@ -73,13 +73,13 @@ def combine(documents: Sequence[Document]) -> Document:
 
 
 def log_report(uri: str, parent: Run, folder: Path, files: Sequence[Path]) -> None:
-    """Keep a report as the artifact folder ``report`` of its run.
+    """Log a report as the artifact folder ``report`` of its run.
 
     Args:
         uri: address of the tracking store.
-        parent: the run.
+        parent: the parent run.
         folder: folder of the report.
-        files: files of the report in the folder; other files there are not logged.
+        files: files of the report, in the folder; other files in the folder are not logged.
 
     Raises:
         SearchError: the store cannot be written.

@@ -1,4 +1,4 @@
-"""Specification, report, result and outcome of a trial, and the statistics over trials.
+"""Data types for trials (specification, report, result, verdict), and statistics over trials.
 
-Nothing here runs a trial, or knows where it is logged.
+Nothing in this package runs trials or depends on where they are logged.
 """

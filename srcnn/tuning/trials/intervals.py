@@ -1,27 +1,26 @@
-"""Means with intervals, for figures that vary with the seed of the training and with the image.
+"""Means with confidence intervals, for values that vary with the seed of the training and with the image.
 
-Three kinds of figures come as an array (seeds, images), in dB:
+The values are an array (seeds, images), in dB. There are three kinds of intervals:
 
-* `over_seeds`: the images are what they are (a named test set); another seed is another training. Student's t.
-* `over_seeds_and_images`: another seed and other photographs. Both are random, crossed factors:
-  figure = mean + seed + image + rest. The variance of the mean is (MS_seeds + MS_images - MS_rest) / (seeds * images), of the
-  mean squares of a two-way analysis of variance; a factor whose mean square is below that of the rest is pooled with the rest.
-  The degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946; Searle, Casella and McCulloch, "Variance Components",
-  1992, section 4.6).
-* `difference`: of two configurations on the same images. Taken figure by figure first, so that what makes an image hard, or a
-  seed lucky for both, cancels out.
+* `over_seeds`: the images are fixed (a named test set) and the seeds are random. Student's t.
+* `over_seeds_and_images`: seeds and images are random, crossed factors: value = mean + seed + image + rest. The variance of the
+  mean is (MS_seeds + MS_images - MS_rest) / (seeds * images), with the mean squares MS of a two-way analysis of variance. If
+  the mean square of a factor is below that of the rest, the two are pooled. The degrees of freedom are Satterthwaite's
+  (Biometrics Bulletin 2, 1946; Searle, Casella and McCulloch, "Variance Components", 1992, section 4.6).
+* `difference`: two configurations on the same images. The differences of the values are taken first (paired comparison), so
+  that effects of an image or a seed on both configurations cancel out.
 
-From two seeds the variance between them has one degree of freedom; where it happens to be small, it is pooled away although it
-is there. So the interval over both is never narrower than a share of Student's over the seeds alone (``_SHARE``, chosen by
-simulation), which matters with two seeds only.
+With two seeds, the variance between seeds has one degree of freedom. If the estimate happens to be small, it is pooled although
+the true variance is not zero. So the interval over seeds and images is never narrower than a fraction of Student's interval
+over the seeds alone (``_SHARE``, chosen by simulation). This matters only with two seeds.
 
-The bootstrap over two or three seeds covers 50 to 75 % where 95 % is meant: it can only give back the seeds there are. How often
-these intervals hold the true mean is simulated by ``experiments/bench.py intervals``: 93 to 97 % from two seeds on, with the
-variances that this project's networks have. Two seeds cannot tell a variance from chance, though: where seeds vary three times
-as much as all else, two of them cover 91 %, and three 93 %.
+A bootstrap over two or three seeds covers 50 to 75 % instead of 95 %, because it can only resample the existing seeds. The
+coverage of the intervals here is simulated by ``experiments/bench.py intervals``: 93 to 97 % with two or more seeds, for the
+variances of this project's networks. If seeds vary three times as much as everything else, it is 91 % with two seeds, and 93 %
+with three.
 
-An interval says nothing of a figure that was chosen for being the best. Such a figure is measured again, from new seeds and on
-images that took no part in the choice (`srcnn.tuning.search.choice`).
+The interval of a value that was chosen because it is the best is not valid (selection bias). Such a configuration is measured
+again with new seeds, on images that were not used in the choice (`srcnn.tuning.search.choice`).
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from scipy.special import stdtrit
 __all__ = ["Components", "Figures", "Interval", "components", "difference", "over_seeds", "over_seeds_and_images"]
 
 _LEVEL = 0.95
-_SHARE = 0.35  # of the interval over seeds alone, below which one over seeds and images is not believed
+_SHARE = 0.35  # minimum width of an interval over seeds and images, as a fraction of that over seeds alone
 Figures = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its 95 % confidence interval; without bounds (infinite) where a single figure says nothing of its spread."""
+    """Mean with a 95 % confidence interval; the limits are infinite for a single value, which gives no variance."""
 
     mean: float
     low: float
@@ -57,15 +56,15 @@ class Interval:
 
     @property
     def bounded(self) -> bool:
-        """Whether there is an interval at all."""
+        """Whether the limits are finite."""
         return math.isfinite(self.low)
 
     def minus(self, value: float) -> Interval:
-        """The interval of the figure less a constant."""
+        """Return the interval after subtracting a constant."""
         return Interval(self.mean - value, self.low - value, self.high - value)
 
     def text(self, form: str = ".3f") -> str:
-        """``0.123 [0.100, 0.146]``, every number in the given format."""
+        """Return a text such as ``0.123 [0.100, 0.146]``, with a format for the numbers."""
         bounds = f"[{self.low:{form}}, {self.high:{form}}]" if self.bounded else "(no interval from one figure)"
         return f"{self.mean:{form}} {bounds}"
 
@@ -73,32 +72,32 @@ class Interval:
         return self.text()
 
     def signed(self) -> str:
-        """With signs, for a difference."""
+        """Return the text with signs, for a difference."""
         return self.text("+.3f")
 
     def to_json(self) -> dict[str, float | None]:
-        """Return JSON-able data, which `from_json` reads; bounds that are infinite are null."""
+        """Return JSON-serializable data for `from_json`; infinite limits become null."""
         low, high = (self.low, self.high) if self.bounded else (None, None)
         return {"mean": self.mean, "low": low, "high": high}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Interval:
-        """Return the interval that `to_json` wrote."""
+        """Return an interval from the data of `to_json`."""
         low, high = data["low"], data["high"]
         return cls(data["mean"], -math.inf if low is None else low, math.inf if high is None else high)
 
 
 @dataclass(frozen=True)
 class Components:
-    """Standard deviations, in the unit of the figures."""
+    """Variance components as standard deviations, in the unit of the values."""
 
-    seed: float  #: between seeds, the same on every image
-    image: float  #: between images, the same for every seed
-    rest: float  #: variance of a figure around the sum of both effects
+    seed: float  #: standard deviation of the effect of the seed
+    image: float  #: standard deviation of the effect of the image
+    rest: float  #: standard deviation of the residuals
 
 
 def over_seeds(values: Figures) -> Interval:
-    """The mean of (seeds,) or (seeds, images) figures; the interval is over seeds, the images being what they are.
+    """Return the mean of values (seeds,) or (seeds, images), with an interval over seeds for fixed images.
 
     Three seeds, one image; Student's t with two degrees of freedom is 4.303, and 4.303 * 0.1 / sqrt(3) = 0.248:
 
@@ -111,17 +110,17 @@ def over_seeds(values: Figures) -> Interval:
 
 
 def over_seeds_and_images(values: Figures) -> Interval:
-    """The mean of (seeds, images) figures; the interval is over both.
+    """Return the mean of values (seeds, images), with an interval over seeds and images.
 
-    From a single image nothing can be said of others: the interval is then over seeds. From a single seed nothing can be said
-    of other trainings: it is then over images, for that one network.
+    With a single image, the interval is only over seeds, for this image. With a single seed, it is only over images, for this
+    network.
     """
     seeds, images = values.shape
     if images == 1 or seeds == 1:
         return over_seeds(values if images == 1 else values.T)
     squares, freedoms = _mean_squares(values)
     (by_seed, by_image, rest), (of_seed, of_image, of_rest) = squares, freedoms
-    # Smaller than the rest's, a factor's mean square says that the factor does nothing: then it is one more estimate of the rest.
+    # A mean square below that of the rest shows no effect of the factor. It is then another estimate of the residual variance.
     kept = []
     for square, freedom in ((by_seed, of_seed), (by_image, of_image)):
         if square < rest:
@@ -140,28 +139,28 @@ def over_seeds_and_images(values: Figures) -> Interval:
 
 
 def difference(a: Figures, b: Figures, *, images_vary: bool = True) -> Interval:
-    """The mean of ``a - b`` on the same images.
+    """Return the mean of ``a - b`` on the same images, with an interval.
 
-    What makes an image hard for both cancels out: here every figure of ``a`` is 0.1 to 0.3 dB above that of ``b``.
+    Effects of an image on both cancel out. Here every value of ``a`` is 0.1 to 0.3 dB above that of ``b``:
 
     >>> b = np.array([[30.0, 36.0], [30.2, 36.1]])
     >>> print(difference(b + [[0.1, 0.2], [0.2, 0.3]], b, images_vary=False).signed())
     +0.200 [-0.435, +0.835]
 
     Args:
-        a: (seeds, images) of one configuration.
-        b: (seeds, images) of the other, row i trained from the same seed as row i of ``a``; or (1, images) of one network, which
-            is then taken as it is.
-        images_vary: whether the interval is for other images too; else for these alone.
+        a: values of one configuration, (seeds, images).
+        b: values of the other, (seeds, images), where row i has the same seed as row i of ``a``; or values of a single network,
+            (1, images), which is treated as fixed.
+        images_vary: whether the interval is over images too, or only over seeds.
     """
-    assert len(a) == len(b) or len(b) == 1, "seeds are compared pair by pair"
+    assert len(a) == len(b) or len(b) == 1, "seeds are compared in pairs"
     return (over_seeds_and_images if images_vary else over_seeds)(a - b)
 
 
 def components(values: Figures) -> Components:
-    """How far (seeds, images) figures vary by seed, by image and beyond that; at least two of each.
+    """Estimate the variance components of values (seeds, images), with at least two seeds and two images.
 
-    The analysis-of-variance estimates, zero where they are negative.
+    The estimates are those of the analysis of variance; negative ones become zero.
     """
     seeds, images = values.shape
     (by_seed, by_image, rest), _ = _mean_squares(values)
@@ -170,7 +169,7 @@ def components(values: Figures) -> Components:
 
 
 def _mean_squares(values: Figures) -> tuple[tuple[float, float, float], tuple[int, int, int]]:
-    """Mean squares and degrees of freedom of seeds, images and the rest."""
+    """Return the mean squares and the degrees of freedom of seeds, images and the rest."""
     seeds, images = values.shape
     mean, rows, columns = values.mean(), values.mean(axis=1), values.mean(axis=0)
     rest = values - rows[:, None] - columns[None, :] + mean

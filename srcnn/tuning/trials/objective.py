@@ -1,8 +1,8 @@
-"""The numbers that a search optimises, and the one that lets scales share a study.
+"""Objectives of a search, and the normalized gain, which is comparable between scales.
 
-A higher scale is harder: its PSNR is always lower. The objective is therefore the gain over bicubic on the validation
-images, divided by what the paper's 9-1-5 gains over bicubic on Set5 at that scale (ECCV 2014, table 1: 36.34 - 33.66,
-32.39 - 30.39 and 30.09 - 28.42 dB). About 1 means: as good as the paper's network.
+PSNR is always lower at higher scales. So the objective is the gain over bicubic on the validation images, divided by the gain
+of the paper's 9-1-5 over bicubic on Set5 at the same scale (ECCV 2014, table 1: 36.34 - 33.66, 32.39 - 30.39 and 30.09 - 28.42
+dB). A value near 1 means that a network is about as good as the paper's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 __all__ = ["FAILED", "METRIC", "OBJECTIVES", "PAPER_GAIN", "Objective", "normalized_gain"]
 
-#: Name of the metric that Tune, Optuna and MLflow share.
+#: Name of the metric in Tune, Optuna and MLflow.
 METRIC = "objective"
 
 #: Gain of the paper's 9-1-5 over bicubic on Set5, in dB, by scale.
@@ -22,14 +22,14 @@ PAPER_GAIN = {2: 2.68, 3: 2.00, 4: 1.67}
 
 @dataclass(frozen=True)
 class Objective:
-    """Something to optimise."""
+    """Figure of a trial that a search can optimize."""
 
-    metric: str  #: its name in a trial's report
+    metric: str  #: name in a trial's report
     direction: Literal["maximize", "minimize"]
-    title: str  #: with its unit
+    title: str  #: title with the unit, for axes and tables
 
 
-#: By the names that ``--objectives`` takes.
+#: Objectives by their names in ``--objectives``.
 OBJECTIVES: Mapping[str, Objective] = {
     "gain": Objective("best_objective", "maximize", "gain over bicubic, as a share of the paper's"),
     "macs": Objective("macs", "minimize", "multiply-accumulates a pixel"),
@@ -37,10 +37,10 @@ OBJECTIVES: Mapping[str, Objective] = {
     "latency": Objective("latency_ms", "minimize", "ms for an image of 512x512 pixels on the trial's device"),
 }
 
-#: What a diverged or dead trial reports: finite, since schedulers and stores choke on NaN, and below any real figure.
+#: Objective of a failed trial: finite, because schedulers and stores do not support NaN, and below all real values.
 FAILED = -1000.0
 
 
 def normalized_gain(gain: float, scale: int) -> float:
-    """A gain over bicubic in dB as a share of the paper's at the same scale."""
+    """Return a gain over bicubic in dB, divided by the paper's gain at the same scale."""
     return gain / PAPER_GAIN[scale]

@@ -1,4 +1,4 @@
-"""How a trial ended: `Outcome`, the only four ways there are."""
+"""Outcomes of a trial."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["Outcome"]
 
 
 class Outcome(enum.StrEnum):
-    """How a trial ended, in the order of tables. The values are the words in MLflow's tags, CSV files and messages."""
+    """Outcome of a trial, in the order used in tables. The values are used in MLflow's tags, CSV files and messages."""
 
-    FINISHED = "finished"  #: it reached its last epoch
-    STOPPED = "stopped"  #: the scheduler stopped it before (early stopping)
-    FAILED = "failed"  #: its configuration diverged or died, or its process failed more often than it may
-    INTERRUPTED = "interrupted"  #: the search ended first; resuming the search goes on with it
+    FINISHED = "finished"  #: reached the last epoch
+    STOPPED = "stopped"  #: stopped early by the scheduler
+    FAILED = "failed"  #: training failed or diverged, or the maximum number of retries after faults was reached
+    INTERRUPTED = "interrupted"  #: the search ended before the trial; resuming the search continues it

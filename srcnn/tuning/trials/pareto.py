@@ -1,4 +1,4 @@
-"""The Pareto front of a search with several objectives: the trials that no other beats in everything."""
+"""Pareto front of a search with several objectives: the trials that no other trial dominates."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MARKERS = {2: "o", 3: "s", 4: "^"}
 
 
 def _costs(row: TrialResult, objectives: Sequence[str]) -> list[float]:
-    """All to be made small."""
+    """Return the objectives with signs such that all are minimized."""
     return [row.values[n] * (-1 if OBJECTIVES[n].direction == "maximize" else 1) for n in objectives]
 
 
 def front(rows: Sequence[TrialResult], objectives: Sequence[str]) -> list[TrialResult]:
-    """The finished trials of each scale that no other of the scale beats or equals in all objectives, best gain first."""
+    """Return the finished trials that no other trial of the same scale dominates, highest gain first in each scale."""
     finished = [row for row in rows if row.outcome is Outcome.FINISHED and all(n in row.values for n in objectives)]
     kept = []
     for row in finished:
@@ -35,7 +35,7 @@ def front(rows: Sequence[TrialResult], objectives: Sequence[str]) -> list[TrialR
 
 
 def front_csv(rows: Sequence[TrialResult], objectives: Sequence[str]) -> str:
-    """The front as a table."""
+    """Return the front as a CSV table."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["trial", "scale", "configuration", "val_gain_db", *objectives])
@@ -46,8 +46,8 @@ def front_csv(rows: Sequence[TrialResult], objectives: Sequence[str]) -> str:
 
 
 def draw_front(rows: Sequence[TrialResult], objectives: Sequence[str], file: Path) -> None:
-    """Gain in dB against each other objective, the front joined, as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import, and only some searches need it
+    """Plot the gain in dB against each other objective, with the front as a line, to a PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import and not needed in all searches
     from matplotlib.figure import Figure
 
     others, kept = [name for name in objectives if name != "gain"], front(rows, objectives)

@@ -1,4 +1,4 @@
-"""`TrialResult`, the result of a trial, which confirmation, tables and report use."""
+"""Result of a trial, used by confirmation, tables and reports."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ __all__ = ["TrialResult"]
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial after it ran. PSNRs and gains are in dB, NaN if the trial reported none."""
+    """Result of one trial. PSNRs and gains are in dB, and NaN if the trial sent no report."""
 
     trial_id: str
     spec: TrialSpec  #: specification of the trial
     outcome: Outcome
-    report: TrialReport | None = None  #: its last report; None: it has sent none
-    failure: str = ""  #: why it failed, in a line
-    checkpoint: Path | None = None  #: the network of its best epoch; None: it has left none
-    test: Mapping[str, tuple[float, float]] = field(default_factory=dict)  #: mean PSNR and SSIM by test set
+    report: TrialReport | None = None  #: last report; None: the trial has sent none
+    failure: str = ""  #: error message in one line, if the trial failed
+    checkpoint: Path | None = None  #: file with the network of the best epoch; None: there is no network
+    test: Mapping[str, tuple[float, float]] = field(default_factory=dict)  #: mean PSNR in dB and SSIM, by test set
 
     @property
     def name(self) -> str:
-        """Its name in tables."""
+        """Name in tables."""
         return self.spec.name
 
     @property
     def config(self) -> TrainConfig:
-        """The whole run."""
+        """Configuration of the training."""
         return self.spec.config
 
     @property
     def params(self) -> Mapping[str, Value]:
-        """The values of the parameters that the search varied."""
+        """Values of the parameters that the search varies."""
         return self.spec.params
 
     @property
     def reference(self) -> bool:
-        """Whether it is the paper's network with the same budget."""
+        """Whether this is the paper's network with the same budget."""
         return self.spec.reference
 
     @property
@@ -55,26 +55,26 @@ class TrialResult:
 
     @property
     def objective(self) -> float:
-        """Highest gain over bicubic on the validation images as a share of the paper's."""
+        """Highest gain over bicubic on the validation images, divided by the paper's gain."""
         return self._figures.best_objective
 
     @property
     def val_psnr(self) -> float:
-        """Highest mean PSNR on the validation images."""
+        """Highest mean PSNR on the validation images, in dB."""
         return self._figures.best_val_psnr
 
     @property
     def val_gain(self) -> float:
-        """Highest gain over bicubic on the validation images."""
+        """Highest gain over bicubic on the validation images, in dB."""
         return self._figures.best_val_gain
 
     @property
     def values(self) -> Mapping[str, float]:
-        """By the names of `OBJECTIVES`: the figures that a search can optimise, those that were measured."""
+        """Measured values of objectives, by their names in `OBJECTIVES`."""
         return {} if self.report is None else self.report.values
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able data, which `from_json` reads."""
+        """Return JSON-serializable data for `from_json`."""
         return {
             "trial_id": self.trial_id,
             "spec": self.spec.to_json(),
@@ -87,10 +87,10 @@ class TrialResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrialResult:
-        """Return the result that `to_json` wrote.
+        """Return a result from the data of `to_json`.
 
         Raises:
-            ConfigError: the configuration has a field that this version does not know, or breaks a rule.
+            ConfigError: the configuration has an unknown field or an invalid value.
             KeyError: a field is missing.
         """
         return cls(

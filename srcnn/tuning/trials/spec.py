@@ -1,4 +1,4 @@
-"""`TrialSpec`, the specification of a trial: made by the searchers, read by every later step."""
+"""Specification of a trial, created by searchers and read by everything that handles the trial."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _KEY = "spec"  # the only key of a trial's configuration in Ray Tune
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One trial before it runs.
+    """Specification of one trial.
 
-    Ray Tune wants a trial's configuration as a dictionary, which it copies and pickles: `to_tune` and `from_tune` pack the
-    whole specification into one entry of it, as JSON text.
+    In Ray Tune, the configuration of a trial is a dictionary, which is copied and pickled. `to_tune` and `from_tune` store the
+    whole specification in one entry of it, as JSON text.
     """
 
-    config: TrainConfig  #: the whole run
+    config: TrainConfig  #: configuration of the training
     params: Mapping[str, Value] = field(default_factory=dict)  #: values of the parameters that the search varies
-    reference: bool = False  #: whether it is the paper's network with the same budget, which no scheduler may stop
-    data: str | None = None  #: key of its training and validation images; None: its scale is the key
-    label: str = ""  #: its name in tables, if not the usual one
-    tags: Mapping[str, str] = field(default_factory=dict)  #: further tags of its MLflow run
+    reference: bool = False  #: whether this is the paper's network with the same budget, which no scheduler stops
+    data: str | None = None  #: key of the training and validation images; None: the scale is the key
+    label: str = ""  #: name in tables; empty: the default name
+    tags: Mapping[str, str] = field(default_factory=dict)  #: additional tags for the trial's run in MLflow
 
     @property
     def scale(self) -> int:
@@ -38,21 +38,21 @@ class TrialSpec:
 
     @property
     def data_key(self) -> int | str:
-        """The key of its images."""
+        """Key of the training and validation images."""
         return self.scale if self.data is None else self.data
 
     @property
     def configuration(self) -> str:
-        """Its name beside its scale: ``9-1-5 (64-32) lr 2.0e-03``, unless it has a label."""
+        """Name without the scale, such as ``9-1-5 (64-32) lr 2.0e-03``; the label if there is one."""
         return self.label or f"{self.config.name} lr {self.config.learning_rate:.1e}"
 
     @property
     def name(self) -> str:
-        """Its name in tables: ``x3 9-1-5 (64-32) lr 2.0e-03``, unless it has a label."""
+        """Name in tables, such as ``x3 9-1-5 (64-32) lr 2.0e-03``; the label if there is one."""
         return self.label or f"x{self.scale} {self.configuration}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able data, which `from_json` reads."""
+        """Return JSON-serializable data for `from_json`."""
         return {
             "config": self.config.model_dump(mode="json"),
             "params": dict(self.params),
@@ -64,26 +64,26 @@ class TrialSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TrialSpec:
-        """Return the specification that `to_json` wrote.
+        """Return a specification from the data of `to_json`.
 
         Raises:
-            ConfigError: the configuration has a field that this version does not know, or breaks a rule.
+            ConfigError: the configuration has an unknown field or an invalid value.
             KeyError: a field is missing.
         """
         config = TrainConfig(**data["config"])
         return cls(config, data["params"], data["reference"], data["data"], data["label"], data["tags"])
 
     def to_tune(self) -> dict[str, Any]:
-        """Return the configuration that Ray Tune gives to the trial."""
+        """Return the configuration of the trial for Ray Tune."""
         return {_KEY: json.dumps(self.to_json())}
 
     @classmethod
     def from_tune(cls, config: Mapping[str, Any]) -> TrialSpec:
-        """Return the specification in a trial's configuration in Ray Tune."""
+        """Return the specification from the configuration of a trial in Ray Tune."""
         return _parsed(config[_KEY])
 
 
 @functools.lru_cache(maxsize=4096)
 def _parsed(text: str) -> TrialSpec:
-    """Parse once: schedulers and callbacks ask several times for every report."""
+    """Parse a specification, with a cache: schedulers and callbacks need it several times per report."""
     return TrialSpec.from_json(json.loads(text))

@@ -1,8 +1,8 @@
-"""`ScaleVerdict`, the result of a confirmation at one scale, as data and in sentences.
+"""Verdict of a confirmation at one scale, as data and in sentences.
 
-The search writes it once, as the artifact ``verdicts.json`` of its run; terminal, note and report all show its `sentences`. The
-file holds one JSON object, ``{"version": 1, "verdicts": [...]}``, with one `ScaleVerdict` for each scale; the objects inside
-have the fields of the classes here. An interval without bounds has null for them.
+A search writes its verdicts once, as the artifact ``verdicts.json`` of its run. Terminal, note and report show the same
+`sentences`. The file has one JSON object, ``{"version": 1, "verdicts": [...]}``, with one `ScaleVerdict` per scale; the
+objects in it have the fields of the classes in this module. The limits of an unbounded interval are null.
 """
 
 from __future__ import annotations
@@ -23,46 +23,47 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class SeedFigures:
-    """One training of a confirmed configuration; figures in dB."""
+    """Figures of one training of a confirmed configuration."""
 
     seed: int
     trial_id: str
-    gain: float | None  #: mean over bicubic, on validation or judging images; None: there is no such image
-    psnr: Mapping[str, float] = field(default_factory=dict)  #: mean by test set, of seeds whose test figures count
+    gain: float | None  #: mean gain over bicubic on validation or judging images, in dB; None: there is no such image
+    psnr: Mapping[str, float] = field(default_factory=dict)  #: mean PSNR in dB, by test set; only for reported seeds
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able data, which `from_json` reads."""
+        """Return JSON-serializable data for `from_json`."""
         return {"seed": self.seed, "trial_id": self.trial_id, "gain": self.gain, "psnr": dict(self.psnr)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SeedFigures:
-        """Return the figures that `to_json` wrote."""
+        """Return figures from the data of `to_json`."""
         return cls(data["seed"], data["trial_id"], data["gain"], data["psnr"])
 
 
 @dataclass(frozen=True)
 class ConfirmedConfiguration:
-    """One configuration that was trained again from new seeds."""
+    """Configuration that was trained again with new seeds."""
 
-    name: str  #: as tables show it, with its scale
-    configuration: str  #: the same without its scale
-    reference: bool  #: whether it is the paper's network
-    chose: tuple[SeedFigures, ...]  #: seeds that chose
-    judged: tuple[SeedFigures, ...] = ()  #: further seeds, which took no part in the choice; empty: it was not judged
-    gain: Interval | None = None  #: over bicubic on judging images in dB, over seeds and images; None: not judged there
+    name: str  #: name in tables, with the scale
+    configuration: str  #: name without the scale
+    reference: bool  #: whether this is the paper's network
+    chose: tuple[SeedFigures, ...]  #: figures of the choosing seeds
+    judged: tuple[SeedFigures, ...] = ()  #: figures of the judging seeds, not used in the choice; empty: not judged
+    #: Mean gain over bicubic on the judging images in dB, with an interval over seeds and images; None: not judged.
+    gain: Interval | None = None
 
     @property
     def counted(self) -> tuple[SeedFigures, ...]:
-        """The seeds whose figures count: those that judge, where there are some."""
+        """Figures of the reported seeds: the judging seeds, or the choosing ones if there are none."""
         return self.judged or self.chose
 
     @property
     def val_gain(self) -> float:
-        """Mean gain over bicubic on the validation images, of the seeds that chose, in dB."""
+        """Mean gain of the choosing seeds over bicubic on the validation images, in dB."""
         return statistics.fmean(one.gain for one in self.chose if one.gain is not None)
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able data, which `from_json` reads."""
+        """Return JSON-serializable data for `from_json`."""
         return {
             "name": self.name,
             "configuration": self.configuration,
@@ -74,7 +75,7 @@ class ConfirmedConfiguration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ConfirmedConfiguration:
-        """Return the configuration that `to_json` wrote."""
+        """Return a configuration from the data of `to_json`."""
         chose, judged = (tuple(map(SeedFigures.from_json, data[name])) for name in ("chose", "judged"))
         gain = None if data["gain"] is None else Interval.from_json(data["gain"])
         return cls(data["name"], data["configuration"], data["reference"], chose, judged, gain)
@@ -82,11 +83,11 @@ class ConfirmedConfiguration:
 
 @dataclass(frozen=True)
 class Lead:
-    """How far the champion leads the paper's network that was trained with the same budget and seeds."""
+    """Lead of the winner over the paper's network, trained with the same budget and seeds."""
 
     images: str | None  #: name of the test set; None: the judging images
-    interval: Interval  #: interval of the difference, in dB
-    overlap: bool = False  #: whether images of the set were trained on or chosen by
+    interval: Interval  #: difference in dB with its interval
+    overlap: bool = False  #: whether training or validation images show images of the set
 
     def __str__(self) -> str:
         mark = f" {MARK}" if self.overlap else ""
@@ -95,38 +96,39 @@ class Lead:
         return f"{self.interval.signed()} dB on {where}, {sure}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able data, which `from_json` reads."""
+        """Return JSON-serializable data for `from_json`."""
         return {"images": self.images, "interval": self.interval.to_json(), "overlap": self.overlap}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Lead:
-        """Return the lead that `to_json` wrote."""
+        """Return a lead from the data of `to_json`."""
         return cls(data["images"], Interval.from_json(data["interval"]), data["overlap"])
 
 
 @dataclass(frozen=True)
 class ScaleVerdict:
-    """How the choice of a scale was made, and how surely the champion leads."""
+    """Choice of the winner at a scale, and its leads over the paper's network."""
 
     scale: int
-    ranked: tuple[ConfirmedConfiguration, ...]  #: the champion first, by `ConfirmedConfiguration.val_gain`; never empty
-    validation_images: int  #: how many chose
-    judging_images: int  #: how many judged; 0: none was left
+    #: Configurations by `ConfirmedConfiguration.val_gain`, highest first; not empty.
+    ranked: tuple[ConfirmedConfiguration, ...]
+    validation_images: int  #: number of validation images
+    judging_images: int  #: number of judging images; 0: no image was left for judging
     leads: tuple[Lead, ...] = ()  #: leads of the winner over the paper's network, if both were judged
-    failed: tuple[str, ...] = ()  #: configurations of which a seed failed
+    failed: tuple[str, ...] = ()  #: configurations excluded because a seed failed
 
     @property
     def champion(self) -> ConfirmedConfiguration:
-        """The winner."""
+        """Winner of the search at this scale."""
         return self.ranked[0]
 
     @property
     def sets(self) -> list[str]:
-        """The test sets that were measured."""
+        """Test sets that were measured."""
         return list(self.champion.counted[0].psnr)
 
     def sentences(self) -> list[str]:
-        """Return the verdict in words, one line for each sentence, without full stops. Test sets of overlap are marked."""
+        """Return the verdict in sentences without full stops. Test sets that overlap with other images are marked."""
         at, champion = f"x{self.scale}", self.champion
         chosen = f"{_count(len(champion.chose), 'new seed')} on {_count(self.validation_images, 'validation image')}"
         lines = [f"{at}: {champion.configuration} was chosen by {chosen}"]
@@ -150,7 +152,7 @@ class ScaleVerdict:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-able data, which `from_json` reads."""
+        """Return JSON-serializable data for `from_json`."""
         return {
             "scale": self.scale,
             "ranked": [one.to_json() for one in self.ranked],
@@ -162,7 +164,7 @@ class ScaleVerdict:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ScaleVerdict:
-        """Return the verdict that `to_json` wrote.
+        """Return a verdict from the data of `to_json`.
 
         Raises:
             KeyError: a field is missing.
@@ -183,7 +185,7 @@ def verdicts_json(verdicts: Sequence[ScaleVerdict]) -> str:
 
 
 def read_verdicts(text: str | None) -> tuple[ScaleVerdict, ...] | None:
-    """Return the verdicts that `verdicts_json` wrote; None: there is no text, or its version is unknown."""
+    """Return the verdicts from the text of `verdicts_json`; None: there is no text, or its version is unknown."""
     data = {} if text is None else json.loads(text)
     if data.get("version") != _VERSION:
         return None

@@ -1,4 +1,4 @@
-"""Code of Ray's workers: one trial, and the measurement of trained networks.
+"""Code that runs in Ray's worker processes: one trial, and the measurement of trained networks.
 
-Nothing here decides which trial runs.
+Nothing in this package decides which trial runs.
 """

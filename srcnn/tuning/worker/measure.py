@@ -1,4 +1,4 @@
-"""Measurement of trained networks, image by image, on free cores of the cluster."""
+"""Measurement of trained networks on image sets, in parallel on the free cores of the cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from srcnn.system.allocator import keep_freed_memory
 
 __all__ = ["Scores", "measure"]
 
-Scores = Mapping[str, tuple[Score, ...]]  #: scores of all images by set, in the order of the set
+Scores = Mapping[str, tuple[Score, ...]]  #: scores of the images in the order of the set, by name of the set
 
 
 @ray.remote  # type: ignore[untyped-decorator]
@@ -34,12 +34,12 @@ def measure(
     """Measure PSNR in dB and SSIM of networks.
 
     Args:
-        networks: checkpoint and scale by key.
-        sets: the images to measure on.
-        with_ssim: if False, SSIM is NaN; for choices that use PSNR alone.
+        networks: checkpoint and scale, by any key.
+        sets: image sets.
+        with_ssim: whether to compute SSIM; otherwise it is NaN, for choices that use only PSNR.
 
     Returns:
-        The scores by the same keys.
+        The scores, by the same keys.
     """
     images = ray.put([(one.name, one.images) for one in sets])
     pending = {

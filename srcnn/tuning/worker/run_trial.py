@@ -1,12 +1,12 @@
-"""One trial in a worker process: runs `srcnn.training.fit.fit` and reports every epoch to Ray Tune.
+"""Trainable function for Ray Tune: runs `srcnn.training.fit.fit` and reports every epoch.
 
-Tune calls `run_trial` in a worker process that serves many trials in turn, so nothing may be left over from the trial
-before: the seed, the threads and the memory are set or given back here.
+Tune calls `run_trial` in a worker process that runs many trials one after another, so no state of an earlier trial may remain:
+seed and threads are set, and memory is released, for each trial.
 
-The trial keeps its own state, two files in its folder that are replaced whole after every epoch, rather than checkpoints of
-Tune's. Those make Tune write down the whole search at every report, which costs the more the longer the search is. And a trial
-that is begun again, by whatever fault, goes on from its newest epoch even where the driver never heard of it; the state holds
-the figures of every epoch, so that none is missing then.
+A trial saves its own state instead of using Tune's checkpoints: two files in its folder, replaced atomically after every epoch.
+With Tune's checkpoints, Tune would save the state of the whole search at every report, which becomes slower as the search
+grows. Also, a trial that is restarted after a fault continues from its latest epoch, even if the driver did not receive the
+report of that epoch. The state contains the figures of all epochs, so that none is lost.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from srcnn.tuning.worker.watchdog import Watchdog, stalls
 
 __all__ = ["NETWORK_FILE", "STATE_FILE", "ScaleData", "history", "latency_ms", "run_trial"]
 
-NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: in a trial's folder
-_STALLS = 2  # a trial that hung so often has failed
+NETWORK_FILE, STATE_FILE = "network.safetensors", "state.safetensors"  #: names of the files in a trial's folder
+_STALLS = 2  # number of attempts that hung after which a trial has failed
 
 
 @dataclass(frozen=True)
 class ScaleData:
-    """Training and validation images of the trials that share a key."""
+    """Training data and validation images for trials of one scale."""
 
     training: TrainingData
     validation: tuple[Degraded, ...]
@@ -57,17 +57,17 @@ class ScaleData:
 
 
 def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], place: Place) -> None:
-    """Train one configuration, reporting to Tune; goes on from the trial's own state if it has one.
+    """Train one configuration and report every epoch to Tune, continuing from the trial's saved state if there is one.
 
     Args:
-        trial: a `TrialSpec` as Tune hands it over (`TrialSpec.to_tune`).
-        data: images by the key that the specification names; shared by all trials of a machine, read-only.
-        place: where.
+        trial: a `TrialSpec` in Tune's form (`TrialSpec.to_tune`).
+        data: training and validation images by the data key of a specification; read-only, shared by all trials on a machine.
+        place: folder and resources of the trial.
     """
     configure_worker()
     torch.set_num_threads(place.threads)
     if not gc.get_freeze_count():
-        gc.freeze()  # the libraries' objects stay, and looking through them after every trial takes 0.3 s
+        gc.freeze()  # exclude the libraries' objects from garbage collection, which saves 0.3 s per trial
     folder = Path(place.folder) / tune.get_context().get_trial_id()
     watchdog = Watchdog(folder, place.patience)
     device = torch.device("cpu")
@@ -110,7 +110,7 @@ def _train(
 
     last, epochs = time.monotonic(), 0
     if state is not None:
-        # Whoever ended the attempt before may have done so before Tune heard of its last epoch.
+        # The earlier attempt may have ended before Tune received the report of its last epoch.
         epochs = int(state.numbers["epochs"])
         send(epochs)
     watchdog.wait()
@@ -124,18 +124,18 @@ def _train(
             watchdog.wait(now - last)
             last = now
     except TrainingError as error:
-        # An answer of this configuration, not an accident: running it again would end the same way.
+        # The failure is a property of this configuration, not a fault: another attempt would fail in the same way.
         tune.report(_failure(type(error).__name__, str(error), past, epochs))
 
 
 def _failure(kind: str, text: str, past: Sequence[EpochFigures], epochs: int = 0) -> dict[str, Any]:
-    """The report of a trial that no further attempt would mend."""
+    """Return the report of a failed trial for which another attempt is useless."""
     epoch, curve = len(past) + 1, tuple(figures.objective for figures in past)
     return TrialReport(epoch, max(epochs, epoch), curve, None, failure=f"{kind}: {text}", failure_kind=kind).to_json()
 
 
 def latency_ms(config: TrainConfig, device: torch.device) -> float:
-    """Milliseconds for one image whose large side is 512x512 pixels, the median of seven, after two to warm up."""
+    """Return the latency for an image with an output of 512x512 pixels, in ms: the median of seven runs after two warm-ups."""
     network = SRCNN(config.architecture).to(device).eval()
     side = 512 // config.scale if config.upsampling == "pixel_shuffle" else 512
     x = torch.zeros(1, config.channels, side, side, device=device)
@@ -151,7 +151,7 @@ def latency_ms(config: TrainConfig, device: torch.device) -> float:
 
 
 def _last_state(folder: Path) -> TrainState | None:
-    """The state to go on from; None starts the trial over, which gives the same figures again, on a GPU but for rounding."""
+    """Return the saved state; None: the trial starts from the beginning, with the same results (on a GPU, up to rounding)."""
     try:
         return load_state(folder / STATE_FILE)
     except CheckpointError:
@@ -159,7 +159,7 @@ def _last_state(folder: Path) -> TrainState | None:
 
 
 def history(folder: Path) -> list[EpochFigures]:
-    """The figures of every epoch that a trial has finished; empty if there is none."""
+    """Return the figures of all epochs that a trial has finished; an empty list if there are none."""
     state = _last_state(folder)
     return [] if state is None else _history(state)
 

@@ -1,4 +1,4 @@
-"""The device of a trial, and the share of a GPU's memory that it may use."""
+"""Device of a trial, and its limit of GPU memory."""
 
 from __future__ import annotations
 
@@ -14,45 +14,46 @@ from srcnn.system.gpu import cap_memory, total_memory
 
 __all__ = ["CONTEXT", "Place", "memory_cap", "trial_device"]
 
-CONTEXT = 0.6e9  #: bytes that a process takes on a GPU beside its tensors: CUDA's context and the libraries' kernels
+CONTEXT = 0.6e9  #: GPU memory of a process besides its tensors, in bytes: CUDA context and kernels of the libraries
 
 
 @dataclass(frozen=True)
 class Place:
-    """Resources and folder of a trial."""
+    """Folder and resources of a trial."""
 
-    folder: str  #: folder of the stage; it contains the folder of the trial, named by the trial's id
-    threads: int  #: CPU threads
-    gpus: float  #: share of GPUs that Tune assigned; 0: the trial runs on the CPU even if there are GPUs
-    latency: bool = False  #: whether to report how long the network takes for an image
-    patience: float | None = None  #: seconds without a report that count as hanging; None: see `Watchdog`
+    folder: str  #: folder of the stage, which contains the trial's folder, named by its id
+    threads: int  #: number of CPU threads
+    gpus: float  #: number of GPUs that Tune assigns; 0: the trial runs on the CPU, even if the machine has GPUs
+    latency: bool = False  #: whether to report the latency of the network
+    #: Seconds without a report after which the trial counts as hung; None: see `Watchdog`.
+    patience: float | None = None
 
 
 def trial_device(place: Place) -> torch.device:
-    """The device of a trial in the process that Ray started for it; its memory is capped where others share it.
+    """Return the device of a trial, and limit its memory if other trials share the GPU. Call it in the worker process.
 
     Raises:
-        DeviceError: Ray gave the trial a GPU that cannot be used.
+        DeviceError: Ray assigned a GPU that cannot be used.
     """
-    # Ray shows a trial its own GPUs alone, but one that has none sees them all: that one must not take any.
+    # Ray makes only the assigned GPUs visible, but a trial without GPUs sees all of them, and must not use them.
     device = pick_device("auto" if place.gpus else "cpu")
     if place.gpus and device.type == "cpu" and Path("/dev/nvidiactl").exists():
-        raise DeviceError("the GPU that Ray gave this trial cannot be used")
+        raise DeviceError("the GPU that Ray assigned to this trial cannot be used")
     if device.type == "cuda":
-        # Trials that share a GPU must not take each other's memory, whatever their share was guessed from. Tune may have given
-        # this one more than the others, after it ran out.
+        # Trials that share a GPU must not use each other's memory, even if the estimate of their share was wrong. After an
+        # out-of-memory error, Tune may have assigned a larger share to this trial than to the others.
         share = float(get_runtime_context().get_assigned_resources().get("GPU", place.gpus))
         cap_memory(device, memory_cap(share, total_memory(device)))
     return device
 
 
 def memory_cap(share: float, total: float) -> float:
-    """The part of a GPU's memory, 0.01 to 1, that torch may allocate for a trial with a share of the GPU, 0 to 1 and above.
+    """Return the fraction of a GPU's memory, 0.01 to 1, that torch may allocate for a trial with a share of the GPU.
 
-    What CUDA itself takes for the process comes out of the share. A trial with a whole GPU, or more than one, is not capped.
+    The memory of the CUDA context is subtracted from the share. A trial with one or more whole GPUs has no limit.
 
     Args:
-        share: assigned share of the GPU.
-        total: bytes that the GPU has.
+        share: share of the GPU, 0 to 1, or more for several GPUs.
+        total: memory of the GPU in bytes.
     """
     return 1.0 if share >= 1 else max(0.01, share - CONTEXT / total)

@@ -63,7 +63,7 @@ def test_one_line_says_that_ray_ran_already(bare: pytest.MonkeyPatch, caplog: py
         configure()  # all is set by now
     (record,) = caplog.records
     assert record.getMessage() == (
-        "Ray runs already, so it does not know RAY_USAGE_STATS_ENABLED=0; call srcnn.tuning.configure() before ray.init()"
+        "Ray is already running, so RAY_USAGE_STATS_ENABLED=0 has no effect; call srcnn.tuning.configure() before ray.init()"
     )
 
 

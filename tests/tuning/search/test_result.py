@@ -108,7 +108,7 @@ def test_a_verdict_has_the_figures_of_every_seed() -> None:
     assert verdict.failed == ("third",)
     champion = verdict.champion
     assert [(one.seed, one.gain, dict(one.psnr)) for one in champion.chose] == [(2, 1.5, {}), (3, 2.5, {})]
-    judged = [(one.seed, one.trial_id, one.gain, one.psnr["Set5"]) for one in champion.judging_gains]
+    judged = [(one.seed, one.trial_id, one.gain, one.psnr["Set5"]) for one in champion.judged]
     assert judged == [(4, "w4", 1.5, 33.0), (5, "w5", 2.0, 33.5), (6, "w6", 2.5, 34.0)]
     assert champion.val_gain == 2.0
     assert champion.gain is not None and champion.gain.mean == 2.0

@@ -1,4 +1,4 @@
-"""Data of a report, read from MLflow.
+"""Data for a report, read from MLflow.
 
-Nothing here draws or formats.
+Nothing in this package draws or formats.
 """

@@ -1,10 +1,10 @@
-"""Importance of each parameter, computed by Optuna from the finished trials of a search.
+"""Importance of parameters, computed by Optuna from the finished trials of a search.
 
-The share of the variance of the gain that a parameter explains alone: fANOVA (Hutter, Hoos, Leyton-Brown, "An Efficient
-Approach for Assessing Hyperparameter Importance", ICML 2014), by a forest of regression trees. Where parameters exist only at
-some values of others it is PED-ANOVA (Watanabe, Bansal, Hutter, IJCAI 2023) in the form for such spaces, which Optuna has.
-Trials that were stopped early are left out: their figures are of another budget. What is left is the better part of the
-space, so a parameter whose bad values never finish looks less important than it is.
+The importance is the fraction of the variance of the gain that a parameter explains by itself: fANOVA (Hutter, Hoos,
+Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance", ICML 2014), with a random forest. For spaces with
+conditional parameters it is Optuna's PED-ANOVA (Watanabe, Bansal, Hutter, IJCAI 2023), in the form for such spaces. Trials that
+were stopped early are excluded, because their gains belong to a smaller budget. The finished trials are in the better part of
+the space, so the importance of a parameter is underestimated if trials with its bad values never finish.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["FEWEST", "Importance", "importances"]
 
-FEWEST = 8  #: finished trials below which nothing is said
+FEWEST = 8  #: minimum number of finished trials
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Shares by parameter, the largest first; or why there are none."""
+    """Importances by parameter, or the reason why there are none."""
 
-    shares: Mapping[str, float]  #: sum to 1; empty: see ``reason``
+    shares: Mapping[str, float]  #: importance by parameter, highest first, with the sum 1; empty: see ``reason``
     method: str
-    count: int  #: trials it rests on
-    reason: str = ""  #: why there are none, a sentence
+    count: int  #: number of trials used
+    reason: str = ""  #: sentence with the reason why there are no importances
 
 
 def importances(space: Space | None, children: Sequence[Child]) -> Importance:
-    """Return the importances for the objective, with the scale as a parameter if there are several scales.
+    """Compute importances for the objective; the scale is a parameter if the search has several scales.
 
     Args:
-        space: space of the search.
-        children: its runs, of which the finished ones of the search itself count.
+        space: search space; None: unknown.
+        children: runs of the search; only finished ones of the stage ``search`` are used.
     """
     if space is None:
         return Importance({}, "", 0, "The search kept no space, so the importance of its parameters is unknown.")
@@ -69,7 +69,7 @@ def importances(space: Space | None, children: Sequence[Child]) -> Importance:
 
 
 def _trial(space: Space, child: Child) -> optuna.trial.FrozenTrial | None:
-    """A run as Optuna knows trials; None if its values are not of the space."""
+    """Return a run as a trial of Optuna; None if its values are not in the space."""
     try:
         return optuna.trial.create_trial(
             params=dict(child.values),
@@ -82,7 +82,7 @@ def _trial(space: Space, child: Child) -> optuna.trial.FrozenTrial | None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Optuna's line about a new study."""
+    """Suppress Optuna's message about a new study inside the block."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

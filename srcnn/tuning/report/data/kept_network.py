@@ -1,4 +1,4 @@
-"""The networks that a report looks into: downloaded from their runs, the authors' read from their files."""
+"""Networks for a report: from the artifacts of their runs, or the authors' networks from files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["authors_network", "best_run", "kept_network"]
 
 
 def best_run(data: TableData, row: str, recipe: str, metric: str) -> Trained | None:
-    """The run of a cell whose network did best on validation; None if none finished."""
+    """Return the run of a cell with the highest gain on the validation images; None if none finished."""
     return max(
         data.of(row, recipe, metric), key=lambda one: max((gain for _, gain in one.curve), default=0), default=None
     )
 
 
 def kept_network(data: TableData, run: Trained) -> SRCNN | None:
-    """The network of a run, out of its artifacts; None if it is not there."""
+    """Return the network of a run from its artifacts; None if it does not exist or cannot be read."""
     client = open_store(data.uri)
     try:
         with TemporaryDirectory() as folder:
@@ -36,6 +36,6 @@ def kept_network(data: TableData, run: Trained) -> SRCNN | None:
 
 
 def authors_network(folder: str | None, scale: int) -> SRCNN | None:
-    """The authors' network of a row; None if it was not downloaded."""
+    """Return the authors' network of a row; None if its file was not downloaded."""
     path = None if folder is None else official_file(folder, scale, data_root())
     return None if path is None else load_official(path, scale)

@@ -1,8 +1,8 @@
-"""A search out of MLflow, complete enough to be reported: `SearchData`.
+"""Data of a search for its report, read from MLflow.
 
-Nothing is measured again and no file of the search is opened but those that it logged, so a report can be made on any
-machine that reaches the store. What is read are numbers, tags and JSON; nothing is recovered from texts for people. A search of
-an earlier version, which logged less, is reported as far as it goes, and the report says what was not kept.
+Nothing is measured again, and only logged files are read, so a report can be created on any machine with access to the store.
+Only numbers, tags and JSON are read; texts for people are not parsed. A search of an earlier version, which logged less, has a
+partial report that states what is missing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from srcnn.tuning.trials.verdict import ScaleVerdict, read_verdicts
 
 __all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
 
-UI = "http://127.0.0.1:5000"  #: where ``mlflow ui`` shows a local store
+UI = "http://127.0.0.1:5000"  #: default address of ``mlflow ui`` for a local store
 
 _CURVE = (names.METRIC_PIXELS, names.METRIC_VAL_GAIN)
 
@@ -55,69 +55,67 @@ class Child:
 
     run_id: str
     trial_id: str
-    name: str  #: name of the configuration; in runs of earlier versions, name of the run
-    stage: str  #: ``search``, ``confirm`` or ``judge``
+    name: str  #: name of the configuration; in earlier versions, the name of the run
+    stage: str  #: name of the stage: ``search``, ``confirm`` or ``judge``
     outcome: Outcome
-    reference: bool  #: whether it is the paper's network
-    failure: str  #: why it failed, a line
-    params: Mapping[str, str]  #: every field of the training, as MLflow keeps them
-    metrics: Mapping[str, float]  #: the last of each
-    values: Mapping[str, Value]  #: values of the space's parameters
-    network: ModelConfig | None  #: None: fields that this version does not know
-    curve: tuple[tuple[float, float], ...]  #: (training pixels, gain over bicubic on validation in dB), epoch by epoch
+    reference: bool  #: whether this is the paper's network
+    failure: str  #: error message in one line, if the training failed
+    params: Mapping[str, str]  #: all fields of the configuration, as text from MLflow
+    metrics: Mapping[str, float]  #: last value of each metric
+    values: Mapping[str, Value]  #: values of the parameters of the search space
+    network: ModelConfig | None  #: architecture; None: it has fields unknown to this version
+    curve: tuple[tuple[float, float], ...]  #: (training pixels, validation gain over bicubic in dB) after each epoch
 
     @property
     def scale(self) -> int | None:
-        """The upscaling factor; None if it was never written."""
+        """Upscaling factor; None if it is missing."""
         text = self.params.get(names.PARAM_SCALE, "")
         return int(text) if text.isdigit() else None
 
     @property
     def gain(self) -> float | None:
-        """The best over its epochs, in dB over bicubic on validation; None if it reported nothing."""
+        """Highest gain over bicubic on the validation images in dB; None: there is no report."""
         return self.metrics.get(names.METRIC_BEST_VAL_GAIN, self.metrics.get(names.METRIC_VAL_GAIN))
 
     @property
     def objective(self) -> float | None:
-        """The same as a share of the paper's gain."""
+        """Highest gain divided by the paper's gain; None: there is no report."""
         return self.metrics.get(names.METRIC_BEST_OBJECTIVE, self.metrics.get(names.METRIC_OBJECTIVE))
 
 
 @dataclass(frozen=True)
 class SearchData:
-    """A search as its store has it."""
+    """Data of a search in its store."""
 
     name: str
     run_id: str
     experiment_id: str
-    status: str  #: status of the run: RUNNING, FINISHED, FAILED or KILLED
-    seconds: float | None  #: from its start to its end; None if it has none
+    status: str  #: status of the run in MLflow: RUNNING, FINISHED, FAILED or KILLED
+    seconds: float | None  #: time from start to end; None: it has not ended
     uri: str  #: address of the store
-    ui: str  #: address of the pages of its runs
-    params: Mapping[str, str]  #: its settings
+    ui: str  #: address of MLflow's web pages
+    params: Mapping[str, str]  #: settings of the search
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
-    space: Space | None  #: None: it kept none, and its file is not here
-    children: tuple[Child, ...]  #: oldest first
-    verdicts: tuple[ScaleVerdict, ...] | None = (
-        None  #: verdicts of the confirmation, one per scale; None: not kept as data
-    )
+    space: Space | None  #: search space; None: it was not logged, and its file is missing
+    children: tuple[Child, ...]  #: trainings, oldest first
+    verdicts: tuple[ScaleVerdict, ...] | None = None  #: verdicts of the confirmation, one per scale; None: not logged
 
     def link(self, run_id: str | None) -> str | None:
-        """The page of a run."""
+        """Return the address of a run's page."""
         return None if run_id is None else run_address(self.ui, self.experiment_id, run_id)
 
     def of_stage(self, stage: str, scale: int | None = None) -> list[Child]:
-        """The runs of ``search``, ``confirm`` or ``judge``, of one scale or (None) of all."""
+        """Return the trainings of a stage at one scale; None: at all scales."""
         return [c for c in self.children if c.stage == stage and (scale is None or c.scale == scale)]
 
     @cached_property
     def by_trial(self) -> Mapping[str, Child]:
-        """The runs by the ids that the search gave their trials."""
+        """Trainings by trial id."""
         return {child.trial_id: child for child in self.children}
 
     def figure(self, child: Child, objective: str) -> float | None:
-        """Return the value of an objective of a run, in the unit of the objective; None if it is unknown."""
+        """Return the value of an objective for a training, in its unit; None if it is unknown."""
         if objective == "gain":
             return child.objective
         if objective in ("macs", "parameters"):
@@ -126,7 +124,7 @@ class SearchData:
         return child.metrics.get(names.METRIC_LATENCY)
 
     def result(self, child: Child) -> TrialResult | None:
-        """A run as a search's own tables have it; None if it reported nothing or its network is unknown."""
+        """Return a training as a result for tables; None if it has no report or its architecture is unknown."""
         if child.network is None or child.objective is None or child.gain is None:
             return None
         figures = EpochFigures(
@@ -137,7 +135,7 @@ class SearchData:
         )
         parameters = self.figure(child, "parameters")
         report = TrialReport(
-            epoch=0,  # of which and how many a table does not say
+            epoch=0,  # tables show no epochs
             epochs=0,
             curve=(),
             figures=figures,
@@ -151,17 +149,17 @@ class SearchData:
 
     @property
     def scales(self) -> list[int]:
-        """Scales that have a run."""
+        """Scales that have a training."""
         return sorted({child.scale for child in self.children if child.scale is not None})
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """Names of the objectives; only the gain if they were not kept."""
+        """Names of the objectives; the gain if they were not logged."""
         return tuple(name for name in self.kept_objectives or () if name in OBJECTIVES) or ("gain",)
 
     @cached_property
     def kept_objectives(self) -> tuple[str, ...] | None:
-        """Names of the objectives; None: not kept as data, as in earlier versions."""
+        """Names of the objectives; None: not logged as data, as in earlier versions."""
         try:
             found = json.loads(self.params.get(names.PARAM_OBJECTIVES, "null"))
         except ValueError:
@@ -170,12 +168,12 @@ class SearchData:
 
     @property
     def test_sets(self) -> list[str]:
-        """The test sets that the confirmed configurations were measured on."""
+        """Test sets on which the confirmed configurations were measured."""
         return self.verdicts[0].sets if self.verdicts else []
 
     @property
     def confirmation_lost(self) -> bool:
-        """Whether the search confirmed, but kept no verdicts as data, as earlier versions did."""
+        """Whether there was a confirmation, but its verdicts were not logged as data, as in earlier versions."""
         return self.verdicts is None and self.status == "FINISHED" and bool(self.of_stage("confirm"))
 
     @cached_property
@@ -185,12 +183,12 @@ class SearchData:
 
     @property
     def commit(self) -> str:
-        """Short commit of the code, with its mark if files differed from the commit."""
+        """Short commit of the code, with a suffix if files differed from it."""
         return short_commit(self.tags)
 
     @property
     def budget(self) -> float | None:
-        """Training pixels of a full trial; None if that is unknown."""
+        """Training pixels of a full trial; None if unknown."""
         return self._number(names.PARAM_BUDGET)
 
     @property
@@ -218,10 +216,10 @@ def parents(uri: str) -> list[Run]:
 
 
 def find_parent(uri: str, name: str | None = None) -> Run:
-    """The parent run of a name, or (None) the newest.
+    """Return the parent run with a name; None: the newest.
 
     Raises:
-        SearchError: the store cannot be read, or has none, or none of that name.
+        SearchError: the store cannot be read, or there is no such run.
     """
     there = parents(uri)
     if name is not None or not there:
@@ -230,12 +228,12 @@ def find_parent(uri: str, name: str | None = None) -> Run:
 
 
 def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
-    """Everything that a report of a search says.
+    """Read the data for the report of a search.
 
     Args:
         uri: address of the tracking store.
-        parent: the run of the search.
-        ui: address of the pages of its runs, where the store itself has none.
+        parent: parent run of the search.
+        ui: address of MLflow's web pages, for a store that is not a server.
 
     Raises:
         SearchError: the store cannot be read.
@@ -265,7 +263,7 @@ def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
 def _space(client: MlflowClient, parent: Run) -> Space | None:
     try:
         space = kept_space(client, parent)
-    except ConfigError:  # a search that never ended and whose file lies elsewhere, or is of another version
+    except ConfigError:  # the search has not ended, and its file is missing or of another version
         return None
     return space
 
@@ -293,12 +291,12 @@ def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
 def _values(space: Space | None, params: Mapping[str, str]) -> dict[str, Value]:
     try:
         return {} if space is None else values_of(space, params)
-    except ValueError:  # a text that is no number: the space is not the one of this run
+    except ValueError:  # not a number: the run has another search space
         return {}
 
 
 def network_of(params: Mapping[str, str]) -> ModelConfig | None:
-    """The network of a run's parameters; None: they are of a version that this one does not know."""
+    """Return the architecture from a run's parameters; None: they have fields or values unknown to this version."""
     fields = {k: None if v == "None" else v for k, v in params.items() if k in ModelConfig.model_fields}
     try:
         return ModelConfig(**fields)
@@ -307,7 +305,7 @@ def network_of(params: Mapping[str, str]) -> ModelConfig | None:
 
 
 def curve_of(client: MlflowClient, run: Run) -> tuple[tuple[float, float], ...]:
-    """(training pixels, gain over bicubic on validation in dB) of a run, report by report."""
+    """Return (training pixels, validation gain over bicubic in dB) after each report of a run."""
     if not all(key in run.data.metrics for key in _CURVE):
         return ()
     pixels, gains = (

@@ -1,4 +1,4 @@
-"""A table of the paper out of MLflow, complete enough to be reported: `TableData`."""
+"""Data of a paper's table for its report, read from MLflow."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ _PRINTED = ("Set5", "Set14")  # sets for which the papers print the network's ga
 
 @dataclass(frozen=True)
 class Trained:
-    """One training of a table's cell."""
+    """One training for a cell of a table."""
 
     run_id: str
     name: str
     row: str
     recipe: str
     scale: int
-    length: float  #: pixels or epochs
+    length: float  #: budget in training pixels or epochs
     seed: int
     outcome: Outcome
     failure: str
-    metrics: Mapping[str, float]  #: test figures, as the table names them
-    seconds: float  #: training time in seconds
-    network: ModelConfig | None
-    curve: tuple[tuple[float, float], ...]  #: (training pixels, gain over bicubic on validation in dB)
-    kept: tuple[Leak, ...] = ()  #: images that it was trained on and that show what was measured
+    metrics: Mapping[str, float]  #: figures on test sets, by their names in tables
+    seconds: float  #: training time
+    network: ModelConfig | None  #: architecture; None: it has fields unknown to this version
+    curve: tuple[tuple[float, float], ...]  #: (training pixels, validation gain over bicubic in dB) after each epoch
+    kept: tuple[Leak, ...] = ()  #: leaks: training images that show images of the test sets
 
 
 @dataclass(frozen=True)
 class TableData:
-    """A table as its store has it."""
+    """Data of one run of a table in its store."""
 
     name: str
     run_id: str
@@ -67,21 +67,20 @@ class TableData:
     budget: Budget
     tags: Mapping[str, str]
     trained: tuple[Trained, ...]
-    given: Mapping[
-        tuple[str, int], Mapping[str, float]
-    ]  #: test metrics by row (or `BICUBIC`) and scale, of networks that were not trained here
+    #: Figures that were measured without training, by row (or `BICUBIC`) and scale.
+    given: Mapping[tuple[str, int], Mapping[str, float]]
 
     def link(self, run_id: str) -> str:
-        """The page of a run."""
+        """Return the address of a run's page."""
         return run_address(self.ui, self.experiment_id, run_id)
 
     @cached_property
     def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
-        """Images that show what is measured: (left out, kept by some row)."""
+        """Leaks: those whose images were left out, and those whose images some row kept."""
         return read_tags(self.tags)
 
     def kept(self, row: str) -> tuple[Leak, ...]:
-        """Return the images that a row was trained on although they show test images."""
+        """Return the leaks whose images a row was trained on."""
         return next((one.kept for one in self.trained if one.row == row and one.kept), ())
 
     @property
@@ -90,7 +89,7 @@ class TableData:
         return short_commit(self.tags)
 
     def here(self, metric: str) -> str:
-        """A metric of the table as it was measured: a smoke test measures on the bundled photographs."""
+        """Return the metric that was measured for a metric of the table: a smoke test uses the bundled photographs."""
         if not self.budget.sample:
             return metric
         figure = names.SetFigure.parse(metric)
@@ -98,21 +97,21 @@ class TableData:
 
     @property
     def shown(self) -> list[str]:
-        """The columns, as they were measured."""
+        """Metrics in the columns, as they were measured."""
         return list(dict.fromkeys(map(self.here, self.table.shown)))
 
     @property
     def recipes(self) -> list[str]:
-        """Recipes that have a run."""
+        """Recipes that have a training."""
         return [recipe for recipe in self.table.recipes if any(one.recipe == recipe for one in self.trained)]
 
     @cached_property
     def longest(self) -> float:
-        """The longest budget that has a finished run."""
+        """Longest budget with a finished run."""
         return max((one.length for one in self.trained if one.outcome is Outcome.FINISHED), default=0.0)
 
     def of(self, row: str, recipe: str, metric: str, length: float | None = None) -> list[Trained]:
-        """The finished runs of a cell that have a figure, by seed; of the longest budget unless another is given."""
+        """Return the finished runs of a cell that have a metric, by seed; for one budget, by default the longest."""
         wanted = self.longest if length is None else length
         found = [
             one
@@ -122,7 +121,7 @@ class TableData:
         return sorted(found, key=lambda one: one.seed)
 
     def figures(self, row: str, recipe: str, metric: str, length: float | None = None) -> NDArray[np.float64] | None:
-        """(seeds, images) of a metric; (seeds, 1) where there is none for an image. None: no run."""
+        """Return a metric as (seeds, images), or (seeds, 1) without values per image; None: there is no run."""
         runs = self.of(row, recipe, metric, length)
         if not runs:
             return None
@@ -130,15 +129,15 @@ class TableData:
         return np.array([[one.metrics[name] for name in images or [metric]] for one in runs])
 
     def lengths(self) -> list[float]:
-        """The budgets that have a finished run, ascending."""
+        """Return the budgets with a finished run, ascending."""
         return sorted({one.length for one in self.trained if one.outcome is Outcome.FINISHED})
 
     def printed(self, row: str, metric: str) -> float | None:
-        """The paper's figure; none on the bundled photographs."""
+        """Return the paper's figure; None: there is none, as for the bundled photographs."""
         return None if self.budget.sample else self.table.row(row).paper.get(metric)
 
     def verdicts(self) -> list[Verdict]:
-        """Return the verdict on each of the paper's claims."""
+        """Return the verdicts on the paper's claims."""
         found = []
         for claim in self.table.claims:
             metric = self.here(claim.metric)
@@ -161,7 +160,7 @@ class TableData:
         return found
 
     def amount(self, length: float) -> str:
-        """A budget in words."""
+        """Return a budget in words."""
         return f"{length / 1e6:g} million pixels" if self.budget.unit == "pixels" else f"{length:g} epochs"
 
     def provenance(self, runs: Sequence[Trained]) -> str:
@@ -171,27 +170,27 @@ class TableData:
 
 
 def paper_name(image: str) -> str:
-    """An image, or its metric, as the papers call it; the archive of Set5 and Set14 adds a mark to some names."""
+    """Return the name of an image, or its metric, as in the papers: the archive of Set5 and Set14 adds a suffix to some names."""
     return image.removesuffix("_GT")
 
 
 def gather_table(uri: str, parent: Run, ui: str) -> TableData:
-    """Everything that a report of a table says.
+    """Read the data for the report of a table.
 
     Args:
         uri: address of the tracking store.
-        parent: the run of the table.
-        ui: address of the pages of its runs, where the store itself has none.
+        parent: parent run of the table.
+        ui: address of MLflow's web pages, for a store that is not a server.
 
     Raises:
-        SearchError: the store cannot be read, or the run kept no table.
+        SearchError: the store cannot be read, or the run has not logged its table.
     """
     client = open_store(uri)
     with reading(uri):
         name = parent.data.tags.get(names.TAG_SEARCH, "")
         text, kept = (artifact_text(client, parent, path) for path in (names.ARTIFACT_TABLE, names.ARTIFACT_CELLS))
         if text is None or kept is None:
-            raise SearchError(f"table: the run {name} kept no table; run experiments/ablation.py again")
+            raise SearchError(f"table: the run {name} has not logged its table; run experiments/ablation.py again")
         table = _table(text)
         budget = table.budgets[parent.data.params[names.PARAM_BUDGET]]
         asked = set(json.loads(kept))
@@ -225,7 +224,7 @@ def _table(text: str) -> Table:
 
 
 def _latest(runs: Sequence[Run], asked: set[str]) -> list[Run]:
-    """One run for each cell that the table asks for now: a finished one if there is any, else the newest."""
+    """Return one run for each cell of the latest request: a finished one if there is any, else the newest."""
     found: dict[str, Run] = {}
     for run in sorted(
         runs, key=lambda r: (r.data.tags.get(names.TAG_OUTCOME) == Outcome.FINISHED, int(r.info.start_time or 0))

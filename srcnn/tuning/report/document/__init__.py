@@ -1,4 +1,4 @@
-"""A report as data, and the formats that it is written in.
+"""A report as data, and its output formats.
 
-Nothing here knows a search or a table.
+Nothing in this package depends on searches or tables.
 """

@@ -1,7 +1,6 @@
-"""The parts of a report as frozen data: text, tables and figures in sections.
+"""Data model of a report: sections with texts, tables and figures, as immutable data.
 
-Whoever has something to report builds a `Document`, and `srcnn.tuning.report.document.write` makes the files. Nothing here knows
-of searches, of MLflow or of a file format.
+`srcnn.tuning.report.document.write` writes the files of a `Document`. Nothing here depends on searches, MLflow or file formats.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 def _check_name(kind: str, name: str) -> None:
     if not _NAME.match(name):
-        raise ValueError(f"{kind}: a name becomes a file's, of letters, digits, '.', '_' and '-', but got {name!r}")
+        raise ValueError(f"{kind}: the name must consist of letters, digits, '.', '_' and '-', but got {name!r}")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: plain text, whatever it holds."""
+    """Cell of a table, with plain text."""
 
     text: str
-    link: str | None = None  #: http address, in Markdown and HTML
+    link: str | None = None  #: HTTP address for Markdown and HTML
     bold: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the first column is aligned left, the others right."""
+    """Table; the first column is left-aligned, the others are right-aligned."""
 
-    name: str  #: name of its files in ``tables/``, without suffix
+    name: str  #: name of its files in ``tables/``, without extension
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""  #: plain text
-    shown: int | None = None  #: rows that a page shows, None: all; the CSV file has all of them
+    shown: int | None = None  #: number of rows on a page; None: all rows; the CSV file always has all rows
 
     def __post_init__(self) -> None:
         _check_name("table", self.name)
@@ -49,13 +48,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, and perhaps a bokeh model of the same that HTML shows in its place."""
+    """Picture, optionally with a bokeh model that HTML shows instead."""
 
-    name: str  #: name of its file in ``pictures/``, without suffix
+    name: str  #: name of its file in ``pictures/``, without extension
     png: bytes
-    caption: str  #: plain text: what is shown, n, and what else must be known to read it
-    alt: str  #: alternative text for readers who cannot see the picture
-    interactive: Any | None = None
+    caption: str  #: plain text: content, number of samples, and other information needed to interpret the figure
+    alt: str  #: description of the picture for readers who cannot see it
+    interactive: Any | None = None  #: bokeh model
 
     def __post_init__(self) -> None:
         _check_name("figure", self.name)
@@ -63,14 +62,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Text:
-    """Paragraphs, bullet lists, bold, code and links in Markdown; names in it go through `escape.markdown`."""
+    """Text in Markdown: paragraphs, bullet lists, bold, code and links. Names in it must be escaped by `escape.markdown`."""
 
     markdown: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it."""
+    """Heading with its content."""
 
     title: str
     parts: tuple[Text | Table | Figure, ...]
@@ -78,7 +77,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A report. The names of its tables differ from each other, and so do those of its figures."""
+    """Report. The names of its tables must be unique, and so must those of its figures."""
 
     title: str
     subtitle: str
@@ -90,15 +89,15 @@ class Document:
             for name, count in counts.items():
                 if count > 1:
                     raise ValueError(
-                        f"{kind.__name__.lower()} {name}: stands {count} times, and each would be one file"
+                        f"{kind.__name__.lower()} {name}: the name must be unique, but occurs {count} times"
                     )
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All of them, in order."""
+        """All tables, in order."""
         return tuple(part for section in self.sections for part in section.parts if isinstance(part, Table))
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """All of them, in order."""
+        """All figures, in order."""
         return tuple(part for section in self.sections for part in section.parts if isinstance(part, Figure))

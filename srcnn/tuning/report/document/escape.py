@@ -1,4 +1,4 @@
-"""Names and figures as plain text in Markdown and LaTeX, whatever characters they hold; for HTML, jinja2 escapes them."""
+"""Escaping of plain text for Markdown and LaTeX; for HTML, jinja2 escapes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 __all__ = ["code", "latex", "markdown", "safe_link"]
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~])")
-# What begins a heading, a list or a quotation at the start of a line; inside one it means nothing.
+# Characters that begin a heading, a list or a quotation, but only at the start of a line.
 _OPENING = re.compile(r"^(\s*)([#+-]|\d+[.)])(?=\s)", re.MULTILINE)
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -37,13 +37,13 @@ def _one_line(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """A text that Markdown shows as it is, in a paragraph and in a table's cell; line ends become spaces."""
+    """Return a text escaped for paragraphs and table cells in Markdown; line breaks become spaces."""
     escaped = _MARKDOWN.sub(r"\\\1", _one_line(text).replace("&", "&amp;"))
     return _OPENING.sub(lambda match: f"{match[1]}{match[2][:-1]}\\{match[2][-1]}", escaped)
 
 
 def code(text: str) -> str:
-    """A text as code in Markdown."""
+    """Return a text as inline code in Markdown."""
     inner = _one_line(text)
     longest = max((len(run) for run in re.findall(r"`+", inner)), default=0)
     fence = "`" * (longest + 1)
@@ -52,12 +52,12 @@ def code(text: str) -> str:
 
 
 def latex(text: str) -> str:
-    """A text that LaTeX typesets as it is, signs of the keyboard and the dashes and signs of figures included."""
+    """Return a text escaped for LaTeX, including dashes and mathematical signs."""
     return "".join(_LATEX.get(sign, sign) for sign in _one_line(text))
 
 
 def safe_link(address: str | None) -> str | None:
-    """An address if a browser would open it as a page; None for anything else, such as a script."""
+    """Return an address if it is a valid HTTP or HTTPS address; None otherwise, such as for a script."""
     if address is None or not re.match(r"^https?://[^\s<>\"']+$", address):
         return None
     return address

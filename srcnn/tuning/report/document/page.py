@@ -1,12 +1,11 @@
-"""A `Document` as one HTML file that needs nothing else: no script, style, font or picture of any host.
+"""Conversion of a `Document` to one self-contained HTML file, without scripts, styles, fonts or pictures from other hosts.
 
-MLflow shows such a file in a sandboxed frame: scripts run, but without an origin of their own, so the page keeps nothing and
-asks for nothing. Its content security policy says so, and a browser holds it to that. Plots are bokeh's where a figure has
-one; its library stands in the page once. Readers without scripts see the PNG pictures.
+MLflow shows the file in a sandboxed frame: scripts run, but without an origin, so the page stores nothing and loads nothing. Its
+content security policy enforces this. Figures with a bokeh model are interactive plots; bokeh's library is included once. Without
+scripts, the page shows the PNG pictures.
 
-The page is a jinja2 template, ``templates/page.html``, with its style and script beside it. jinja2 escapes every value, but
-for the three that pass the filter ``safe``: what markdown-it makes of a text (it escapes HTML in it), bokeh's elements, and
-bokeh's library.
+The page is a jinja2 template, ``templates/page.html``, with its style and script in the same folder. jinja2 escapes all values
+except the three with the filter ``safe``: the output of markdown-it (which escapes HTML), bokeh's elements, and bokeh's library.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from srcnn.tuning.report.document.escape import safe_link
 
 __all__ = ["to_html"]
 
-# Bold, code, links and lists, as `Text` promises; a picture would be a request to somewhere, and HTML is text.
+# Only bold, code, links and lists, as documented for `Text`. No pictures, which would cause requests, and no HTML.
 _MARKDOWN = MarkdownIt("zero", {"html": False}).enable(
     ["list", "emphasis", "backticks", "link", "escape", "entity", "newline"]
 )
 
 
 def to_html(document: Document) -> str:
-    """The page."""
+    """Return a document as an HTML page."""
     plots, library = _plots(document)
     return _environment().get_template("page.html").render(document=document, plots=plots, library=library)
 
@@ -59,14 +58,14 @@ def _markdown(text: str) -> str:
 
 
 def _plots(document: Document) -> tuple[dict[str, str], str]:
-    """The elements that bokeh fills, by figure, and what fills them; nothing where no figure has a bokeh model."""
+    """Return bokeh's elements by figure, and the scripts that fill them; empty if no figure has a bokeh model."""
     models: dict[str, Any] = {f.name: f.interactive for f in document.figures if f.interactive is not None}
     if not models:
         return {}, ""
-    from bokeh.embed import components  # slow to import, and a page of tables needs none of it
+    from bokeh.embed import components  # slow to import, and not needed for pages without plots
     from bokeh.resources import Resources
 
     script, elements = components(models)
-    # The core alone: tables, widgets and formulas are several times its size, and plots use none of them.
+    # Only the core: tables, widgets and formulas are several times its size, and not used in plots.
     library = Resources(mode="inline", components=["bokeh"]).render_js()
     return {name: str(element) for name, element in elements.items()}, f"{library}\n{script}"

@@ -1,12 +1,12 @@
-"""A `Document` as files: Markdown, one HTML page, a PNG for each figure, and CSV and LaTeX for each table.
+"""Writing of a `Document` to files: Markdown, one HTML page, a PNG for each figure, and CSV and LaTeX for each table.
 
-A folder looks like this::
+The files in the folder are::
 
-    report.md           for a reader of text, or a repository; shows pictures/
-    report.html         for a browser, complete in itself
+    report.md           Markdown, with the pictures of pictures/
+    report.html         self-contained HTML page
     pictures/NAME.png
-    tables/NAME.csv     every row, as the page shows it, for a spreadsheet
-    tables/NAME.tex     a float with booktabs rules, for \\input into a paper
+    tables/NAME.csv     all rows, formatted as on the page
+    tables/NAME.tex     LaTeX float with booktabs rules, for \\input
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = ["to_csv", "to_latex", "to_markdown", "write"]
 
 
 def write(document: Document, folder: Path) -> list[Path]:
-    """Write the files of a report into a folder, which is made; a file of an earlier report is replaced.
+    """Write the files of a report to a folder, which is created if necessary. Existing files are replaced.
 
     Returns:
-        What was written, ``report.md`` and ``report.html`` first.
+        The paths of the files, ``report.md`` and ``report.html`` first.
 
     Raises:
         DataError: a file cannot be written.
@@ -52,7 +52,7 @@ def write(document: Document, folder: Path) -> list[Path]:
 
 
 def to_markdown(document: Document) -> str:
-    """The report as Markdown with tables; pictures by their place beside the file."""
+    """Return a document as Markdown with tables, and links to the picture files."""
     blocks = [f"# {escape.markdown(document.title)}", escape.markdown(document.subtitle)]
     for section in document.sections:
         blocks.append(f"## {escape.markdown(section.title)}")
@@ -74,7 +74,7 @@ def _markdown_cell(cell: Cell) -> str:
     text, link = escape.markdown(cell.text), escape.safe_link(cell.link)
     if cell.bold and text:
         text = f"**{text}**"
-    # Brackets and bars in an address would end the link or the cell.
+    # Angle brackets around the address, and bars encoded: otherwise they would end the link or the cell.
     return text if link is None else f"[{text}](<{link.replace('|', '%7C')}>)"
 
 
@@ -88,7 +88,7 @@ def _markdown_table(table: Table) -> list[str]:
 
 
 def to_csv(table: Table) -> str:
-    """The whole table as CSV: its texts, without links."""
+    """Return all rows of a table as CSV, without links."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.head)
@@ -101,7 +101,7 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """The rows that a page shows as a LaTeX float; it needs the package booktabs."""
+    """Return the rows shown on a page as a LaTeX float, which needs the package booktabs."""
     lines = [
         r"\begin{table}",
         r"  \centering",
@@ -111,7 +111,7 @@ def to_latex(table: Table) -> str:
         r"    \toprule",
         rf"    {' & '.join(map(escape.latex, table.head))} \\",
         r"    \midrule",
-        # A row that begins with a bracket would be read as the space that \\ may ask for.
+        # Empty braces, because a bracket at the start of a row would be parsed as the optional argument of \\.
         *(rf"    {{}}{' & '.join(map(_latex_cell, row))} \\" for row in table.rows[: table.shown]),
         r"    \bottomrule",
         r"  \end{tabular}",

@@ -1,4 +1,4 @@
-"""The figures of a search, each as a static picture and its interactive twin.
+"""Figures of a search, each as a static picture and in an interactive version.
 
-Nothing here reads from MLflow.
+Nothing in this package reads from MLflow.
 """

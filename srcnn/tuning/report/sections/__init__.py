@@ -1,4 +1,4 @@
-"""The sections of a report: what is said of a search or a table, in order.
+"""Sections of a report on a search or on a table.
 
 Nothing here reads from MLflow or draws.
 """

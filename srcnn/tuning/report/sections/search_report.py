@@ -1,4 +1,4 @@
-"""The report of a search: what was searched and on what, what won and how surely, and what the trials tell of the space."""
+"""Report of a search: settings and images, winners and their confirmation, and results of the trials."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOT_KEPT = (
 
 
 def search_document(data: SearchData) -> Document:
-    """The report. It can be made of a search that runs, failed or was cut short, and says so.
+    """Create the report. It can also be created for a search that is running, failed or was interrupted, and states so.
 
     Args:
         data: result of `srcnn.tuning.report.data.search_data.gather`.

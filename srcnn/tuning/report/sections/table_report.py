@@ -1,4 +1,4 @@
-"""The report of a table: the paper's figures beside ours, what became of its claims, and its pictures."""
+"""Report of a table: the paper's figures and ours, verdicts on the paper's claims, and plots."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build_table(uri: str, parent: Run, ui: str) -> Document:
 
 
 def table_document(data: TableData) -> Document:
-    """The report. It can be made of a table that is half trained, and says so."""
+    """Create the report. It can also be created for an incomplete table, and states so."""
     table = data.table
     sections = [
         Section("Result", _result(data)),

@@ -1,4 +1,4 @@
-"""Phrases that several sentences and captions of a report use: counts, pixels, durations, provenance."""
+"""Wording shared by sentences and captions of a report: counts, pixels, times, provenance."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["counts", "duration", "pixels", "provenance"]
 
 
 def pixels(count: float | None) -> str:
-    """Return a number of training pixels as text."""
+    """Return a number of training pixels in words."""
     if count is None:
         return "an unknown number of training pixels"
     return f"{count / 1e6:.3g} million training pixels" if count >= 1e5 else f"{count:.0f} training pixels"
 
 
 def counts(children: Sequence[Child]) -> str:
-    """Return the number of trials by outcome, as text."""
+    """Return the number of trials by outcome, in words."""
     ended = Counter(child.outcome for child in children)
     return ", ".join(f"{ended[kind]} {kind}" for kind in Outcome if ended[kind])
 
@@ -32,7 +32,7 @@ def provenance(data: SearchData, children: Sequence[Child]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as text: hours and minutes, minutes and seconds, or seconds."""
+    """Return a time in hours and minutes, minutes and seconds, or seconds."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"

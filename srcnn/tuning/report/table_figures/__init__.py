@@ -1,4 +1,4 @@
-"""The figures of a paper's table.
+"""Figures for a paper's table.
 
-Nothing here reads from MLflow, but for the weights that are drawn.
+Nothing in this package reads from MLflow, except the weights of the networks shown.
 """

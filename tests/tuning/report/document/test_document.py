@@ -9,9 +9,9 @@ from srcnn.tuning.report.document.document import Cell, Document, Section, Table
 
 def test_documents_are_checked() -> None:
     table = Table("t", ("a",), ())
-    with pytest.raises(ValueError, match="table t: stands 2 times"):
+    with pytest.raises(ValueError, match="table t: the name must be unique, but occurs 2 times"):
         Document("d", "", (Section("s", (table, table)),))
-    with pytest.raises(ValueError, match="a name becomes a file's"):
+    with pytest.raises(ValueError, match="the name must consist of letters"):
         Table("../t", ("a",), ())
     with pytest.raises(ValueError, match="has 1 columns, but a row has 2 cells"):
         Table("t", ("a",), ((Cell("1"), Cell("2")),))
