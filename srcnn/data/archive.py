@@ -60,14 +60,14 @@ def unpack(archive: Path, folder: Path, rule: Callable[[PurePosixPath], str | No
                 continue
             if not is_file or member.is_absolute() or ".." in member.parts or ":" in name:
                 raise WrongArchive(
-                    f"{archive.name}: rejected, its member {name!r} is a link or has a path outside of it"
+                    f"{archive.name}: is rejected, its member {name!r} is a link or has a path outside of it"
                 )
             destination = folder / below
             destination.parent.mkdir(parents=True, exist_ok=True)
             with open_member() as source, destination.open("wb") as file:
                 total += _copy(source, file, min(MAX_MEMBER, MAX_TOTAL - total), f"{archive.name}: {name}")
     except _UNSOUND as error:
-        raise WrongArchive(f"{archive.name}: not a valid archive ({error})") from error
+        raise WrongArchive(f"{archive.name}: is not a valid archive ({error})") from error
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]:
@@ -97,6 +97,6 @@ def _copy(source: IO[bytes], file: IO[bytes], limit: int, what: str) -> int:
     while chunk := source.read(_CHUNK):
         done += len(chunk)
         if done > limit:
-            raise WrongArchive(f"{what}: rejected, it is larger than {limit} bytes")
+            raise WrongArchive(f"{what}: is rejected, it is larger than {limit} bytes")
         file.write(chunk)
     return done
