@@ -220,4 +220,4 @@ def test_control_c_is_no_traceback(
 
     monkeypatch.setattr(fetch, "fetch", interrupted)
     assert command.main(["fetch", "T91", "--data-root", str(root)]) == 130
-    assert "run it again" in capsys.readouterr().err
+    assert "run the command again" in capsys.readouterr().err
