@@ -83,7 +83,7 @@ def test_without_a_gpu_the_command_says_so_and_ends_well(
     file = tmp_path / "findings.json"
     assert command(["--gpu", "--json", str(file)]) == 0
     out = capsys.readouterr().out
-    assert "there is no GPU here" in out
+    assert "this machine has no GPU" in out
     assert "3 ok, 11 skipped" in out
     written = json.loads(file.read_text(encoding="utf-8"))
     assert (written["gpu"], written["failed"]) == (None, 0)
