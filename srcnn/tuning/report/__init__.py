@@ -1,5 +1,4 @@
-"""Reports on runs in MLflow: documents with text, tables and figures, written to files.
+"""Reports on runs in MLflow: `build` makes the document of a run from sections, figures and data, and writes its files.
 
-`document` is the model, `write` makes the files, `gather` reads a search, `search_report` turns it into a document, and
-`build` knows which kind of run has which report.
+Nothing in this package trains, or changes the figures of a run.
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
@@ -14,22 +13,9 @@ from srcnn.tuning.paper.table import BUDGETS, cells, load_table, table_files
 from srcnn.tuning.paper.table_images import table_images
 
 from checkout import SPACES
+from small_table import write
 
 TABLES = table_files(SPACES / "paper")
-SMALL = {
-    "title": "t",
-    "question": "q",
-    "source": "s",
-    "rows": [{"name": "a", "config": {"filters": "8-4"}}, {"name": "b", "config": {"filters": "4-4"}}],
-    "claims": [{"text": "a > b", "kind": "order", "rows": ["a", "b"]}],
-    "budgets": {"smoke": {"pixels": [1000.0, 2000.0], "seeds": 2, "sample": True}},
-}
-
-
-def write(folder: Path, **changes: object) -> Path:
-    path = folder / "table.yaml"
-    path.write_text(yaml.safe_dump({**SMALL, **changes}), encoding="utf-8")
-    return path
 
 
 def test_every_table_that_the_paper_asks_for_is_there() -> None:

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet, without
 from srcnn.tuning.paper.table import load_table
 from srcnn.tuning.paper.table_images import table_images
 
-SMALL = {
-    "title": "t",
-    "question": "q",
-    "source": "s",
-    "rows": [{"name": "a", "config": {"filters": "8-4"}}, {"name": "b", "config": {"filters": "4-4"}}],
-    "claims": [{"text": "a > b", "kind": "order", "rows": ["a", "b"]}],
-    "budgets": {"smoke": {"pixels": [1000.0, 2000.0], "seeds": 2, "sample": True}},
-}
-
-
-def write(folder: Path, **changes: object) -> Path:
-    path = folder / "table.yaml"
-    path.write_text(yaml.safe_dump({**SMALL, **changes}), encoding="utf-8")
-    return path
+from small_table import write
 
 
 def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:

@@ -8,29 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
 
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.planning.plan import plan_search
-from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.run import run_search
 from srcnn.tuning.trials.verdict import read_verdicts
 
-
-def settings(name: str, **fields: object) -> SearchSettings:
-    given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",)}
-    given |= {"validation": 2, "budget": 150e3, "confirm": False, "gpus_per_trial": 0}
-    return SearchSettings(**{**given, **fields})
-
-
-def children(search: str) -> tuple[MlflowClient, Run, list[Run]]:
-    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
-    experiment = client.get_experiment_by_name("srcnn")
-    assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
-    (parent,) = [r for r in found if r.data.tags["srcnn.trial"] == "parent" and r.data.tags["srcnn.search"] == search]
-    return client, parent, [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+from small_search import children, settings
 
 
 def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) -> None:

@@ -6,12 +6,9 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import ray
-from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 from ray.tune import ExperimentAnalysis
 
@@ -19,10 +16,11 @@ from srcnn.errors import SearchError
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.planning.plan import plan_search
-from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.run import FAILURES, run_search
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
+
+from small_search import children, settings
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,21 +28,6 @@ def one_ray() -> Iterator[None]:
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
-
-
-def settings(name: str, **fields: object) -> SearchSettings:
-    given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",)}
-    given |= {"validation": 2, "budget": 150e3, "confirm": False, "gpus_per_trial": 0}
-    return SearchSettings(**{**given, **fields})
-
-
-def children(search: str) -> tuple[MlflowClient, Run, list[Run]]:
-    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlruns/mlflow.db")
-    experiment = client.get_experiment_by_name("srcnn")
-    assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
-    (parent,) = [r for r in found if r.data.tags["srcnn.trial"] == "parent" and r.data.tags["srcnn.search"] == search]
-    return client, parent, [r for r in found if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
 
 
 def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path) -> None:

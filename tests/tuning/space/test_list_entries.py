@@ -10,11 +10,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space_file import load_space
 
-
-def write(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "space.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
+from space_text import DEEP, write
 
 
 def test_the_papers_names_become_entries_of_lists(tmp_path: Path) -> None:
@@ -28,23 +24,6 @@ def test_the_papers_names_become_entries_of_lists(tmp_path: Path) -> None:
     assert config.filters == (48, 24)
     assert config.kernels == (9, 3, 5)
     assert space.scales == (4,)
-
-
-DEEP = """\
-parameters:
-  depth: {type: int, low: 2, high: 4}
-  n1: {type: categorical, choices: [8, 16]}
-  n2: {type: categorical, choices: [8], when: {depth: [3, 4]}}
-  n3: {type: categorical, choices: [4], when: {depth: 4}}
-  f1: {type: categorical, choices: [9]}
-  f2: {type: categorical, choices: [1, 3], when: {depth: [3, 4]}}
-  f3: {type: categorical, choices: [3], when: {depth: 4}}
-  f_last: {type: categorical, choices: [5, 7]}
-  optimizer: {type: categorical, choices: [muon, sgd]}
-  momentum: {type: float, low: 0.8, high: 0.9, points: 3, when: {optimizer: sgd}}
-constants:
-  scale: 2
-"""
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,9 @@ from srcnn.errors import ConfigError
 from srcnn.tuning.space.space_file import load_space
 
 from checkout import SPACES
+from space_text import GOOD, write
 
 FILES = sorted(SPACES.glob("*.yaml"))
-
-
-def write(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "space.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
@@ -34,7 +29,6 @@ def test_every_space_of_the_project_loads_and_suggests(path: Path) -> None:
         assert heading in text
 
 
-GOOD = "parameters:\n  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}\n"
 DEPTH = "parameters:\n  depth: {type: categorical, choices: [3, 4]}\n"
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_parts import child, search_data
 
 from srcnn.tuning.report.data.confirmed import Confirmed, confirmed_at
 from srcnn.tuning.trials.intervals import Interval
 from srcnn.tuning.trials.verdict import ConfirmedConfiguration, ScaleVerdict, SeedFigures
+
+from report_parts import child, search_data
 
 CHOSE = (SeedFigures(8, "c8", 1.5, {"Set5": 32.0}), SeedFigures(9, "c9", 1.75, {"Set5": 32.5}))
 JUDGED = (SeedFigures(10, "c10", 1.0, {"Set5": 31.0}), SeedFigures(11, "c11", 1.5, {}))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from report_parts import table_data, trained
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.data.known_sets import data_root
@@ -19,6 +18,8 @@ from srcnn.model.weights_file import save_network
 from srcnn.tuning.report.data.kept_network import authors_network, best_run, kept_network
 from srcnn.tuning.report.data.table_data import TableData, Trained
 from srcnn.tuning.tracking.tracker import Tracker
+
+from report_parts import table_data, trained
 
 METRIC = "Set5/x3/psnr"
 DATASET = {"name": "T91", "digest": "abc", "images": "9"}

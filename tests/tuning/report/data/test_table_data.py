@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from report_parts import table_data, trained
 
 from srcnn.errors import SearchError
 from srcnn.overlap.leaks import Leak
@@ -22,6 +21,8 @@ from srcnn.tuning.report.data.table_data import TableData, gather_table, paper_n
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
+
+from report_parts import table_data, trained
 
 METRIC = "Set5/x3/psnr"
 DATASET = {"name": "T91", "digest": "abc", "images": "9"}

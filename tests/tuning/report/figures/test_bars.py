@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from report_parts import PNG
-
 from srcnn.tuning.report.data.importance import Importance
 from srcnn.tuning.report.figures.bars import bars_figure
+
+from report_parts import PNG
 
 
 def test_bars_stand_in_the_order_of_their_shares() -> None:

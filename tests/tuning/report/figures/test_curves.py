@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from report_parts import PNG, child
-
 from srcnn.tuning.report.figures.curves import curves_figure
 from srcnn.tuning.trials.outcome import Outcome
+
+from report_parts import PNG, child
 
 
 def test_every_curve_is_in_one_group() -> None:

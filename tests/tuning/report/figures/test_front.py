@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from report_parts import PNG
-
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.report.figures.front import front_figure
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
+
+from report_parts import PNG
 
 
 def result(name: str, gain: float, macs: float, scale: int = 3) -> TrialResult:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from report_parts import PNG, child
-
 from srcnn.tuning.report.figures.parallel import parallel_figure
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.trials.outcome import Outcome
+
+from report_parts import PNG, child
 
 TEXT = """\
 parameters:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from report_parts import child, search_data
 
 from srcnn.tuning.report.data.confirmed import confirmed_at
 from srcnn.tuning.report.document.document import Table
@@ -11,6 +10,8 @@ from srcnn.tuning.report.sections.search_tables import champions, leaderboard, r
 from srcnn.tuning.trials.intervals import Interval
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.verdict import ConfirmedConfiguration, ScaleVerdict, SeedFigures
+
+from report_parts import child, search_data
 
 CHOSE = (SeedFigures(8, "c8", 1.5), SeedFigures(9, "c9", 1.75))
 JUDGED = tuple(SeedFigures(10 + i, f"c{10 + i}", 1.0 + i / 2, {"Set5": 32.0 + i / 2}) for i in range(3))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report_parts import table_data, trained
 
 from srcnn.overlap.leaks import MARK, Leak
 from srcnn.tuning.report.data.table_data import TableData
@@ -13,6 +12,8 @@ from srcnn.tuning.report.document.document import Document, Table, Text
 from srcnn.tuning.report.sections import table_report
 from srcnn.tuning.report.sections.table_report import table_document
 from srcnn.tuning.trials.outcome import Outcome
+
+from report_parts import table_data, trained
 
 ROWS = ("9-1-5", "9-3-5")
 RUNS = [trained(row, seed, 32.0 + 0.2 * seed + (row == "9-3-5")) for row in ROWS for seed in (0, 1)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from report_parts import child
 
 from srcnn.tuning.report.sections.wording import counts, duration, pixels
 from srcnn.tuning.trials.outcome import Outcome
+
+from report_parts import child
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
-from report_parts import table_data
 
 from srcnn.tuning.report.table_figures.crops import _SIDE, _show, crops_figure
+
+from report_parts import table_data
 
 
 def test_a_crop_stays_within_its_image() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from report_parts import table_data, trained
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.model.network import SRCNN
 from srcnn.tuning.report.table_figures.filters import _tiles, filters_figure
+
+from report_parts import table_data, trained
 
 
 def test_tiles_are_ordered_and_framed() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from report_parts import PNG, table_data, trained
 
 from srcnn.model.network import count_parameters
 from srcnn.tuning.report.table_figures.plots import budget_figure, convergence_figure, cost_figure
 from srcnn.tuning.trials.outcome import Outcome
+
+from report_parts import PNG, table_data, trained
 
 METRIC = "Set5/x3/psnr"
 RUNS = [trained(row, seed, 32.0 + 0.2 * seed + (row == "9-3-5")) for row in ("9-1-5", "9-3-5") for seed in (0, 1)]
