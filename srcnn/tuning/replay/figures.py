@@ -18,7 +18,8 @@ from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import Method
 from srcnn.tuning.replay.regret import Interval, Summary, ratio, summarize, worst_regret
-from srcnn.tuning.replay.simulator import Trace, table_cost
+from srcnn.tuning.replay.simulator import table_cost
+from srcnn.tuning.replay.trace import Trace
 
 __all__ = ["SHARES", "Replayed", "figures", "over_tables", "plain", "table_data"]
 

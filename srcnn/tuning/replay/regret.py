@@ -27,7 +27,8 @@ from srcnn.tuning.adapters.environment import temporarily
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import Method
-from srcnn.tuning.replay.simulator import Trace, replay
+from srcnn.tuning.replay.simulator import replay
+from srcnn.tuning.replay.trace import Trace
 
 __all__ = ["Interval", "Summary", "bands", "processes", "ratio", "repeat", "summarize", "worst_regret"]
 

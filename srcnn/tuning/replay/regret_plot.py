@@ -15,7 +15,8 @@ from srcnn.system.atomic_file import atomic_write
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.regret import bands, worst_regret
-from srcnn.tuning.replay.simulator import Trace, table_cost
+from srcnn.tuning.replay.simulator import table_cost
+from srcnn.tuning.replay.trace import Trace
 
 __all__ = ["plot_regret"]
 
