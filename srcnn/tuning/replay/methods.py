@@ -39,7 +39,7 @@ METHODS: Mapping[str, Method] = {
         Method("stock", "stock", "asha"),
         Method("stock-same-rungs", "stock", "asha-same-rungs"),
         Method("tpe", "tpe", "none"),
-        Method("top-k", "random", "top-3-of-12"),
+        Method("top-k", "random", "top-3-of-24"),
         Method("random+hyperband", "random", "hyperband"),
         Method("random+asha", "random", "asha"),
         Method("random", "random", "none"),
@@ -76,5 +76,5 @@ def parse_method(text: str) -> Method:
     if sampler not in SAMPLERS:
         raise ConfigError(unknown_name("sampler", sampler, SAMPLERS))
     if top_k_of(scheduler) is None and scheduler not in SCHEDULERS:
-        raise ConfigError(unknown_name("scheduler", scheduler, (*SCHEDULERS, "top-3-of-12")))
+        raise ConfigError(unknown_name("scheduler", scheduler, (*SCHEDULERS, "top-3-of-24")))
     return Method(text, sampler, scheduler)

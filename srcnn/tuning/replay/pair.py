@@ -1,7 +1,8 @@
 """The searcher and the scheduler of a method, as a replay runs them.
 
-They are the classes of a real search. Two costs are removed that change no result: a configuration is validated once per replay
-and not at every suggestion, and a distribution is compared with itself by identity.
+They are the classes of a real search. Costs are removed that change no result: random suggestions are drawn once for all replays
+with the same seed, a configuration is validated once per replay and not at every suggestion, and a distribution is compared with
+itself by identity.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from srcnn.tuning.algorithms.early_stopping import GRACE, REDUCTION, PerScale
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.replay.methods import Method, top_k_of
+from srcnn.tuning.replay.random_order import RandomOrder
 from srcnn.tuning.replay.top_k import TopK
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
@@ -66,13 +68,18 @@ def make_pair(table: CurveTable, method: Method, seed: int) -> Pair:
         seed: random seed of the sampler.
     """
     if method.sampler == "stock":
-        space = {name: _quick(parameter.distribution) for name, parameter in table.space.parameters.items()}
+        axes = {name: _quick(parameter.distribution) for name, parameter in table.space.parameters.items()}
         same = {"grace_period": min(GRACE, table.epochs), "reduction_factor": REDUCTION}
         rungs = same if method.scheduler == "asha-same-rungs" else {}
         scheduler = ASHAScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=table.epochs, **rungs)
-        return Pair(OptunaSearch(space, metric=METRIC, mode="max", seed=seed), scheduler, lambda config: config)
+        return Pair(OptunaSearch(axes, metric=METRIC, mode="max", seed=seed), scheduler, lambda config: config)
     known = {part.name: getattr(table.space, part.name) for part in fields(Space)}
-    searcher = StudySearcher(_Checked(**known), seed, {}, sampler=method.sampler)
+    space = _Checked(**known)
+    searcher = (
+        RandomOrder(space, seed)
+        if method.sampler == "random"
+        else StudySearcher(space, seed, {}, sampler=method.sampler)
+    )
     size = top_k_of(method.scheduler)
     return Pair(
         searcher,
