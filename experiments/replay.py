@@ -5,13 +5,23 @@
     python experiments/replay.py --tables experiments/results/grid-x3.csv.gz my.csv.gz
     python experiments/replay.py --search NAME --scale 3
 
-A method is one of ours, stock, stock-same-rungs, tpe, random+asha, random, or SAMPLER+SCHEDULER with the names of
-experiments/search.py. stock: Tune's OptunaSearch and ASHAScheduler with their defaults; stock-same-rungs: with this project's
-rungs. Tables come from experiments/record.py, or with --search from the trials of a past search in MLflow.
+A method is one of the names below, or SAMPLER+SCHEDULER with the names of experiments/search.py:
+  ours              this project's search
+  today             the sampler curves with ASHA: this project's search before trials could be paused
+  stock             Tune's OptunaSearch and ASHAScheduler with their defaults
+  stock-same-rungs  the same with this project's rungs
+  tpe               Optuna's TPE, no early stopping
+  top-k             random configurations for one epoch, then the best 3 of every 24 to the end (arXiv:2307.15422); any other
+                    numbers: random+top-K-of-N
+  random+hyperband, random+asha, random
+Tables come from experiments/record.py, or with --search from the trials of a past search in MLflow.
 
-The first output is the regret of the incumbent in dB against compute, judged by runs that the search did not see. The
-second is the compute until the incumbent is one of the best: not worse than the best by more than the noise of the
-comparison.
+The first output is the regret of the incumbent in dB, judged by runs that the search did not see, after 10, 25, 50 and 100 % of
+the compute that random search needs to find one of the best (median), or, without random search, after fractions of the cost of
+the table. The second is the compute until the incumbent is one of the best: not worse than the best by more than the noise of
+the comparison; with two shares of the repetitions, by their ends. "best lost": one of the best was begun and none of them was
+finished. "top dropped": the highest of all runs that were begun was not finished. The third is this compute as a ratio to that of
+other methods.
 """
 
 from __future__ import annotations
@@ -36,7 +46,7 @@ from srcnn.tuning.curves.curve_table import read_table
 from srcnn.tuning.curves.past_search import past_search
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.replay.figures import SHARES, Replayed, figures, over_tables, plain, table_data
+from srcnn.tuning.replay.figures import RANDOM_SHARES, SHARES, Replayed, figures, over_tables, plain, table_data
 from srcnn.tuning.replay.methods import METHODS, Method, parse_method
 from srcnn.tuning.replay.regret import Interval, processes, repeat
 from srcnn.tuning.replay.regret_plot import plot_regret
@@ -46,6 +56,9 @@ from _command import Parser, run
 
 _TABLE = Path("experiments/results/grid-x3.csv.gz")
 _MOST_WORKERS = 1000
+_WIDTH = 100  # characters of a line where the output is no terminal
+_LONG = 100  # core-seconds of a table above which decimals are left out
+_RATIOS = 4  # ratios to other methods that fit into such a line
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help="difference to the best in dB that counts as equal (default: the noise of the comparison)",
     )
+    parser.add_argument(
+        "--switch-seconds",
+        type=float,
+        default=0.0,
+        help="time for which a worker is busy when it resumes a paused trial, in seconds (default: 0)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="random seed of the first repetition (default: 0)")
     parser.add_argument("--processes", type=int, help="number of concurrent repetitions (default: number of cores)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="file for a plot of regret against compute")
@@ -92,6 +111,8 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
         raise ConfigError(f"--repetitions: must be at least 2, but got {options.repetitions}")
     if options.tolerance is not None and not 0 <= options.tolerance < math.inf:
         raise ConfigError(f"--tolerance: must be at least 0 dB, but got {options.tolerance}")
+    if not 0 <= options.switch_seconds < math.inf:
+        raise ConfigError(f"--switch-seconds: must be at least 0 seconds, but got {options.switch_seconds}")
     if options.seed < 0:
         raise ConfigError(f"--seed: must be at least 0, but got {options.seed}")
     if options.scale is not None and options.search is None:
@@ -131,7 +152,7 @@ def _main(argv: list[str] | None) -> int:
         tables = {f"search {options.search}": past}
     else:
         tables = {str(path): read_table(path) for path in options.tables}
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False, markup=False)
     started = time.perf_counter()
     done = [Replayed(name, table, TableTruth.of(table, options.tolerance)) for name, table in tables.items()]
     with processes(at_once) as pool:
@@ -140,7 +161,14 @@ def _main(argv: list[str] | None) -> int:
             for count in workers:
                 for method in methods:
                     one.traces[method.name, count] = repeat(
-                        one.table, method, count, options.repetitions, truth=one.truth, seed=options.seed, pool=pool
+                        one.table,
+                        method,
+                        count,
+                        options.repetitions,
+                        truth=one.truth,
+                        switch_seconds=options.switch_seconds,
+                        seed=options.seed,
+                        pool=pool,
                     )
                 _print(console, figures(one, methods, [count]))
     count = sum(len(some) for one in done for some in one.traces.values())
@@ -185,41 +213,65 @@ def _heading(lines: Sequence[Mapping[str, Any]], what: str) -> str:
     return f"{workers} worker{'s' * (workers > 1)}: {what}"
 
 
-def _regret(console: Console, lines: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> None:
-    shown = Table(
-        title=_heading(lines, "regret in dB after so much compute, mean [95 % over repetitions]"), title_justify="left"
-    )
+def _spread(interval: Interval) -> str:
+    """Return a mean with half the width of its interval, which is symmetric."""
+    middle, low, high = interval
+    return f"{middle:.3f} ±{(high - low) / 2:.3f}"
+
+
+def _regret(console: Console, lines: Sequence[Mapping[str, Any]], heads: Sequence[str], key: str, after: str) -> None:
+    title = _heading(lines, f"regret in dB after {after}, mean ±95 % over repetitions")
+    shown = Table(title=title, title_justify="left")
     shown.add_column("method")
     for head in heads:
         shown.add_column(head, justify="right")
     for line in lines:
-        shown.add_row(line["method"], *(_interval(value, 3) for value in line["regret"]))
+        shown.add_row(line["method"], *map(_spread, line[key]))
     console.print(shown)
 
 
-def _others(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(other for line in lines for other in line["of"]))
+def _ratios(console: Console, lines: Sequence[Mapping[str, Any]], what: str) -> None:
+    others = list(dict.fromkeys(other for line in lines for other in line["of"]))
+    for start in range(0, len(others), _RATIOS):
+        some = others[start : start + _RATIOS]
+        shown = Table(title=_heading(lines, what), title_justify="left")
+        shown.add_column("method")
+        for other in some:
+            shown.add_column(f"{other}'s", justify="right")
+        for line in lines:
+            shown.add_row(line["method"], *(_interval(line["of"][other], 2) for other in some))
+        console.print(shown)
+
+
+def _share(interval: Interval) -> str:
+    middle, low, high = interval
+    return f"{middle:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def _print(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
-    _regret(console, lines, [f"{compute:.0f} core-s" for compute in lines[0]["at"]])
+    needed = lines[0]["random_compute"]
+    if needed is None:
+        _regret(console, lines, [f"{compute:.0f} core-s" for compute in lines[0]["at"]], "regret", "so much compute")
+    else:
+        heads = [f"{share:.0%}: {share * needed:.3g} core-s" for share in RANDOM_SHARES]
+        _regret(console, lines, heads, "regret_of_random", "a share of random's compute")
     shown = Table(title=_heading(lines, "until one of the best is found"), title_justify="left")
     shown.add_column("method")
-    others = _others(lines)
-    heads = ("compute, core-s [95 %]", *(f"of {other}'s" for other in others), "reached", "clock, s", "trials")
-    for head in heads:
+    for head in ("core-s [95 %]", "reached", "best lost", "top dropped", "clock, s", "trials"):
         shown.add_column(head, justify="right")
+    digits = 0 if lines[0]["at"][-1] > _LONG else 1
     for line in lines:
-        reached: Interval = line["reached"]
         shown.add_row(
             line["method"],
-            _interval(line["compute"], 0),
-            *(_interval(line["of"][other], 2) for other in others),
-            f"{reached[0]:.0%} [{reached[1]:.0%}, {reached[2]:.0%}]",
-            _interval(line["clock"], 0).partition(" ")[0],
+            _interval(line["compute"], digits),
+            f"{line['reached'][0]:.0%}",
+            _share(line["lost"]),
+            _share(line["dropped"]),
+            _interval(line["clock"], digits).partition(" ")[0],
             f"{line['trials']:.0f}",
         )
     console.print(shown)
+    _ratios(console, lines, "compute until one of the best, as a ratio to")
     nearest = max(line["nearest"] for line in lines)
     if nearest:
         console.print(
@@ -231,15 +283,21 @@ def _print_over(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
     console.print(
         f"over {lines[0]['tables']} tables, each counted alike; intervals are over repetitions, not over tables"
     )
-    _regret(console, lines, [f"{share:.0%} of the grid" for share in lines[0]["shares"]])
-    shown = Table(title=_heading(lines, "compute until one of the best, geometric mean"), title_justify="left")
+    if lines[0]["regret_of_random"] is None:
+        _regret(
+            console, lines, [f"{share:.0%}" for share in lines[0]["shares"]], "regret", "a share of the grid's cost"
+        )
+    else:
+        heads = [f"{share:.0%}" for share in RANDOM_SHARES]
+        _regret(console, lines, heads, "regret_of_random", "a share of random's compute")
+    shown = Table(title=_heading(lines, "share of the repetitions"), title_justify="left")
     shown.add_column("method")
-    others = _others(lines)
-    for head in (*(f"of {other}'s" for other in others), "reached"):
+    for head in ("one of the best found", "best lost [95 %]", "top dropped [95 %]"):
         shown.add_column(head, justify="right")
     for line in lines:
-        shown.add_row(line["method"], *(_interval(line["of"][other], 2) for other in others), f"{line['reached']:.0%}")
+        shown.add_row(line["method"], f"{line['reached']:.0%}", _share(line["lost"]), _share(line["dropped"]))
     console.print(shown)
+    _ratios(console, lines, "compute until one of the best, geometric mean of the ratios to")
 
 
 def _caption(one: Replayed, repetitions: int) -> str:
@@ -259,11 +317,16 @@ def _write(
         "provenance": about,
         "intervals": {
             "regret": "dB: mean, low, high at each of the core-seconds under at; Student's t over repetitions",
-            "reached": "share of the repetitions, low, high; Wilson's interval",
+            "regret_of_random": "the same at random_shares of random_compute: the median compute of random search, or the "
+            "cost of the table where it did not arrive in half of its repetitions",
+            "reached, lost, dropped": "share of the repetitions, low, high; Wilson's interval; lost: one of the best had an "
+            "epoch, and none of the best was finished at the end; dropped: the highest of the runs that had an epoch was not "
+            "finished",
             "compute, pixels, clock, of": "median or ratio of medians, low, high; 95 % percentile bootstrap over repetitions; "
             "null: fewer than half arrived",
         },
         "shares": SHARES,
+        "random_shares": RANDOM_SHARES,
         "tables": [{**table_data(one), "figures": figures(one, methods, workers)} for one in done],
         "over_tables": over_tables(done, methods, workers) if len(done) > 1 else [],
     }

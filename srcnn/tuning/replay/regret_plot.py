@@ -20,7 +20,7 @@ from srcnn.tuning.replay.trace import Trace
 
 __all__ = ["plot_regret"]
 
-# Colour-blind safe palette of Okabe and Ito; dashes for prints in grey.
+# Colour-blind safe palette of Okabe and Ito, with brown and grey in place of yellow; dashes for prints in grey.
 _STYLES = (
     ("#0072B2", "-"),
     ("#D55E00", "--"),
@@ -29,6 +29,8 @@ _STYLES = (
     ("#000000", ":"),
     ("#56B4E9", (0, (5, 1))),
     ("#E69F00", (0, (1, 1))),
+    ("#8C564B", "--"),
+    ("#7F7F7F", "-"),
 )
 _POINTS = 200
 

@@ -130,7 +130,8 @@ class _Replay:
         self._starts = 0.0  # sum of the starts of their epochs, so that their compute is known without a sum over them
         self._done = 0.0  # core-seconds of epochs that ended or were given up
         self._pixels = 0.0
-        self._best_begun = self._best_finished = False  # whether a configuration among the best has an epoch, has all
+        self._begun: set[int] = set()  # rows with at least one epoch
+        self._finished: set[int] = set()  # rows with all epochs
         self._trace = Trace()
 
     def run(self, until_best: bool) -> Trace:
@@ -143,8 +144,16 @@ class _Replay:
             self._report(trial)
             if (until_best and trace.steps and trace.steps[-1].among_best) or trace.compute > most:
                 break
-        trace.lost = self._best_begun and not self._best_finished
+        self._judge()
         return trace
+
+    def _judge(self) -> None:
+        """Record whether the replay left a best configuration unfinished."""
+        best = {row for row in self._begun if self._truth.among_best[row]}
+        self._trace.lost = bool(best) and not best & self._finished
+        runs = {row: self._table.curves[row][self._runs[row]] for row in self._begun}
+        ends = {row: max(curve.objective) for row, curve in runs.items() if not curve.failed}
+        self._trace.dropped = bool(ends) and max(ends, key=lambda row: ends[row]) not in self._finished
 
     def get_trials(self) -> list[_Trial]:
         """Return all trials, in the order of their creation."""
@@ -253,7 +262,7 @@ class _Replay:
         self._pixels += curve.pixels[trial.epoch] - (curve.pixels[trial.epoch - 1] if trial.epoch else 0.0)
         trial.epoch += 1
         epoch, seen = trial.epoch, curve.objective[: trial.epoch]
-        self._best_begun |= bool(self._truth.among_best[trial.row])
+        self._begun.add(trial.row)
         figures = EpochFigures(
             seen[-1],
             best_objective=max(seen),
@@ -281,11 +290,11 @@ class _Replay:
         """Record a finished trial as the new incumbent if its observed value is the best so far."""
         if trial.epoch < self._table.epochs or trial.curve.failed:
             return
-        among = bool(self._truth.among_best[trial.row])
-        self._best_finished |= among
+        self._finished.add(trial.row)
         self._trace.finished += 1
         seen = max(trial.curve.objective)
         if seen > self._seen:
             self._seen = seen
             regret = self._truth.regret[trial.row][trial.run]
+            among = bool(self._truth.among_best[trial.row])
             self._trace.steps.append(Step(self._trace.compute, self._pixels, self._clock, regret, among))

@@ -30,6 +30,8 @@ class Trace:
     nearest: int = 0  #: number of suggestions missing in the table and replaced by the nearest configuration
     #: Whether a configuration that is among the best had at least one epoch but none of the best had finished at the end.
     lost: bool = False
+    #: Whether, of the runs that had at least one epoch, the one with the highest recorded value was not finished at the end.
+    dropped: bool = False
 
     def reached(self) -> Step | None:
         """Return the first incumbent that is among the best; None if there is none."""
