@@ -37,7 +37,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
@@ -48,17 +47,15 @@ from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.replay.figures import RANDOM_SHARES, SHARES, Replayed, figures, over_tables, plain, table_data
 from srcnn.tuning.replay.methods import METHODS, Method, parse_method
-from srcnn.tuning.replay.regret import Interval, processes, repeat
+from srcnn.tuning.replay.regret import processes, repeat
 from srcnn.tuning.replay.regret_plot import plot_regret
 
 from _bench.provenance import header
+from _bench.replay_tables import WIDTH, print_figures, print_introduction, print_over
 from _command import Parser, run
 
 _TABLE = Path("experiments/results/grid-x3.csv.gz")
 _MOST_WORKERS = 1000
-_WIDTH = 100  # characters of a line where the output is no terminal
-_LONG = 100  # core-seconds of a table above which decimals are left out
-_RATIOS = 4  # ratios to other methods that fit into such a line
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,14 +131,6 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
     return methods, _counts(options.workers), at_once
 
 
-def _interval(values: Sequence[float], digits: int) -> str:
-    def show(value: float) -> str:
-        return "–" if math.isnan(value) else "never" if math.isinf(value) else f"{value:.{digits}f}"
-
-    middle, low, high = values
-    return show(middle) if math.isnan(middle) else f"{show(middle)} [{show(low)}, {show(high)}]"
-
-
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     configure()
@@ -152,12 +141,12 @@ def _main(argv: list[str] | None) -> int:
         tables = {f"search {options.search}": past}
     else:
         tables = {str(path): read_table(path) for path in options.tables}
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False, markup=False)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     started = time.perf_counter()
     done = [Replayed(name, table, TableTruth.of(table, options.tolerance)) for name, table in tables.items()]
     with processes(at_once) as pool:
         for one in done:
-            _introduce(console, one)
+            print_introduction(console, one)
             for count in workers:
                 for method in methods:
                     one.traces[method.name, count] = repeat(
@@ -170,134 +159,19 @@ def _main(argv: list[str] | None) -> int:
                         seed=options.seed,
                         pool=pool,
                     )
-                _print(console, figures(one, methods, [count]))
+                print_figures(console, figures(one, methods, [count]))
     count = sum(len(some) for one in done for some in one.traces.values())
     console.print(f"{count} searches in {time.perf_counter() - started:.0f} s")
     if len(done) > 1:
         for line_workers in workers:
-            _print_over(console, over_tables(done, methods, [line_workers]))
+            print_over(console, over_tables(done, methods, [line_workers]))
     if options.plot is not None:
         plot_regret(options.plot, done[0].table, done[0].truth, done[0].traces, _caption(done[0], options.repetitions))
         console.print(f"picture: {options.plot}")
     if options.json is not None:
-        _write(options.json, about, done, methods, workers)
+        _write(options, about, done, methods, workers)
         console.print(f"figures: {options.json}")
     return 0
-
-
-def _introduce(console: Console, one: Replayed) -> None:
-    told = table_data(one)
-    source = told["about"].get("source") or one.name
-    console.print(f"{source}: {told['configurations']} configurations, {told['runs']} runs at x{told['scale']}")
-    if told["about"].get("partial"):
-        console.print(f"{told['about']['partial']} runs ended early; from there on each keeps its last value")
-    if told["developed_on"]:
-        console.print(f"developed on this table, whose figures flatter it: {told['developed_on']}")
-    if math.isnan(one.truth.noise):
-        console.print(
-            "no configuration ran twice: the figures are those of the runs that the search saw, luck included"
-        )
-    else:
-        console.print(
-            f"best {told['best_db']:.3f} dB over bicubic; a run varies by {told['noise_of_a_run_db']:.3f} dB between seeds, "
-            f"a configuration's mean by {told['noise_of_a_mean_db']:.3f}"
-        )
-    console.print(
-        f"within {told['tolerance_db']:.3f} dB counts as one of the best, which {told['among_best']} configurations are; "
-        f"a search ends at {told['cost_core_seconds']:.0f} core-s, what all of them cost, or a hundred where there are fewer"
-    )
-
-
-def _heading(lines: Sequence[Mapping[str, Any]], what: str) -> str:
-    workers = lines[0]["workers"]
-    return f"{workers} worker{'s' * (workers > 1)}: {what}"
-
-
-def _spread(interval: Interval) -> str:
-    """Return a mean with half the width of its interval, which is symmetric."""
-    middle, low, high = interval
-    return f"{middle:.3f} ±{(high - low) / 2:.3f}"
-
-
-def _regret(console: Console, lines: Sequence[Mapping[str, Any]], heads: Sequence[str], key: str, after: str) -> None:
-    title = _heading(lines, f"regret in dB after {after}, mean ±95 % over repetitions")
-    shown = Table(title=title, title_justify="left")
-    shown.add_column("method")
-    for head in heads:
-        shown.add_column(head, justify="right")
-    for line in lines:
-        shown.add_row(line["method"], *map(_spread, line[key]))
-    console.print(shown)
-
-
-def _ratios(console: Console, lines: Sequence[Mapping[str, Any]], what: str) -> None:
-    others = list(dict.fromkeys(other for line in lines for other in line["of"]))
-    for start in range(0, len(others), _RATIOS):
-        some = others[start : start + _RATIOS]
-        shown = Table(title=_heading(lines, what), title_justify="left")
-        shown.add_column("method")
-        for other in some:
-            shown.add_column(f"{other}'s", justify="right")
-        for line in lines:
-            shown.add_row(line["method"], *(_interval(line["of"][other], 2) for other in some))
-        console.print(shown)
-
-
-def _share(interval: Interval) -> str:
-    middle, low, high = interval
-    return f"{middle:.0%} [{low:.0%}, {high:.0%}]"
-
-
-def _print(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
-    needed = lines[0]["random_compute"]
-    if needed is None:
-        _regret(console, lines, [f"{compute:.0f} core-s" for compute in lines[0]["at"]], "regret", "so much compute")
-    else:
-        heads = [f"{share:.0%}: {share * needed:.3g} core-s" for share in RANDOM_SHARES]
-        _regret(console, lines, heads, "regret_of_random", "a share of random's compute")
-    shown = Table(title=_heading(lines, "until one of the best is found"), title_justify="left")
-    shown.add_column("method")
-    for head in ("core-s [95 %]", "reached", "best lost", "top dropped", "clock, s", "trials"):
-        shown.add_column(head, justify="right")
-    digits = 0 if lines[0]["at"][-1] > _LONG else 1
-    for line in lines:
-        shown.add_row(
-            line["method"],
-            _interval(line["compute"], digits),
-            f"{line['reached'][0]:.0%}",
-            _share(line["lost"]),
-            _share(line["dropped"]),
-            _interval(line["clock"], digits).partition(" ")[0],
-            f"{line['trials']:.0f}",
-        )
-    console.print(shown)
-    _ratios(console, lines, "compute until one of the best, as a ratio to")
-    nearest = max(line["nearest"] for line in lines)
-    if nearest:
-        console.print(
-            f"  up to {nearest:.0%} of the suggestions are not in the table; the nearest configuration stood for them"
-        )
-
-
-def _print_over(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
-    console.print(
-        f"over {lines[0]['tables']} tables, each counted alike; intervals are over repetitions, not over tables"
-    )
-    if lines[0]["regret_of_random"] is None:
-        _regret(
-            console, lines, [f"{share:.0%}" for share in lines[0]["shares"]], "regret", "a share of the grid's cost"
-        )
-    else:
-        heads = [f"{share:.0%}" for share in RANDOM_SHARES]
-        _regret(console, lines, heads, "regret_of_random", "a share of random's compute")
-    shown = Table(title=_heading(lines, "share of the repetitions"), title_justify="left")
-    shown.add_column("method")
-    for head in ("one of the best found", "best lost [95 %]", "top dropped [95 %]"):
-        shown.add_column(head, justify="right")
-    for line in lines:
-        shown.add_row(line["method"], f"{line['reached']:.0%}", _share(line["lost"]), _share(line["dropped"]))
-    console.print(shown)
-    _ratios(console, lines, "compute until one of the best, geometric mean of the ratios to")
 
 
 def _caption(one: Replayed, repetitions: int) -> str:
@@ -311,8 +185,13 @@ def _caption(one: Replayed, repetitions: int) -> str:
 
 
 def _write(
-    path: Path, about: Mapping[str, Any], done: Sequence[Replayed], methods: Sequence[Method], workers: Sequence[int]
+    options: argparse.Namespace,
+    about: Mapping[str, Any],
+    done: Sequence[Replayed],
+    methods: Sequence[Method],
+    workers: Sequence[int],
 ) -> None:
+    path: Path = options.json
     content = {
         "provenance": about,
         "intervals": {
@@ -325,6 +204,7 @@ def _write(
             "compute, pixels, clock, of": "median or ratio of medians, low, high; 95 % percentile bootstrap over repetitions; "
             "null: fewer than half arrived",
         },
+        "switch_seconds": options.switch_seconds,
         "shares": SHARES,
         "random_shares": RANDOM_SHARES,
         "tables": [{**table_data(one), "figures": figures(one, methods, workers)} for one in done],
