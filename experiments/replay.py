@@ -14,6 +14,7 @@ A method is one of the names below, or SAMPLER+SCHEDULER with the names of exper
   top-k             random configurations for one epoch, then the best 3 of every 24 to the end (arXiv:2307.15422); any other
                     numbers: random+top-K-of-N
   random+hyperband, random+asha, random
+  smac              SMAC3's multi-fidelity search, if the package smac is installed; seconds for each repetition
 Tables come from experiments/record.py, or with --search from the trials of a past search in MLflow.
 
 The first output is the regret of the incumbent in dB, judged by runs that the search did not see, after 10, 25, 50 and 100 % of

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.algorithms.early_stopping import SCHEDULERS
 from srcnn.tuning.algorithms.study_searcher import SAMPLERS
+from srcnn.tuning.replay.smac_asker import need_smac
 
-__all__ = ["METHODS", "Method", "parse_method", "top_k_of"]
+__all__ = ["METHODS", "OPTIONAL", "Method", "parse_method", "top_k_of"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ METHODS: Mapping[str, Method] = {
     )
 }
 
+#: Methods of other packages, which are refused if the package is not installed: SMAC3 (`srcnn.tuning.replay.smac_asker`).
+OPTIONAL: Mapping[str, Method] = {"smac": Method("smac", "smac", "smac")}
+
 
 def top_k_of(scheduler: str) -> tuple[int, int] | None:
     """Return K and N of a scheduler named ``top-K-of-N``; None if it has another name.
@@ -64,16 +68,21 @@ def top_k_of(scheduler: str) -> tuple[int, int] | None:
 
 
 def parse_method(text: str) -> Method:
-    """Return a method by its name in `METHODS` or in the form SAMPLER+SCHEDULER.
+    """Return a method by its name in `METHODS` or `OPTIONAL`, or in the form SAMPLER+SCHEDULER.
 
     Raises:
-        ConfigError: there is no such method, sampler or scheduler.
+        ConfigError: there is no such method, sampler or scheduler, or its package is not installed.
     """
+    if text in OPTIONAL:
+        need_smac()
+        return OPTIONAL[text]
     if text in METHODS:
         return METHODS[text]
     sampler, plus, scheduler = text.partition("+")
     if not plus:
-        raise ConfigError(f"{unknown_name('method', text, METHODS)}; or give SAMPLER+SCHEDULER, such as gp+median")
+        raise ConfigError(
+            f"{unknown_name('method', text, (*METHODS, *OPTIONAL))}; or give SAMPLER+SCHEDULER, such as gp+median"
+        )
     if sampler not in SAMPLERS:
         raise ConfigError(unknown_name("sampler", sampler, SAMPLERS))
     if top_k_of(scheduler) is None and scheduler not in SCHEDULERS:

@@ -20,8 +20,10 @@ from srcnn.config.training import TrainConfig
 from srcnn.tuning.algorithms.early_stopping import GRACE, REDUCTION, PerScale
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.curves.curve_table import CurveTable
+from srcnn.tuning.replay.ask_tell import AskTell
 from srcnn.tuning.replay.methods import Method, top_k_of
 from srcnn.tuning.replay.random_order import RandomOrder
+from srcnn.tuning.replay.smac_asker import SmacAsker
 from srcnn.tuning.replay.top_k import TopK
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
@@ -73,6 +75,9 @@ def make_pair(table: CurveTable, method: Method, seed: int) -> Pair:
         rungs = same if method.scheduler == "asha-same-rungs" else {}
         scheduler = ASHAScheduler(time_attr="epoch", metric=METRIC, mode="max", max_t=table.epochs, **rungs)
         return Pair(OptunaSearch(axes, metric=METRIC, mode="max", seed=seed), scheduler, lambda config: config)
+    if method.sampler == "smac":
+        both = AskTell(SmacAsker(table.space, table.epochs, seed), table.epochs)
+        return Pair(both.searcher, both.scheduler, lambda config: config)
     known = {part.name: getattr(table.space, part.name) for part in fields(Space)}
     space = _Checked(**known)
     searcher = (
