@@ -5,13 +5,24 @@
     python experiments/replay.py --tables experiments/results/grid-x3.csv.gz my.csv.gz
     python experiments/replay.py --search NAME --scale 3
 
-A method is one of ours, stock, stock-same-rungs, tpe, random+asha, random, or SAMPLER+SCHEDULER with the names of
-experiments/search.py. stock: Tune's OptunaSearch and ASHAScheduler with their defaults; stock-same-rungs: with this project's
-rungs. Tables come from experiments/record.py, or with --search from the trials of a past search in MLflow.
+A method is one of the names below, or SAMPLER+SCHEDULER with the names of experiments/search.py:
+  ours              this project's search
+  today             the sampler curves with ASHA: this project's search before trials could be paused
+  stock             Tune's OptunaSearch and ASHAScheduler with their defaults
+  stock-same-rungs  the same with this project's rungs
+  tpe               Optuna's TPE, no early stopping
+  top-k             random configurations for one epoch, then the best 3 of every 24 to the end (arXiv:2307.15422); any other
+                    numbers: random+top-K-of-N
+  random+hyperband, random+asha, random
+  smac              SMAC3's multi-fidelity search, if the package smac is installed; seconds for each repetition
+Tables come from experiments/record.py, or with --search from the trials of a past search in MLflow.
 
-The first output is the regret of the incumbent in dB against compute, judged by runs that the search did not see. The
-second is the compute until the incumbent is one of the best: not worse than the best by more than the noise of the
-comparison.
+The first output is the regret of the incumbent in dB, judged by runs that the search did not see, after 10, 25, 50 and 100 % of
+the compute that random search needs to find one of the best (median), or, without random search, after fractions of the cost of
+the table. The second is the compute until the incumbent is one of the best: not worse than the best by more than the noise of
+the comparison; with two shares of the repetitions, by their ends. "best lost": one of the best was begun and none of them was
+finished. "top dropped": the highest of all runs that were begun was not finished. The third is this compute as a ratio to that of
+other methods.
 """
 
 from __future__ import annotations
@@ -27,7 +38,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
@@ -36,12 +46,13 @@ from srcnn.tuning.curves.curve_table import read_table
 from srcnn.tuning.curves.past_search import past_search
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.replay.figures import SHARES, Replayed, figures, over_tables, plain, table_data
+from srcnn.tuning.replay.figures import RANDOM_SHARES, SHARES, Replayed, figures, over_tables, plain, table_data
 from srcnn.tuning.replay.methods import METHODS, Method, parse_method
-from srcnn.tuning.replay.regret import Interval, processes, repeat
+from srcnn.tuning.replay.regret import processes, repeat
 from srcnn.tuning.replay.regret_plot import plot_regret
 
 from _bench.provenance import header
+from _bench.replay_tables import WIDTH, print_figures, print_introduction, print_over
 from _command import Parser, run
 
 _TABLE = Path("experiments/results/grid-x3.csv.gz")
@@ -72,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help="difference to the best in dB that counts as equal (default: the noise of the comparison)",
     )
+    parser.add_argument(
+        "--switch-seconds",
+        type=float,
+        default=0.0,
+        help="time for which a worker is busy when it resumes a paused trial, in seconds (default: 0)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="random seed of the first repetition (default: 0)")
     parser.add_argument("--processes", type=int, help="number of concurrent repetitions (default: number of cores)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="file for a plot of regret against compute")
@@ -92,6 +109,8 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
         raise ConfigError(f"--repetitions: must be at least 2, but got {options.repetitions}")
     if options.tolerance is not None and not 0 <= options.tolerance < math.inf:
         raise ConfigError(f"--tolerance: must be at least 0 dB, but got {options.tolerance}")
+    if not 0 <= options.switch_seconds < math.inf:
+        raise ConfigError(f"--switch-seconds: must be at least 0 seconds, but got {options.switch_seconds}")
     if options.seed < 0:
         raise ConfigError(f"--seed: must be at least 0, but got {options.seed}")
     if options.scale is not None and options.search is None:
@@ -113,14 +132,6 @@ def _check(options: argparse.Namespace) -> tuple[list[Method], list[int], int]:
     return methods, _counts(options.workers), at_once
 
 
-def _interval(values: Sequence[float], digits: int) -> str:
-    def show(value: float) -> str:
-        return "–" if math.isnan(value) else "never" if math.isinf(value) else f"{value:.{digits}f}"
-
-    middle, low, high = values
-    return show(middle) if math.isnan(middle) else f"{show(middle)} [{show(low)}, {show(high)}]"
-
-
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     configure()
@@ -131,115 +142,37 @@ def _main(argv: list[str] | None) -> int:
         tables = {f"search {options.search}": past}
     else:
         tables = {str(path): read_table(path) for path in options.tables}
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     started = time.perf_counter()
     done = [Replayed(name, table, TableTruth.of(table, options.tolerance)) for name, table in tables.items()]
     with processes(at_once) as pool:
         for one in done:
-            _introduce(console, one)
+            print_introduction(console, one)
             for count in workers:
                 for method in methods:
                     one.traces[method.name, count] = repeat(
-                        one.table, method, count, options.repetitions, truth=one.truth, seed=options.seed, pool=pool
+                        one.table,
+                        method,
+                        count,
+                        options.repetitions,
+                        truth=one.truth,
+                        switch_seconds=options.switch_seconds,
+                        seed=options.seed,
+                        pool=pool,
                     )
-                _print(console, figures(one, methods, [count]))
+                print_figures(console, figures(one, methods, [count]))
     count = sum(len(some) for one in done for some in one.traces.values())
     console.print(f"{count} searches in {time.perf_counter() - started:.0f} s")
     if len(done) > 1:
         for line_workers in workers:
-            _print_over(console, over_tables(done, methods, [line_workers]))
+            print_over(console, over_tables(done, methods, [line_workers]))
     if options.plot is not None:
         plot_regret(options.plot, done[0].table, done[0].truth, done[0].traces, _caption(done[0], options.repetitions))
         console.print(f"picture: {options.plot}")
     if options.json is not None:
-        _write(options.json, about, done, methods, workers)
+        _write(options, about, done, methods, workers)
         console.print(f"figures: {options.json}")
     return 0
-
-
-def _introduce(console: Console, one: Replayed) -> None:
-    told = table_data(one)
-    source = told["about"].get("source") or one.name
-    console.print(f"{source}: {told['configurations']} configurations, {told['runs']} runs at x{told['scale']}")
-    if told["about"].get("partial"):
-        console.print(f"{told['about']['partial']} runs ended early; from there on each keeps its last value")
-    if told["developed_on"]:
-        console.print(f"developed on this table, whose figures flatter it: {told['developed_on']}")
-    if math.isnan(one.truth.noise):
-        console.print(
-            "no configuration ran twice: the figures are those of the runs that the search saw, luck included"
-        )
-    else:
-        console.print(
-            f"best {told['best_db']:.3f} dB over bicubic; a run varies by {told['noise_of_a_run_db']:.3f} dB between seeds, "
-            f"a configuration's mean by {told['noise_of_a_mean_db']:.3f}"
-        )
-    console.print(
-        f"within {told['tolerance_db']:.3f} dB counts as one of the best, which {told['among_best']} configurations are; "
-        f"a search ends at {told['cost_core_seconds']:.0f} core-s, what all of them cost, or a hundred where there are fewer"
-    )
-
-
-def _heading(lines: Sequence[Mapping[str, Any]], what: str) -> str:
-    workers = lines[0]["workers"]
-    return f"{workers} worker{'s' * (workers > 1)}: {what}"
-
-
-def _regret(console: Console, lines: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> None:
-    shown = Table(
-        title=_heading(lines, "regret in dB after so much compute, mean [95 % over repetitions]"), title_justify="left"
-    )
-    shown.add_column("method")
-    for head in heads:
-        shown.add_column(head, justify="right")
-    for line in lines:
-        shown.add_row(line["method"], *(_interval(value, 3) for value in line["regret"]))
-    console.print(shown)
-
-
-def _others(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(other for line in lines for other in line["of"]))
-
-
-def _print(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
-    _regret(console, lines, [f"{compute:.0f} core-s" for compute in lines[0]["at"]])
-    shown = Table(title=_heading(lines, "until one of the best is found"), title_justify="left")
-    shown.add_column("method")
-    others = _others(lines)
-    heads = ("compute, core-s [95 %]", *(f"of {other}'s" for other in others), "reached", "clock, s", "trials")
-    for head in heads:
-        shown.add_column(head, justify="right")
-    for line in lines:
-        reached: Interval = line["reached"]
-        shown.add_row(
-            line["method"],
-            _interval(line["compute"], 0),
-            *(_interval(line["of"][other], 2) for other in others),
-            f"{reached[0]:.0%} [{reached[1]:.0%}, {reached[2]:.0%}]",
-            _interval(line["clock"], 0).partition(" ")[0],
-            f"{line['trials']:.0f}",
-        )
-    console.print(shown)
-    nearest = max(line["nearest"] for line in lines)
-    if nearest:
-        console.print(
-            f"  up to {nearest:.0%} of the suggestions are not in the table; the nearest configuration stood for them"
-        )
-
-
-def _print_over(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
-    console.print(
-        f"over {lines[0]['tables']} tables, each counted alike; intervals are over repetitions, not over tables"
-    )
-    _regret(console, lines, [f"{share:.0%} of the grid" for share in lines[0]["shares"]])
-    shown = Table(title=_heading(lines, "compute until one of the best, geometric mean"), title_justify="left")
-    shown.add_column("method")
-    others = _others(lines)
-    for head in (*(f"of {other}'s" for other in others), "reached"):
-        shown.add_column(head, justify="right")
-    for line in lines:
-        shown.add_row(line["method"], *(_interval(line["of"][other], 2) for other in others), f"{line['reached']:.0%}")
-    console.print(shown)
 
 
 def _caption(one: Replayed, repetitions: int) -> str:
@@ -253,17 +186,28 @@ def _caption(one: Replayed, repetitions: int) -> str:
 
 
 def _write(
-    path: Path, about: Mapping[str, Any], done: Sequence[Replayed], methods: Sequence[Method], workers: Sequence[int]
+    options: argparse.Namespace,
+    about: Mapping[str, Any],
+    done: Sequence[Replayed],
+    methods: Sequence[Method],
+    workers: Sequence[int],
 ) -> None:
+    path: Path = options.json
     content = {
         "provenance": about,
         "intervals": {
             "regret": "dB: mean, low, high at each of the core-seconds under at; Student's t over repetitions",
-            "reached": "share of the repetitions, low, high; Wilson's interval",
+            "regret_of_random": "the same at random_shares of random_compute: the median compute of random search, or the "
+            "cost of the table where it did not arrive in half of its repetitions",
+            "reached, lost, dropped": "share of the repetitions, low, high; Wilson's interval; lost: one of the best had an "
+            "epoch, and none of the best was finished at the end; dropped: the highest of the runs that had an epoch was not "
+            "finished",
             "compute, pixels, clock, of": "median or ratio of medians, low, high; 95 % percentile bootstrap over repetitions; "
             "null: fewer than half arrived",
         },
+        "switch_seconds": options.switch_seconds,
         "shares": SHARES,
+        "random_shares": RANDOM_SHARES,
         "tables": [{**table_data(one), "figures": figures(one, methods, workers)} for one in done],
         "over_tables": over_tables(done, methods, workers) if len(done) > 1 else [],
     }

@@ -1,6 +1,7 @@
 """Results of a replay as plain data, for one table and over several.
 
-Regret is given at fractions of the cost of a table, so that tables of different sizes can be averaged. Over several
+Regret is given at fractions of the cost of a table, so that tables of different sizes can be averaged, and, if random search was
+replayed, at fractions of the median compute that random search needs on that table with the same number of workers. Over several
 tables, the mean regret has the interval of a mean of independent values with their own errors, and compute has the
 geometric mean of the ratios. Both intervals describe repetitions on these tables.
 """
@@ -17,16 +18,29 @@ import numpy as np
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import Method
-from srcnn.tuning.replay.regret import Interval, Summary, ratio, summarize, worst_regret
-from srcnn.tuning.replay.simulator import Trace, table_cost
+from srcnn.tuning.replay.regret import (
+    Interval,
+    Summary,
+    mean_regret,
+    median_compute,
+    ratio,
+    share,
+    summarize,
+    worst_regret,
+)
+from srcnn.tuning.replay.simulator import table_cost
+from srcnn.tuning.replay.trace import Trace
 
-__all__ = ["SHARES", "Replayed", "figures", "over_tables", "plain", "table_data"]
+__all__ = ["RANDOM_SHARES", "SHARES", "Replayed", "figures", "over_tables", "plain", "table_data"]
 
 #: Amounts of compute at which regret is given, as fractions of the cost of training every configuration once.
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
+#: Amounts of compute at which regret is given, as fractions of what random search needs.
+RANDOM_SHARES = (0.1, 0.25, 0.5, 1.0)
+
 #: Methods with which compute is compared.
-_OTHERS = ("stock", "stock-same-rungs", "random")
+_OTHERS = ("random", "random+asha", "top-k", "today", "stock-same-rungs", "stock")
 
 
 @dataclass(frozen=True)
@@ -42,8 +56,26 @@ class Replayed:
 
     def summary(self, method: str, workers: int) -> Summary:
         """Return the results of one method."""
-        at = [share * table_cost(self.table) for share in SHARES]
+        at = [part * table_cost(self.table) for part in SHARES]
         return summarize(method, workers, self.traces[method, workers], at, worst_regret(self.truth, self.table))
+
+    def random_compute(self, workers: int) -> float | None:
+        """Return the median compute of random search until one of the best is found, in core-seconds.
+
+        If it finds none in half of its repetitions, this is the cost of the table; None: random search was not replayed.
+        """
+        if ("random", workers) not in self.traces:
+            return None
+        needed = median_compute(self.traces["random", workers])
+        return needed if math.isfinite(needed) else table_cost(self.table)
+
+    def regret_of_random(self, method: str, workers: int) -> tuple[Interval, ...] | None:
+        """Return the mean regret of a method in dB at `RANDOM_SHARES` of `random_compute`; None without random search."""
+        needed = self.random_compute(workers)
+        if needed is None:
+            return None
+        at = [part * needed for part in RANDOM_SHARES]
+        return mean_regret(self.traces[method, workers], at, worst_regret(self.truth, self.table))
 
 
 def of_others(replayed: Sequence[Replayed], method: str, workers: int) -> dict[str, Interval]:
@@ -82,8 +114,14 @@ def figures(replayed: Replayed, methods: Sequence[Method], workers: Sequence[int
         for method in methods:
             summary = asdict(replayed.summary(method.name, count))
             summary["never"] = 1 - summary["reached"][0]
-            more = {"sampler": method.sampler, "scheduler": method.scheduler}
-            lines.append({**summary, **more, "of": of_others([replayed], method.name, count)})
+            more = {
+                "sampler": method.sampler,
+                "scheduler": method.scheduler,
+                "random_compute": replayed.random_compute(count),
+                "regret_of_random": replayed.regret_of_random(method.name, count),
+                "of": of_others([replayed], method.name, count),
+            }
+            lines.append({**summary, **more})
     return lines
 
 
@@ -95,6 +133,8 @@ def over_tables(
     for count in workers:
         for method in methods:
             some = [one.summary(method.name, count) for one in replayed]
+            early = [found for one in replayed if (found := one.regret_of_random(method.name, count)) is not None]
+            traces = [trace for one in replayed for trace in one.traces[method.name, count]]
             lines.append(
                 {
                     "method": method.name,
@@ -102,7 +142,10 @@ def over_tables(
                     "tables": len(some),
                     "shares": SHARES,
                     "regret": [_mean([s.regret[i] for s in some]) for i in range(len(SHARES))],
+                    "regret_of_random": [_mean(each) for each in zip(*early, strict=True)] or None,
                     "reached": float(np.mean([s.reached[0] for s in some])),
+                    "lost": share(sum(trace.lost for trace in traces), len(traces)),
+                    "dropped": share(sum(trace.dropped for trace in traces), len(traces)),
                     "of": of_others(replayed, method.name, count),
                 }
             )

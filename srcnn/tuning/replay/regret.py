@@ -3,7 +3,7 @@
 Regret is given as a mean with Student's interval over the repetitions. Compute is given as a median, because a
 repetition may never reach one of the best, and infinite values have no mean. The interval of a median, or of the ratio
 of two medians, contains 95 of 100 bootstrap values (percentile method; Efron and Tibshirani, "An Introduction to the
-Bootstrap", 1993, chapter 13). That of the fraction of successful repetitions is Wilson's (Journal of the American
+Bootstrap", 1993, chapter 13). That of a fraction of the repetitions is Wilson's (Journal of the American
 Statistical Association 22, 1927). All intervals are over repetitions on one table; they do not predict the results on
 another table.
 """
@@ -27,9 +27,22 @@ from srcnn.tuning.adapters.environment import temporarily
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import Method
-from srcnn.tuning.replay.simulator import Trace, replay
+from srcnn.tuning.replay.simulator import replay
+from srcnn.tuning.replay.trace import Trace
 
-__all__ = ["Interval", "Summary", "bands", "processes", "ratio", "repeat", "summarize", "worst_regret"]
+__all__ = [
+    "Interval",
+    "Summary",
+    "bands",
+    "mean_regret",
+    "median_compute",
+    "processes",
+    "ratio",
+    "repeat",
+    "share",
+    "summarize",
+    "worst_regret",
+]
 
 _DRAWS = 2000  # number of bootstrap samples
 _CHUNK = 10  # repetitions per task of a process
@@ -45,12 +58,16 @@ def repeat(
     *,
     truth: TableTruth | None = None,
     until_best: bool = False,
+    switch_seconds: float = 0.0,
     seed: int = 0,
     pool: Executor | None = None,
 ) -> list[Trace]:
-    """Run repetitions with the seeds ``seed``, ``seed + 1``, ... A pool of processes does not change the results."""
+    """Run repetitions with the seeds ``seed``, ``seed + 1``, ... A pool of processes does not change the results.
+
+    The other arguments are those of `srcnn.tuning.replay.simulator.replay`.
+    """
     truth = TableTruth.of(table) if truth is None else truth
-    one = partial(_one, table, truth, method, workers, until_best)
+    one = partial(_one, table, truth, method, workers, until_best, switch_seconds)
     seeds = range(seed, seed + repetitions)
     return [one(s) for s in seeds] if pool is None else list(pool.map(one, seeds, chunksize=_CHUNK))
 
@@ -68,8 +85,10 @@ def processes(count: int) -> Iterator[Executor | None]:
         yield pool
 
 
-def _one(table: CurveTable, truth: TableTruth, method: Method, workers: int, until_best: bool, seed: int) -> Trace:
-    return replay(table, method, workers, seed, truth=truth, until_best=until_best)
+def _one(
+    table: CurveTable, truth: TableTruth, method: Method, workers: int, until_best: bool, switch: float, seed: int
+) -> Trace:
+    return replay(table, method, workers, seed, truth=truth, until_best=until_best, switch_seconds=switch)
 
 
 @dataclass(frozen=True)
@@ -85,7 +104,10 @@ class Summary:
     compute: Interval  #: compute until then, in core-seconds; infinite if fewer than half found one
     pixels: Interval  #: target pixels until then
     clock: Interval  #: wall time until then, in seconds
+    lost: Interval  #: fraction of the repetitions that began one of the best and finished none of them
+    dropped: Interval  #: fraction of the repetitions that did not finish the highest of the runs that they began
     trials: float  #: mean number of trials per repetition
+    resumed: float  #: mean number of times per repetition that a paused trial continued
     nearest: float  #: fraction of the suggestions replaced by the nearest configuration
 
 
@@ -111,24 +133,33 @@ def summarize(method: str, workers: int, traces: Sequence[Trace], at: Sequence[f
 
     found = {i: step for i, step in enumerate(steps) if step is not None}
     trials = sum(trace.trials for trace in traces)
-    band = bands(traces, np.array(at), worst)
-    share = binomtest(len(found), len(traces)).proportion_ci(method="wilson")
     return Summary(
         method,
         workers,
         len(traces),
         tuple(at),
-        tuple(
-            (float(m), float(low), float(high))
-            for m, low, high in zip(band["mean"], band["low"], band["high"], strict=True)
-        ),
-        (len(found) / len(traces), float(share.low), float(share.high)),
+        mean_regret(traces, at, worst),
+        share(len(found), len(traces)),
         of(lambda i: found[i].compute),
         of(lambda i: found[i].pixels),
         of(lambda i: found[i].clock),
+        share(sum(trace.lost for trace in traces), len(traces)),
+        share(sum(trace.dropped for trace in traces), len(traces)),
         trials / len(traces),
+        sum(trace.resumed for trace in traces) / len(traces),
         sum(trace.nearest for trace in traces) / max(1, trials),
     )
+
+
+def share(count: int, total: int) -> Interval:
+    """Return a fraction of repetitions with Wilson's interval."""
+    found = binomtest(count, total).proportion_ci(method="wilson")
+    return count / total, float(found.low), float(found.high)
+
+
+def median_compute(traces: Sequence[Trace]) -> float:
+    """Return the median compute until one of the best is found, in core-seconds; infinite if fewer than half found one."""
+    return float(np.median(_compute(traces)))
 
 
 def _compute(traces: Sequence[Trace]) -> NDArray[np.float64]:
@@ -173,6 +204,13 @@ def ratio(ours: Sequence[Sequence[Trace]], theirs: Sequence[Sequence[Trace]]) ->
     middle, draws = math.exp(middle / len(ours)), np.exp(draws / len(ours))
     low, high = _percentiles(draws[~np.isnan(draws)]) if not np.isnan(draws).all() else (math.nan, math.nan)
     return middle, low, high
+
+
+def mean_regret(traces: Sequence[Trace], at: Sequence[float], worst: float) -> tuple[Interval, ...]:
+    """Return the mean regret in dB with its interval at some amounts of compute; the arguments are those of `bands`."""
+    band = bands(traces, np.array(at), worst)
+    found = zip(band["mean"], band["low"], band["high"], strict=True)
+    return tuple((float(mean), float(low), float(high)) for mean, low, high in found)
 
 
 def bands(traces: Sequence[Trace], at: NDArray[np.float64], worst: float) -> Mapping[str, NDArray[np.float64]]:

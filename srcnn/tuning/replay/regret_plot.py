@@ -15,11 +15,12 @@ from srcnn.system.atomic_file import atomic_write
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.regret import bands, worst_regret
-from srcnn.tuning.replay.simulator import Trace, table_cost
+from srcnn.tuning.replay.simulator import table_cost
+from srcnn.tuning.replay.trace import Trace
 
 __all__ = ["plot_regret"]
 
-# Colour-blind safe palette of Okabe and Ito; dashes for prints in grey.
+# Colour-blind safe palette of Okabe and Ito, with brown and grey in place of yellow; dashes for prints in grey.
 _STYLES = (
     ("#0072B2", "-"),
     ("#D55E00", "--"),
@@ -28,6 +29,8 @@ _STYLES = (
     ("#000000", ":"),
     ("#56B4E9", (0, (5, 1))),
     ("#E69F00", (0, (1, 1))),
+    ("#8C564B", "--"),
+    ("#7F7F7F", "-"),
 )
 _POINTS = 200
 

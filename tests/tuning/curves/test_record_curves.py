@@ -106,7 +106,9 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
     assert command.main([*flags, "--methods", "ours,stock,random", "--plot", "p.png", "--json", "f.json"]) == 0
     printed = capsys.readouterr().out
     assert "3 workers" in printed
-    assert "of stock's" in printed
+    assert "stock's" in printed
+    assert "regret in dB after a share of random's compute" in printed
+    assert max(map(len, printed.splitlines())) <= 100
     assert printed.index("regret in dB after") < printed.index("until one of the best is found")
     assert "no configuration ran twice" in printed
     found = json.loads(Path("f.json").read_text(encoding="utf-8"))
@@ -119,16 +121,21 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
         (m, w) for w in (1, 3) for m in ("ours", "stock", "random")
     ]
     assert all(f["of"]["random"][0] == 1.0 for f in figures if f["method"] == "random" and f["reached"][0] == 1)
+    assert all(len(f["regret_of_random"]) == len(found["random_shares"]) == 4 for f in figures)
+    assert all(0 <= f[share][1] <= f[share][0] <= f[share][2] <= 1 for f in figures for share in ("lost", "dropped"))
     assert Path("p.png").stat().st_size > 1000
     assert table["about"]["seed"] == [1]
     assert record.main([*recorded, "--out", "u.csv.gz"]) == 0
     capsys.readouterr()
     several = ["--tables", "t.csv.gz", "u.csv.gz", "--workers", "2", "--repetitions", "3", "--processes", "1"]
-    assert command.main([*several, "--methods", "ours,random", "--json", "f.json"]) == 0
+    assert command.main([*several, "--methods", "top-k,random", "--switch-seconds", "0.1", "--json", "f.json"]) == 0
     assert "over 2 tables" in capsys.readouterr().out
     found = json.loads(Path("f.json").read_text(encoding="utf-8"))
     assert [t["table"] for t in found["tables"]] == ["t.csv.gz", "u.csv.gz"]
     assert [line["tables"] for line in found["over_tables"]] == [2, 2]
+    assert found["switch_seconds"] == 0.1
+    assert command.main([*several, "--methods", "grid+none"]) == 0
+    assert "regret in dB after a share of the grid's cost" in capsys.readouterr().out
     assert command.main([*several, "--plot", "p.png"]) == 2
     assert "--plot: must be used with one table, but --tables has 2" in capsys.readouterr().err
     assert record.main([*recorded, "--out", "t.csv.gz"]) == 2
@@ -147,6 +154,9 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
         (["--methods", "our"], "method 'our' does not exist; did you mean 'ours'?"),
         (["--methods", "tpe+fast"], "scheduler 'fast' does not exist"),
         (["--processes", "0"], "--processes: must be at least 1, but got 0"),
+        (["--methods", "random+top-4-of-3"], "K of top-K-of-N must be from 1 to N, but got 4 of 3"),
+        (["--switch-seconds", "-1"], "--switch-seconds: must be at least 0 seconds, but got -1.0"),
+        (["--switch-seconds", "inf"], "--switch-seconds: must be at least 0 seconds, but got inf"),
         (["--seed", "-1"], "--seed: must be at least 0, but got -1"),
         (["--scale", "3"], "--scale: must be given only with --search, but got 3 without it"),
         (["--tables", "none.csv"], "none.csv: cannot be read"),

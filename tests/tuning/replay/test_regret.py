@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from srcnn.tuning.replay.regret import bands, ratio, summarize
-from srcnn.tuning.replay.simulator import Step, Trace
+from srcnn.tuning.replay.regret import bands, mean_regret, median_compute, ratio, share, summarize
+from srcnn.tuning.replay.trace import Step, Trace
 
 
 def trace_of(*steps: tuple[float, float], good: float = 0.02) -> Trace:
@@ -33,6 +33,22 @@ def test_figures_of_repetitions() -> None:
     assert all(map(math.isnan, ratio([[trace_of((10, 0.0))] * 2], [traces[2:] * 2])))  # of one who never arrives
     two = ratio([[trace_of((10, 0.0))] * 3, [trace_of((40, 0.0))] * 3], [[trace_of((40, 0.0))] * 3] * 2)
     assert two == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_shares_of_repetitions_have_wilsons_interval() -> None:
+    traces = [trace_of((10, 0.5)), trace_of((30, 0.0)), trace_of((10, 0.3))]
+    traces[0].lost = traces[0].dropped = traces[2].dropped = True
+    found = summarize("m", 1, traces, [5.0], worst=1.0)
+    assert found.dropped == pytest.approx((2 / 3, 0.2077, 0.9385), abs=1e-3)
+    assert found.lost == pytest.approx((1 / 3, 0.0615, 0.7923), abs=1e-3)  # the complement of the one above
+    assert share(0, 100)[2] == pytest.approx(0.0370, abs=1e-4)  # z**2 / (n + z**2)
+
+
+def test_the_median_of_those_that_arrived_in_half() -> None:
+    arrived, never = trace_of((10, 0.0)), trace_of((10, 0.5))
+    assert median_compute([arrived, arrived, never]) == 10
+    assert median_compute([arrived, never, never]) == math.inf
+    assert mean_regret([arrived, arrived], [5.0, 20.0], worst=1.0) == ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 
 
 def test_the_band_of_a_regret_curve_is_students() -> None:

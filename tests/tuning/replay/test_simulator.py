@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 from optuna.trial import TrialState
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.curves.curve_table import Curve, CurveTable
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.replay.methods import METHODS, Method, parse_method
+from srcnn.tuning.replay.pair import Pair
 from srcnn.tuning.replay.regret import processes, repeat
 from srcnn.tuning.replay.simulator import replay
+from srcnn.tuning.replay.trace import Trace
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.trials.objective import FAILED
 
@@ -81,8 +86,8 @@ def test_the_searcher_is_told_what_tune_would_tell(space: Space, monkeypatch: py
     table = make_table(space)
     kept: list[Any] = []
     for kind in (StudySearcher, OptunaSearch):
-        monkeypatch.setattr(f"srcnn.tuning.replay.simulator.{kind.__name__}", keeping(kind, kept))
-    ours = replay(table, Method("m", "random", "asha"), 4, seed=1)
+        monkeypatch.setattr(f"srcnn.tuning.replay.pair.{kind.__name__}", keeping(kind, kept))
+    ours = replay(table, Method("m", "tpe", "asha"), 4, seed=1)
     states = [t.state for t in kept[0].study.trials if "skipped" not in t.user_attrs]
     assert states.count(TrialState.COMPLETE) == ours.finished
     assert states.count(TrialState.PRUNED) > 0
@@ -161,3 +166,139 @@ def test_methods_meet_the_same_runs_in_the_same_repetition(space: Space) -> None
             replay(table, parse_method(m), w, seed).steps[-1].regret for m in ("random", "grid+none") for w in (1, 5)
         }
         assert len(ends) == 1
+
+
+class Notes(Searcher):  # type: ignore[misc]
+    """The grid in order, with what the searcher is told. Every other answer is that there is nothing at the moment."""
+
+    def __init__(self, rows: list[Any], hesitates: bool) -> None:
+        super().__init__(metric="objective", mode="max")
+        self.rows, self.hesitates, self.asked = list(rows), hesitates, 0
+        self.told: list[tuple[str, int | None]] = []
+
+    def suggest(self, trial_id: str) -> Any:
+        self.asked += 1
+        if self.hesitates and self.asked % 2 == 0:
+            return None
+        return dict(self.rows.pop(0)) if self.rows else Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        self.told.append((trial_id, None if result is None else result["epoch"]))
+
+
+class InTurns(FIFOScheduler):  # type: ignore[misc]
+    """Pauses every trial after each epoch, and continues the one that waits longest; new trials come first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue: list[Any] = []
+        self.epochs: list[tuple[str, int]] = []
+        self.removed: list[str] = []
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        assert trial.status == Trial.RUNNING
+        assert trial in tune_controller.get_live_trials()
+        self.epochs.append((trial.trial_id, result["epoch"]))
+        self.queue.append(trial)
+        return str(TrialScheduler.PAUSE)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        self.removed.append(trial.trial_id)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        new = [t for t in tune_controller.get_trials() if t.status == Trial.PENDING]
+        self.queue = [t for t in self.queue if t.status == Trial.PAUSED]
+        return (new or self.queue or [None])[0]
+
+
+def replay_with(table: CurveTable, searcher: Notes, scheduler: Any, workers: int, **options: Any) -> Trace:
+    with pytest.MonkeyPatch.context() as patch:
+        pair = Pair(searcher, scheduler, lambda config: config)
+        patch.setattr("srcnn.tuning.replay.simulator.make_pair", lambda *_: pair)
+        return replay(table, METHODS["random"], workers, seed=1, **options)
+
+
+@pytest.mark.parametrize("workers", [1, 4, 1000])
+@pytest.mark.parametrize("hesitates", [False, True])
+def test_paused_trials_continue_and_repeat_nothing(space: Space, workers: int, hesitates: bool) -> None:
+    table = make_table(space)
+    searcher, scheduler = Notes(list(table.params), hesitates), InTurns()
+    trace = replay_with(table, searcher, scheduler, workers)
+    assert trace.trials == trace.finished == 24
+    assert trace.resumed == 24 * (EPOCHS - 1)
+    assert trace.compute == 24 * EPOCHS
+    assert sorted(scheduler.epochs) == sorted((str(t), e) for t in range(24) for e in range(1, EPOCHS + 1))
+    assert sorted(searcher.told) == sorted((str(t), EPOCHS) for t in range(24))
+
+
+def test_resuming_takes_the_time_that_it_is_given(space: Space) -> None:
+    table = flat_table(space, [[1.0], [1.1]])
+    trace = replay_with(table, Notes(list(table.params), False), InTurns(), 1, switch_seconds=0.25)
+    assert trace.resumed == 2 * (EPOCHS - 1)
+    assert trace.compute == trace.steps[-1].clock == 2 * EPOCHS + 0.25 * trace.resumed
+
+
+def test_trials_that_are_stopped_while_they_wait_or_run_are_reported_as_tune_does(space: Space) -> None:
+    """Of three trials on two workers, the first report ends all others: one runs, one has just been paused."""
+
+    class Ends(InTurns):
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            decision = super().on_trial_result(tune_controller, trial, result)
+            if len(self.epochs) == 4:
+                for other in tune_controller.get_live_trials():
+                    if other is not trial:
+                        tune_controller.stop_trial(other)
+                        tune_controller.stop_trial(other)  # a second time does nothing
+                return str(TrialScheduler.CONTINUE)
+            return decision if len(self.epochs) < 4 else str(TrialScheduler.CONTINUE)
+
+    table = flat_table(space, [[1.0], [1.1], [1.2]])
+    seconds = [1.0, 1.25, 1.0]
+    curves = tuple(
+        (Curve(1, c[0].objective, (s,) * EPOCHS, c[0].pixels),) for c, s in zip(table.curves, seconds, strict=True)
+    )
+    table = CurveTable(space, EPOCHS, table.params, curves, {})
+    searcher, scheduler = Notes(list(table.params), False), Ends()
+    trace = replay_with(table, searcher, scheduler, 2)
+    # Trial 0 ends its first epoch at 1, trial 1 at 1.25, trial 2 at 2 (it began at 1), trial 0 its second at 2.25 (it began at
+    # 1.25) while trial 1 has run since 2 and trial 2 waits.
+    assert scheduler.epochs[:4] == [("0", 1), ("1", 1), ("2", 1), ("0", 2)]
+    assert sorted(searcher.told) == [("0", EPOCHS), ("1", 1), ("2", None)]
+    assert scheduler.removed == ["2"]
+    assert trace.compute == 1 + 1.25 + 1 + 1 + 0.25 + 7
+    assert trace.finished == 1
+
+
+def test_a_pending_trial_starts_even_if_the_scheduler_chooses_nothing(space: Space) -> None:
+    class Mute(FIFOScheduler):  # type: ignore[misc]
+        def choose_trial_to_run(self, tune_controller: Any) -> Any:
+            return None
+
+    table = flat_table(space, [[1.0], [1.1]])
+    assert replay_with(table, Notes(list(table.params), False), Mute(), 2).finished == 2
+
+
+def test_the_best_is_lost_if_it_was_begun_and_none_of_the_best_finished(space: Space) -> None:
+    class Stops(FIFOScheduler):  # type: ignore[misc]
+        def __init__(self, *stopped: str) -> None:
+            super().__init__()
+            self.stopped = stopped
+
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            return str(TrialScheduler.STOP if trial.trial_id in self.stopped else TrialScheduler.CONTINUE)
+
+    table = flat_table(space, [[0.5], [1.0], [0.9], [0.99]])
+    truth = TableTruth.of(table, 0.02)
+    assert truth.among_best.tolist() == [False, True, False, True]
+    rows = list(table.params)
+    ends = {
+        stopped: replay_with(table, Notes(rows, False), Stops(*stopped), 1, truth=truth)
+        for stopped in [(), ("1",), ("3",), ("1", "3")]
+    }
+    assert [(t.lost, t.dropped) for t in ends.values()] == [(False, False), (False, True), (False, False), (True, True)]
+    never_begun = replay_with(table, Notes(rows[:1], False), Stops("0"), 1, truth=truth)
+    assert (never_begun.lost, never_begun.dropped) == (False, True)
+
+
+def test_tunes_own_schedulers_never_pause(space: Space) -> None:
+    assert replay(make_table(space), parse_method("tpe+median"), 3, seed=2).resumed == 0
