@@ -164,7 +164,11 @@ class Allocator:
             return None
         ends = self._model.ends([rows[k] for k in inside], self._places(new))
         options = [inside.index(k) for k in waiting] + list(range(len(inside), len(inside) + len(new)))
-        base = [i for i, k in enumerate(inside) if self.known[k].state in ("finished", "running") and k != current]
+        base = [
+            i
+            for i, k in enumerate(inside)
+            if here[k].state in ("finished", "running") and here[k].curve and k != current
+        ]
         if base:
             best = max(base, key=lambda i: float(ends.mean[i]))
             least, deviation = float(ends.mean[best]), ends.apart(best)[options]
@@ -226,7 +230,7 @@ class Allocator:
 
     def _fit(self, current: str) -> dict[str, int]:
         """Fit the model to the latest and the best trials. Return their rows by id."""
-        told = [k for k, t in self.known.items() if t.curve or t.state == "failed"]
+        told = [k for k, t in self.known.items() if t.curve or t.state in ("failed", "running")]
         if len(told) > _MOST:
             latest = told[-_MOST // 3 :]
             last = {k: self.known[k].curve[-1] if self.known[k].curve else -math.inf for k in told}
@@ -243,7 +247,9 @@ class Allocator:
             )
         )
         rows = {k: row for row, k in enumerate(told)}
-        self._model.believe([row for k, row in rows.items() if self.known[k].state == "running" and k != current])
+        self._model.believe(
+            [row for k, row in rows.items() if not self.known[k].curve and self.known[k].state == "running"]
+        )
         return rows
 
     def _places(self, rows: Sequence[Mapping[str, Value]]) -> list[Array]:
@@ -264,23 +270,14 @@ class Allocator:
 
     def _near(self, ran: Sequence[Mapping[str, Value]], rows: Sequence[Mapping[str, Value]]) -> list[bool]:
         """Return for each row whether a configuration that ran differs from it by a slightly different rate only."""
-        others = [name for name in self._candidates.names if name not in self._rates]
-        known: dict[tuple[Any, ...], list[Mapping[str, Value]]] = {}
-        for params in ran:
-            known.setdefault(tuple(params.get(name) for name in others), []).append(params)
-        near = []
-        for row in rows:
-            twins = known.get(tuple(row.get(name) for name in others), [])
-            near.append(bool(twins) and bool(self._rates) and self._closest(row, twins) < _APART)
-        return near
-
-    def _closest(self, row: Mapping[str, Value], twins: Sequence[Mapping[str, Value]]) -> float:
-        names = self._candidates.names
-        places = self._axes.places([row, *twins])
-        apart = [
-            np.abs(p[1:] - p[:1]).max(axis=1) for name, p in zip(names, places, strict=True) if name in self._rates
-        ]
-        return float(np.max(apart, axis=0).min())
+        if not self._rates or not rows or not ran:
+            return [False] * len(rows)
+        near = np.ones((len(rows), len(ran)), dtype=bool)
+        both = zip(self._candidates.names, self._axes.places(rows), self._axes.places(ran), strict=True)
+        for name, a, b in both:
+            apart = np.abs(a[:, None, :] - b[None, :, :]).max(axis=-1)
+            near &= apart < (_APART if name in self._rates else 1e-9)
+        return list(near.any(axis=1))
 
     def _second(self, trial: KnownTrial) -> float:
         """Return the time of an epoch of a trial that has begun, in seconds; that of the scale's trials by its size at first."""

@@ -59,7 +59,7 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Add a new trial, or one of a restored search. Tune makes all trials of a restored search pending."""
-        if trial.is_finished():
+        if trial.status in (Trial.TERMINATED, Trial.ERROR):
             return
         if self._searcher.is_waiting(trial.trial_id):  # it goes on waiting
             trial.set_status(Trial.PAUSED)

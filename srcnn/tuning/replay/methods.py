@@ -36,7 +36,7 @@ class Method:
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method("ours", "curves", "asha"),
+        Method("ours", "curves", "freeze-thaw"),
         Method("today", "curves", "asha"),
         Method("stock", "stock", "asha"),
         Method("stock-same-rungs", "stock", "asha-same-rungs"),

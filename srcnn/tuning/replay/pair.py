@@ -18,6 +18,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.algorithms.early_stopping import GRACE, REDUCTION, PerScale
+from srcnn.tuning.algorithms.freeze_thaw import FreezeThaw
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.replay.ask_tell import AskTell
@@ -80,6 +81,13 @@ def make_pair(table: CurveTable, method: Method, seed: int) -> Pair:
         return Pair(both.searcher, both.scheduler, lambda config: config)
     known = {part.name: getattr(table.space, part.name) for part in fields(Space)}
     space = _Checked(**known)
+    if method.scheduler == "freeze-thaw":
+        whole, pausing = (
+            StudySearcher(space, seed, {}, sampler=method.sampler, pauses=True, epochs=table.epochs),
+            FreezeThaw(),
+        )
+        pausing.use_searcher(whole)
+        return Pair(whole, pausing, lambda config: TrialSpec.from_tune(config).params)
     searcher = (
         RandomOrder(space, seed)
         if method.sampler == "random"
