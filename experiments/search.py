@@ -122,6 +122,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
 
 
 _STOPPING = {
+    "freeze-thaw": "weak trials wait after a ninth or more of it, and continue when they are worth it",
     "asha": "weak trials are stopped at 2/9 and 6/9 of it",
     "hyperband": "weak trials are stopped at 2/9 and 6/9 of it, some of them later or never",
     "median": "trials below the median of the others are stopped",

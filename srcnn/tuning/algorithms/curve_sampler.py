@@ -26,7 +26,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr
 
-from srcnn.errors import ConfigError
+from srcnn.tuning.algorithms.candidates import Candidates
 from srcnn.tuning.algorithms.gaussian_process import Array, GaussianProcess
 from srcnn.tuning.space.parameter import Categorical, Value
 from srcnn.tuning.space.space import Space
@@ -34,9 +34,7 @@ from srcnn.tuning.space.space import Space
 __all__ = ["Axes", "CurveSampler"]
 
 _START = 6  # minimum number of random configurations before the Gaussian process is used
-_POOL = 300  # number of random candidates if the space is not a small grid
-_PARENTS, _CHILDREN = 5, 20  # number of best configurations to vary, and number of variations of each
-_GRID = 2000  # maximum size of a grid of which all configurations are candidates
+_PARENTS = 5  # number of best configurations to vary
 _MOST = 300  # maximum number of trials in a fit, which limits its time: a third are the latest, the others the best
 
 
@@ -55,8 +53,7 @@ class CurveSampler(BaseSampler):
         self._axes = Axes(space)
         self._process = GaussianProcess(len(space.parameters))
         self._start = max(_START, len(space.parameters) + 2)
-        sizes = [len(p.choices) if isinstance(p, Categorical) else math.inf for p in space.parameters.values()]
-        self._grid = space.grid() if math.prod(sizes) <= _GRID else None
+        self._candidates = Candidates(space, self._source)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return all parameters: they are sampled jointly."""
@@ -74,10 +71,11 @@ class CurveSampler(BaseSampler):
         """Return the values of the next configuration."""
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         fixed: dict[str, Value] = trial.system_attrs.get("fixed_params", {})
+        ran = {self._candidates.key(t.params) for t in others}
         told, lost, waiting = _sort(others, study.direction == StudyDirection.MAXIMIZE)
         if len(told) < self._start:
-            candidates = self._candidates(others, fixed, ())
-            return self._first_allowed(candidates) or self._space.draw(self._source, fixed)
+            candidates = self._candidates.draw(ran, fixed, ())
+            return self._candidates.first_allowed(candidates) or self._space.draw(self._source, fixed)
         values, noise = _at_the_end([curve for _, curve in told])
         rows = [params for params, _ in told] + lost
         # A failed trial gets the value of the worst trial, so that similar configurations are avoided.
@@ -92,43 +90,14 @@ class CurveSampler(BaseSampler):
         predicted = self._process.predict(places)[0]
         if waiting:
             self._process.believe(self._axes.places(waiting))
-        candidates = self._candidates(others, fixed, [rows[i] for i in np.argsort(-predicted)[:_PARENTS]])
+        candidates = self._candidates.draw(ran, fixed, [rows[i] for i in np.argsort(-predicted)[:_PARENTS]])
         if not candidates:
             return self._space.draw(self._source, fixed)
         mean, spread = self._process.predict(self._axes.places(candidates))
         z = (mean - predicted.max()) / spread
         gain = spread * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
         ranked = [candidates[i] for i in np.argsort(-gain)]
-        return self._first_allowed(ranked) or ranked[0]
-
-    def _candidates(
-        self, others: Sequence[FrozenTrial], fixed: Mapping[str, Value], parents: Sequence[Mapping[str, Value]]
-    ) -> list[dict[str, Value]]:
-        """Return candidates in random order. All have the fixed values; none has been run or rejected before."""
-        names = list(self._space.parameters)
-        ran = {tuple(t.params.get(name) for name in names) for t in others}
-        if self._grid is not None:
-            rows = self._source.sample(self._grid, len(self._grid))
-        else:
-            rows = [self._space.draw(self._source, fixed) for _ in range(_POOL)]
-            for parent in parents:
-                for _ in range(_CHILDREN):
-                    drawn_anew = self._source.choice(names)
-                    kept = {name: value for name, value in parent.items() if name != drawn_anew}
-                    rows.append(self._space.draw(self._source, {**kept, **fixed}))
-        fits = [row for row in rows if all(row.get(name, value) == value for name, value in fixed.items())]
-        return [row for row in fits if tuple(row.get(name) for name in names) not in ran]
-
-    def _first_allowed(self, rows: Sequence[dict[str, Value]]) -> dict[str, Value] | None:
-        """Return the first row that is a valid configuration and satisfies the constraints."""
-        for row in rows:
-            try:
-                config = self._space.to_config(row)
-            except ConfigError:
-                continue
-            if not self._space.constraints.broken_by(config):
-                return row
-        return None
+        return self._candidates.first_allowed(ranked) or ranked[0]
 
 
 Params = Mapping[str, Any]

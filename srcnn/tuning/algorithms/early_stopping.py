@@ -30,17 +30,18 @@ REDUCTION = 3  #: reduction factor: about one in this number of trials continues
 #: second report is 0.7. A rung at the first epoch loses the best configuration in half of all searches.
 GRACE = 2
 
-#: Names of the schedulers: asynchronous successive halving (ASHA); ASHA with three brackets, the later of which stop trials later
+#: Names of the schedulers: trials pause and continue, decided by a model of curves (`srcnn.tuning.algorithms.freeze_thaw`, not a
+#: part of `PerScale`); asynchronous successive halving (ASHA); ASHA with three brackets, the later of which stop trials later
 #: or never (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020); the median stopping rule (Golovin et
 #: al., "Google Vizier", KDD 2017); no early stopping.
-SCHEDULERS = ("asha", "hyperband", "median", "none")
+SCHEDULERS = ("freeze-thaw", "asha", "hyperband", "median", "none")
 
 
 class PerScale(FIFOScheduler):  # type: ignore[misc]
     """Scheduler that applies a separate scheduler to the trials of each scale.
 
     Args:
-        kind: one of `SCHEDULERS`.
+        kind: one of `SCHEDULERS`, but not ``freeze-thaw``.
         scales: scales of the search.
         epochs: number of reports of a full trial.
     """

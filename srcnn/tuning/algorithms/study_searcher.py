@@ -17,12 +17,14 @@ other modules read, has a copy of every trial.
 
 from __future__ import annotations
 
+import math
 import pickle
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 import optuna
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
@@ -31,12 +33,17 @@ from ray.tune.search import Searcher
 
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, SearchError
+from srcnn.model.network import count_macs
 from srcnn.tuning.adapters.ray_internals import SEARCHER_STATES
+from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
 from srcnn.tuning.algorithms.curve_sampler import CurveSampler
+from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
+from srcnn.tuning.trials.decision import Decision
 from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
+from srcnn.tuning.trials.past import PastTrial
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 
@@ -55,6 +62,9 @@ _TRIES = 30  # suggestions of the sampler that may be rejected before configurat
 _DRAWS = 2000  # random configurations that may be rejected before the space counts as exhausted
 
 
+_Found = tuple[tuple[optuna.Trial, ...], dict[str, Value], TrainConfig, bool]  # the last one: whether it is a reference
+
+
 class StudySearcher(Searcher):  # type: ignore[misc]
     """Searcher that suggests configurations from a `Space`, distributed evenly over its scales, and none twice.
 
@@ -66,6 +76,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         references: how many of ``first``, from the start, are reference trials, which no scheduler stops.
         sampler: one of `SAMPLERS`.
         objectives: names from `OBJECTIVES`; with several, the study has no curves, because Optuna supports them only for one.
+        pauses: whether trials pause and continue (`srcnn.tuning.algorithms.freeze_thaw.FreezeThaw` is the scheduler). Then the
+            sampler ``curves`` is `srcnn.tuning.algorithms.allocator.Allocator`, and other samplers propose what may begin.
+        epochs: number of reports of a full trial.
+        past: trials of earlier searches, to learn from, if trials pause.
     """
 
     def __init__(
@@ -77,6 +91,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         references: int = 0,
         sampler: str = "tpe",
         objectives: Sequence[str] = ("gain",),
+        *,
+        pauses: bool = False,
+        epochs: int = EPOCHS,
+        past: Sequence[PastTrial] = (),
     ) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._space, self._overrides = space, dict(overrides)
@@ -90,6 +108,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._first += rows
             self._last = True
         kind = "tpe" if sampler == "curves" and len(objectives) > 1 else sampler
+        self._allocator = Allocator(space, seed, epochs, past) if pauses else None
+        self._proposes = pauses and kind != "curves"  # whether the study's sampler proposes new configurations
+        if pauses and kind == "curves":
+            kind = "random"  # of the study, which is never asked for a value
         directions, scales = [OBJECTIVES[name].direction for name in objectives], space.scales
         apart = kind in _APART and len(scales) > 1
         #: Study over all scales. If each scale has a separate study, this one gets copies of their trials.
@@ -105,13 +127,26 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._seen: set[str] = set()
         self._per_scale: Counter[int] = Counter(dict.fromkeys(space.scales, 0))
         self._time = StageTime()
+        self._limit: int | None = None
+        self._slots: Callable[[], int] | None = None
+        self._continued: str | None = None  # waiting trial that the next free worker continues
+        self._held: _Found | None = None  # proposal of the study's sampler that has not begun
+        self._asked_at = -1  # state of the allocator when it had nothing for a free worker
+        self._decisions: dict[str, list[Decision]] = {}
+        self.over = False  #: whether no trial begins or continues any more
+
+    def use_limits(self, trials: int, slots: Callable[[], int]) -> None:
+        """Set the number of trials, and the function that returns how many run at a time; without them there is no limit."""
+        if self._limit is None or trials > self._limit:
+            self.over = False  # a search that has ended continues with more trials
+        self._limit, self._slots, self._asked_at = trials, slots, -1
 
     def use_time(self, time: StageTime) -> None:
         """Set the time budget of the stage; without one, time is unlimited. It is not pickled."""
         self._time = time
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_time": StageTime()}
+        return {**self.__dict__, "_time": StageTime(), "_slots": None}
 
     @property
     def study(self) -> optuna.Study:
@@ -122,33 +157,171 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Return the next trial, a `TrialSpec` in Tune's form; called by Tune."""
         # The first trial is suggested even if the time is up, because a search without trials has no result.
         # It ends at its first report.
-        found = None if self._time.is_up and self._per_scale.total() else self._next()
-        if found is None:
+        if self._time.is_up and self._per_scale.total():
+            self.over = True
             return str(Searcher.FINISHED)
+        if self._allocator is not None:
+            return self._suggest_or_continue(self._allocator, trial_id)
+        found = self._next()
+        return str(Searcher.FINISHED) if found is None else self._begin(trial_id, found)
+
+    def _begin(self, trial_id: str, found: _Found) -> dict[str, Any]:
         trials, params, config, reference = found
         self._seen.add(config.model_dump_json())
         self._per_scale[config.scale] += 1
         for trial in trials:
             trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trials
+        if self._allocator is not None:
+            self._allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
         return TrialSpec(config, params, reference).to_tune()
 
-    def _next(self) -> tuple[tuple[optuna.Trial, ...], dict[str, Value], TrainConfig, bool] | None:
+    def _suggest_or_continue(self, allocator: Allocator, trial_id: str) -> dict[str, Any] | str | None:
+        """Return a new trial; None if a free worker continues a waiting one, or none is free; FINISHED at the end."""
+        if self.over:
+            return str(Searcher.FINISHED)
+        busy = allocator.count("running")
+        if self._continued is not None or (self._slots is not None and busy >= self._slots()):
+            return None
+        if self._first and not self._full:
+            found = self._next_first()
+            if found is not None:
+                self._explain(trial_id, "start", 0, Option(None, found[1], "random"), by="given")
+                return self._begin(trial_id, found)
+        if self._asked_at == allocator.version:
+            return None
+        for scale in sorted(self._per_scale, key=lambda s: (allocator.spent(s), self._per_scale[s], s)):
+            option = self._option(allocator, scale)
+            if option is not None and option.trial is not None:
+                self._continued = option.trial
+                allocator.change(option.trial, "running")
+                self._explain(option.trial, "resume", len(allocator.known[option.trial].curve), option)
+                return None
+            found = None if option is None else self._new(option)
+            if option is not None and found is not None:
+                self._explain(trial_id, "start", 0, option)
+                return self._begin(trial_id, found)
+        if not busy:
+            self.over = True
+            return str(Searcher.FINISHED)
+        self._asked_at = allocator.version
+        return None
+
+    def _may_begin(self, scale: int) -> bool:
+        """Return whether another trial of a scale may begin: trials are distributed evenly over the scales."""
+        return not self._last and not self._full and self._per_scale[scale] <= min(self._per_scale.values())
+
+    @property
+    def _full(self) -> bool:
+        return self._limit is not None and self._per_scale.total() >= self._limit
+
+    def _option(self, allocator: Allocator, scale: int, current: str = "") -> Option | None:
+        begin = self._may_begin(scale)
+        if not begin and self._full and allocator.exhausted(scale, self._per_scale[scale]):
+            return None
+        held = None
+        if begin and self._proposes:
+            if self._held is None or self._held[2].scale != scale:
+                self._held = self._next({"scale": scale} if "scale" in self._space.parameters else {})
+            held, begin = (None, False) if self._held is None else (self._held[1], True)
+        return allocator.choose(scale, begin, held, current)
+
+    def _new(self, option: Option) -> _Found | None:
+        if self._held is not None and option.params is self._held[1]:
+            found, self._held = self._held, None
+            return found
+        asked = self._ask(option.params)
+        return None if asked is None else (*asked, False)
+
+    @property
+    def continued(self) -> str | None:
+        """Id of the waiting trial that a free worker continues next; None: there is none."""
+        return self._continued
+
+    def seconds(self, trial_id: str) -> float:
+        """Return the time of the finished epochs of a trial, in seconds."""
+        known = None if self._allocator is None else self._allocator.known.get(trial_id)
+        return 0.0 if known is None else known.seconds
+
+    def take_continued(self) -> str | None:
+        """Return the id of the waiting trial that a free worker must continue now; None: there is none."""
+        trial_id, self._continued = self._continued, None
+        return trial_id
+
+    def is_waiting(self, trial_id: str) -> bool:
+        """Return whether a trial waits for its turn."""
+        known = None if self._allocator is None else self._allocator.known.get(trial_id)
+        return known is not None and known.state == "waiting"
+
+    def continues(self, trial_id: str, report: TrialReport) -> bool:
+        """Record a report, and return whether its trial continues now; otherwise it waits."""
+        allocator = self._allocator
+        assert allocator is not None, "trials pause"
+        figures = report.figures
+        seconds = 0.0 if figures is None or math.isnan(figures.epoch_seconds) else figures.epoch_seconds
+        known, news = allocator.known[trial_id], allocator.note(trial_id, report.curve, seconds)
+        if not news or report.last or known.reference or self._time.is_up:
+            return True  # a trial that was resumed repeats its last report
+        option = self._option(allocator, known.scale, current=trial_id)
+        if option is not None and option.trial == trial_id:
+            return True
+        allocator.change(trial_id, "waiting")
+        taken = "" if option is None else option.trial or "a new configuration"
+        self._explain(trial_id, "pause", report.epoch, option, instead=taken)
+        return False
+
+    def decisions(self, trial_id: str) -> Sequence[Decision]:
+        """Return what was decided about a trial so far, and why."""
+        return self._decisions.get(trial_id, ())
+
+    def _explain(
+        self,
+        trial_id: str,
+        kind: Literal["start", "pause", "resume"],
+        epoch: int,
+        option: Option | None,
+        *,
+        by: Literal["given", "random", "model"] | None = None,
+        instead: str = "",
+    ) -> None:
+        if option is None:
+            decision = Decision(kind, epoch, "model")
+        else:
+            decision = Decision(
+                kind,
+                epoch,
+                by or option.by,
+                option.predicted,
+                option.spread,
+                option.best,
+                option.best_trial,
+                option.value,
+                instead,
+                option.rivals,
+            )
+        self._decisions.setdefault(trial_id, []).append(decision)
+
+    def _next_first(self) -> _Found | None:
+        """Return the next of the given trials that can be run; None if there is none."""
         while self._first:
             reference, fixed = self._references > 0, self._first.pop(0)
             self._references -= reference
             found = self._ask(fixed)
             if found is not None:
                 return *found, reference
-        if self._last:
-            return None
+        return None
+
+    def _next(self, fixed: Mapping[str, Value] = MappingProxyType({})) -> _Found | None:
+        given = self._next_first()
+        if given is not None or self._last:
+            return given
         for _ in range(_TRIES):
-            found = self._ask({})
+            found = self._ask(fixed)
             if found is not None:
                 return *found, False
         # The sampler repeats good configurations that have already been run. Draw from the remaining ones at random.
         for _ in range(_DRAWS):
-            params = self._space.draw(self._source, self._next_scale({}))
+            params = self._space.draw(self._source, self._next_scale(fixed))
             if not self._refused(params):
                 found = self._ask(params)
                 if found is not None:
@@ -200,8 +373,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Report the end of a trial to Optuna: COMPLETE after its last epoch, PRUNED if it was stopped early, else FAIL."""
         report = None if error else TrialReport.last_of(result)
+        waited = self.is_waiting(trial_id) and not error
         for trial in self._trials.pop(trial_id, ()):  # empty if it was reported before
-            self._tell(trial, report)
+            if waited:  # the search has ended, and the trial had not had its turn
+                trial.study.tell(trial, state=TrialState.PRUNED)
+            else:
+                self._tell(trial, report)
+        if self._allocator is not None and trial_id in self._allocator.known:
+            ended = report is not None and not report.failed
+            finished = ended and report is not None and report.last
+            self._allocator.change(trial_id, "finished" if finished else "stopped" if waited or ended else "failed")
 
     def _tell(self, trial: optuna.Trial, report: TrialReport | None) -> None:
         if report is None or report.failed:
@@ -221,7 +402,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Read the state from a file of `save`; the time budget remains the current one."""
-        self.__dict__.update({**pickle.loads(Path(checkpoint_path).read_bytes()), "_time": self._time})
+        time, limit, slots = self._time, self._limit, self._slots
+        self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
+        # A waiting trial that was to continue is pending in Tune's state, and starts by itself.
+        self._time, self._continued = time, None
+        if limit is not None and slots is not None:
+            self.use_limits(limit, slots)
 
 
 def _draw(study: optuna.Study, space: Space, fixed: Mapping[str, Value]) -> tuple[optuna.Trial, dict[str, Value]]:

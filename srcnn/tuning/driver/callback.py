@@ -22,6 +22,7 @@ from srcnn.tuning.driver.faults import Fault, error_line, fault_of, more_room
 from srcnn.tuning.driver.snapshot import keep_snapshot
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import flat_params
+from srcnn.tuning.trials.decision import decisions_json
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
@@ -80,8 +81,22 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Save a snapshot if Tune has written its state in this step: it includes everything logged so far."""
+        self._note_waiting()
         self._run.context.time.keep()  # Tune calls this several times per second, with or without new reports
         self._keep(trials)
+
+    def _note_waiting(self) -> None:
+        """Tag the run of each trial that has paused. Tune has no event for it: a trial pauses some steps after its report."""
+        for trial_id, trial in list(self._run.reported.items()):
+            if trial.status == Trial.PAUSED:
+                tags = {names.TAG_OUTCOME: Outcome.WAITING.value, **self._decisions(trial_id)}
+                self._run.context.tracker.tag_trial(trial_id, tags)
+            if trial.status != Trial.RUNNING:
+                self._run.reported.pop(trial_id)
+
+    def _decisions(self, trial_id: str) -> dict[str, str]:
+        found = self._run.decisions(trial_id)
+        return {names.TAG_DECISIONS: decisions_json(found)} if found else {}
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
         """Save the final snapshot. Tune may have failed to write its state, so the files are checked."""
@@ -113,6 +128,8 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             tags,
             self._datasets[spec.data_key],
         )
+        if decisions := self._decisions(trial.trial_id):
+            self._run.context.tracker.tag_trial(trial.trial_id, decisions)
         self._ended.discard(trial.trial_id)
         self._tell("start", trial)
 
@@ -123,6 +140,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         report = TrialReport.from_json(result)
         if not report.failed:
             self._log(trial, report)
+            self._run.reported[trial.trial_id] = trial
         self._tell("report", trial, report)
 
     def _log(self, trial: Trial, report: TrialReport) -> None:
@@ -146,6 +164,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         forget_statistics(trial)
         where = ("", "") if report is None else (report.device, report.node)
         tags = {names.TAG_OUTCOME: end.value, names.TAG_TRIAL_DEVICE: where[0], names.TAG_TRIAL_NODE: where[1]}
+        tags |= self._decisions(trial.trial_id)
         failure = "" if report is None else report.failure
         if report is not None and failure:
             tags |= {names.TAG_FAILURE: failure, names.TAG_FAILURE_KIND: report.failure_kind}

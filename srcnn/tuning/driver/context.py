@@ -7,12 +7,15 @@ sets them again after a restore.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from ray.tune.experiment import Trial
 
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.tracking.tracker import Tracker
+from srcnn.tuning.trials.decision import Decision
 
 __all__ = ["DriverContext", "StageRun"]
 
@@ -36,6 +39,9 @@ class StageRun:
     errors: Mapping[str, BaseException] = field(default_factory=dict)  #: latest error of each trial, by trial id
     disk_full: bool = False  #: whether a full disk ended the stage
     kept: int = 0  #: modification time of Tune's state in the latest snapshot, in nanoseconds
+    reported: dict[str, Trial] = field(default_factory=dict)  #: trials that have reported and may pause, by trial id
+    #: What a search with pauses decided about a trial, by trial id
+    decisions: Callable[[str], Sequence[Decision]] = lambda _: ()
     #: End events not yet in a durable snapshot: if the process is killed, the resumed stage repeats these trials' ends.
     pending_ends: list[Event] = field(default_factory=list)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,9 @@ from srcnn.errors import SearchError
 from srcnn.tuning.adapters.environment import temporarily
 from srcnn.tuning.adapters.ray_internals import newest_failures, patient_resets, trials_of, tuner_parts
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, PerScale
+from srcnn.tuning.algorithms.freeze_thaw import FreezeThaw
 from srcnn.tuning.algorithms.stage_time import TimeAware
+from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.driver.callback import SearchCallback, failure_line
 from srcnn.tuning.driver.context import DriverContext, StageRun
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
@@ -31,6 +35,7 @@ from srcnn.tuning.worker.trial_device import Place
 
 __all__ = ["Stage", "Workers", "run_stage", "slots"]
 
+_SLOTS_EVERY = 2.0  # seconds between two questions about the resources of the cluster
 _RETRIES = 4  # maximum retries of a trial whose process, GPU or machine was lost
 #: Seconds between two of Tune's snapshots, by the maximum number of trials of a stage. A kill loses the trials that started after
 #: the last snapshot, and a snapshot with more trials takes longer to write. For larger stages Tune's default applies: a twentieth
@@ -124,13 +129,13 @@ def run_stage(
     run, kept = StageRun(context, stage.trials), newest_snapshot(stage.folder) if resume else None
     try:
         if kept is not None:
-            run.expected = kept.put_back(stage.trials)
+            run.expected = kept.put_back(_samples(stage))
             tuner = tune.Tuner.restore(str(stage.folder), trainable, resume_unfinished=True)
         else:
             shutil.rmtree(stage.folder / FOLDER, ignore_errors=True)
             callback = SearchCallback(stage.folder, tags, {k: d.source for k, d in data.items()}, stage.name)
             tuner = _new_tuner(workers, stage, trainable, callback)
-        _attach(tuner, run)
+        _attach(tuner, run, workers)
         with temporarily({"TUNE_GLOBAL_CHECKPOINT_S": period}), patient_resets(), newest_failures() as run.errors:
             trials = trials_of(tuner.fit())
     except BaseException as error:  # includes the KeyboardInterrupt of a second Ctrl-C
@@ -145,7 +150,15 @@ def run_stage(
     return [_result(trial, stage.folder, run) for trial in trials]
 
 
-def _attach(tuner: tune.Tuner, run: StageRun) -> None:
+def _samples(stage: Stage) -> int:
+    """Return the number of trials for Tune, which counts its searcher as finished after so many.
+
+    A searcher whose trials pause must not finish with its last new trial, because others wait; it counts by itself.
+    """
+    return stage.trials + (stage.stopping == "freeze-thaw")
+
+
+def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
     """Attach the run to the callback, and its time budget to scheduler and searcher (after a restore, to their copies)."""
     parts = tuner_parts(tuner)
     for callback in parts.callbacks:
@@ -154,16 +167,35 @@ def _attach(tuner: tune.Tuner, run: StageRun) -> None:
     for one in (parts.scheduler, parts.searcher):
         if isinstance(one, TimeAware):
             one.use_time(run.context.time)
+    if isinstance(parts.scheduler, FreezeThaw):
+        assert isinstance(parts.searcher, StudySearcher), "a stage whose trials pause has this searcher"
+        parts.scheduler.use_searcher(parts.searcher)
+        parts.searcher.use_limits(run.trials, _Slots(workers))
+        run.decisions = parts.searcher.decisions
+
+
+class _Slots:
+    """Number of concurrent trials, which changes when machines join or leave; asked of Ray at most once in some seconds."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers, self._count, self._asked = workers, 1, -math.inf
+
+    def __call__(self) -> int:
+        if time.monotonic() - self._asked > _SLOTS_EVERY:
+            self._count, self._asked = slots(self._workers), time.monotonic()
+        return self._count
 
 
 def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchCallback) -> tune.Tuner:
+    pauses = stage.stopping == "freeze-thaw"
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
             search_alg=stage.searcher,
-            scheduler=PerScale(stage.stopping, stage.scales, EPOCHS),
-            num_samples=stage.trials,
-            max_concurrent_trials=workers.max_concurrent,
+            scheduler=FreezeThaw() if pauses else PerScale(stage.stopping, stage.scales, EPOCHS),
+            num_samples=_samples(stage),
+            # Tune counts paused trials as concurrent ones, so a searcher whose trials pause limits their number itself.
+            max_concurrent_trials=None if pauses else workers.max_concurrent,
             reuse_actors=True,
             trial_name_creator=_short_name,
             trial_dirname_creator=_short_name,

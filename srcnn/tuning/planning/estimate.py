@@ -118,7 +118,9 @@ def expected_share(plan: Plan) -> float:
     asha = 0.6 * each / (each + 1.5)
     if not plan.references:
         asha += (1 - asha) / max(1, each)
-    return {"asha": asha, "hyperband": min(1.0, asha + 0.1), "median": 0.6}.get(plan.settings.stopping, 1.0)
+    return {"freeze-thaw": 0.5, "asha": asha, "hyperband": min(1.0, asha + 0.1), "median": 0.6}.get(
+        plan.settings.stopping, 1.0
+    )
 
 
 def _lean(plan: Plan) -> float:

@@ -58,7 +58,8 @@ class SearchSettings(Strict):
     sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str = Field(
         _AUTO,
-        description=f"stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: asha, or none for several objectives",
+        description=f"stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: freeze-thaw; asha for a grid; none for "
+        "several objectives",
     )
     objectives: tuple[str, ...] = Field(
         ("gain",), description=f"objectives, several for a Pareto front: {', '.join(OBJECTIVES)}"
@@ -144,6 +145,10 @@ class SearchSettings(Strict):
             raise ValueError(
                 f"objectives: must begin with gain and contain each name once, but got {','.join(self.objectives)}"
             )
+        if self.stopping == "freeze-thaw" and self.sampler == "grid":
+            raise ValueError(
+                "scheduler: must be asha, hyperband, median or none with the sampler grid, but got 'freeze-thaw'"
+            )
         if len(self.objectives) > 1:
             if self.stopping != "none":
                 raise ValueError(
@@ -158,7 +163,9 @@ class SearchSettings(Strict):
         """The scheduler, with the default resolved."""
         if self.scheduler != _AUTO:
             return self.scheduler
-        return "asha" if len(self.objectives) == 1 else "none"
+        if len(self.objectives) > 1:
+            return "none"
+        return "asha" if self.sampler == "grid" else "freeze-thaw"
 
     @property
     def is_remote(self) -> bool:

@@ -213,6 +213,7 @@ def _run_stages(
         plan.references,
         settings.sampler,
         settings.objectives,
+        pauses=settings.stopping == "freeze-thaw",
     )
     search = Stage(
         "search",

@@ -53,7 +53,9 @@ KIND_SEARCH, KIND_TABLE = "search", "table"
 TAG_STAGE = "stage"  #: at its start: name of the stage: ``search``, ``confirm``, ``judge`` or ``table``
 TAG_REFERENCE = "reference"  #: at its start: ``True`` for the paper's network trained with the same budget
 TAG_CONFIGURATION = "srcnn.configuration"  #: at its start: name in tables, without the seed
-TAG_OUTCOME = "outcome"  #: at its end: a value of `srcnn.tuning.trials.outcome.Outcome`, or one of the next two
+TAG_DECISIONS = "srcnn.decisions"  #: what the search decided about it, and why: see `srcnn.tuning.trials.decision`
+#: At its end, or while it waits for its turn: a value of `srcnn.tuning.trials.outcome.Outcome`, or one of the next two.
+TAG_OUTCOME = "outcome"
 OUTCOME_GIVEN = "given"  #: trial of a table: measured, but not trained here (bicubic, the authors' networks)
 OUTCOME_ORPHAN = "orphan"  #: set by ``runs.py repair``: Ray Tune has no such trial
 TAG_FAILURE = "failure"  #: at the end of a failed trial: the error message in one line, for display

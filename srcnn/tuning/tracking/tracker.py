@@ -251,6 +251,10 @@ class Tracker:
         """Log a text as an artifact of the search's run."""
         self._do(LogText(None, text, name))
 
+    def tag_trial(self, trial_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a trial's run."""
+        self._do(SetTags(trial_id, dict(tags)))
+
     def end_trial(self, trial_id: str, status: str, tags: Mapping[str, str] | None = None) -> None:
         """End a trial's run with the status FINISHED, FAILED or KILLED."""
         if trial_id not in self._last_step:

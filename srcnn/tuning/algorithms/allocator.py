@@ -1,0 +1,321 @@
+"""Decides what a free worker does: begin a new configuration, or continue a trial that waits after one of its epochs.
+
+Every option is worth its expected improvement over the best trial of its scale that has finished or is running, divided by a
+power of its remaining time (Swersky, Snoek and Adams, "Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014, decide in the
+same way with an information criterion). Values and their uncertainty are those of `CurveModel`. The improvement is that of a
+*difference* between two predictions: a near twin of the best trial differs from it by almost nothing, so it is worth little.
+Running trials count as if their predicted ends had been observed, so that several free workers get different things.
+
+Trials of different scales are never compared. All scales share the model, and a free worker serves the scale on which the least
+time has been spent.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import ndtr
+
+from srcnn.errors import ConfigError
+from srcnn.model.network import count_macs
+from srcnn.tuning.algorithms.candidates import Candidates
+from srcnn.tuning.algorithms.curve_model import CurveModel, ObservedCurves
+from srcnn.tuning.algorithms.curve_sampler import Axes
+from srcnn.tuning.algorithms.gaussian_process import Array
+from srcnn.tuning.space.parameter import Float, Value
+from srcnn.tuning.space.space import Space
+from srcnn.tuning.trials.past import PastTrial
+
+__all__ = ["Allocator", "KnownTrial", "Option"]
+
+State = Literal["running", "waiting", "finished", "stopped", "failed"]
+
+_START = 3  # trials with a report before the model decides
+_RANDOM = 8  # one in so many new configurations is drawn at random
+_PARENTS = 5  # number of best configurations to vary
+_COST_POWER = 0.5  # 1 prefers cheap networks too much: a search ends with one champion, not with a rate
+_MOST = 150  # maximum number of trials in a fit, which limits its time
+_SWITCH = 0.3  # time to pause one trial and start another, in seconds
+_APART = 0.1  # two rates closer than this fraction of their range count as one
+_WORTH = 0.001  # expected improvement, as a fraction of the paper's gain, below which a waiting trial is not continued
+_FINISHED = 3  # trials per scale that finish even if the expected improvement is smaller
+_SHARE = 0.5  # maximum share of the epochs of all trials that a search trains, where all its trials have begun
+
+
+@dataclass
+class KnownTrial:
+    """What is known about one trial of the search."""
+
+    params: Mapping[str, Value]
+    scale: int
+    macs: float  #: multiply-accumulate operations per pixel of the large image
+    reference: bool = False  #: whether it is never paused
+    curve: tuple[float, ...] = ()  #: objective after each finished epoch
+    seconds: float = 0.0  #: time of these epochs
+    state: State = "running"
+
+
+@dataclass(frozen=True)
+class Option:
+    """The decision for a free worker, and what the model believed."""
+
+    trial: str | None  #: id of the waiting trial to continue; None: begin a configuration
+    params: Mapping[str, Value]
+    by: Literal["random", "model"]
+    predicted: float | None = None  #: predicted value after the last epoch
+    spread: float | None = None  #: its standard deviation
+    best: float | None = None  #: predicted value of the best trial of the scale that has finished or is running
+    best_trial: str = ""  #: its id
+    value: float | None = None  #: expected improvement per second
+    rivals: int = 0  #: number of waiting trials that were compared
+
+
+class Allocator:
+    """Decides between new configurations and waiting trials; see the module's docstring.
+
+    Args:
+        space: search space.
+        seed: seed of the random draws.
+        epochs: number of epochs of a full trial.
+        past: trials of earlier searches, from whose curves the model learns too.
+    """
+
+    def __init__(self, space: Space, seed: int, epochs: int, past: Sequence[PastTrial] = ()) -> None:
+        self._space, self._epochs = space, epochs
+        self._source = random.Random(seed)
+        self._axes = Axes(space)
+        self._candidates = Candidates(space, self._source)
+        self._model = CurveModel(len(space.parameters), epochs)
+        self._rates = [name for name, p in space.parameters.items() if isinstance(p, Float) or name == "learning_rate"]
+        sources = {name: number for number, name in enumerate(dict.fromkeys(one.source for one in past), start=1)}
+        self._past = [(one, sources[one.source]) for one in past if one.curve and one.epochs == epochs][-_MOST:]
+        self.known: dict[str, KnownTrial] = {}
+        self._begun = 0
+        self._macs: dict[tuple[Any, ...], float] = {}
+        self.version = 0  #: changes with every change of what is known
+
+    # What happened
+
+    def begin(self, trial_id: str, trial: KnownTrial) -> None:
+        """Record a new trial."""
+        self.known[trial_id] = trial
+        self.version += 1
+
+    def note(self, trial_id: str, curve: tuple[float, ...], seconds: float) -> bool:
+        """Record a report. Return whether it has an epoch that was not known."""
+        trial = self.known[trial_id]
+        if len(curve) <= len(trial.curve):
+            return False
+        added = len(curve) - len(trial.curve)
+        trial.curve, trial.seconds = curve, trial.seconds + seconds * added
+        self.version += 1
+        return True
+
+    def change(self, trial_id: str, state: State) -> None:
+        """Record that a trial is running, waits, or has ended."""
+        self.known[trial_id].state = state
+        self.version += 1
+
+    def count(self, *states: State, scale: int | None = None) -> int:
+        """Return the number of trials in some states."""
+        return sum(t.state in states for t in self.known.values() if scale is None or t.scale == scale)
+
+    def spent(self, scale: int) -> float:
+        """Return the time spent on a scale in seconds; running trials count until the end of their current epoch."""
+        here = [t for t in self.known.values() if t.scale == scale]
+        return sum(t.seconds + (self._second(t) if t.state == "running" else 0.0) for t in here)
+
+    # What next
+
+    def choose(
+        self, scale: int, begin: bool, held: Mapping[str, Value] | None = None, current: str = ""
+    ) -> Option | None:
+        """Return the decision for a free worker.
+
+        Args:
+            scale: upscaling factor.
+            begin: whether a new configuration may begin.
+            held: the only new configuration to consider; None: the best one of many candidates.
+            current: id of the trial whose report made the worker free; continuing it needs no switch.
+
+        Returns:
+            The decision; None if there is nothing worth the time.
+        """
+        here = {k: t for k, t in self.known.items() if t.scale == scale}
+        waiting = [k for k, t in here.items() if t.state == "waiting" or k == current]
+        told = sum(bool(t.curve) for t in self.known.values())
+        if told + (3 * bool(self._past)) < _START:
+            if begin:
+                return self._new_at_random(scale, held, len(waiting))
+            return Option(waiting[0], here[waiting[0]].params, "random", rivals=len(waiting)) if waiting else None
+        if begin and held is None and self._begun % _RANDOM == _RANDOM - 1 and not current:
+            self._begun += 1
+            return self._new_at_random(scale, None, len(waiting))
+        rows = self._fit(current)
+        waiting = [k for k in waiting if k in rows]
+        inside = [k for k in rows if self.known[k].scale == scale]
+        new = self._new_candidates(scale, inside, held) if begin else []
+        if not new and not waiting:
+            return None
+        ends = self._model.ends([rows[k] for k in inside], self._places(new))
+        options = [inside.index(k) for k in waiting] + list(range(len(inside), len(inside) + len(new)))
+        base = [i for i, k in enumerate(inside) if self.known[k].state in ("finished", "running") and k != current]
+        if base:
+            best = max(base, key=lambda i: float(ends.mean[i]))
+            least, deviation = float(ends.mean[best]), ends.apart(best)[options]
+        else:  # until a trial has finished, a promising one should
+            best = int(np.argmax(ends.mean[: len(inside)])) if inside else -1
+            least = float(ends.mean[: len(inside)].max() if inside else ends.mean.max()) - self._model.unit
+            deviation = ends.deviation[options]
+        z = (ends.mean[options] - least) / deviation
+        gain = deviation * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi))
+        left = self._left([self.known[k] for k in waiting], new, scale)
+        left += np.array([_SWITCH * (k != current) for k in waiting] + [_SWITCH] * len(new))
+        order = np.argsort(-gain / left**_COST_POWER)
+        if not begin and gain[order[0]] < _WORTH and self.count("finished", scale=scale) >= _FINISHED:
+            return None
+        for at in order:
+            i = options[at]
+            params = self.known[inside[i]].params if i < len(inside) else new[i - len(inside)]
+            if i >= len(inside) and held is None and self._candidates.first_allowed([dict(params)]) is None:
+                continue
+            self._begun += i >= len(inside)
+            return Option(
+                inside[i] if i < len(inside) else None,
+                params,
+                "model",
+                float(ends.mean[i]),
+                float(ends.deviation[i]),
+                float(ends.mean[best]) if base else None,
+                inside[best] if base else "",
+                float(gain[at] / left[at]),
+                len(waiting),
+            )
+        return None
+
+    def exhausted(self, scale: int, trials: int) -> bool:
+        """Return whether the waiting trials of a scale have had their share, if no other trial can begin.
+
+        Args:
+            scale: upscaling factor.
+            trials: number of trials of the scale.
+        """
+        used = sum(len(t.curve) for t in self.known.values() if t.scale == scale)
+        return used >= _SHARE * trials * self._epochs and self.count("finished", scale=scale) >= _FINISHED
+
+    # Parts of a decision
+
+    def _new_at_random(self, scale: int, held: Mapping[str, Value] | None, rivals: int) -> Option | None:
+        fixed = self._fixed(scale)
+        params = (
+            held if held is not None else self._candidates.first_allowed(self._candidates.draw(self._ran, fixed, ()))
+        )
+        return None if params is None else Option(None, params, "random", rivals=rivals)
+
+    def _fixed(self, scale: int) -> dict[str, Value]:
+        return {"scale": scale} if "scale" in self._space.parameters else {}
+
+    @property
+    def _ran(self) -> set[tuple[Any, ...]]:
+        return {self._candidates.key(t.params) for t in self.known.values()}
+
+    def _fit(self, current: str) -> dict[str, int]:
+        """Fit the model to the latest and the best trials. Return their rows by id."""
+        told = [k for k, t in self.known.items() if t.curve or t.state == "failed"]
+        if len(told) > _MOST:
+            latest = told[-_MOST // 3 :]
+            last = {k: self.known[k].curve[-1] if self.known[k].curve else -math.inf for k in told}
+            others = sorted(set(told) - set(latest), key=lambda k: (self.known[k].state == "running", last[k]))
+            chosen = {*latest, *others[len(latest) - _MOST :]}
+            told = [k for k in told if k in chosen]
+        trials = [self.known[k] for k in told]
+        self._model.fit(
+            ObservedCurves(
+                self._places([*(t.params for t in trials), *(one.params for one, _ in self._past)]),
+                [*(t.curve for t in trials), *(one.curve for one, _ in self._past)],
+                [*(t.state == "failed" for t in trials), *(one.failed for one, _ in self._past)],
+                [*(0 for _ in trials), *(source for _, source in self._past)],
+            )
+        )
+        rows = {k: row for row, k in enumerate(told)}
+        self._model.believe([row for k, row in rows.items() if self.known[k].state == "running" and k != current])
+        return rows
+
+    def _places(self, rows: Sequence[Mapping[str, Value]]) -> list[Array]:
+        if rows:
+            return self._axes.places(rows)
+        return [p[:0] for p in self._axes.places([next(iter(self.known.values())).params])]
+
+    def _new_candidates(
+        self, scale: int, inside: Sequence[str], held: Mapping[str, Value] | None
+    ) -> list[Mapping[str, Value]]:
+        """Return configurations that may begin: none that ran, and no near twin of one, if there are others."""
+        if held is not None:
+            return [held]
+        best = sorted(inside, key=lambda k: self.known[k].curve[-1:] or (-math.inf,), reverse=True)[:_PARENTS]
+        found = self._candidates.draw(self._ran, self._fixed(scale), [self.known[k].params for k in best])
+        near = self._near([t.params for t in self.known.values() if t.scale == scale], found)
+        return [row for row, twin in zip(found, near, strict=True) if not twin] or list(found)
+
+    def _near(self, ran: Sequence[Mapping[str, Value]], rows: Sequence[Mapping[str, Value]]) -> list[bool]:
+        """Return for each row whether a configuration that ran differs from it by a slightly different rate only."""
+        others = [name for name in self._candidates.names if name not in self._rates]
+        known: dict[tuple[Any, ...], list[Mapping[str, Value]]] = {}
+        for params in ran:
+            known.setdefault(tuple(params.get(name) for name in others), []).append(params)
+        near = []
+        for row in rows:
+            twins = known.get(tuple(row.get(name) for name in others), [])
+            near.append(bool(twins) and bool(self._rates) and self._closest(row, twins) < _APART)
+        return near
+
+    def _closest(self, row: Mapping[str, Value], twins: Sequence[Mapping[str, Value]]) -> float:
+        names = self._candidates.names
+        places = self._axes.places([row, *twins])
+        apart = [
+            np.abs(p[1:] - p[:1]).max(axis=1) for name, p in zip(names, places, strict=True) if name in self._rates
+        ]
+        return float(np.max(apart, axis=0).min())
+
+    def _second(self, trial: KnownTrial) -> float:
+        """Return the time of an epoch of a trial that has begun, in seconds; that of the scale's trials by its size at first."""
+        if trial.curve:
+            return trial.seconds / len(trial.curve)
+        return float(self._seconds_by_macs(trial.scale, np.array([trial.macs]))[0])
+
+    def _left(self, waiting: Sequence[KnownTrial], new: Sequence[Mapping[str, Value]], scale: int) -> Array:
+        """Return the time until the end of each option, in seconds."""
+        left = [self._second(t) * max(1, self._epochs - len(t.curve)) for t in waiting]
+        macs = np.array([self.macs(params) for params in new])
+        return np.concatenate([np.array(left), self._seconds_by_macs(scale, macs) * self._epochs])
+
+    def macs(self, params: Mapping[str, Value]) -> float:
+        """Return the operations per pixel of the large image of a configuration; those of a small one if it is invalid."""
+        key = self._candidates.key(params)
+        if key not in self._macs:
+            try:
+                self._macs[key] = count_macs(self._space.to_config(params))
+            except ConfigError:
+                self._macs[key] = 1.0
+        return self._macs[key]
+
+    def _seconds_by_macs(self, scale: int, macs: Array) -> Array:
+        """Return the time of an epoch by the size of the network, in seconds.
+
+        A line through the logarithms of the measured times. Its slope is shrunk to 0.7: small networks do not use a
+        processor fully.
+        """
+        told = [t for t in self.known.values() if t.curve and t.seconds > 0]
+        told = [t for t in told if t.scale == scale] or told
+        if not told:
+            return np.ones(len(macs))
+        x = np.log([t.macs for t in told])
+        y = np.log([t.seconds / len(t.curve) for t in told])
+        apart = x - x.mean()
+        slope = (float(apart @ (y - y.mean())) + 0.7) / (float(apart @ apart) + 1.0)
+        return np.asarray(np.exp(y.mean() + slope * (np.log(macs) - x.mean())))
