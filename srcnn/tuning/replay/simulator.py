@@ -14,7 +14,7 @@ which may be high by chance. Its quality is judged by runs that the search did n
 (Dong and Yang, "NAS-Bench-201", ICLR 2020: chosen by validation, judged by test).
 
 A repetition ends when its cost equals that of training every configuration once (or of a hundred full trials for a smaller
-table), because a more expensive search is useless; or if there is nothing left to try; or, on request, when its incumbent is
+table), because a more expensive search is useless; or if nothing is left to try; or, on request, when an incumbent has been
 among the best. With many workers this limit allows little: a hundred busy workers, for example with a sampler that repeats
 configurations, may reach it before the slower networks finish. Results with so many workers have no further meaning.
 """
@@ -268,8 +268,8 @@ class _Replay:
         trial.epoch += 1
         epoch, seen = trial.epoch, curve.objective[: trial.epoch]
         self._begun.add(trial.row)
-        took = curve.seconds[epoch - 1]
-        figures = EpochFigures(seen[-1], max(seen), pixels=curve.pixels[epoch - 1], epoch_seconds=took)
+        took, pixels = curve.seconds[epoch - 1], curve.pixels[epoch - 1]
+        figures = EpochFigures(seen[-1], max(seen), pixels=pixels, epoch_seconds=took)
         report = TrialReport(epoch, epochs, tuple(seen), figures if seen[-1] > FAILED else None)
         result = {**report.to_json(), "training_iteration": epoch}
         decision = self._scheduler.on_trial_result(self, trial, result)
