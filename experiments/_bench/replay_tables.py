@@ -15,7 +15,7 @@ from srcnn.tuning.replay.regret import Interval
 __all__ = ["WIDTH", "print_figures", "print_introduction", "print_over"]
 
 WIDTH = 100  #: characters of a line where the output is no terminal
-_LONG = 100  # core-seconds of a table above which decimals are left out
+_LONG = 50  # core-seconds above which decimals are left out
 _RATIOS = 4  # ratios to other methods that fit into such a line
 
 
@@ -103,16 +103,16 @@ def print_figures(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
     shown.add_column("method")
     for head in ("core-s [95 %]", "reached", "best lost", "top dropped", "clock, s", "trials"):
         shown.add_column(head, justify="right")
-    digits = 0 if lines[0]["at"][-1] > _LONG else 1
+    digits = 0 if max(line["compute"][0] for line in lines) > _LONG else 1  # also if one never arrives
     for line in lines:
         shown.add_row(
             line["method"],
             _interval(line["compute"], digits),
             f"{line['reached'][0]:.0%}",
             _share(line["lost"]),
-            _share(line["dropped"]),
+            _share(line["dropped"]) if "dropped" in line else "–",
             _interval(line["clock"], digits).partition(" ")[0],
-            f"{line['trials']:.0f}",
+            f"{line['trials']:.0f}" if "trials" in line else "–",
         )
     console.print(shown)
     _ratios(console, lines, "compute until one of the best, as a ratio to")
@@ -140,6 +140,11 @@ def print_over(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
     for head in ("one of the best found", "best lost [95 %]", "top dropped [95 %]"):
         shown.add_column(head, justify="right")
     for line in lines:
-        shown.add_row(line["method"], f"{line['reached']:.0%}", _share(line["lost"]), _share(line["dropped"]))
+        shown.add_row(
+            line["method"],
+            f"{line['reached']:.0%}",
+            _share(line["lost"]),
+            _share(line["dropped"]) if "dropped" in line else "–",
+        )
     console.print(shown)
     _ratios(console, lines, "compute until one of the best, geometric mean of the ratios to")

@@ -108,10 +108,11 @@ class AskTell:
 
     def choose(self) -> Trial | None:
         """Return the paused trial to continue; None if there is none, or if a new one is to start."""
-        while self._more and (self._more[0].trial is None or self._more[0].trial.status != Trial.PAUSED):
+        while self._more:
+            trial = self._more[0].trial
+            if self._more[0].asked is not None and trial is not None and trial.status == Trial.PAUSED:
+                return trial
             self._more.popleft()
-        if self._more:
-            return self._more[0].trial
         if not self._ended:
             return None
         waiting = [known for known in self._known.values() if known.trial and known.trial.status == Trial.PAUSED]

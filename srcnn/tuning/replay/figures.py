@@ -39,6 +39,9 @@ SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 #: Amounts of compute at which regret is given, as fractions of what random search needs.
 RANDOM_SHARES = (0.1, 0.25, 0.5, 1.0)
 
+#: What only whole repetitions tell.
+_WHOLE = ("at", "regret", "shares", "dropped", "trials", "resumed")
+
 #: Methods with which compute is compared.
 _OTHERS = ("random", "random+asha", "top-k", "today", "stock-same-rungs", "stock")
 
@@ -53,6 +56,7 @@ class Replayed:
     traces: dict[tuple[str, int], list[Trace]] = field(
         default_factory=dict
     )  #: repetitions by method and number of workers
+    whole: bool = True  #: whether every repetition was run to its end; False: until one of the best was found
 
     def summary(self, method: str, workers: int) -> Summary:
         """Return the results of one method."""
@@ -121,7 +125,7 @@ def figures(replayed: Replayed, methods: Sequence[Method], workers: Sequence[int
                 "regret_of_random": replayed.regret_of_random(method.name, count),
                 "of": of_others([replayed], method.name, count),
             }
-            lines.append({**summary, **more})
+            lines.append(_known({**summary, **more}, replayed.whole))
     return lines
 
 
@@ -135,21 +139,25 @@ def over_tables(
             some = [one.summary(method.name, count) for one in replayed]
             early = [found for one in replayed if (found := one.regret_of_random(method.name, count)) is not None]
             traces = [trace for one in replayed for trace in one.traces[method.name, count]]
-            lines.append(
-                {
-                    "method": method.name,
-                    "workers": count,
-                    "tables": len(some),
-                    "shares": SHARES,
-                    "regret": [_mean([s.regret[i] for s in some]) for i in range(len(SHARES))],
-                    "regret_of_random": [_mean(each) for each in zip(*early, strict=True)] or None,
-                    "reached": float(np.mean([s.reached[0] for s in some])),
-                    "lost": share(sum(trace.lost for trace in traces), len(traces)),
-                    "dropped": share(sum(trace.dropped for trace in traces), len(traces)),
-                    "of": of_others(replayed, method.name, count),
-                }
-            )
+            line = {
+                "method": method.name,
+                "workers": count,
+                "tables": len(some),
+                "shares": SHARES,
+                "regret": [_mean([s.regret[i] for s in some]) for i in range(len(SHARES))],
+                "regret_of_random": [_mean(each) for each in zip(*early, strict=True)] or None,
+                "reached": float(np.mean([s.reached[0] for s in some])),
+                "lost": share(sum(trace.lost for trace in traces), len(traces)),
+                "dropped": share(sum(trace.dropped for trace in traces), len(traces)),
+                "of": of_others(replayed, method.name, count),
+            }
+            lines.append(_known(line, all(one.whole for one in replayed)))
     return lines
+
+
+def _known(line: dict[str, Any], whole: bool) -> dict[str, Any]:
+    """Return a line without the figures that repetitions do not tell if they ended early."""
+    return {name: value for name, value in line.items() if whole or name not in _WHOLE}
 
 
 def _mean(intervals: Sequence[Interval]) -> Interval:

@@ -18,6 +18,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,7 @@ def repeat(
     *,
     truth: TableTruth | None = None,
     until_best: bool = False,
+    at_least: float = 0.0,
     switch_seconds: float = 0.0,
     seed: int = 0,
     pool: Executor | None = None,
@@ -67,7 +69,8 @@ def repeat(
     The other arguments are those of `srcnn.tuning.replay.simulator.replay`.
     """
     truth = TableTruth.of(table) if truth is None else truth
-    one = partial(_one, table, truth, method, workers, until_best, switch_seconds)
+    options = {"until_best": until_best, "at_least": at_least, "switch_seconds": switch_seconds}
+    one = partial(_one, table, truth, method, workers, options)
     seeds = range(seed, seed + repetitions)
     return [one(s) for s in seeds] if pool is None else list(pool.map(one, seeds, chunksize=_CHUNK))
 
@@ -86,9 +89,9 @@ def processes(count: int) -> Iterator[Executor | None]:
 
 
 def _one(
-    table: CurveTable, truth: TableTruth, method: Method, workers: int, until_best: bool, switch: float, seed: int
+    table: CurveTable, truth: TableTruth, method: Method, workers: int, options: Mapping[str, Any], seed: int
 ) -> Trace:
-    return replay(table, method, workers, seed, truth=truth, until_best=until_best, switch_seconds=switch)
+    return replay(table, method, workers, seed, truth=truth, **options)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ which may be high by chance. Its quality is judged by runs that the search did n
 (Dong and Yang, "NAS-Bench-201", ICLR 2020: chosen by validation, judged by test).
 
 A repetition ends when its cost equals that of training every configuration once (or of a hundred full trials for a smaller
-table), because a more expensive search is useless; or if there is nothing left to try; or, on request, when its incumbent is
+table), because a more expensive search is useless; or if nothing is left to try; or, on request, when an incumbent has been
 among the best. With many workers this limit allows little: a hundred busy workers, for example with a sampler that repeats
 configurations, may reach it before the slower networks finish. Results with so many workers have no further meaning.
 """
@@ -83,6 +83,7 @@ def replay(
     *,
     truth: TableTruth | None = None,
     until_best: bool = False,
+    at_least: float = 0.0,
     switch_seconds: float = 0.0,
 ) -> Trace:
     """Run one search on a table.
@@ -93,12 +94,15 @@ def replay(
         workers: number of concurrent trials.
         seed: random seed of the sampler and of the selection of recorded runs.
         truth: estimated quality of the configurations; None: computed here.
-        until_best: end as soon as the incumbent is among the best.
+        until_best: end as soon as an incumbent has been among the best and the compute is ``at_least``.
+        at_least: compute before which a replay does not end with ``until_best``, in core-seconds.
         switch_seconds: time for which a worker is busy when it resumes a paused trial, in seconds, at least 0.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     truth = TableTruth.of(table) if truth is None else truth
-    return _Replay(table, truth, make_pair(table, method, seed), seed, workers, switch_seconds).run(until_best)
+    return _Replay(table, truth, make_pair(table, method, seed), seed, workers, switch_seconds).run(
+        at_least if until_best else math.inf
+    )
 
 
 class _Replay:
@@ -134,7 +138,8 @@ class _Replay:
         self._finished: set[int] = set()  # rows with all epochs
         self._trace = Trace()
 
-    def run(self, until_best: bool) -> Trace:
+    def run(self, enough: float) -> Trace:
+        """Run until nothing is left or the limit is passed, or one of the best is found and the compute is ``enough``."""
         trace, most = self._trace, table_cost(self._table)
         while True:
             self._occupy()
@@ -142,7 +147,7 @@ class _Replay:
             if trial is None:
                 break
             self._report(trial)
-            if (until_best and trace.steps and trace.steps[-1].among_best) or trace.compute > most:
+            if trace.compute > most or (trace.compute >= enough and trace.reached() is not None):
                 break
         self._judge()
         return trace
@@ -263,12 +268,8 @@ class _Replay:
         trial.epoch += 1
         epoch, seen = trial.epoch, curve.objective[: trial.epoch]
         self._begun.add(trial.row)
-        figures = EpochFigures(
-            seen[-1],
-            best_objective=max(seen),
-            pixels=curve.pixels[epoch - 1],
-            epoch_seconds=curve.seconds[epoch - 1],
-        )
+        took, pixels = curve.seconds[epoch - 1], curve.pixels[epoch - 1]
+        figures = EpochFigures(seen[-1], max(seen), pixels=pixels, epoch_seconds=took)
         report = TrialReport(epoch, epochs, tuple(seen), figures if seen[-1] > FAILED else None)
         result = {**report.to_json(), "training_iteration": epoch}
         decision = self._scheduler.on_trial_result(self, trial, result)

@@ -2,7 +2,8 @@
 
 The search is SMAC's facade for several fidelities with its defaults: Hyperband with budgets from one epoch to all, and a random
 forest that suggests configurations (Lindauer et al., "SMAC3: A Versatile Bayesian Optimization Package for Hyperparameter
-Optimization", JMLR 23, 2022). Choices that are numbers are ordered; others are not.
+Optimization", JMLR 23, 2022). Choices that are numbers are ordered; others are not. SMAC ends when it cannot fill a bracket of
+Hyperband with new configurations; those of a grid that it has not asked for until then follow in random order.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import importlib
 import importlib.util
 import logging
 import math
+import random
+import shutil
 import tempfile
+import weakref
 from typing import Any
 
 from srcnn.errors import ConfigError
@@ -58,8 +62,13 @@ class SmacAsker:
         ).ConfigurationSpaceExhaustedException
         self._value = importlib.import_module("smac.runhistory.dataclasses").TrialValue
         logging.getLogger("smac").setLevel(logging.CRITICAL)
-        self._space = space
-        self._folder = tempfile.TemporaryDirectory()  # SMAC wants one; nothing is read from it
+        self._space, self._epochs, self._asked = space, epochs, set[str]()
+        self._source = random.Random(seed)
+        self._rest: list[dict[str, Value]] | None = (
+            None  # configurations that SMAC has left over; None: it has not ended
+        )
+        folder = tempfile.mkdtemp()  # SMAC wants one; nothing is read from it
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         configurations = axes.ConfigurationSpace(seed=seed)
         configurations.add(*(_axis(axes, name, parameter) for name, parameter in space.parameters.items()))
         scenario = smac.Scenario(
@@ -69,24 +78,33 @@ class SmacAsker:
             max_budget=epochs,
             seed=seed,
             deterministic=True,
-            output_directory=self._folder.name,
+            output_directory=folder,
         )
         kind = smac.MultiFidelityFacade
         selector = kind.get_config_selector(scenario, retries=_TRIES)
         self._search = kind(scenario, _never, config_selector=selector, overwrite=True, logging_level=False)
 
     def ask(self) -> Asked | None:
-        """Return what SMAC wants to evaluate next; None if it has no more configurations."""
+        """Return what SMAC wants to evaluate next; None if there are no more configurations."""
+        if self._rest is not None:
+            return Asked(self._rest.pop(), self._epochs, None) if self._rest else None
         try:
             info = self._search.ask()
         except self._end:
-            return None
+            endless = any(isinstance(parameter, Float) for parameter in self._space.parameters.values())
+            rows = [] if endless else self._space.grid()
+            self._rest = [row for row in rows if repr(row) not in self._asked]
+            self._source.shuffle(self._rest)
+            return self.ask()
         found = dict(info.config)
         params = {name: _value(parameter, found[name]) for name, parameter in self._space.parameters.items()}
+        self._asked.add(repr(params))
         return Asked(params, max(1, math.floor(info.budget + 0.5)), info)
 
     def tell(self, asked: Asked, objective: float | None) -> None:
         """Tell SMAC a cost: the objective with the opposite sign."""
+        if asked.token is None:
+            return
         cost = _FAILED if objective is None else -objective
         self._search.tell(asked.token, self._value(cost=cost), save=False)
 

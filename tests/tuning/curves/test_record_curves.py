@@ -134,6 +134,11 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
     assert [t["table"] for t in found["tables"]] == ["t.csv.gz", "u.csv.gz"]
     assert [line["tables"] for line in found["over_tables"]] == [2, 2]
     assert found["switch_seconds"] == 0.1
+    assert command.main([*several, "--methods", "random+asha,random", "--until-best", "--json", "f.json"]) == 0
+    found = json.loads(Path("f.json").read_text(encoding="utf-8"))
+    lines = [*found["tables"][0]["figures"], *found["over_tables"]]
+    assert all("lost" in line and "regret_of_random" in line for line in lines)
+    assert not any("regret" in line or "dropped" in line for line in lines)
     assert command.main([*several, "--methods", "grid+none"]) == 0
     assert "regret in dB after a share of the grid's cost" in capsys.readouterr().out
     assert command.main([*several, "--plot", "p.png"]) == 2
@@ -157,6 +162,11 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
         (["--methods", "random+top-4-of-3"], "K of top-K-of-N must be from 1 to N, but got 4 of 3"),
         (["--switch-seconds", "-1"], "--switch-seconds: must be at least 0 seconds, but got -1.0"),
         (["--switch-seconds", "inf"], "--switch-seconds: must be at least 0 seconds, but got inf"),
+        (
+            ["--methods", "ours", "--until-best"],
+            "--until-best: must be used with the method random, but --methods is ours",
+        ),
+        (["--until-best", "--plot", "p.png"], "--until-best: must be used without --plot"),
         (["--seed", "-1"], "--seed: must be at least 0, but got -1"),
         (["--scale", "3"], "--scale: must be given only with --search, but got 3 without it"),
         (["--tables", "none.csv"], "none.csv: cannot be read"),

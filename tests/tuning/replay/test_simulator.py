@@ -302,3 +302,21 @@ def test_the_best_is_lost_if_it_was_begun_and_none_of_the_best_finished(space: S
 
 def test_tunes_own_schedulers_never_pause(space: Space) -> None:
     assert replay(make_table(space), parse_method("tpe+median"), 3, seed=2).resumed == 0
+
+
+@pytest.mark.parametrize("workers", [1, 6])
+def test_a_replay_that_ends_with_the_best_has_the_figures_of_a_whole_one_until_then(space: Space, workers: int) -> None:
+    table = make_table(space)
+    whole = replay(table, METHODS["random+asha"], workers, seed=5)
+    step = whole.reached()
+    assert step is not None
+    later = (step.compute + whole.compute) / 2
+    short, longer = (
+        replay(table, METHODS["random+asha"], workers, seed=5, until_best=True, at_least=compute)
+        for compute in (0.0, later)
+    )
+    assert step == short.reached() == longer.reached()
+    assert short.compute == step.compute
+    assert later <= longer.compute <= whole.compute
+    assert longer.regret(later, 9.0) == whole.regret(later, 9.0)
+    assert whole.lost is short.lost is longer.lost is False
