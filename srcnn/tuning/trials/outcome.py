@@ -12,5 +12,6 @@ class Outcome(enum.StrEnum):
 
     FINISHED = "finished"  #: reached the last epoch
     STOPPED = "stopped"  #: stopped early by the scheduler
+    WAITING = "waiting"  #: paused after an epoch; it may be resumed, and is closed as stopped at the end of the search
     FAILED = "failed"  #: training failed or diverged, or the maximum number of retries after faults was reached
     INTERRUPTED = "interrupted"  #: the search ended before the trial; resuming the search continues it
