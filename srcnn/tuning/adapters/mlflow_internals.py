@@ -72,8 +72,8 @@ def columns_of_runs(
         metrics: names of the metrics to read, each with its latest value.
 
     Returns:
-        Parameters, tags and metrics of each run, by its id; None: the store is not a database that this process reads itself, such as a
-        server, or its tables are not those of MLflow 3.17.
+        Parameters, tags and metrics of each run, by its id. None: this process does not read the database of the store itself,
+        for example because it is a server, or the tables are not those of MLflow 3.17.
     """
     store: Any = client._tracking_client.store
     engine = getattr(store, "engine", None)

@@ -37,6 +37,7 @@ from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
+from srcnn.tuning.trials.past import PastTrial
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 
@@ -66,6 +67,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         references: how many of ``first``, from the start, are reference trials, which no scheduler stops.
         sampler: one of `SAMPLERS`.
         objectives: names from `OBJECTIVES`; with several, the study has no curves, because Optuna supports them only for one.
+        past: trials of past searches that the sampler may learn from.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         references: int = 0,
         sampler: str = "tpe",
         objectives: Sequence[str] = ("gain",),
+        past: Sequence[PastTrial] = (),
     ) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._space, self._overrides = space, dict(overrides)
         self._first = [dict(values) for values in first]
         self._references, self._objectives = references, tuple(objectives)
+        self._past = tuple(past)
         self._source = random.Random(seed)
         self._last = False  # whether the search ends after the configurations in ``first``
         if sampler == "grid":

@@ -2,7 +2,8 @@
 
 A past trial overlaps the new space if the new space contains its configuration: every parameter has a value within the present
 bounds or choices, and all other fields of the training are the same. Budget and seed may differ. Only trials of the stage
-``search`` count, finished, stopped or failed. A trial that ended by an accident, such as a lost process, is used as far as it came.
+``search`` count, finished, stopped or failed. A trial that ended by an accident, such as a lost process, counts as far as it
+came.
 
 Configurations are read in one query for all searches, curves only for the trials that are used.
 """
@@ -27,11 +28,9 @@ from srcnn.tuning.space.space import Space
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import every_run, open_store, parent_runs, reading
 from srcnn.tuning.trials.outcome import Outcome
-from srcnn.tuning.trials.past import PastTrial
+from srcnn.tuning.trials.past import ALL, PastTrial
 
-__all__ = ["ALL", "Learnt", "learn_from", "overlapping", "translated"]
-
-ALL = "all"  #: stands for the names of all ended searches
+__all__ = ["Learnt", "counted", "learn_from", "overlapping", "translated"]
 
 #: Fields that may differ between a past trial and the new search. ``deterministic`` changes results by rounding only.
 _FREE = frozenset({"pixels", "epoch_pixels", "epochs", "seed", "deterministic"})
@@ -60,8 +59,8 @@ class Learnt:
 
 def counted(sources: Mapping[str, int]) -> str:
     """Return numbers of trials by search in words, such as ``a (48 trials), b (12)``."""
-    first = iter((" trials", *[""] * len(sources)))
-    return ", ".join(f"{name} ({count}{next(first)})" for name, count in sources.items())
+    unit = " trial" if list(sources.values())[:1] == [1] else " trials"
+    return ", ".join(f"{name} ({count}{'' if place else unit})" for place, (name, count) in enumerate(sources.items()))
 
 
 def learn_from(wanted: Sequence[str], space: Space, uri: str, own: str = "") -> Learnt:
@@ -74,12 +73,10 @@ def learn_from(wanted: Sequence[str], space: Space, uri: str, own: str = "") -> 
         own: name of the new search, which never counts as a past one.
 
     Raises:
-        ConfigError: a named search does not exist, or none of its trials overlaps; or `ALL` stands beside other names.
+        ConfigError: a named search does not exist, or none of its trials overlaps.
         SearchError: the store cannot be read.
     """
     everything = ALL in wanted
-    if everything and len(wanted) > 1:
-        raise ConfigError(f"learn_from: must be names of searches or {ALL} alone, but got {','.join(wanted)}")
     try:
         client = open_store(uri)
     except SearchError:
@@ -141,7 +138,7 @@ def translated(space: Space, params: Mapping[str, str]) -> tuple[dict[str, Value
         if space.exists(name, values):
             entry = entry_of(name, there)
             known = _as_choice(parameter, entry)
-            if known is None and entry is not None or not contains(parameter, known):
+            if (known is None and entry is not None) or not contains(parameter, known):
                 return None
             values[name] = known
     try:
