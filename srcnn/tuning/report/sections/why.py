@@ -145,8 +145,11 @@ def _belief(decision: Decision, scale: int) -> str:
         parts.append(f"its gain at the end was expected to be {decision.predicted * factor:.2f}{spread}{unit}")
     if decision.best is not None:
         named = f", {decision.best_name}" if decision.best_name else ""
-        against = "against" if parts else "the end of"
-        parts.append(f"{against} {decision.best * factor:.2f}{unit} for the best of x{scale} then{named}")
+        gain = f"{decision.best * factor:.2f}{unit}"
+        if parts:
+            parts.append(f"against {gain} for the best of x{scale} then{named}")
+        else:
+            parts.append(f"the best of x{scale} then{named}, was expected to end at {gain}".replace("then, was", "then was"))
     text = " ".join(parts)
     if decision.value is not None:
         worth = f"going on with it was worth {decision.value * factor * _HOUR:.2g}{unit} per core-hour"
@@ -170,8 +173,8 @@ def _end(run: Run, decisions: Sequence[Decision]) -> str:
     if outcome == Outcome.STOPPED:
         if last == "pause":
             return (
-                f"It was never resumed: until the end of the search every free slot went to a trial that was expected to be "
-                f"worth more, so it was closed as stopped {at}{best}."
+                f"It was never resumed: no free slot went to it until the end of the search, so it was closed as stopped "
+                f"{at}{best}."
             )
         if last == "stop":
             return f"It ended there, {at}{best}."
