@@ -57,7 +57,12 @@ class PastStore:
         own = {"stage": stage, "srcnn.configuration": f"x3 {config.name}", **(tags or {})}
         self.tracker.start_trial(key, f"trial {key}", flat_params(config), own, _DATASET)
         for epoch, value in enumerate(curve, start=1):
-            figures = {"objective": value, "train_seconds": 2.0 * epoch, "pixels": 100.0 * epoch, "best/val_gain": 2 * value}
+            figures = {
+                "objective": value,
+                "train_seconds": 2.0 * epoch,
+                "pixels": 100.0 * epoch,
+                "best/val_gain": 2 * value,
+            }
             self.tracker.log_epoch(key, epoch, figures)
         if outcome is not None:
             cause = {"failure": "DivergenceError: loss is nan", "failure.kind": "DivergenceError"}

@@ -519,7 +519,10 @@ def test_runs_explains_a_trial(command: Any, past: PastStore, capsys: pytest.Cap
     assert text.startswith("Trial ab_00001 of earlier, x3 5-1-3 (8-4): no decision about it was recorded")
     for wrong, words in (
         (["--why", "ac_00001", *store], "trial 'ac_00001' does not exist; the nearest names are ab_00001"),
-        (["list", "--why", "ab", *store], "command: must be list, verify or repair, or --why TRIAL instead, but got both"),
+        (
+            ["list", "--why", "ab", *store],
+            "command: must be list, verify or repair, or --why TRIAL instead, but got both",
+        ),
         (store, "but got neither"),
     ):
         assert words in refusal(command("runs"), wrong, capsys)
@@ -529,15 +532,19 @@ def test_a_new_search_says_which_past_ones_overlap(
     command: Any, past: PastStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "1", "--judging", "1"]
-    given += ["--budget", "20k", "--enqueue", "none", "--tracking-uri", past.uri, "--dry-run", "--name", "mine"]
+    given += ["--budget", "20k", "--tracking-uri", past.uri, "--dry-run", "--name", "mine"]
     assert command("search")(given) == 0
     line = "past searches that overlap: earlier (1 trial); --learn-from all uses them"
     assert line in capsys.readouterr().out
     assert command("search")([*given, "--learn-from", "earlier"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"learns from +earlier \(1 trial\)", text)
+    assert re.search(r"learns from\W+earlier \(1 trial\)", text)
     assert "past searches that overlap" not in text
-    for wrong, words in (("earlyer", "did you mean 'earlier'?"), ("mine", "the search itself"), ("all,earlier", "alone")):
+    for wrong, words in (
+        ("earlyer", "did you mean 'earlier'?"),
+        ("mine", "the search itself"),
+        ("all,earlier", "alone"),
+    ):
         assert words in refusal(command("search"), [*given, "--learn-from", wrong], capsys)
     narrow = (past.folder / "space.yaml").read_text(encoding="utf-8").replace("[8, 16]", "[16, 32]")
     past.space(narrow)

@@ -33,7 +33,9 @@ def test_trials_are_read_with_curve_cost_and_budget(past_store: PastStore) -> No
     values: Mapping[str, Any] = {"n1": 8, "n2": 4, "kernels": "5-1-3", "learning_rate": 5e-4, "scale": 3}
     assert learnt.trials == (
         PastTrial(values, 3, tuple(0.1 * e for e in range(1, 10)), 9, 900.0, 18.0, False, "a"),
-        PastTrial({**values, "n1": 16, "n2": 8, "kernels": "5-3-3", "scale": 2}, 2, (0.3, 0.4), 9, 900.0, 4.0, False, "a"),
+        PastTrial(
+            {**values, "n1": 16, "n2": 8, "kernels": "5-3-3", "scale": 2}, 2, (0.3, 0.4), 9, 900.0, 4.0, False, "a"
+        ),
         PastTrial({**values, "learning_rate": 1e-3}, 3, (0.2,), 9, 900.0, 2.0, True, "a"),
     )
     assert (learnt.skipped, learnt.text) == (2, "a (3 trials)")
@@ -50,10 +52,11 @@ def test_an_accident_says_nothing_about_a_configuration(past_store: PastStore) -
 
 def test_all_means_every_ended_search_that_overlaps_but_not_the_search_itself(past_store: PastStore) -> None:
     space = past_store.space()
-    for name, fields in (("other", {"filters": (32, 8)}), ("old", {}), ("new", {}), ("mine", {})):
+    for name in ("other", "old", "new", "mine"):
+        filters = (32, 8) if name == "other" else (8, 4)
         past_store.open(name)
-        past_store.trial(f"{name}-0", [0.1], **fields)
-        past_store.trial(f"{name}-1", [0.1], **fields)
+        past_store.trial(f"{name}-0", [0.1], filters=filters)
+        past_store.trial(f"{name}-1", [0.1], filters=filters)
         past_store.close("KILLED" if name == "old" else "FINISHED")
     past_store.open("running")
     past_store.trial("running-0", [0.1])
@@ -74,7 +77,9 @@ def test_a_search_that_cannot_be_learnt_from_is_refused(past_store: PastStore) -
     past_store.close()
     with pytest.raises(ConfigError, match=r"^learn_from: search 'depe' does not exist; did you mean 'deep'\?"):
         learn_from(("depe",), space, past_store.uri)
-    with pytest.raises(ConfigError, match=r"^learn_from: deep must have a trial that lies in the space .*space.yaml, but all 1"):
+    with pytest.raises(
+        ConfigError, match=r"^learn_from: deep must have a trial that lies in the space .*space.yaml, but all 1"
+    ):
         learn_from(("deep",), space, past_store.uri)
     assert learn_from(("all",), space, past_store.uri).trials == ()
     assert overlapping(space, past_store.uri) == {}
@@ -128,8 +133,15 @@ def test_a_wider_space_holds_the_trials_of_a_narrower_one_and_no_others(past_sto
     made = translated(deep, flat_params(TrainConfig(**chain)))
     assert made is not None
     assert made[0] == {
-        **{"depth": 4, "n1": 64, "n_rest": 32, "f1": 5, "f_rest": 3, "f_last": 5},
-        **{"residual": True, "learning_rate": 5e-4, "scale": 3},
+        "depth": 4,
+        "n1": 64,
+        "n_rest": 32,
+        "f1": 5,
+        "f_rest": 3,
+        "f_last": 5,
+        "residual": True,
+        "learning_rate": 5e-4,
+        "scale": 3,
     }
     uneven = {**chain, "filters": (64, 32, 48)}
     for other in (uneven, {**chain, "padding": "replicate"}, {**chain, "learning_rate": 2e-3}):

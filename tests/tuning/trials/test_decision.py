@@ -25,7 +25,10 @@ def test_numbers_are_rounded_and_what_is_not_a_number_is_left_out() -> None:
 
 @pytest.mark.parametrize("count", [2, 30, 400])
 def test_a_long_life_keeps_its_first_and_latest_decisions(count: int) -> None:
-    every = [START, *(Decision("pause", i, "model", 0.9, 0.01, 1.0, f"trial {i}", 1e-5, "x" * 90) for i in range(count))]
+    every = [
+        START,
+        *(Decision("pause", i, "model", 0.9, 0.01, 1.0, f"trial {i}", 1e-5, "x" * 90) for i in range(count)),
+    ]
     text = decisions_json(every)
     found = decisions_from(text)
     assert len(text) < MOST_CHARACTERS
@@ -36,7 +39,9 @@ def test_a_long_life_keeps_its_first_and_latest_decisions(count: int) -> None:
 
 
 def test_long_words_are_cut() -> None:
-    text = decisions_json([Decision("start", 0, "given", note="n" * 10_000), Decision("stop", 1, "model", best_name="b" * 10_000)])
+    text = decisions_json(
+        [Decision("start", 0, "given", note="n" * 10_000), Decision("stop", 1, "model", best_name="b" * 10_000)]
+    )
     assert len(text) < MOST_CHARACTERS
     assert [d.kind for d in decisions_from(text)] == ["start", "stop"]
 
@@ -46,7 +51,9 @@ def test_fields_of_later_versions_are_ignored() -> None:
     assert decisions_from(json.dumps([row])) == [Decision("start", 0, "given")]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"kind": "start"}]', '[{"kind": "jump", "epoch": 0, "by": "given"}]'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '[{"kind": "start"}]', '[{"kind": "jump", "epoch": 0, "by": "given"}]']
+)
 def test_a_damaged_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         decisions_from(text)

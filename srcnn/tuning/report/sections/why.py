@@ -149,7 +149,9 @@ def _belief(decision: Decision, scale: int) -> str:
         if parts:
             parts.append(f"against {gain} for the best of x{scale} then{named}")
         else:
-            parts.append(f"the best of x{scale} then{named}, was expected to end at {gain}".replace("then, was", "then was"))
+            parts.append(
+                f"the best of x{scale} then{named}, was expected to end at {gain}".replace("then, was", "then was")
+            )
     text = " ".join(parts)
     if decision.value is not None:
         worth = f"going on with it was worth {decision.value * factor * _HOUR:.2g}{unit} per core-hour"

@@ -21,13 +21,15 @@ def tag(*decisions: Decision) -> dict[str, str]:
 
 def test_a_whole_life_is_told_in_the_order_of_its_decisions(past_store: PastStore) -> None:
     past_store.open("mine")
-    past_store.trial("t_0", [0.1 * e for e in range(1, 10)], tags=tag(START, PAUSE, RESUME, Decision("finish", 9, "model")))
+    past_store.trial(
+        "t_0", [0.1 * e for e in range(1, 10)], tags=tag(START, PAUSE, RESUME, Decision("finish", 9, "model"))
+    )
     past_store.close()
     assert why(past_store.uri, "t_0") == (
         "Trial t_0 of mine, x3 5-1-3 (8-4): It was started because the model chose it; its gain at the end was expected to be "
         "2.10 ± 0.08 dB against 2.00 dB for the best of x3 then, 9-5-5 (64-64), and going on with it was worth 0.072 dB per "
-        "core-hour; 3 waiting trials were worth less. It was paused after epoch 2 because x3 9-3-5 (64-32) got its slot, compared "
-        "with 4 waiting trials; its gain at the end was expected to be 1.96 ± 0.06 dB against 2.04 dB for the best of x3 then, "
+        "core-hour; 3 waiting trials were worth less. It was paused after epoch 2 because x3 9-3-5 (64-32) got its slot, "
+        "compared with 4 waiting trials; its gain at the end was expected to be 1.96 ± 0.06 dB against 2.04 dB for the best of x3 then, "
         "9-5-5 (64-64). It was resumed after epoch 2 before 5 other waiting trials; its gain at the end was expected to be "
         "2.08 ± 0.04 dB against 2.04 dB for the best of x3 then, and going on with it was worth 0.014 dB per core-hour. It "
         "reached its last epoch, 9. It finished after epoch 9 of 9, with a best gain of 1.80 dB."
@@ -37,11 +39,31 @@ def test_a_whole_life_is_told_in_the_order_of_its_decisions(past_store: PastStor
 @pytest.mark.parametrize(
     ("outcome", "curve", "decisions", "words"),
     [
-        ("waiting", [0.1, 0.2], [START, PAUSE], "It waits after epoch 2 of 9 for its turn, with a best gain of 0.40 dB."),
-        ("stopped", [0.1, 0.2], [START, PAUSE], "It was never resumed: no free slot went to it until the end of the search"),
-        ("stopped", [0.1, 0.2], [START, Decision("stop", 2, "model", best=1.0)], "the best of x3 then was expected to end at 2.00 dB"),
+        (
+            "waiting",
+            [0.1, 0.2],
+            [START, PAUSE],
+            "It waits after epoch 2 of 9 for its turn, with a best gain of 0.40 dB.",
+        ),
+        (
+            "stopped",
+            [0.1, 0.2],
+            [START, PAUSE],
+            "It was never resumed: no free slot went to it until the end of the search",
+        ),
+        (
+            "stopped",
+            [0.1, 0.2],
+            [START, Decision("stop", 2, "model", best=1.0)],
+            "the best of x3 then was expected to end at 2.00 dB",
+        ),
         ("stopped", [0.1], [Decision("start", 0, "random")], "It was stopped early after epoch 1 of 9"),
-        ("failed", [], [Decision("start", 0, "grid")], "It failed before its first report: DivergenceError: loss is nan."),
+        (
+            "failed",
+            [],
+            [Decision("start", 0, "grid")],
+            "It failed before its first report: DivergenceError: loss is nan.",
+        ),
         (None, [0.1], [Decision("start", 0, "given", note="the paper's network")], "(the paper's network)."),
         ("finished", [0.1] * 9, [Decision("resume", 2, "random")], "by the random share of decisions"),
     ],
@@ -79,10 +101,14 @@ def test_a_trial_is_found_by_the_beginning_of_its_id_and_by_its_run(past_store: 
     assert why(past_store.uri, "abx").startswith("Trial abx00001")
     run_id = past_store.tracker.run_of("ab_00001")
     assert why(past_store.uri, run_id).startswith("Trial ab_00001")
-    with pytest.raises(SearchError, match=r"^why: 'ab_' must mean one trial, but 2 begin so: ab_0000\d \(run \w+\), ab_0000\d"):
+    with pytest.raises(
+        SearchError, match=r"^why: 'ab_' must mean one trial, but 2 begin so: ab_0000\d \(run \w+\), ab_0000\d"
+    ):
         why(past_store.uri, "ab_")
     for unknown in ("ab_00009", "%", "parent", "a' or '1"):
-        with pytest.raises(SearchError, match=r"^why: trial .* does not exist; the nearest names are .*ab_0000") as refused:
+        with pytest.raises(
+            SearchError, match=r"^why: trial .* does not exist; the nearest names are .*ab_0000"
+        ) as refused:
             why(past_store.uri, unknown)
         assert "\n" not in str(refused.value)
 
