@@ -30,8 +30,8 @@ def test_a_whole_life_is_told_in_the_order_of_its_decisions(past_store: PastStor
         "2.10 ± 0.08 dB against 2.00 dB for the best of x3 then, 9-5-5 (64-64), and going on with it was worth 0.072 dB per "
         "core-hour; 3 waiting trials were worth less. It was paused after epoch 2 because x3 9-3-5 (64-32) got its slot, "
         "compared with 4 waiting trials; its gain at the end was expected to be 1.96 ± 0.06 dB against 2.04 dB for the best "
-        "of x3 then, 9-5-5 (64-64). It was resumed after epoch 2 before 5 other waiting trials; its gain at the end was expected to be "
-        "2.08 ± 0.04 dB against 2.04 dB for the best of x3 then, and going on with it was worth 0.014 dB per core-hour. It "
+        "of x3 then, 9-5-5 (64-64). It was resumed after epoch 2 before 5 other waiting trials; its gain at the end was expected "
+        "to be 2.08 ± 0.04 dB against 2.04 dB for the best of x3 then, and going on with it was worth 0.014 dB per core-hour. It "
         "reached its last epoch, 9. It finished after epoch 9 of 9, with a best gain of 1.80 dB."
     )
 
