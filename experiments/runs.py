@@ -1,11 +1,13 @@
-"""List searches, verify that Ray Tune, Optuna, MLflow and the checkpoints on disk agree, and repair MLflow.
+"""List searches, verify that Ray Tune, Optuna, MLflow and the checkpoints on disk agree, repair MLflow, explain a trial.
 
     python experiments/runs.py list
     python experiments/runs.py verify NAME
     python experiments/runs.py repair NAME
+    python experiments/runs.py --why TRIAL
 
 verify changes nothing; its exit code is 1 if there is an inconsistency. repair changes only MLflow, to agree with
-Tune's state.
+Tune's state. --why says in one paragraph why a trial was started, paused, resumed or stopped, from what the search
+believed at those moments.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from rich.table import Table
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
+from srcnn.tuning.report.sections.why import why
 from srcnn.tuning.search.consistency import Books, open_books, repair, verify
 from srcnn.tuning.tracking import names
 
@@ -29,9 +32,12 @@ from _command import Parser, run
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("command", choices=("list", "verify", "repair"))
+    parser.add_argument("command", nargs="?", choices=("list", "verify", "repair"))
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="name of a search or of the run of a table (default: the newest)"
+    )
+    parser.add_argument(
+        "--why", metavar="TRIAL", help="explain a trial: its id, the beginning of it, or the id of its run in MLflow"
     )
     for field in ("tracking_uri", "storage"):
         known = SearchSettings.model_fields[field]
@@ -67,9 +73,16 @@ def _say(console: Console, books: Books) -> int:
 
 
 def _main(argv: list[str] | None) -> int:
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if (options.command is None) == (options.why is None):
+        given = "neither" if options.why is None else "both"
+        parser.error(f"command: must be list, verify or repair, or --why TRIAL instead, but got {given}")
     configure()
     console, uri = Console(), options.tracking_uri
+    if options.why is not None:
+        console.print(why(uri, options.why), markup=False, highlight=False)
+        return 0
     if options.command == "list":
         return _list(console, uri)
     newest = next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")

@@ -27,6 +27,7 @@ from srcnn.overlap.leaks import footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning import configure
 from srcnn.tuning.algorithms.time_budget import spent_before
+from srcnn.tuning.curves.learn_from import counted, overlapping
 from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings, default_name, load_settings, parse_duration, saved_searches
@@ -44,8 +45,9 @@ from srcnn.tuning.trials.result import TrialResult
 from _command import Parser, add_fields, given_fields, run
 from _monitor import Monitor
 
-_SPECIAL = ("scales", "test", "budget", "confirm_budget", "time_budget", "objectives", "enqueue")
-_LISTS = ("test", "objectives", "enqueue")
+_SPECIAL = ("scales", "test", "budget", "confirm_budget", "time_budget", "objectives", "enqueue", "learn_from")
+_MOST_NAMED = 5  # past searches that the line about them names
+_LISTS = ("test", "objectives", "enqueue", "learn_from")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--objectives", metavar="NAMES", help="objectives, such as gain,macs (default: gain)")
     parser.add_argument("--enqueue", metavar="WHAT", help="run first: paper, article or a YAML file, joined by commas")
+    parser.add_argument(
+        "--learn-from",
+        metavar="NAMES",
+        help="past searches of an overlapping space, joined by commas, or all (default: none)",
+    )
     add_fields(parser, SearchSettings, skip=_SPECIAL)
     return parser
 
@@ -108,6 +115,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
         ("judging", _judging(plan)),
         ("test", ", ".join(f"{t.name} ({len(t)} images)" for t in plan.test) + "; measured when the choice is made"),
         ("first", _first(plan)),
+        ("learns from", _past(plan)),
         ("workers", _workers(s)),
         ("tracking", s.tracking_uri),
         ("if it stops", _resume(s)),
@@ -156,6 +164,26 @@ def _first(plan: Plan) -> str:
     parts = [f"the paper's 9-1-5 (64-32) at every scale, never stopped: {plan.references}"] if plan.references else []
     parts += [f"other given configurations: {others}"] if others else []
     return "; ".join(parts) or "nothing: the space does not hold the paper's network"
+
+
+def _past(plan: Plan) -> str:
+    if not plan.settings.learn_from:
+        return "this search alone"
+    if not plan.past:
+        return "this search alone: no ended search has a trial that lies in the space"
+    skipped = f"; {plan.past_skipped} other trials of them lie outside the space" if plan.past_skipped else ""
+    return f"{counted(Counter(trial.source for trial in plan.past))}{skipped}"
+
+
+def _show_past(console: Console, plan: Plan) -> None:
+    """Say which past searches could be learnt from, if none is."""
+    s = plan.settings
+    found = {} if s.learn_from else overlapping(plan.space, s.tracking_uri, s.name)
+    if found:
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        named = counted(dict(list(found.items())[:_MOST_NAMED]))
+        text = f"past searches that overlap: {named}{more}; --learn-from all uses them"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _range(parameter: Any) -> str:
@@ -255,7 +283,8 @@ def _show_front(console: Console, result: SearchResult) -> None:
 
 def _show_end(console: Console, result: SearchResult) -> None:
     s = result.settings
-    kinds = (Outcome.FINISHED, Outcome.STOPPED, Outcome.FAILED, *[Outcome.INTERRUPTED] * result.interrupted)
+    open_kinds = (Outcome.WAITING, Outcome.INTERRUPTED) if result.interrupted else ()
+    kinds = (Outcome.FINISHED, Outcome.STOPPED, Outcome.FAILED, *open_kinds)
     counts = ", ".join(f"{result.count(kind)} {kind}" for kind in kinds)
     console.print(f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s", highlight=False)
     causes = Counter(row.failure for row in result.rows if row.outcome is Outcome.FAILED)
@@ -308,6 +337,8 @@ def _main(argv: list[str] | None) -> int:
     console = Console()
     plan = plan_search(settings)
     _show_plan(console, plan)
+    if not resume:
+        _show_past(console, plan)
     if options.dry_run:
         return _dry_run(console, plan)
     predicted, line = (None if resume else _predict(plan)) or (None, "")

@@ -29,6 +29,7 @@ from srcnn.model.weights_file import load_network, read_header, save_network
 from srcnn.training.checkpoint import load_state
 
 from checkout import EXPERIMENTS
+from past_store import PastStore
 
 REAL = os.environ.get("SRCNN_DATA")
 #: A network and a run that take a second.
@@ -494,3 +495,62 @@ def test_the_word_none_stays_a_schedulers_name() -> None:
     commands.add_fields(parser, settings.SearchSettings)
     options = parser.parse_args(["--scheduler", "none", "--validation", "none"])
     assert commands.given_fields(options, settings.SearchSettings) == {"scheduler": "none", "validation": None}
+
+
+# runs, and what a search says about past ones
+
+
+@pytest.fixture
+def past(photos: Path, monkeypatch: pytest.MonkeyPatch) -> PastStore:
+    """A store with an ended search, beside photographs to search on."""
+    monkeypatch.chdir(photos)
+    store = PastStore(photos)
+    store.open("earlier")
+    store.trial("ab_00001", [0.1, 0.2])
+    store.close()
+    store.space()
+    return store
+
+
+def test_runs_explains_a_trial(command: Any, past: PastStore, capsys: pytest.CaptureFixture[str]) -> None:
+    store = ["--tracking-uri", past.uri]
+    assert command("runs")(["--why", "ab", *store]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("Trial ab_00001 of earlier, x3 5-1-3 (8-4): no decision about it was recorded")
+    for wrong, words in (
+        (["--why", "ac_00001", *store], "trial 'ac_00001' does not exist; the nearest names are ab_00001"),
+        (
+            ["list", "--why", "ab", *store],
+            "command: must be list, verify or repair, or --why TRIAL instead, but got both",
+        ),
+        (store, "but got neither"),
+    ):
+        assert words in refusal(command("runs"), wrong, capsys)
+
+
+def test_a_new_search_says_which_past_ones_overlap(
+    command: Any, past: PastStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "1", "--judging", "1"]
+    given += ["--budget", "20k", "--tracking-uri", past.uri, "--dry-run", "--name", "mine"]
+    assert command("search")(given) == 0
+    line = "past searches that overlap: earlier (1 trial); --learn-from all uses them"
+    assert line in capsys.readouterr().out
+    assert command("search")([*given, "--learn-from", "earlier"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"learns from\W+earlier \(1 trial\)", text)
+    assert "past searches that overlap" not in text
+    for wrong, words in (
+        ("earlyer", "did you mean 'earlier'?"),
+        ("mine", "the search itself"),
+        ("all,earlier", "alone"),
+    ):
+        assert words in refusal(command("search"), [*given, "--learn-from", wrong], capsys)
+    narrow = (past.folder / "space.yaml").read_text(encoding="utf-8").replace("[8, 16]", "[16, 32]")
+    past.space(narrow)
+    assert command("search")([*given, "--learn-from", "all"]) == 0
+    assert "this search alone: no ended search has a trial that lies in the space" in capsys.readouterr().out
+    assert command("search")(given) == 0
+    assert "past searches" not in capsys.readouterr().out
+    assert "earlier must have a trial" in refusal(command("search"), [*given, "--learn-from", "earlier"], capsys)
+    assert not (past.folder / "mlruns").exists()

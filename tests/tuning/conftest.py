@@ -11,6 +11,10 @@ from srcnn.data.datasets import load
 from srcnn.imaging.image_files import write_image
 from srcnn.tuning import configure
 
+from past_store import past_store
+
+__all__ = ["past_store"]
+
 SPACE = """\
 parameters:
   n1: {type: categorical, choices: [8, 16]}

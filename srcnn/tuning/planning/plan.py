@@ -14,11 +14,13 @@ from srcnn.errors import ConfigError, DataError
 from srcnn.overlap.leaks import Divided, Leak, divide
 from srcnn.overlap.pairs import same_photograph
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
-from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.curves.learn_from import learn_from
+from srcnn.tuning.planning.settings import SearchSettings, kept_past
 from srcnn.tuning.space.first_trials import enqueued
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
+from srcnn.tuning.trials.past import PastTrial
 
 __all__ = ["Plan", "plan_search"]
 
@@ -38,6 +40,8 @@ class Plan:
     space_text: str  #: contents of the search-space file, stored with the results
     left_out: tuple[Leak, ...] = ()  #: images that show a test image, removed from training and validation
     kept: tuple[Leak, ...] = ()  #: such images that are kept by ``allow_overlap``; metrics are marked
+    past: tuple[PastTrial, ...] = ()  #: trials of past searches to learn from
+    past_skipped: int = 0  #: number of trials of the same searches that lie outside the space; 0 in a resumed search
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -109,6 +113,12 @@ def plan_search(settings: SearchSettings) -> Plan:
     plan = Plan(
         settings, space, training, validation, judging, test, first, references, text, parts.left_out, parts.kept
     )
+    kept = kept_past(settings)
+    if kept is not None:  # a resumed search learns from what it began with
+        plan = replace(plan, past=kept)
+    elif settings.learn_from:
+        learnt = learn_from(settings.learn_from, space, settings.tracking_uri, settings.name)
+        plan = replace(plan, past=learnt.trials, past_skipped=learnt.skipped)
     shapes = {name: image.shape[:2] for name, image in training.images}
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)

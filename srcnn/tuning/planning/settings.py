@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,10 +16,13 @@ from srcnn.system.atomic_file import atomic_write
 from srcnn.tuning.algorithms.early_stopping import SCHEDULERS
 from srcnn.tuning.algorithms.study_searcher import SAMPLERS
 from srcnn.tuning.trials.objective import OBJECTIVES
+from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
 
 __all__ = [
     "SearchSettings",
     "default_name",
+    "keep_past",
+    "kept_past",
     "load_settings",
     "parse_duration",
     "save_settings",
@@ -28,6 +31,7 @@ __all__ = [
 
 _AUTO = "auto"  # the scheduler that fits the number of objectives
 _FILE = "search.json"
+_PAST = "past.json"  # the past trials that the search learns from
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
 _MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # settings that may change when a search is resumed
 
@@ -68,6 +72,10 @@ class SearchSettings(Strict):
         None,
         description="configurations to run first: paper, article, or a YAML file with a list of parameter values; "
         "if not given: paper and article, as far as the space contains their networks",
+    )
+    learn_from: tuple[str, ...] = Field(
+        (),
+        description=f"past searches to learn from, whose trials lie in the space: names, or {ALL}: every ended search",
     )
     confirm: bool = Field(True, description="train the best configurations again with new seeds before the choice")
     best: int = Field(3, ge=1, description="number of configurations per scale to confirm")
@@ -117,6 +125,7 @@ class SearchSettings(Strict):
             if (value := getattr(self, field)) not in known:
                 raise ValueError(unknown_name(field, value, known))
         self._check_objectives()
+        self._check_past()
         if "://" in self.storage:
             raise ValueError(
                 "storage: must be a folder that all machines can access (a bucket can be mounted as one), "
@@ -136,6 +145,14 @@ class SearchSettings(Strict):
                 f"gpus_per_trial: must be auto, a number from 0 to 1, or a larger whole number, but got {gpus}"
             )
         return self
+
+    def _check_past(self) -> None:
+        if ALL in self.learn_from and len(self.learn_from) > 1:
+            raise ValueError(
+                f"learn_from: must be names of searches, or {ALL} alone, but got {','.join(self.learn_from)}"
+            )
+        if self.name in self.learn_from:
+            raise ValueError(f"learn_from: must name other searches, but got {self.name}, the search itself")
 
     def _check_objectives(self) -> None:
         for name in self.objectives:
@@ -214,6 +231,37 @@ def save_settings(settings: SearchSettings) -> None:
             file.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise SearchError(f"storage: {settings.folder} cannot be written ({error.strerror})") from None
+
+
+def keep_past(settings: SearchSettings, past: Sequence[PastTrial]) -> None:
+    """Write the past trials to the folder of the search, unless it has some: a search learns from what it began with.
+
+    Raises:
+        SearchError: the folder cannot be written.
+    """
+    file = settings.folder / _PAST
+    if file.exists() or not settings.learn_from:
+        return
+    try:
+        with atomic_write(file) as new:
+            new.write_text(past_json(past), encoding="utf-8")
+    except OSError as error:
+        raise SearchError(f"storage: {settings.folder} cannot be written ({error.strerror})") from None
+
+
+def kept_past(settings: SearchSettings) -> tuple[PastTrial, ...] | None:
+    """Return the past trials that a search has kept in its folder; None: it has not started, or learns from nothing.
+
+    Raises:
+        SearchError: the file is damaged or cannot be read.
+    """
+    file = settings.folder / _PAST
+    if not settings.learn_from or not file.exists():
+        return None
+    try:
+        return past_from(file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        raise SearchError(f"learn_from: {file} cannot be read ({error.strerror})") from None
 
 
 def saved_searches(storage: str) -> list[str]:

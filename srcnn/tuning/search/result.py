@@ -145,7 +145,9 @@ def summary_markdown(result: SearchResult) -> str:
         for title, row in [("paper's network", r) for r in rows if r.reference][:1] + [("best", r) for r in rows[:1]]:
             cells = ["{:.2f} / {:.4f}".format(*row.test[name]) if name in row.test else "" for name in result.sets]
             lines.append(f"| x{scale} | {title}: {row.name} | {row.val_gain:+.2f} | {' | '.join(cells)} |")
-    counts = ", ".join(f"{result.count(kind)} {kind}" for kind in Outcome)
+    counts = ", ".join(
+        f"{result.count(kind)} {kind}" for kind in Outcome if kind != Outcome.WAITING or result.count(kind)
+    )
     lines += ["", f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s."]
     for verdict in result.verdicts:
         lines += ["", *verdict.sentences()]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -31,6 +32,7 @@ from srcnn.tuning.adapters.environment import configure
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.algorithms.time_budget import Deadline
+from srcnn.tuning.curves.learn_from import counted
 from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
 from srcnn.tuning.driver.context import DriverContext
 from srcnn.tuning.driver.events import Event, Listener
@@ -41,7 +43,7 @@ from srcnn.tuning.planning.confirmations import least_seeds, smaller
 from srcnn.tuning.planning.estimate import speed_here
 from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
-from srcnn.tuning.planning.settings import save_settings
+from srcnn.tuning.planning.settings import keep_past, save_settings
 from srcnn.tuning.planning.time_costs import deadline_of, time_file
 from srcnn.tuning.search.champion import promote
 from srcnn.tuning.search.choice import Choice, choose, judge, with_test
@@ -85,6 +87,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
     configure()
     be_quiet()
     save_settings(settings)
+    keep_past(settings, plan.past)
     # Measured before Ray starts and competes for the processor; cached if the caller has already shown an estimate.
     speed = speed_here(plan) if settings.time_budget is not None else None
     tracker = open_tracker(settings.tracking_uri, settings.folder)
@@ -103,7 +106,8 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
             # While Ray is starting, open the store and prepare the images.
             counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
             params = {**dict(settings), names.PARAM_SCHEDULER: settings.stopping}
-            tracker.open_search(settings.name, tags, params, counts)
+            past = {names.TAG_PAST: counted(Counter(trial.source for trial in plan.past))} if plan.past else {}
+            tracker.open_search(settings.name, {**tags, **past}, params, counts)
             data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
             if settings.gpus_per_trial == "auto":  # saved, so that a resumed search uses the same share
@@ -214,6 +218,7 @@ def _run_stages(
         settings.sampler,
         settings.objectives,
         pauses=settings.stopping == "freeze-thaw",
+        past=plan.past,
     )
     search = Stage(
         "search",

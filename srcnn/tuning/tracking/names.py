@@ -47,17 +47,18 @@ _VERSION = "version."  # prefix of the name of a library
 TAG_SEARCH = "srcnn.search"  #: name of the search or of the table's run
 TAG_KIND = "srcnn.kind"  #: `KIND_TABLE`; a run without this tag is a search
 KIND_SEARCH, KIND_TABLE = "search", "table"
+TAG_PAST = "srcnn.past"  #: search that learns from past ones: number of past trials by search, such as ``a (48 trials), b (12)``
 
 # --- Tags of a trial, written by the driver ---
 
 TAG_STAGE = "stage"  #: at its start: name of the stage: ``search``, ``confirm``, ``judge`` or ``table``
 TAG_REFERENCE = "reference"  #: at its start: ``True`` for the paper's network trained with the same budget
 TAG_CONFIGURATION = "srcnn.configuration"  #: at its start: name in tables, without the seed
-TAG_DECISIONS = "srcnn.decisions"  #: what the search decided about it, and why: see `srcnn.tuning.trials.decision`
 #: At its end, or while it waits for its turn: a value of `srcnn.tuning.trials.outcome.Outcome`, or one of the next two.
 TAG_OUTCOME = "outcome"
 OUTCOME_GIVEN = "given"  #: trial of a table: measured, but not trained here (bicubic, the authors' networks)
 OUTCOME_ORPHAN = "orphan"  #: set by ``runs.py repair``: Ray Tune has no such trial
+TAG_DECISIONS = "srcnn.decisions"  #: what the search decided about it, and why: see `srcnn.tuning.trials.decision`
 TAG_FAILURE = "failure"  #: at the end of a failed trial: the error message in one line, for display
 TAG_FAILURE_KIND = "failure.kind"  #: likewise, if the trial itself reported the failure: class name of the error
 TAG_TRIAL_DEVICE = "trial.device"  #: at its end: ``cpu``, or ``cuda`` with the name of the GPU
@@ -79,6 +80,7 @@ PARAM_TRIALS = "trials"  #: search: number of trials
 PARAM_SAMPLER, PARAM_SCHEDULER = "sampler", "scheduler"  #: search: their names
 PARAM_TRAIN = "train"  #: search: name of the training set, as requested
 PARAM_TABLE = "table"  #: table: name of its file, without the extension
+PARAM_LEARN_FROM = "learn_from"  #: search: names of past searches that it learns from, a JSON list
 PARAM_SEED = "seed"  #: search or trial: its seed
 PARAM_SCALE = "scale"  #: trial: upscaling factor
 PARAM_PIXELS, PARAM_EPOCH_PIXELS = "pixels", "epoch_pixels"  #: trial: training pixels in total and per epoch

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 __all__ = ["MOST_CHARACTERS", "By", "Decision", "Kind", "decisions_from", "decisions_json"]
@@ -46,13 +46,17 @@ class Decision:
     def to_json(self) -> dict[str, object]:
         """Return JSON-serializable data without fields that have their default, and with rounded numbers."""
         kept = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        return {name: _short(value) for name, value in kept.items() if value is not None}
+        return {name: _short(value) for name, value in kept.items() if not _is_nan(value)}
 
 
 def _short(value: object) -> object:
     if isinstance(value, str):
         return value[:_MOST_TEXT]
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) and math.isfinite(value) else value
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def decisions_json(decisions: Sequence[Decision]) -> str:
@@ -61,13 +65,12 @@ def decisions_json(decisions: Sequence[Decision]) -> str:
     If all of them would be longer, the first and as many as possible of the latest are kept. The note of the first after the
     gap then says how many are missing.
     """
-    finite = [replace(d, **{k: None for k, v in asdict(d).items() if _is_nan(v)}) for d in decisions]
-    for dropped in range(len(finite)):
-        kept = finite
+    for dropped in range(len(decisions)):
+        kept = list(decisions)
         if dropped:
-            after = finite[1 + dropped :]
+            after = kept[1 + dropped :]
             gap = f"{dropped} decisions before this one were not kept"
-            kept = finite[:1]
+            kept = kept[:1]
             if after:
                 kept = [*kept, replace(after[0], note="; ".join(filter(None, (gap, after[0].note)))), *after[1:]]
             else:
@@ -78,10 +81,6 @@ def decisions_json(decisions: Sequence[Decision]) -> str:
         if len(text) < MOST_CHARACTERS:
             return text
     return "[]"
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
 
 
 def decisions_from(text: str) -> list[Decision]:

@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass
 from srcnn.errors import SearchError
 from srcnn.tuning.space.parameter import Value
 
-__all__ = ["PastTrial", "past_from", "past_json"]
+__all__ = ["ALL", "PastTrial", "past_from", "past_json"]
+
+ALL = "all"  #: stands for the names of all ended searches
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 from mlflow.tracking._tracking_service.client import TrackingServiceClient
 
-from srcnn.tuning.adapters.mlflow_internals import TRAINING_EXPERIMENT, run_address
+from srcnn.tuning.adapters.mlflow_internals import TRAINING_EXPERIMENT, columns_of_runs, run_address
 
 
 def pages() -> str:
@@ -32,3 +32,23 @@ def test_the_address_of_a_run_is_the_one_that_mlflow_prints() -> None:
     assert 'f"{host_url}/#/experiments/{experiment_id}"' in printed
     assert 'f"{experiment_url}/runs/{run_id}"' in printed
     assert run_address("http://127.0.0.1:5000", "1", "ab") == "http://127.0.0.1:5000/#/experiments/1/runs/ab"
+
+
+def test_columns_of_runs_are_those_of_the_client(tmp_path: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.create_experiment("x", artifact_location=(tmp_path / "artifacts").as_uri())
+    runs = [client.create_run(experiment, tags={"stage": stage, "t": stage * 2}).info.run_id for stage in "aabc"]
+    for place, run_id in enumerate(runs):
+        client.log_param(run_id, "p", place)
+        client.log_param(run_id, "q", 1)
+        for step in range(3):
+            client.log_metric(run_id, "m", place + step, step=step)
+    client.delete_run(runs[1])
+
+    def read(client: mlflow.MlflowClient) -> object:
+        return columns_of_runs(client, experiment, ("stage", "a"), params=("p",), tags=("t", "none"), metrics=("m",))
+
+    assert read(client) == {runs[0]: ({"p": "0"}, {"t": "aa"}, {"m": 2.0})}
+    (seen,) = client.search_runs([experiment], "tags.stage = 'a'")
+    assert (seen.info.run_id, seen.data.metrics["m"]) == (runs[0], 2.0)
+    assert read(mlflow.MlflowClient("http://127.0.0.1:9")) is None

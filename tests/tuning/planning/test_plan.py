@@ -13,9 +13,11 @@ from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError, DataError
 from srcnn.imaging.image_files import read_image, write_image
 from srcnn.tuning.planning.plan import plan_search
-from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.planning.settings import SearchSettings, keep_past
 
 from checkout import SPACES
+from past_store import PastStore
+from planned_search import plan
 
 SPACE = SPACES / "default.yaml"
 
@@ -86,3 +88,26 @@ def test_the_bundled_sample_has_enough_images_to_choose_and_to_judge(workplace: 
     parts = [{name for name, _ in images.images} for images in (plan.training, plan.validation, plan.judging)]
     assert set.union(*parts) == {name for name, _ in load("sample/train").images}
     assert sum(map(len, parts)) == 14
+
+
+def test_a_plan_holds_what_it_learns_from(workplace: Path, past_store: PastStore) -> None:
+    space = Path("space.yaml").read_text(encoding="utf-8").replace("[8]", "[4, 8]")
+    Path("space.yaml").write_text(space, encoding="utf-8")
+    past_store.open("a")
+    past_store.trial("t0", [0.1, 0.2], patch_size=24)
+    past_store.trial("t1", [0.1, 0.2])  # another patch_size than the space's
+    past_store.close()
+    made = plan(tracking_uri=past_store.uri, learn_from=("a",))
+    assert [(t.source, t.curve, t.params["n2"]) for t in made.past] == [("a", (0.1, 0.2), 4)]
+    assert made.past_skipped == 1
+    assert plan(tracking_uri=past_store.uri).past == ()
+    with pytest.raises(ConfigError, match="learn_from: search 'b' does not exist"):
+        plan(tracking_uri=past_store.uri, learn_from=("b",))
+    keep_past(made.settings, made.past)
+    past_store.open("later")
+    past_store.trial("t2", [0.1], patch_size=24)
+    past_store.close()
+    # A search that has begun learns from what it began with, whatever has ended since.
+    everything = made.settings.replace(learn_from=("all",))
+    assert plan_search(everything).past == made.past
+    assert {t.source for t in plan_search(everything.replace(name="y")).past} == {"a", "later"}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from srcnn.errors import ConfigError, SearchError
-from srcnn.tuning.planning.settings import SearchSettings, load_settings, parse_duration
+from srcnn.tuning.planning.settings import SearchSettings, keep_past, kept_past, load_settings, parse_duration
+from srcnn.tuning.trials.past import PastTrial
 
 
 def settings(name: str, **fields: object) -> SearchSettings:
@@ -93,3 +94,28 @@ def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:
 )
 def test_a_search_that_asks_for_no_scheduler_has_none(given: str, objectives: tuple[str, ...], stopping: str) -> None:
     assert settings("x", scheduler=given, objectives=objectives).stopping == stopping
+
+
+def test_past_searches_are_other_searches() -> None:
+    assert settings("x", learn_from=("a", "b")).learn_from == ("a", "b")
+    with pytest.raises(ConfigError, match="learn_from: must be names of searches, or all alone, but got all,a"):
+        settings("x", learn_from=("all", "a"))
+    with pytest.raises(ConfigError, match="learn_from: must name other searches, but got x, the search itself"):
+        settings("x", learn_from=("x",))
+
+
+def test_what_a_search_learns_from_is_kept_once(tmp_path: Path) -> None:
+    one = settings("x", learn_from=("all",), storage=str(tmp_path))
+    past = PastTrial({"n1": 8}, 3, (0.1,), 9, 900.0, None, False, "a")
+    assert kept_past(one) is None
+    keep_past(one, [past])
+    keep_past(one, [])  # the store may have changed since
+    assert kept_past(one) == (past,)
+    file = tmp_path / "x" / "past.json"
+    file.write_text("{", encoding="utf-8")
+    with pytest.raises(SearchError, match=f"learn_from: {file} must hold"):
+        kept_past(one)
+    none = settings("y", storage=str(tmp_path))
+    keep_past(none, [past])
+    assert kept_past(none) is None
+    assert not none.folder.exists()

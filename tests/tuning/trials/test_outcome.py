@@ -6,6 +6,6 @@ from srcnn.tuning.trials.outcome import Outcome
 
 
 def test_the_values_are_the_words_that_people_read() -> None:
-    assert list(Outcome) == ["finished", "stopped", "failed", "interrupted"]
+    assert list(Outcome) == ["finished", "stopped", "waiting", "failed", "interrupted"]
     assert f"{Outcome.STOPPED}" == "stopped"
     assert Outcome("failed") is Outcome.FAILED

@@ -65,7 +65,9 @@ def _groups(children: Sequence[Child]) -> list[_Group]:
     finished = [c for c in children if c.outcome is Outcome.FINISHED and not c.reference]
     best = max(finished, key=lambda c: c.gain or -math.inf, default=None)
     stopped = tuple(c for c in children if c.outcome is Outcome.STOPPED and not c.reference)
-    other = tuple(c for c in children if c.outcome in (Outcome.FAILED, Outcome.INTERRUPTED) and not c.reference)
+    other = tuple(
+        c for c in children if c.outcome in (Outcome.WAITING, Outcome.FAILED, Outcome.INTERRUPTED) and not c.reference
+    )
     return [
         _Group("stopped early", GREY, 0.8, "solid", 0.75, stopped),
         _Group("failed or not ended", RED, 0.9, "dotted", 0.9, other),

@@ -145,7 +145,10 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
             rows.append((Cell(title), *map(Cell, cells)))
     parts: list[Part] = [_bullets(items)]
     if rows:
-        caption = "How trials ended: stopped means early, by the scheduler; interrupted, that the search ended first."
+        caption = (
+            "How trials ended: stopped means early, by the scheduler; waiting, paused until the search goes on with it; "
+            "interrupted, that the search ended first."
+        )
         parts.append(Table("outcomes", ("stage", "trials", *Outcome), tuple(rows), caption))
     causes = Counter(child.failure for child in data.children if child.outcome is Outcome.FAILED and child.failure)
     if causes:
