@@ -277,7 +277,7 @@ class Allocator:
         for name, a, b in both:
             apart = np.abs(a[:, None, :] - b[None, :, :]).max(axis=-1)
             near &= apart < (_APART if name in self._rates else 1e-9)
-        return [bool(one) for one in near.any(axis=1)]
+        return [bool(row.any()) for row in near]
 
     def _second(self, trial: KnownTrial) -> float:
         """Return the time of an epoch of a trial that has begun, in seconds; that of the scale's trials by its size at first."""
