@@ -1,0 +1,131 @@
+"""The allocator: finishes what is worth it, repeats nothing, and treats scales apart."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial
+from srcnn.tuning.space.space import Space
+from srcnn.tuning.space.space_file import load_space
+from srcnn.tuning.trials.past import PastTrial
+
+from space_text import write
+
+SPACE = """
+parameters:
+  n1: {type: categorical, choices: [8, 16, 32, 64]}
+  kernels: {type: categorical, choices: [9-1-5, 9-3-5, 9-5-5]}
+  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-3, log: true}
+constants:
+  scale: 3
+"""
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Space:
+    return load_space(write(tmp_path, SPACE))
+
+
+def curve(end: float, epochs: int = 9) -> tuple[float, ...]:
+    return tuple((end * (1.0 - 0.5 * 0.6 ** np.arange(epochs))).tolist())
+
+
+def params(n1: int, kernels: str = "9-1-5", rate: float = 3e-4) -> dict[str, object]:
+    return {"n1": n1, "kernels": kernels, "learning_rate": rate}
+
+
+def known(allocator: Allocator, name: str, state: str, seen: tuple[float, ...], values: dict[str, object]) -> None:
+    allocator.begin(name, KnownTrial(values, 3, 1e4))  # type: ignore[arg-type]
+    allocator.note(name, seen, 1.0)
+    allocator.change(name, state)  # type: ignore[arg-type]
+
+
+def test_the_first_trials_are_drawn_at_random(space: Space) -> None:
+    option = Allocator(space, 0, 9).choose(3, True)
+    assert option is not None
+    assert (option.trial, option.by) == (None, "random")
+
+
+def test_a_promising_trial_continues_and_a_poor_one_waits(space: Space) -> None:
+    allocator = Allocator(space, 0, 9)
+    known(allocator, "done", "finished", curve(0.5), params(8))
+    known(allocator, "poor", "waiting", curve(0.2, 4), params(16))
+    known(allocator, "good", "waiting", curve(0.9, 4), params(32))
+    option = allocator.choose(3, begin=False)
+    assert option is not None
+    assert option.trial == "good"
+    assert option.best_trial == "done"
+    assert option.predicted is not None
+    assert option.best is not None
+    assert option.predicted > option.best
+    assert option.rivals == 2
+
+
+def test_nothing_is_worth_it_after_enough_have_finished(space: Space) -> None:
+    allocator = Allocator(space, 0, 9)
+    for i, n1 in enumerate((8, 16, 32)):
+        known(allocator, f"done{i}", "finished", curve(0.9 + 0.01 * i), params(n1))
+        known(allocator, f"low{i}", "finished", curve(0.3), params(n1, "9-3-5"))
+    known(allocator, "poor", "waiting", curve(0.1, 8), params(64, "9-3-5"))
+    assert allocator.choose(3, begin=False) is None
+
+
+def test_no_near_twin_of_a_trial_is_begun(space: Space) -> None:
+    """Of 40 configurations that begin one after another, no two are one architecture at rates within a tenth of the range."""
+    allocator = Allocator(space, 1, 9)
+    source = np.random.default_rng(0)
+    for i in range(40):
+        option = allocator.choose(3, True)
+        assert option is not None
+        if option.trial is None:
+            end = 0.5 + 0.1 * (option.params["kernels"] == "9-5-5") + 0.02 * source.standard_normal()
+            known(allocator, str(i), "finished", curve(end), dict(option.params))
+    by_model = list(allocator.known.values())
+    kinds = Counter((t.params["n1"], t.params["kernels"]) for t in by_model)
+    assert len(kinds) >= 8
+    for kind in kinds:
+        rates = sorted(
+            np.log10(float(str(t.params["learning_rate"])))
+            for t in by_model
+            if (t.params["n1"], t.params["kernels"]) == kind
+        )
+        close = sum(b - a < 0.1 for a, b in itertools.pairwise(rates))
+        assert close <= 1  # only a random draw may come close
+
+
+def test_past_curves_say_where_to_begin(space: Space) -> None:
+    source = np.random.default_rng(0)
+    kinds = ("9-1-5", "9-3-5", "9-5-5")
+    past = [
+        PastTrial(
+            params(n1, kernels, rate), 3, curve(0.3 + 0.3 * (kernels == "9-5-5") + 0.01 * source.standard_normal()),
+            9, 1e6, 9.0, failed=False, source="before",
+        )
+        for n1 in (8, 16, 32, 64) for kernels in kinds for rate in (2e-4, 6e-4)
+    ]  # fmt: skip
+    allocator = Allocator(space, 0, 9, past)
+    begun = []
+    for i in range(4):
+        option = allocator.choose(3, True)
+        assert option is not None
+        begun.append(option.params["kernels"])
+        known(allocator, str(i), "finished", curve(0.6 if begun[-1] == "9-5-5" else 0.3), dict(option.params))
+    assert begun.count("9-5-5") >= 3
+
+
+def test_times_grow_with_the_network_and_follow_what_was_measured(space: Space) -> None:
+    allocator = Allocator(space, 0, 9)
+    small, large = params(8), params(64, "9-5-5")
+    for name, values, seconds in (("a", small, 0.2), ("b", large, 4.0)):
+        allocator.begin(name, KnownTrial(values, 3, allocator.macs(values)))  # type: ignore[arg-type]
+        allocator.note(name, curve(0.5, 1), seconds)
+    middle = params(32, "9-3-5")
+    left = allocator._left([], [small, middle, large], 3)  # type: ignore[list-item]
+    assert left[0] < left[1] < left[2]
+    assert left[0] == pytest.approx(9 * 0.2, rel=0.5)
+    assert left[2] == pytest.approx(9 * 4.0, rel=0.5)
