@@ -5,9 +5,10 @@ The value of trial i with configuration x after epoch t is modelled as
     mean(t) + f(x, t) + g_i(t) + jitter
 
 ``f`` is shared by all trials and scales. Its kernel is the product of a kernel over configurations (the mean of one Matern 5/2
-kernel per parameter plus their weighted product, as in `srcnn.tuning.algorithms.gaussian_process`) and a Matern 5/2 kernel over
-the logarithm of the epoch. So a network that starts slowly may end ahead: what was learnt about the ends of similar networks
-counts for its end, and its first epochs count less the further they are from the end. ``g_i`` is the deviation of one trial from
+kernel per parameter plus their weighted product, as in `srcnn.tuning.algorithms.gaussian_process`) and a kernel over epochs: a
+Matern 5/2 kernel over their logarithm, plus a rise with this logarithm. So a network that starts slowly may end ahead: how fast
+similar networks rose, and where they ended, counts for its end, and its first epochs count less the further they are from it. ``g_i`` is the
+deviation of one trial from
 its configuration, the noise between seeds. The jitter of single epochs is larger in early epochs. The first model of this kind is
 freeze-thaw Bayesian optimization (Swersky, Snoek and Adams, arXiv:1406.3896, 2014); the product kernel is that of Rakotoarison
 et al. ("In-Context Freeze-Thaw Bayesian Optimization", ICML 2024) and of multi-task Gaussian processes.
@@ -104,12 +105,13 @@ class CurveModel:
     def __init__(self, parameters: int, epochs: int) -> None:
         self._epochs = epochs
         # Logarithms of: length scale of each parameter, weight of the product, length scale of log(epoch), standard deviations of
-        # the deviation of a trial and of the jitter, and distance between two sources.
-        names = [*[0.6] * parameters, 0.5, 1.5, 0.25, 0.10, 0.3]
+        # the deviation of a trial and of the jitter, variance of the rise, and distance between two sources.
+        names = [*[0.6] * parameters, 0.5, 1.5, 0.25, 0.10, 1.0, 0.3]
         self._prior = np.log(np.array(names))
-        self._width = np.array([*[0.8] * parameters, 1.0, 0.5, 0.6, 0.6, 1.0])
+        self._width = np.array([*[0.8] * parameters, 1.0, 0.5, 0.6, 0.6, 1.0, 1.0])
         self._theta = self._prior.copy()
         self._learnt = 0
+        self._rise = np.log(np.arange(1, epochs + 1)) / math.log(max(2, epochs))
         self._jitter = np.sqrt(epochs / np.arange(1, epochs + 1))
         self.unit = 1.0  #: robust standard deviation of the values, in their units
 
@@ -155,7 +157,7 @@ class CurveModel:
 
     def _noisy(self, theta: Array) -> Array:
         k = self._covariance(self._points, self._points, theta)
-        k[np.diag_indices_from(k)] += (math.exp(theta[-2]) * self._jitter[self._points.epochs]) ** 2
+        k[np.diag_indices_from(k)] += (math.exp(theta[-3]) * self._jitter[self._points.epochs]) ** 2
         return k
 
     def _density(self, theta: Array) -> float:
@@ -188,7 +190,8 @@ class CurveModel:
         same_source = np.where(a.source[:, None] == b.source[None], 1.0, math.exp(-math.exp(theta[-1])))
         same_trial = a.trials[:, None] == b.trials[None]
         own = math.exp(2.0 * theta[parameters + 2])
-        return np.asarray((over_configurations * same_source + own * same_trial) * over_epochs)
+        rise = math.exp(theta[-2]) * self._rise[a.epochs][:, None] * self._rise[b.epochs][None]
+        return np.asarray((over_configurations * same_source + own * same_trial) * (over_epochs + rise))
 
     def believe(self, rows: Sequence[int]) -> None:
         """Add the predicted ends of some of the trials as if they had been observed (kriging believer).
@@ -230,7 +233,8 @@ class CurveModel:
             np.zeros(len(rows) + new, dtype=np.int64),
         )
         reduced = solve_triangular(self._factor, self.covariance(self._points, points), lower=True)
-        variance = np.maximum(1e-8, 1.0 + math.exp(2.0 * self._theta[-3]) - (reduced * reduced).sum(axis=0))
+        before = (1.0 + math.exp(2.0 * self._theta[-4])) * (1.0 + math.exp(self._theta[-2]) * self._rise[-1] ** 2)
+        variance = np.maximum(1e-8, before - (reduced * reduced).sum(axis=0))
         mean = (reduced.T @ self._half) * self.unit + self._middle + self._mean[-1]
         return Ends(np.asarray(mean), np.sqrt(variance) * self.unit, self, points, reduced)
 
