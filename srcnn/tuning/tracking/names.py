@@ -51,6 +51,8 @@ KIND_SEARCH, KIND_TABLE = "search", "table"
 # --- Tags of a trial, written by the driver ---
 
 TAG_STAGE = "stage"  #: at its start: name of the stage: ``search``, ``confirm``, ``judge`` or ``table``
+#: At its start, only on a lower rung of a confirmation: its number, from 1. The stage is ``confirm``.
+TAG_RUNG = "srcnn.rung"
 TAG_REFERENCE = "reference"  #: at its start: ``True`` for the paper's network trained with the same budget
 TAG_CONFIGURATION = "srcnn.configuration"  #: at its start: name in tables, without the seed
 TAG_OUTCOME = "outcome"  #: at its end: a value of `srcnn.tuning.trials.outcome.Outcome`, or one of the next two
