@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from srcnn.tuning.algorithms.time_budget import RungSize, Size
 from srcnn.tuning.planning.plan import Plan
@@ -47,7 +48,7 @@ def ladder(plan: Plan) -> tuple[Rung, ...]:
     available = math.ceil(max(0, settings.trials - plan.references) / len(plan.space.scales))
     counts = [min(count, available) for count in given]
     rungs: list[Rung] = []
-    for place, (count, following) in enumerate(zip(counts, [*counts[1:], best], strict=True)):
+    for place, (count, following) in enumerate(pairwise([*counts, best])):
         if count > following:
             pixels = max(full / _STEP ** (len(counts) - place), min(settings.budget, full))
             rungs.append(Rung(len(rungs) + 1, count, following, pixels))

@@ -287,7 +287,9 @@ def _climb(
                 break
             size = deadline.last_size(place) if deadline is not None else None
             if deadline is not None and (size is None or len(size.ladder) <= place):
-                return climbed, "" if size is None else deadline.line(size, place)  # without a size, `_confirmation` says so
+                return climbed, "" if size is None else deadline.line(
+                    size, place
+                )  # without a size, `_confirmation` says so
         results = train(stage)
         if results is None:
             break
