@@ -36,7 +36,7 @@ def test_sizes_fall_in_candidates_then_in_seeds(workplace: Path) -> None:
     assert "there is none" in late.line(None)
 
 
-def rungs(**fields: Any) -> list[tuple[int, int, float]]:
+def rungs(**fields: Any) -> list[tuple[Any, ...]]:
     return [(rung.finalists, rung.goes_on, rung.pixels / 1e6) for rung in ladder(plan(**fields))]
 
 

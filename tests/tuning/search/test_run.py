@@ -211,10 +211,7 @@ def test_a_search_killed_on_its_ladder_climbs_on(workplace: Path) -> None:
     second = start("--resume", "ladder")
     output, _ = second.communicate(timeout=240)
     assert second.returncode == 0, output
-    assert (
-        "rung 1: 3 finalists of each scale, 1 new seed, 0.15 million pixels, at most 3 trials, the best 2 go on"
-        in output
-    )
+    assert "rung 1: 3 finalists of each scale, 1 new seed" in output
     client = store()
     parent, children = runs(client, "ladder")
     assert parent.info.status == "FINISHED"
