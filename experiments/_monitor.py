@@ -26,6 +26,7 @@ class Monitor:
     def __init__(self, console: Console, trials: int) -> None:
         self._console, self._stage = console, "search"
         self._ended: Counter[str] = Counter()
+        self._trials = 0  # of the stage
         self._running: set[str] = set()
         self._started = time.monotonic()
         self._since: dict[str, float] = {}
@@ -40,9 +41,12 @@ class Monitor:
         self._task = self.bar.add_task("starting Ray", total=trials)
 
     def __call__(self, event: Event) -> None:
-        if event.stage != self._stage:
+        # Rungs of a confirmation are stages with the same name.
+        over = self._trials > 0 and sum(self._ended.values()) >= self._trials and event.kind == "start"
+        if event.stage != self._stage or over or (event.stage == "confirm" and event.trials != self._trials):
             self._stage, self._ended, self._running = event.stage, Counter(), set()
             self._console.print(_STAGES.get(event.stage, event.stage), highlight=False)
+        self._trials = event.trials
         if event.kind == "start":
             self._running.add(event.trial_id)
             self._since[event.trial_id] = time.monotonic()

@@ -28,10 +28,11 @@ from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning import configure
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.curves.learn_from import counted, overlapping
+from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings, default_name, load_settings, parse_duration, saved_searches
-from srcnn.tuning.planning.time_costs import deadline_of, time_file
+from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.search.choice import Confirmed
 from srcnn.tuning.search.remote import run_anywhere
 from srcnn.tuning.search.result import SearchResult
@@ -108,6 +109,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
     for name, value in (
         ("trials", f"{s.trials}, each {s.budget / 1e6:g} million training pixels; {_STOPPING[s.stopping]}"),
         ("sampler", f"{s.sampler}; optimises {', '.join(OBJECTIVES[name].title for name in s.objectives)}"),
+        ("ladder", _ladder(plan)),
         ("confirmation", _confirmation(plan)),
         ("space", f"{plan.space.source}: {varied}"),
         ("training", f"{plan.training.name}, {len(plan.training)} images (digest {plan.training.digest})"),
@@ -149,6 +151,19 @@ def _confirmation(plan: Plan) -> str:
         f"the best {s.best} of each scale{paper}, {s.choice_seeds} new seeds each, {pixels:g} million pixels: the highest mean "
         f"wins; then the winner{both} with {s.confirm_seeds} further seeds, to judge it"
     )
+
+
+def _ladder(plan: Plan) -> str:
+    """Return the lower rungs of the confirmation: finalists, budget, seeds and trials."""
+    if not plan.settings.confirm:
+        return "none: nothing is confirmed"
+    scales = len(plan.space.scales)
+    rungs = [
+        f"rung {rung.number}: {rung.finalists} finalists of each scale, 1 new seed, {rung.pixels / 1e6:.3g} million pixels, "
+        f"at most {rung.finalists * scales} trials, the best {rung.goes_on} go on"
+        for rung in ladder(plan)
+    ]
+    return "; ".join(rungs) or "none: the confirmation takes its configurations from the search alone"
 
 
 def _judging(plan: Plan) -> str:
@@ -310,6 +325,7 @@ def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
     if here is None:
         return None
     deadline = deadline_of(plan, *here)
+    check_ladder(plan, deadline)
     return estimate(plan, *here), "" if deadline is None else deadline.line(deadline.planned)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -75,12 +76,13 @@ class Store:
         outcome: str | None = Outcome.FINISHED,
         stage: str = "search",
         name: str | None = None,
+        tags: Mapping[str, str] | None = None,
         **params: object,
     ) -> None:
         fields = {"n1": 8, "kernels": "5-1-3", "learning_rate": 5e-4, "scale": 3, "filters": "8-8", "seed": 7, **params}
         reference = str(key == "paper")
         name = name or f"trial {key}"
-        self.tracker.start_trial(key, name, fields, {"stage": stage, "reference": reference}, DATASET)
+        self.tracker.start_trial(key, name, fields, {"stage": stage, "reference": reference, **(tags or {})}, DATASET)
         for epoch, gain in enumerate(gains, start=1):
             best = max(gains[:epoch])
             figures = {"val_gain": gain, "objective": gain / 2, "pixels": 1e6 * epoch, "train_seconds": 2.0 * epoch}

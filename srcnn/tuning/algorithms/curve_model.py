@@ -7,9 +7,9 @@ The value of trial i with configuration x after epoch t is modelled as
 ``f`` is shared by all trials and scales. Its kernel is the product of a kernel over configurations (the mean of one Matern 5/2
 kernel per parameter plus their weighted product, as in `srcnn.tuning.algorithms.gaussian_process`) and a kernel over epochs: a
 Matern 5/2 kernel over their logarithm, plus a rise with this logarithm. So a network that starts slowly may end ahead: how fast
-similar networks rose, and where they ended, counts for its end, and its first epochs count less the further they are from it. ``g_i`` is the
-deviation of one trial from
-its configuration, the noise between seeds. The jitter of single epochs is larger in early epochs. The first model of this kind is
+similar networks rose, and where they ended, counts for its end, and its first epochs count less the further they are from it.
+``g_i`` is the deviation of one trial from its configuration, the noise between seeds. The jitter of single epochs is larger in
+early epochs. The first model of this kind is
 freeze-thaw Bayesian optimization (Swersky, Snoek and Adams, arXiv:1406.3896, 2014); the product kernel is that of Rakotoarison
 et al. ("In-Context Freeze-Thaw Bayesian Optimization", ICML 2024) and of multi-task Gaussian processes.
 

@@ -23,6 +23,7 @@ __all__ = [
     "FILE",
     "Costs",
     "Deadline",
+    "RungSize",
     "Size",
     "spent_before",
 ]
@@ -35,16 +36,25 @@ _EVERY = 2.0  # minimum time between two writes of the file, in seconds
 
 
 @dataclass(frozen=True)
+class RungSize:
+    """Size of a lower rung of a confirmation, which only chooses who goes on."""
+
+    trials: Mapping[int, int]  #: maximum number of trials, by scale
+    ratio: float  #: training pixels of its trials, divided by those of a full trial of the search
+
+
+@dataclass(frozen=True)
 class Size:
     """Size of a confirmation."""
 
     best: int  #: number of configurations per scale, in addition to the paper's network
     seeds: int  #: number of judging seeds
-    trials: Mapping[int, int]  #: maximum number of trials, by scale
+    trials: Mapping[int, int]  #: maximum number of trials that choose and judge, by scale
+    ladder: tuple[RungSize, ...] = ()  #: lower rungs, the first one first
 
     @property
     def count(self) -> int:
-        """Total number of trials."""
+        """Total number of trials that choose and judge; those of lower rungs are not counted."""
         return sum(self.trials.values())
 
 
@@ -56,7 +66,8 @@ class Costs:
     full: Mapping[int, float] = field(default_factory=dict)  #: time of a full trial of the search, by scale if known
     ratio: float = 1.0  #: training pixels of a trial of the confirmation, divided by those of a full trial
     each: float = 0.0  #: time per trial in addition to its training, on one slot
-    start: float = 0.0  #: time until the first trial of a confirmation starts
+    start: float = 0.0  #: time until the first trials of choosing and of judging start, together
+    rung: float = 0.0  #: time until the first trial of a lower rung starts
     measuring: float = 0.0  #: time to measure one network on validation and test images, on one slot
     closing: float = 0.0  #: time independent of the number of networks: workers, bicubic, the registry
 
@@ -147,27 +158,51 @@ class Deadline:
         known = (*self._longest.values(), *self._begun.values(), *self._costs.full.values())
         return max(known, default=0.0)
 
-    def after(self, size: Size | None) -> float:
-        """Return the expected time after the search, in seconds, with a confirmation of some size; None: without one."""
+    def after(self, size: Size | None, done: int = 0) -> float:
+        """Return the expected time after the search, in seconds.
+
+        Args:
+            size: size of the confirmation; None: without one.
+            done: number of lower rungs that are over, which need no more time.
+        """
         costs = self._costs
         if size is None:
             return costs.closing + (self._networks + costs.slots) * costs.measuring / costs.slots
-        one = {scale: costs.ratio * self.full(scale) + costs.each for scale, count in size.trials.items() if count}
-        work = sum(size.trials[scale] * seconds for scale, seconds in one.items())
-        used, last = max(1, min(costs.slots, size.count)), max(one.values(), default=0.0)
+        ladder = sum(costs.rung + self._training(rung.trials, rung.ratio) for rung in size.ladder[done:])
+        training = self._training(size.trials, costs.ratio)
+        return ladder + costs.start + training + size.count * costs.measuring / costs.slots + costs.closing
+
+    def _training(self, trials: Mapping[int, int], ratio: float) -> float:
+        """Return the expected time of some trials, by scale, each ``ratio`` times as long as a full one, in seconds."""
+        costs = self._costs
+        one = {scale: ratio * self.full(scale) + costs.each for scale, count in trials.items() if count}
+        work = sum(trials[scale] * seconds for scale, seconds in one.items())
+        used, last = max(1, min(costs.slots, sum(trials.values()))), max(one.values(), default=0.0)
         # Slots are equally busy until the last trials, when the others are idle for half a trial on average. The training
         # takes at least the time of one trial.
-        training = max(last, work / used + (used - 1) / used * last / 2)
-        return costs.start + training + size.count * costs.measuring / costs.slots + costs.closing
+        return max(last, work / used + (used - 1) / used * last / 2)
 
-    def size_within(self, seconds: float) -> Size | None:
-        """Return the first size for which the time after the search is within a limit in seconds; None if there is none."""
-        return next((size for size in self._sizes if self.after(size) <= seconds), None)
+    def size_within(self, seconds: float, done: int = 0) -> Size | None:
+        """Return the first size for which the time after the search is within a limit in seconds; None if there is none.
+
+        ``done`` is the number of lower rungs that are over.
+        """
+        return next((size for size in self._sizes if self.after(size, done) <= seconds), None)
+
+    @property
+    def asked(self) -> Size | None:
+        """Requested size of the confirmation; None: there is none."""
+        return self._sizes[0] if self._sizes else None
+
+    @property
+    def most(self) -> float:
+        """Maximum time that is reserved for the time after the search, in seconds."""
+        return _SHARE * self._seconds
 
     @property
     def planned(self) -> Size | None:
         """Size of the confirmation for which time is reserved, by current knowledge; None: no confirmation fits."""
-        return self.size_within(_SHARE * self._seconds)
+        return self.size_within(self.most)
 
     @property
     def reserve(self) -> float:
@@ -176,32 +211,50 @@ class Deadline:
         Even without a confirmation, the test images may need more time than the budget; the search still gets a quarter of it.
         """
         lag = min(self._slowest / self._epochs, (1 - _SHARE) / 2 * self._seconds)
-        return min(self.after(self.planned), _SHARE * self._seconds) + lag
+        return min(self.after(self.planned), self.most) + lag
 
-    def last_size(self) -> Size | None:
-        """Return the size of the confirmation that fits into the remaining time; None if none fits."""
-        return self.size_within((1 + _OVERRUN) * self._seconds - self.spent)
+    def last_size(self, done: int = 0) -> Size | None:
+        """Return the size of the confirmation that fits into the remaining time; None if none fits.
 
-    def line(self, size: Size | None) -> str:
-        """Return one line about a smaller or omitted confirmation; empty if it is as requested, or none was requested."""
+        ``done`` is the number of lower rungs that are over.
+        """
+        return self.size_within((1 + _OVERRUN) * self._seconds - self.spent, done)
+
+    def line(self, size: Size | None, done: int = 0) -> str:
+        """Return one line about a smaller or omitted confirmation; empty if it is as requested, or none was requested.
+
+        ``done`` is the number of lower rungs that are over.
+        """
         if not self._sizes or size == self._sizes[0]:
             return ""
         asked, least = self._sizes[0], self._sizes[-1]
-        long = f"the confirmation of {asked.count} trials needs about {self.after(asked):.0f} s of the {self._seconds:.0f} s"
+        lower = sum(sum(rung.trials.values()) for rung in asked.ladder[done:])
+        long = (
+            f"the confirmation of {asked.count + lower} trials needs about {self.after(asked, done):.0f} s of the "
+            f"{self._seconds:.0f} s"
+        )
         if size is None:
             return (
                 f"time_budget: {long}, the smallest one ({least.count} trials) {self.after(least):.0f} s, so there is none; "
                 "the best single trial is the winner"
             )
         return (
-            f"time_budget: {long}, so it is made smaller: the best {size.best} of each scale and {size.seeds} seeds, "
-            f"at most {size.count} trials, about {self.after(size):.0f} s"
+            f"time_budget: {long}, so it is made smaller: {_rungs(asked, size, done)}the best {size.best} of each scale and "
+            f"{size.seeds} seeds, at most {size.count} trials, about {self.after(size, done):.0f} s"
         )
 
     @property
     def over(self) -> bool:
         """Whether the search must end now."""
         return self.left <= self.reserve
+
+
+def _rungs(asked: Size, size: Size, done: int) -> str:
+    """Return how many lower rungs remain, for `Deadline.line`; empty if none were requested or all are over."""
+    if len(asked.ladder) <= done:
+        return ""
+    left = max(0, len(size.ladder) - done)
+    return f"{left} of {len(asked.ladder) - done} lower rungs, "
 
 
 def spent_before(file: Path) -> float:

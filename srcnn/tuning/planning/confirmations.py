@@ -1,18 +1,62 @@
-"""Number of trials in the confirmation of a search."""
+"""Sizes of the confirmation of a search: its ladder, and the number of its trials.
+
+Before the best configurations are confirmed with the full budget, lower rungs choose them from more finalists, with less budget
+(successive halving; Jamieson and Talwalkar, 2016). Each trial of a rung has its whole schedule, so that no network is compared in
+the middle of it. A rung must not have a smaller budget than a trial of the search, which has ranked by that budget already.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from srcnn.tuning.algorithms.time_budget import Size
+from srcnn.tuning.algorithms.time_budget import RungSize, Size
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
 
-__all__ = ["confirmation_sizes", "confirmations", "least_seeds", "smaller"]
+__all__ = ["Rung", "confirmation_sizes", "confirmations", "ladder", "least_seeds", "smaller"]
+
+_STEP = 3  # between the budgets of two rungs
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A lower rung of the confirmation: one new seed for each of its finalists."""
+
+    number: int  #: place on the ladder, from 1
+    finalists: int  #: maximum number of finalists per scale
+    goes_on: int  #: number of finalists per scale that the next rung, or choosing, takes
+    pixels: float  #: training pixels of a trial
+
+
+def ladder(plan: Plan) -> tuple[Rung, ...]:
+    """Return the lower rungs of the confirmation, the smallest budget first.
+
+    Automatically there are two rungs, with a ninth and a third of the confirmation's budget, as far as these are not less than
+    the budget of the search: three times as many finalists as are confirmed, then about the geometric mean of the two numbers.
+    Their compute is at most that of one seed of the confirmed configurations. A rung that would take all candidates further
+    is left out.
+    """
+    settings = plan.settings
+    if not settings.confirm:
+        return ()
+    full, best, given = settings.confirm_budget or settings.budget, settings.best, settings.rungs
+    if given is None:
+        count = sum(full >= settings.budget * _STEP**k for k in (1, 2))
+        given = tuple(max(best + 1, round(best * 3 ** (k / count))) for k in range(count, 0, -1))
+    available = math.ceil(max(0, settings.trials - plan.references) / len(plan.space.scales))
+    counts = [min(count, available) for count in given]
+    rungs: list[Rung] = []
+    for place, (count, following) in enumerate(pairwise([*counts, best])):
+        if count > following:
+            pixels = max(full / _STEP ** (len(counts) - place), min(settings.budget, full))
+            rungs.append(Rung(len(rungs) + 1, count, following, pixels))
+    return tuple(rungs)
 
 
 def confirmations(plan: Plan) -> dict[int, int]:
-    """Return the maximum number of confirmation trials (choosing and judging), by scale."""
+    """Return the maximum number of confirmation trials (choosing and judging, without lower rungs), by scale."""
     settings = plan.settings
     count = (settings.best + bool(plan.references)) * settings.choice_seeds
     return dict.fromkeys(plan.space.scales, count + (1 + bool(plan.references)) * settings.confirm_seeds)
@@ -21,15 +65,21 @@ def confirmations(plan: Plan) -> dict[int, int]:
 def confirmation_sizes(plan: Plan) -> list[Size]:
     """Return the requested size of the confirmation, followed by smaller ones for a short time budget.
 
-    First the number of candidates is reduced, down to the best of each scale and the reference, because this keeps the
-    precision of the comparison. Then the number of judging seeds is reduced, down to the minimum of the settings.
+    First the lower rungs are left out, the dearest first. Then the number of candidates is reduced, down to the best of each
+    scale and the reference, because this keeps the precision of the comparison. Then the number of judging seeds is reduced,
+    down to the minimum of the settings.
     """
     settings = plan.settings
     if not settings.confirm:
         return []
     best, seeds = settings.best, settings.confirm_seeds
+    rungs = tuple(
+        RungSize(dict.fromkeys(plan.space.scales, rung.finalists), rung.pixels / settings.budget)
+        for rung in ladder(plan)
+    )
     kinds = [(b, seeds) for b in range(best, 0, -1)] + [(1, s) for s in range(seeds - 1, least_seeds() - 1, -1)]
-    return [Size(b, s, confirmations(smaller(plan, b, s))) for b, s in kinds]
+    climbing = [Size(best, seeds, confirmations(plan), rungs[:count]) for count in range(len(rungs), 0, -1)]
+    return climbing + [Size(b, s, confirmations(smaller(plan, b, s))) for b, s in kinds]
 
 
 def least_seeds() -> int:

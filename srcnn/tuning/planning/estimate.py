@@ -14,7 +14,7 @@ import os
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import fmean
 
 from srcnn.config.training import TrainConfig
@@ -24,6 +24,7 @@ from srcnn.model.network import count_parameters
 from srcnn.system.device import pick_device
 from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.speed import Speed, drawn_configs, measure_speed
 
@@ -68,6 +69,10 @@ class Phase:
     seconds: float  #: wall time, in seconds
     busy: float  #: time of all slots together, in seconds
     disk: float  #: disk space, in bytes
+
+    def __add__(self, other: Phase) -> Phase:
+        """Return two phases, one after the other, as one."""
+        return Phase(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Phase)))
 
 
 @dataclass(frozen=True)
@@ -150,21 +155,25 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
     references = [trial_seconds(plan, speed, plan.space.to_config(plan.space.draw(random.Random(0), r))) for r in rows]
     size = fmean(map(_trial_bytes, drawn))
     search = _phase([*references, *[share * typical] * (trials - len(rows))], typical, speed, slots, size)
-    again: list[float] = []
+    again, rungs = list[float](), list[Phase]()
     if settings.confirm:
         ratio = (settings.confirm_budget or settings.budget) / settings.budget
         scales = len(plan.space.scales)
         # Only finished trials are confirmed. Trials that do not finish account for about 0.23 of the fraction.
         each = (trials - len(rows)) / scales
         finished = max(0 if rows else min(1, each), each * (share if share == 1 else max(0.0, share - 0.23)))
-        leaders = [typical] * round(scales * min(settings.best, finished))
+        for rung in ladder(plan):  # trials that did not finish are candidates as well
+            part = rung.pixels / settings.budget * typical
+            finalists = [part] * round(scales * min(rung.finalists, each))
+            rungs.append(_phase(finalists, part, speed, slots, size, start=AGAIN))
+        leaders = [typical] * round(scales * min(settings.best, each if rungs else finished))
         choose = [*leaders, *references] * settings.choice_seeds
         winners = [typical] * min(scales, len(leaders))
         again = [ratio * seconds for seconds in [*choose, *([*winners, *references] * settings.confirm_seeds)]]
     looks = fmean(speed.look(config) + speed.ssim for config in drawn) * image_pixels(plan.test)
     return Estimate(
         search=search,
-        confirmation=_phase(again, max(again, default=0.0), speed, slots, size, start=2 * AGAIN),
+        confirmation=sum(rungs, _phase(again, max(again, default=0.0), speed, slots, size, start=2 * AGAIN)),
         tests=TEST + (len(again) or trials) * looks / slots,
         speed=speed,
         slots=slots,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,7 +30,8 @@ __all__ = [
     "saved_searches",
 ]
 
-_AUTO = "auto"  # the scheduler that fits the number of objectives
+_AUTO = "auto"  # the scheduler that fits the number of objectives; the ladder that fits the budgets
+_MOST_RUNGS = 4  # each rung starts its workers anew
 _FILE = "search.json"
 _PAST = "past.json"  # the past trials that the search learns from
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
@@ -85,6 +87,12 @@ class SearchSettings(Strict):
     )
     confirm_budget: float | None = Field(
         None, gt=0, description="training pixels of a confirmation trial; none: as in the search"
+    )
+    ladder: str = Field(
+        _AUTO,
+        description="finalists per scale in each lower rung of the confirmation, such as 9,5: each trains with a third of the "
+        "next rung's budget; none: no lower rungs; auto: two rungs if the confirmation budget is at least 9 times the budget, "
+        "one if at least 3 times",
     )
     time_budget: float | None = Field(
         None, gt=0, description="time after which no trial continues, in seconds or such as 2h or 30m"
@@ -174,6 +182,32 @@ class SearchSettings(Strict):
                 )
             if self.sampler == "cmaes":
                 raise ValueError("sampler: must be tpe, gp, random or grid with several objectives, but got 'cmaes'")
+
+    @model_validator(mode="after")
+    def _check_ladder(self) -> Self:
+        if self.ladder in (_AUTO, "none"):
+            return self
+        rule = "ladder: must be auto, none, or whole numbers joined by commas, such as 9,5"
+        if not re.fullmatch(r"\d{1,6}(,\d{1,6})*", self.ladder):
+            raise ValueError(f"{rule}, but got {self.ladder!r}")
+        given = [*map(int, self.ladder.split(","))]
+        if len(given) > _MOST_RUNGS:
+            raise ValueError(f"ladder: must have at most {_MOST_RUNGS} numbers, but got {self.ladder!r}")
+        if any(more <= fewer for more, fewer in pairwise([*given, self.best])):
+            raise ValueError(
+                f"ladder: each number must be greater than the next, and the last greater than best, {self.best}, but got "
+                f"{self.ladder!r}"
+            )
+        if not self.confirm:
+            raise ValueError(f"ladder: must be auto or none without a confirmation, but got {self.ladder!r}")
+        return self
+
+    @property
+    def rungs(self) -> tuple[int, ...] | None:
+        """Finalists per scale in each lower rung of the confirmation, as given; None: ``auto``."""
+        if self.ladder == _AUTO:
+            return None
+        return () if self.ladder == "none" else tuple(map(int, self.ladder.split(",")))
 
     @property
     def stopping(self) -> str:

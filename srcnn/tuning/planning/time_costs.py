@@ -6,14 +6,15 @@ import random
 from pathlib import Path
 from statistics import fmean
 
+from srcnn.errors import ConfigError
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.algorithms.time_budget import FILE, Costs, Deadline
-from srcnn.tuning.planning.confirmations import confirmation_sizes
+from srcnn.tuning.planning.confirmations import confirmation_sizes, ladder
 from srcnn.tuning.planning.estimate import AGAIN, TEST, TRIAL, image_pixels, trial_seconds
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.speed import Speed, drawn_configs
 
-__all__ = ["deadline_of", "end_costs", "time_file"]
+__all__ = ["check_ladder", "deadline_of", "end_costs", "time_file"]
 
 _REGISTRY = 2.0  # seconds per scale: registering a model version and comparing it with the current champion
 _LOOK, _SSIM = 2e-6, 1e-6  # default core-seconds per pixel without a measurement: about those of 9-1-5 (64-32)
@@ -49,6 +50,7 @@ def end_costs(plan: Plan, speed: Speed | None, slots: int) -> Costs:
         ratio=(settings.confirm_budget or settings.budget) / settings.budget,
         each=TRIAL + setup,
         start=2 * AGAIN,
+        rung=AGAIN,
         measuring=measuring,
         closing=TEST + bicubic + (_REGISTRY * len(scales) if settings.confirm else 0.0),
     )
@@ -71,6 +73,22 @@ def deadline_of(
         return None
     costs, sizes = end_costs(plan, speed, slots), confirmation_sizes(plan)
     return Deadline(budget, costs, sizes, spent=spent, file=file, epochs=EPOCHS)
+
+
+def check_ladder(plan: Plan, deadline: Deadline | None) -> None:
+    """Check that a ladder that was given in the settings fits into the time budget. An automatic one is made shorter instead.
+
+    Raises:
+        ConfigError: it does not fit.
+    """
+    asked = None if deadline is None else deadline.asked
+    if deadline is None or asked is None or plan.settings.rungs is None or not ladder(plan):
+        return
+    if (needed := deadline.after(asked)) > deadline.most:
+        raise ConfigError(
+            f"ladder: with the confirmation above it, it must need at most three quarters of the time budget, "
+            f"{deadline.most:.0f} s, but got {plan.settings.ladder!r}, which needs about {needed:.0f} s"
+        )
 
 
 def time_file(plan: Plan) -> Path:

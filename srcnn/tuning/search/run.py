@@ -3,7 +3,8 @@
 The order of the steps keeps test sets out of every choice:
 
 1. The images are split, and trials are compared on the validation images.
-2. The best configurations are trained again with new seeds, and the winners are chosen on the validation images.
+2. The best configurations are trained again with new seeds, and the winners are chosen on the validation images. If the
+   confirmation has a large budget, lower rungs choose these configurations from more finalists, on the same images.
 3. The winners are trained with further seeds and judged on the judging images, which are not used in any choice.
 4. Only then are the test sets measured, with the chosen networks.
 
@@ -17,7 +18,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from mlflow.exceptions import MlflowException
@@ -39,15 +40,16 @@ from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
-from srcnn.tuning.planning.confirmations import least_seeds, smaller
+from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller
 from srcnn.tuning.planning.estimate import speed_here
 from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import keep_past, save_settings
-from srcnn.tuning.planning.time_costs import deadline_of, time_file
+from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.search.champion import promote
 from srcnn.tuning.search.choice import Choice, choose, judge, with_test
-from srcnn.tuning.search.confirmation import choosing, confirmation_folders, judging
+from srcnn.tuning.search.confirmation import choosing, climbing, confirmation_folders, judging
+from srcnn.tuning.search.ladder import Order, after_rung, candidates
 from srcnn.tuning.search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
@@ -86,10 +88,12 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
         newest_snapshot(settings.folder)  # raises, before anything is written, if another version began the search
     configure()
     be_quiet()
-    save_settings(settings)
-    keep_past(settings, plan.past)
     # Measured before Ray starts and competes for the processor; cached if the caller has already shown an estimate.
     speed = speed_here(plan) if settings.time_budget is not None else None
+    if speed is not None and not resume:
+        check_ladder(plan, deadline_of(plan, *speed))
+    save_settings(settings)
+    keep_past(settings, plan.past)
     tracker = open_tracker(settings.tracking_uri, settings.folder)
     tags = {
         **environment_tags(),
@@ -236,38 +240,89 @@ def _run_stages(
             raise SearchError(
                 f"{FAILURES} consecutive trials failed for the same reason, so the search ended: {failures.cause}"
             )
-        again, seeds, note = None, 0, ""
+
+        def train(stage: Stage) -> list[TrialResult] | None:
+            """Return the results of a stage of the confirmation; None if it was interrupted."""
+            found = run_stage(settings, stage, data, untimed, tags, resume=resume)
+            return None if interrupt.came else found
+
+        again, seeds, notes, climbed = None, 0, list[str](), dict[int, Sequence[TrialResult]]()
         if settings.confirm and not interrupt.came:
-            again, seeds, note = _confirmation(plan, rows, deadline, resume)
-        if note:
+            climbed, note = _climb(plan, rows, deadline, resume, train)
+            notes += [note] * bool(note)
+        if settings.confirm and not interrupt.came:
+            again, seeds, note = _confirmation(plan, rows, climbed, deadline, resume)
+            notes += [note] * bool(note)
+        for note in notes:
             _log.warning(note)
         if again is not None:
-            confirmed = run_stage(settings, again, data, untimed, tags, resume=resume)
-            if not interrupt.came:
+            confirmed = train(again)
+            if confirmed is not None:
                 choices = choose(plan, confirmed)
         last = judging(plan, choices, seeds) if not interrupt.came else None
         if last is not None:
-            judged = run_stage(settings, last, data, untimed, tags, resume=resume)
-            if not interrupt.came:
+            judged = train(last)
+            if judged is not None:
                 choices = judge(plan, choices, judged)
         interrupted = interrupt.came
-    return _Found(rows, interrupted, choices, notes=[note] if note else [])
+    return _Found(rows, interrupted, choices, notes=notes)
+
+
+def _climb(
+    plan: Plan,
+    rows: Sequence[TrialResult],
+    deadline: Deadline | None,
+    resume: bool,
+    train: Callable[[Stage], list[TrialResult] | None],
+) -> tuple[dict[int, Sequence[TrialResult]], str]:
+    """Run the lower rungs of the confirmation.
+
+    Returns:
+        The configurations that go on, by scale, the best first, for the scales that had a rung; and a note if rungs were left out
+        because of the time budget.
+    """
+    rungs, order, climbed = ladder(plan), candidates(plan, rows), dict[int, Sequence[TrialResult]]()
+    stages = [f"confirm-{plan.settings.trials}{end}" for end in (*(f"-rung-{rung.number}" for rung in rungs), "")]
+    begun = [resume and newest_snapshot(plan.settings.folder / name) is not None for name in stages]
+    for place, rung in enumerate(rungs):
+        stage = climbing(plan, rung, order)
+        if stage is None:
+            continue
+        if not begun[place]:  # a rung that was begun is finished: there was time for it
+            if any(begun[place:]):  # before the resume, there was no time for this rung
+                break
+            size = deadline.last_size(place) if deadline is not None else None
+            if deadline is not None and (size is None or len(size.ladder) <= place):
+                return climbed, "" if size is None else deadline.line(
+                    size, place
+                )  # without a size, `_confirmation` says so
+        results = train(stage)
+        if results is None:
+            break
+        order = after_rung(order, results)
+        climbed |= {scale: order[scale] for scale in {row.config.scale for row in results}}
+    return climbed, ""
 
 
 def _confirmation(
-    plan: Plan, rows: Sequence[TrialResult], deadline: Deadline | None, resume: bool
+    plan: Plan,
+    rows: Sequence[TrialResult],
+    climbed: Order,
+    deadline: Deadline | None,
+    resume: bool,
 ) -> tuple[Stage | None, int, str]:
     """Return the choosing stage (None: there is no confirmation), the number of judging seeds, and a note if it is reduced."""
-    asked, seeds = choosing(plan, rows), plan.settings.confirm_seeds
+    asked, seeds = choosing(plan, rows, climbed=climbed), plan.settings.confirm_seeds
     if asked is None or deadline is None:
         return asked, seeds, ""
-    size = deadline.last_size()
+    done = len(ladder(plan))
+    size = deadline.last_size(done)
     if resume and newest_snapshot(asked.folder) is not None:
         # A confirmation that was started is finished: its size was adapted to the remaining time when it started.
         return asked, min(seeds, size.seeds) if size is not None else least_seeds(), ""
     if size is None:
-        return None, 0, deadline.line(size)
-    return choosing(smaller(plan, size.best, size.seeds), rows), size.seeds, deadline.line(size)
+        return None, 0, deadline.line(size, done)
+    return choosing(smaller(plan, size.best, size.seeds), rows, climbed=climbed), size.seeds, deadline.line(size, done)
 
 
 def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:

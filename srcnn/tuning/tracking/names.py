@@ -52,6 +52,8 @@ TAG_PAST = "srcnn.past"  #: search that learns from past ones: number of past tr
 # --- Tags of a trial, written by the driver ---
 
 TAG_STAGE = "stage"  #: at its start: name of the stage: ``search``, ``confirm``, ``judge`` or ``table``
+#: At its start, only on a lower rung of a confirmation: its number, from 1. The stage is ``confirm``.
+TAG_RUNG = "srcnn.rung"
 TAG_REFERENCE = "reference"  #: at its start: ``True`` for the paper's network trained with the same budget
 TAG_CONFIGURATION = "srcnn.configuration"  #: at its start: name in tables, without the seed
 #: At its end, or while it waits for its turn: a value of `srcnn.tuning.trials.outcome.Outcome`, or one of the next two.

@@ -11,6 +11,7 @@ import pytest
 from srcnn.tuning.algorithms.time_budget import (
     Costs,
     Deadline,
+    RungSize,
     Size,
     spent_before,
 )
@@ -66,6 +67,23 @@ def test_the_reserve_holds_workers_images_and_registry() -> None:
     assert deadline.after(deadline.planned) == pytest.approx(8 + 12 * 21 / 2 + 21 / 4 + 12 * 3 / 2 + 7)
     few = Size(1, 1, {3: 1})
     assert deadline.after(few) == pytest.approx(8 + 21 + 3 / 2 + 7)
+
+
+def test_lower_rungs_take_their_time_one_after_the_other_until_they_are_over() -> None:
+    costs = Costs(slots=2, ratio=9.0, each=1.0, start=16.0, rung=8.0, measuring=3.0, full={3: 10.0})
+    size = Size(1, 1, {3: 2}, (RungSize({3: 6}, 1.0), RungSize({3: 2}, 3.0)))
+    deadline = make(10_000, costs, [size, Size(1, 1, {3: 2}, size.ladder[:1]), Size(1, 1, {3: 2})])
+    last = 16 + 2 * 91 / 2 + 91 / 4 + 2 * 3 / 2
+    rungs = (8 + 6 * 11 / 2 + 11 / 4, 8 + 2 * 31 / 2 + 31 / 4)
+    assert deadline.after(size) == pytest.approx(sum(rungs) + last)
+    assert deadline.after(size, done=1) == pytest.approx(rungs[1] + last)
+    assert deadline.after(size, done=2) == deadline.after(Size(1, 1, {3: 2})) == pytest.approx(last)
+    shorter = deadline.size_within(rungs[0] + last)
+    assert shorter is not None and len(shorter.ladder) == 1
+    assert "10 trials" in deadline.line(shorter) and "1 of 2 lower rungs" in deadline.line(shorter)
+    none = deadline.size_within(last + 1, done=1)
+    assert none is not None and "0 of 1 lower rungs" in deadline.line(none, done=1)
+    assert deadline.size_within(last + 1, done=2) is size
 
 
 def test_without_a_confirmation_every_network_is_measured() -> None:

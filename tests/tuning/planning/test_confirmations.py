@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from srcnn.tuning.planning.confirmations import confirmation_sizes, confirmations, smaller
+import pytest
+
+from srcnn.tuning.planning.confirmations import confirmation_sizes, confirmations, ladder, smaller
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.planning.speed import Probe, Speed
@@ -32,3 +34,45 @@ def test_sizes_fall_in_candidates_then_in_seeds(workplace: Path) -> None:
     late = deadline_of(plan(time_budget=60.0, confirm_budget=2400e6), SPEED, 1)
     assert late is not None and late.planned is None
     assert "there is none" in late.line(None)
+
+
+def rungs(**fields: Any) -> list[tuple[Any, ...]]:
+    return [(rung.finalists, rung.goes_on, rung.pixels / 1e6) for rung in ladder(plan(**fields))]
+
+
+@pytest.mark.parametrize(("best", "finalists"), [(1, (3, 2)), (2, (6, 3)), (3, (9, 5)), (4, (12, 7))])
+def test_a_large_confirmation_has_two_rungs_of_less_compute_than_its_last(
+    workplace: Path, best: int, finalists: tuple[int, int]
+) -> None:
+    many, few = finalists
+    found = rungs(best=best, confirm_budget=2400e6)
+    assert found == [(many, few, pytest.approx(2400 / 9)), (few, best, 800)]
+    assert sum(count * pixels for count, _, pixels in found) <= best * 2400
+
+
+def test_the_nearer_the_budgets_the_fewer_rungs(workplace: Path) -> None:
+    assert rungs(confirm_budget=540e6) == [(9, 5, 60), (5, 3, 180)]
+    assert rungs(confirm_budget=539e6) == [(9, 3, pytest.approx(539 / 3))]
+    assert rungs(confirm_budget=180e6) == [(9, 3, 60)]
+    for budget in (None, 20e6, 60e6, 179e6):
+        assert rungs(confirm_budget=budget) == []
+    assert rungs(confirm_budget=2400e6, ladder="none") == rungs(confirm_budget=2400e6, confirm=False) == []
+
+
+def test_a_given_ladder_is_used_as_far_as_there_are_trials(workplace: Path) -> None:
+    assert rungs(confirm_budget=2400e6, ladder="20,8") == [(20, 8, pytest.approx(2400 / 9)), (8, 3, 800)]
+    assert rungs(ladder="8") == [(8, 3, 60)]  # a rung below the search's own budget would tell less than the search
+    scales = len(plan().space.scales)
+    # Six trials per scale: the first rung would take all of them further.
+    assert rungs(confirm_budget=2400e6, ladder="20,8", trials=6 * scales) == [(6, 3, 800)]
+    assert rungs(confirm_budget=2400e6, trials=3 * scales) == []
+
+
+def test_a_short_time_budget_leaves_out_rungs_first(workplace: Path) -> None:
+    ours = plan(confirm_budget=2400e6, confirm_seeds=2)
+    sizes = confirmation_sizes(ours)
+    assert [(s.best, len(s.ladder)) for s in sizes] == [(3, 2), (3, 1), (3, 0), (2, 0), (1, 0)]
+    assert len({s.count for s in sizes[:3]}) == 1
+    first = sizes[0].ladder[0]
+    assert first.ratio == pytest.approx(2400 / 9 / 60)
+    assert first.trials == dict.fromkeys(ours.space.scales, 9)

@@ -11,7 +11,7 @@ import pytest
 
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
-from srcnn.tuning.planning.estimate import TRIAL, Estimate, estimate, expected_share, lines
+from srcnn.tuning.planning.estimate import AGAIN, TRIAL, Estimate, estimate, expected_share, lines
 
 from planned_search import SPEED, macs_of_a_step, plan
 
@@ -50,12 +50,17 @@ def test_equal_trials_are_counted_by_hand(workplace: Path) -> None:
     assert two.search.busy == alone.search.busy
     assert two.search.seconds == pytest.approx(alone.search.busy / 2 + full / 4)
     # Two seeds of the best two at each of two scales choose, five of the winners judge; with three times the pixels.
-    confirmed = of(scheduler="none", best=2, confirm_seeds=5, confirm_budget=450e3)
+    confirmed = of(scheduler="none", best=2, confirm_seeds=5, confirm_budget=450e3, ladder="none")
     assert confirmed.confirmation.trials == 18
     assert confirmed.confirmation.busy == pytest.approx(18 * (3 * full + TRIAL), rel=0.01)
     assert confirmed.seconds > alone.seconds
     assert confirmed.disk > alone.disk
     assert of(best=9, confirm_seeds=2).confirmation.trials < 2 * 9 * 2  # few finish, and only those are confirmed
+    # A rung for all five trials of each scale, with the budget of the search.
+    climbed = of(scheduler="none", best=2, confirm_seeds=5, confirm_budget=450e3)
+    assert climbed.confirmation.trials == 18 + 10
+    assert climbed.confirmation.busy - confirmed.confirmation.busy == pytest.approx(10 * (full + TRIAL), rel=0.01)
+    assert climbed.confirmation.seconds - confirmed.confirmation.seconds == pytest.approx(10 * (full + TRIAL) + AGAIN)
     # A core more for each trial.
     assert of(scheduler="none", confirm=False, cpus_per_trial=2).hours == pytest.approx(2 * alone.hours)
 

@@ -119,3 +119,33 @@ def test_what_a_search_learns_from_is_kept_once(tmp_path: Path) -> None:
     keep_past(none, [past])
     assert kept_past(none) is None
     assert not none.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"ladder": "many"},
+            "ladder: must be auto, none, or whole numbers joined by commas, such as 9,5, but got 'many'",
+        ),
+        (
+            {"ladder": "9, 5"},
+            "ladder: must be auto, none, or whole numbers joined by commas, such as 9,5, but got '9, 5'",
+        ),
+        ({"ladder": "20,9,8,7,6"}, "ladder: must have at most 4 numbers, but got '20,9,8,7,6'"),
+        (
+            {"ladder": "9,3"},
+            "ladder: each number must be greater than the next, and the last greater than best, 3, but got '9,3'",
+        ),
+        ({"ladder": "9,5", "confirm": False}, "ladder: must be auto or none without a confirmation, but got '9,5'"),
+    ],
+)
+def test_mistakes_in_a_ladder(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings("x", **{"confirm": True, **fields})
+    assert str(caught.value) == message
+
+
+def test_the_rungs_of_a_ladder() -> None:
+    found = [settings("x", confirm=True, ladder=text).rungs for text in ("auto", "none", "9", "9,5")]
+    assert found == [None, (), (9,), (9, 5)]

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from srcnn.errors import ConfigError
 from srcnn.imaging.image_files import read_image, write_image
 from srcnn.tuning.planning.confirmations import confirmation_sizes
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.planning.speed import Probe, Speed
-from srcnn.tuning.planning.time_costs import deadline_of, end_costs, time_file
+from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, end_costs, time_file
 
 #: A step takes 2 ms for a million multiply-accumulates, a look 1e-4 s a pixel, SSIM 1e-5.
 SPEED = Speed(
@@ -28,7 +29,7 @@ def plan(**fields: Any) -> Plan:
 
 def test_a_long_confirmation_is_forty_times_a_short_one_s_training(workplace: Path) -> None:
     """--budget 60M --confirm-budget 2400M."""
-    short, long = (deadline_of(plan(confirm_budget=budget), SPEED, 1) for budget in (None, 2400e6))
+    short, long = (deadline_of(plan(confirm_budget=budget, ladder="none"), SPEED, 1) for budget in (None, 2400e6))
     assert short is not None and long is not None
     sizes = confirmation_sizes(plan())
     expected = sum(39 * count * short.full(scale) for scale, count in sizes[0].trials.items())
@@ -64,3 +65,28 @@ def test_only_a_search_with_a_budget_has_a_deadline(workplace: Path) -> None:
     assert deadline is not None
     assert 39 <= deadline.left <= 40
     assert deadline.full(2) == 1.0
+
+
+def test_the_ladder_is_reserved_and_a_given_one_must_fit(workplace: Path) -> None:
+    long = {"confirm_budget": 2400e6, "choice_seeds": 2}
+    with_rungs, without = (deadline_of(plan(**long, ladder=text), SPEED, 1) for text in ("auto", "none"))
+    assert with_rungs is not None and without is not None and with_rungs.asked is not None
+    rungs = with_rungs.asked.ladder
+    more = sum(sum(n * r.ratio * without.full(scale) for scale, n in r.trials.items()) for r in rungs)
+    assert with_rungs.reserve - without.reserve == pytest.approx(more, rel=1e-3)
+    assert with_rungs.after(with_rungs.asked, done=len(rungs)) == pytest.approx(without.after(without.asked))
+
+    def short(text: str) -> Plan:
+        assert with_rungs is not None
+        return plan(**long, ladder=text, time_budget=1.2 * without.after(without.asked))
+
+    automatic = deadline_of(short("auto"), SPEED, 1)
+    check_ladder(short("auto"), automatic)  # made shorter instead
+    assert automatic is not None and automatic.planned is not None and not automatic.planned.ladder
+    assert "0 of 2 lower rungs, the best" in automatic.line(automatic.planned)
+    with pytest.raises(
+        ConfigError, match=r"^ladder: .* three quarters of the time budget, \d+ s, but got '9,5', which"
+    ):
+        check_ladder(short("9,5"), deadline_of(short("9,5"), SPEED, 1))
+    check_ladder(plan(**long, ladder="9,5"), deadline_of(plan(**long, ladder="9,5"), SPEED, 1))
+    check_ladder(short("none"), deadline_of(short("none"), SPEED, 1))

@@ -11,10 +11,11 @@ import pytest
 
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.driver.stage import Stage
+from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.choice import Choice, Confirmed
-from srcnn.tuning.search.confirmation import choosing, confirmation_folders, judging
+from srcnn.tuning.search.confirmation import choosing, climbing, confirmation_folders, judging
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
@@ -121,8 +122,46 @@ def test_the_papers_network_that_wins_is_judged_once(workplace: Path) -> None:
 
 
 def test_folders_of_confirmations_are_those_of_every_size_of_the_search(tmp_path: Path) -> None:
-    for name in ("confirm-20", "confirm-20-judge", "confirm-50", "snapshots"):
+    for name in ("confirm-20", "confirm-20-judge", "confirm-20-rung-1", "confirm-50", "snapshots"):
         (tmp_path / name).mkdir()
     (tmp_path / "confirm.csv").write_text("", encoding="utf-8")
-    assert [path.name for path in confirmation_folders(tmp_path)] == ["confirm-20", "confirm-20-judge", "confirm-50"]
+    found = [path.name for path in confirmation_folders(tmp_path)]
+    assert found == ["confirm-20", "confirm-20-judge", "confirm-20-rung-1", "confirm-50"]
     assert confirmation_folders(tmp_path / "none") == []
+
+
+def wide(key: str, best: float, width: int, scale: int = 3) -> TrialResult:
+    """As `row`, with another architecture."""
+    found = row(key, best, scale)
+    spec = TrialSpec(found.config.replace(filters=(width, 8)), found.params)
+    return TrialResult(key, spec, found.outcome, found.report)
+
+
+def test_a_rung_trains_its_finalists_once_with_its_own_budget_and_seed(workplace: Path) -> None:
+    ours = plan(best=1, confirm_budget=81e6)
+    first, second = ladder(ours)
+    order = {2: [row("d", 0.1, 2)], 3: [wide("a", 0.9, 64), wide("b", 0.8, 32), wide("c", 0.7, 16), wide("e", 0.6, 8)]}
+    stage = climbing(ours, first, order)
+    assert stage is not None
+    assert (stage.name, stage.folder.name, stage.stopping) == ("confirm", "confirm-20-rung-1", "none")
+    suggested = stage.searcher.suggest("1")
+    assert isinstance(suggested, dict)
+    spec = TrialSpec.from_tune(suggested)
+    assert (spec.config.pixels, spec.config.epoch_pixels, spec.tags) == (9e6, 1e6, {"srcnn.rung": "1"})
+    # The only candidate at x2 goes on without a trial. Choosing has the seeds 101 and 102, judging 103 to 105.
+    assert trained(climbing(ours, first, order)) == [("a", 3, 106), ("b", 3, 106), ("c", 3, 106)]
+    assert trained(climbing(ours, second, order)) == [("a", 3, 107), ("b", 3, 107)]
+    assert climbing(ours, second, {3: order[3][:1]}) is None
+
+
+def test_what_climbed_is_confirmed_beside_the_papers_network(workplace: Path) -> None:
+    rows = [row("a", 0.5, reference=True), row("b", 0.9), row("d", 0.3, 2)]
+    climbed = {3: [row("c", 0.7), row("b", 0.6), row("e", 0.5)]}
+    found = [key for key, _, _ in trained(choosing(plan(), rows, seeds=1, climbed=climbed))]
+    assert found == ["d", "c", "b", "a"]  # x2 had no rung
+
+
+def test_twins_are_confirmed_only_where_architectures_are_few(workplace: Path) -> None:
+    rows = [wide("a", 0.9, 64), wide("b", 0.8, 64), wide("c", 0.7, 32)]
+    assert [key for key, _, _ in trained(choosing(plan(), rows, seeds=1))] == ["a", "c"]
+    assert [key for key, _, _ in trained(choosing(plan(), rows[:2], seeds=1))] == ["a", "b"]

@@ -198,6 +198,50 @@ def test_a_killed_search_goes_on_with_what_is_left_of_its_time(workplace: Path) 
     assert json.loads(file.read_text(encoding="utf-8"))["spent"] > 3600
 
 
+def test_a_search_killed_on_its_ladder_climbs_on(workplace: Path) -> None:
+    (workplace / "mlruns").mkdir()
+    arguments = ["--name", "ladder", "--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "2"]
+    budget = ["--scale", "3", "--trials", "8", "--budget", "150k", "--confirm-budget", "1350k", "--best", "1"]
+    first = start(*arguments, *budget, "--choice-seeds", "1", "--confirm-seeds", "2")
+    folder = workplace / "mlruns" / "ray" / "ladder"
+    wait_until(first, lambda: any((folder / "confirm-8-rung-1").glob("*/network.safetensors")))
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate(timeout=60)
+
+    second = start("--resume", "ladder")
+    output, _ = second.communicate(timeout=240)
+    assert second.returncode == 0, output
+    assert "rung 1: 3 finalists of each scale, 1 new seed" in output
+    client = store()
+    parent, children = runs(client, "ladder")
+    assert parent.info.status == "FINISHED"
+    assert len({child.data.tags["srcnn.trial"] for child in children}) == len(children)
+    kinds: dict[str, list[Run]] = {}
+    for child in children:
+        tags = child.data.tags
+        kinds.setdefault(tags["stage"] + tags.get("srcnn.rung", ""), []).append(child)
+        if tags["stage"] != "search":  # each has its whole schedule, whatever its budget
+            assert steps(client, child) == list(range(1, EPOCHS + 1))
+    assert {kind: len(some) for kind, some in kinds.items()} == {
+        "search": 8, "confirm1": 3, "confirm2": 2, "confirm": 1, "judge": 2
+    }  # fmt: skip
+
+    def of(kind: str, *names: str) -> list[tuple[str, ...]]:
+        return sorted(tuple(child.data.params[name] for name in names) for child in kinds[kind])
+
+    network = ("kernels", "filters", "learning_rate")
+    assert len(set(of("confirm1", *network[:2]))) == 3  # different architectures
+    assert set(of("confirm2", *network)) < set(of("confirm1", *network))
+    assert set(of("judge", *network)) == set(of("confirm", *network)) < set(of("confirm2", *network))
+    assert [{float(pixels) for (pixels,) in of(f"confirm{k}", "pixels")} for k in (1, 2, "")] == [
+        {15e4},
+        {45e4},
+        {135e4},
+    ]
+    seeds = [set(of(kind, "seed")) for kind in kinds]
+    assert sum(map(len, seeds)) == len(set.union(*seeds))  # no seed has two purposes
+
+
 def test_a_storage_that_cannot_be_written_is_refused(workplace: Path) -> None:
     (workplace / "file").write_text("", encoding="utf-8")
     with pytest.raises(SearchError, match=r"storage: .*file/x cannot be written"):

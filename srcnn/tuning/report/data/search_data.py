@@ -56,7 +56,7 @@ class Child:
     run_id: str
     trial_id: str
     name: str  #: name of the configuration; in earlier versions, the name of the run
-    stage: str  #: name of the stage: ``search``, ``confirm`` or ``judge``
+    stage: str  #: name of the stage: ``search``, ``confirm`` or ``judge``; ``rung`` for lower rungs of a confirmation
     outcome: Outcome
     reference: bool  #: whether this is the paper's network
     failure: str  #: error message in one line, if the training failed
@@ -276,7 +276,7 @@ def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
         run_id=run.info.run_id,
         trial_id=tags.get(names.TAG_TRIAL, run.info.run_id),
         name=tags.get(names.TAG_CONFIGURATION) or run.info.run_name or run.info.run_id,
-        stage=tags.get(names.TAG_STAGE, "search"),
+        stage="rung" if names.TAG_RUNG in tags else tags.get(names.TAG_STAGE, "search"),
         outcome=Outcome(outcome) if outcome in set(Outcome) else Outcome.INTERRUPTED,
         reference=tags.get(names.TAG_REFERENCE) == "True",
         failure=tags.get(names.TAG_FAILURE, ""),

@@ -135,6 +135,7 @@ def _setting(data: SearchData) -> tuple[Part, ...]:
     rows = []
     for stage, title in (
         ("search", "search"),
+        ("rung", "confirmation: lower rungs"),
         ("confirm", "confirmation: choosing"),
         ("judge", "confirmation: judging"),
     ):

@@ -52,6 +52,18 @@ def test_a_search_of_an_earlier_version(store: Store) -> None:
     assert "others, if there were any, were not kept as data" in text
 
 
+def test_lower_rungs_are_counted_by_themselves(store: Store) -> None:
+    """Their trials have the stage ``confirm``, but smaller budgets: nothing is chosen by them alone."""
+    store.open("ladder")
+    store.trial("a", [0.5, 0.6])
+    for i in range(3):
+        store.trial(f"r{i}", [0.5, 0.6], stage="confirm", tags={"srcnn.rung": "1"})
+    folder = store.write()
+    rows = table_rows(folder / "tables" / "outcomes.csv")
+    assert [(row["stage"], row["trials"]) for row in rows] == [("search", "1"), ("confirmation: lower rungs", "3")]
+    assert "Confirmations ran" not in (folder / "report.md").read_text(encoding="utf-8")
+
+
 def test_a_search_without_a_trial(store: Store) -> None:
     store.open("empty")
     text = (store.write() / "report.md").read_text(encoding="utf-8")
