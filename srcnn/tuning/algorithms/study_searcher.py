@@ -132,6 +132,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._continued: str | None = None  # waiting trial that the next free worker continues
         self._held: _Found | None = None  # proposal of the study's sampler that has not begun
         self._asked_at = -1  # state of the allocator when it had nothing for a free worker
+        self._names: dict[str, str] = {}  # of trials, by their ids
         self._decisions: dict[str, list[Decision]] = {}
         self.over = False  #: whether no trial begins or continues any more
 
@@ -173,6 +174,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trials
         if self._allocator is not None:
+            self._names[trial_id] = TrialSpec(config, params).name
             self._allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
         return TrialSpec(config, params, reference).to_tune()
 
@@ -266,7 +268,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if option is not None and option.trial == trial_id:
             return True
         allocator.change(trial_id, "waiting")
-        taken = "" if option is None else option.trial or "a new configuration"
+        taken = "" if option is None else "a new configuration" if option.trial is None else self._names[option.trial]
         self._explain(trial_id, "pause", report.epoch, option, instead=taken)
         return False
 
@@ -294,7 +296,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 option.predicted,
                 option.spread,
                 option.best,
-                option.best_trial,
+                self._names.get(option.best_trial, ""),
                 option.value,
                 instead,
                 option.rivals,
