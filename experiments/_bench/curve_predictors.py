@@ -1,0 +1,344 @@
+"""Models that predict the end of learning curves, for the comparison of ``bench.py curve-models``.
+
+Each predicts the value after the last epoch of every begun trial and of configurations that have not begun, with a standard
+deviation. Values have the unit of the objective.
+
+- `Product`: the search's own model, `srcnn.tuning.algorithms.curve_model.CurveModel`.
+- `Chain`: one regression for each epoch carries every curve to the end, and a Gaussian process over configurations has the results
+  as observations, as in `srcnn.tuning.algorithms.curve_sampler.CurveSampler`.
+- `PowerLaws`: an ensemble of power laws for each curve. It does not read configurations.
+- `Trees`: an ensemble of regression trees over the configuration and the curve so far.
+- `LastValue`: the last value, and the mean of the finished trials for a configuration that has not begun.
+
+Two published models are missing: ifBO (Rakotoarison et al., ICML 2024) and LC-PFN (Adriaensen et al., NeurIPS 2023) download their
+weights at the first use, which the machine of these figures could not do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from sklearn.tree import ExtraTreeRegressor  # type: ignore[import-untyped]
+
+from srcnn.tuning.algorithms.curve_model import CurveModel, ObservedCurves
+from srcnn.tuning.algorithms.curve_sampler import _at_the_end
+from srcnn.tuning.algorithms.gaussian_process import Array, GaussianProcess
+
+__all__ = ["PREDICTORS", "Chain", "LastValue", "PowerLaws", "Predicted", "Predictor", "Product", "State", "Trees"]
+
+_GROWTH = 1.3  # fits of a search on its way to a state: after each growth of the number of trials by this factor
+_LOWEST = 2.5  # values further below the median, in robust standard deviations, are raised to it: networks that died
+_FLOOR = 1e-4  # lowest standard deviation of a prediction
+_RATES = np.geomspace(0.15, 4.0, 24)  # exponents of the power laws
+_PASSES = 8  # of expectation maximization
+_TREES = 60
+_PAIRS = 6000  # maximum number of pairs of epochs from which a tree learns
+_LEAF = 3  # minimum number of pairs in a leaf
+
+
+@dataclass(frozen=True)
+class State:
+    """What a search knows at some time, and what it asks for."""
+
+    epochs: int  #: number of epochs of a full trial
+    places: list[Array]  #: points of the begun configurations, one array (trials, axes) for each parameter
+    curves: Sequence[Sequence[float]]  #: value after each finished epoch, higher is better; empty if training failed at once
+    failed: Sequence[bool]  #: whether training failed after the curve
+    new: list[Array]  #: points of configurations that have not begun
+
+    def first(self, trials: int) -> State:
+        """Return the state with only the first trials."""
+        return State(
+            self.epochs, [p[:trials] for p in self.places], self.curves[:trials], self.failed[:trials], self.new
+        )
+
+    def before(self) -> list[State]:
+        """Return earlier states, in which a search fitted its model; those with at least five trials."""
+        sizes, size = [], 5.0
+        while size < len(self.curves):
+            sizes.append(int(size))
+            size *= _GROWTH
+        return [self.first(size) for size in sizes]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predicted values after the last epoch: first all begun trials, then the new configurations."""
+
+    mean: Array  #: (begun + new,)
+    deviation: Array  #: standard deviations, (begun + new,)
+
+
+class Predictor(Protocol):
+    """A model of learning curves."""
+
+    def warm(self, states: Sequence[State]) -> None:
+        """Fit to earlier states of the same search. Models that start afresh at every fit do nothing."""
+
+    def predict(self, state: State) -> Predicted:
+        """Fit to a state and predict."""
+
+
+class Product:
+    """`CurveModel` as the search uses it; its hyperparameters move by one step at each fit."""
+
+    def __init__(self, parameters: int, epochs: int) -> None:
+        self._model = CurveModel(parameters, epochs)
+
+    def _fit(self, state: State) -> None:
+        self._model.fit(ObservedCurves(state.places, state.curves, state.failed, [0] * len(state.curves)))
+
+    def warm(self, states: Sequence[State]) -> None:
+        """Fit to earlier states, so that the hyperparameters have been learnt as in a search."""
+        for state in states:
+            self._fit(state)
+
+    def predict(self, state: State) -> Predicted:
+        """Fit to a state and predict."""
+        self._fit(state)
+        ends = self._model.ends(range(len(state.curves)), state.new)
+        return Predicted(ends.mean, ends.deviation)
+
+
+class Chain:
+    """Regressions from epoch to epoch, then a Gaussian process over configurations.
+
+    A begun trial gets the prediction of the regressions alone, on which successive halving and the sampler rely for a curve. The
+    process predicts new configurations; a failed trial has the value of the worst trial there.
+    """
+
+    def __init__(self, parameters: int, epochs: int) -> None:
+        self._process = GaussianProcess(parameters)
+
+    def _fit(self, state: State) -> tuple[Array, Array, float]:
+        told = [dict(enumerate(curve, start=1)) for curve in state.curves]
+        known = [curve for curve in told if curve]
+        ends, variances = _at_the_end(known)
+        lost = np.flatnonzero(np.asarray(state.failed, dtype=bool))
+        begun = [i for i, curve in enumerate(told) if curve]
+        kept = [k for k, i in enumerate(begun) if not state.failed[i]]
+        rows = np.array([*(begun[k] for k in kept), *lost], dtype=np.int64)
+        values = np.concatenate([ends[kept], np.full(len(lost), ends[kept].min())])
+        noise = np.concatenate([variances[kept], np.zeros(len(lost))])
+        self._process.fit([p[rows] for p in state.places], values, noise)
+        mean, deviation = np.full(len(told), float(values.min())), np.full(len(told), float(values.std()))
+        mean[begun], deviation[begun] = ends, np.sqrt(variances)
+        return mean, deviation, float(values.std())
+
+    def warm(self, states: Sequence[State]) -> None:
+        """Fit to earlier states, so that the hyperparameters have been learnt as in a search."""
+        for state in states:
+            self._fit(state)
+
+    def predict(self, state: State) -> Predicted:
+        """Fit to a state and predict."""
+        mean, deviation, _ = self._fit(state)
+        new, spread = self._process.predict(state.new)
+        return Predicted(np.concatenate([mean, new]), np.maximum(_FLOOR, np.concatenate([deviation, spread])))
+
+
+class PowerLaws:
+    """An ensemble of power laws for each curve: y(t) = e - g (t^-c - T^-c) / (1 - T^-c), with the end e, the gain g after epoch 1.
+
+    The members of the ensemble have different exponents c; each is weighted by the likelihood of the curve. Given c, the posterior
+    of (e, g) is normal and exact. The prior of (e, g), the weights of the exponents and the noise of each epoch are learnt from all
+    curves by expectation maximization, so a short curve gets what is usual, and a new configuration gets the prior.
+    """
+
+    def __init__(self, parameters: int, epochs: int) -> None:
+        steps = np.arange(1, epochs + 1)
+        last = float(epochs) ** -_RATES[:, None]
+        fall = (steps[None] ** -_RATES[:, None] - last) / (1.0 - last)
+        self._design = np.stack([np.ones_like(fall), -fall], axis=-1)  # (rates, epochs, 2)
+
+    def warm(self, states: Sequence[State]) -> None:
+        """Do nothing: every fit starts afresh."""
+
+    def predict(self, state: State) -> Predicted:
+        """Fit to a state and predict."""
+        values, known = _padded(state)
+        lowest = _robust_floor([curve[-1] for curve in state.curves if len(curve)])
+        raised = np.maximum(values, lowest - (values[known].mean() - values[known].min()))
+        first = np.array([curve[0] for curve in state.curves if len(curve)])
+        last = np.array([max(curve[-1], lowest) for curve in state.curves if len(curve)])
+        spread = max(float(last.std()), 10 * _FLOOR)
+        center = np.array([float(np.median(last)), max(float(np.median(last) - np.median(first)), spread)])
+        between = np.diag([(2 * spread) ** 2, max(float(first.std()), spread) ** 2])
+        noise = np.full(state.epochs, (0.3 * spread) ** 2)
+        weights = np.full(len(_RATES), 1.0 / len(_RATES))
+        for _ in range(_PASSES):
+            share, mean, covariance = self._posterior(raised, known, center, between, noise, weights)
+            weights = (share.sum(axis=0) + 1.0 / len(_RATES)) / (len(share) + 1.0)
+            center = np.einsum("ij,ijk->k", share, mean) / len(share)
+            apart = mean - center
+            outer = covariance + apart[..., :, None] * apart[..., None, :]
+            between = (np.einsum("ij,ijkl->kl", share, outer) + 2 * np.diag([spread**2] * 2)) / (len(share) + 2.0)
+            fitted = np.einsum("ret,ijt->ijre", self._design, mean).diagonal(axis1=1, axis2=2)  # (trials, epochs, rates)
+            rest = (raised[:, :, None] - fitted) ** 2
+            rest += np.einsum("ret,irts,res->ier", self._design, covariance, self._design)
+            counts = known.sum(axis=0)
+            sums = np.einsum("ier,ir,ie->e", rest, share, known)
+            noise = (sums + 2 * (0.05 * spread) ** 2) / (counts + 2.0)
+        share, mean, covariance = self._posterior(raised, known, center, between, noise, weights)
+        ends = np.einsum("ij,ij->i", share, mean[:, :, 0])
+        variance = np.einsum("ij,ij->i", share, covariance[:, :, 0, 0] + (mean[:, :, 0] - ends[:, None]) ** 2)
+        new = len(state.new[0])
+        means = np.concatenate([ends, np.full(new, center[0])])
+        variances = np.concatenate([variance, np.full(new, between[0, 0])]) + noise[-1]
+        return Predicted(means, np.sqrt(variances))
+
+    def _posterior(
+        self, values: Array, known: Array, center: Array, between: Array, noise: Array, weights: Array
+    ) -> tuple[Array, Array, Array]:
+        """Return the share of each exponent in each curve (trials, rates), and the normal posterior of (e, g) with its covariance."""
+        design, precision = self._design, known / noise
+        inverse = np.linalg.inv(between)
+        information = inverse + np.einsum("ret,ie,res->irts", design, precision, design)
+        apart = values[:, None, :] - np.einsum("ret,t->re", design, center)[None]
+        vector = np.einsum("ret,ie,ire->irt", design, precision, apart)
+        covariance = np.linalg.inv(information)
+        shift = np.einsum("irts,irs->irt", covariance, vector)
+        fit = np.einsum("irt,irt->ir", vector, shift) - np.einsum("ie,ire->ir", precision, apart**2)
+        log = np.log(weights) + 0.5 * (fit - np.linalg.slogdet(information)[1])
+        share = np.exp(log - log.max(axis=1, keepdims=True))
+        return share / share.sum(axis=1, keepdims=True), center + shift, covariance
+
+
+class Trees:
+    """An ensemble of randomized regression trees (Geurts, Ernst and Wehenkel, "Extremely randomized trees", 2006).
+
+    They learn increments: the change from each epoch of a curve, or from before its start, to each later one, as a deviation from
+    the mean curve. So unfinished curves teach too. Axes are those of the configuration, both epochs, the value, its last two steps,
+    and its first value. Every tree is grown on a bootstrap sample of curves; the curves out of its bag give the error, by the epoch
+    of the start, which is added to the variance between trees.
+    """
+
+    def __init__(self, parameters: int, epochs: int) -> None:
+        self._seed = 0
+
+    def warm(self, states: Sequence[State]) -> None:
+        """Do nothing: every fit starts afresh."""
+
+    def predict(self, state: State) -> Predicted:
+        """Fit to a state and predict."""
+        source = np.random.default_rng(self._seed)
+        values, known = _padded(state)
+        values = np.maximum(values, _robust_floor([c[-1] for c in state.curves if len(c)]) - np.ptp(values[known]) / 2)
+        gains = [np.median(values[known[:, t], t] - values[known[:, t], t - 1]) if known[:, t].any() else 0.0
+                 for t in range(1, state.epochs)]  # fmt: skip
+        curve = np.concatenate([[np.median(values[known[:, 0], 0])], gains]).cumsum()
+        apart = np.where(known, values - curve, 0.0)
+        axes = np.hstack(state.places)
+        lengths = known.sum(axis=1)
+        pairs = np.array([(i, a, b) for i, n in enumerate(lengths) for b in range(1, n + 1) for a in range(b)])
+        if len(pairs) > _PAIRS:
+            pairs = pairs[np.sort(source.choice(len(pairs), _PAIRS, replace=False))]
+        x = self._features(axes, apart, pairs[:, 0], pairs[:, 1], pairs[:, 2])
+        y = apart[pairs[:, 0], pairs[:, 2] - 1] - self._value(apart, pairs[:, 0], pairs[:, 1])
+        every = np.arange(len(lengths))
+        asked = self._features(axes, apart, every, lengths, np.full(len(every), state.epochs))
+        fresh = np.hstack(state.new)
+        none = np.zeros(len(fresh), dtype=np.int64)
+        blank = np.zeros((len(fresh), state.epochs))
+        unborn = self._features(fresh, blank, np.arange(len(fresh)), none, np.full(len(fresh), state.epochs))
+        questions = np.vstack([asked, unborn])
+        answers, outside, counts = [], np.zeros(len(y)), np.zeros(len(y))
+        for number in range(_TREES):
+            bag = np.bincount(source.integers(len(lengths), size=len(lengths)), minlength=len(lengths))
+            weight = bag[pairs[:, 0]]
+            tree = ExtraTreeRegressor(min_samples_leaf=_LEAF, max_features=0.7, random_state=number)
+            tree.fit(x[weight > 0], y[weight > 0], sample_weight=weight[weight > 0])
+            answers.append(tree.predict(questions))
+            out = weight == 0
+            outside[out] += tree.predict(x[out]) if out.any() else 0.0
+            counts[out] += 1
+        told = np.stack(answers)
+        tested = counts > 0
+        errors = (outside[tested] / counts[tested] - y[tested]) ** 2
+        residual = _by_start(errors, pairs[tested], state.epochs)
+        starts = np.concatenate([lengths, none])
+        mean = np.concatenate([self._value(apart, every, lengths), np.zeros(len(fresh))]) + told.mean(axis=0) + curve[-1]
+        deviation = np.sqrt(told.var(axis=0) + residual[np.minimum(starts, state.epochs - 1)])
+        return Predicted(mean, np.maximum(_FLOOR, deviation))
+
+    @staticmethod
+    def _value(apart: Array, rows: Array, epochs: Array) -> Array:
+        return np.where(epochs > 0, apart[rows, np.maximum(epochs - 1, 0)], 0.0)
+
+    def _features(self, axes: Array, apart: Array, rows: Array, start: Array, end: Array) -> Array:
+        now = self._value(apart, rows, start)
+        before = self._value(apart, rows, np.maximum(start - 1, 0)) * (start > 1)
+        earlier = self._value(apart, rows, np.maximum(start - 2, 0)) * (start > 2)
+        steps = [(now - before) * (start > 1), (before - earlier) * (start > 2), apart[rows, 0] * (start > 0)]
+        return np.column_stack([axes[rows], start, end, now, *steps])
+
+
+class LastValue:
+    """The last value of a curve, and the mean of the finished trials for a configuration that has not begun.
+
+    The deviation is the root mean square of the remaining gain of the finished trials, and their standard deviation.
+    """
+
+    def __init__(self, parameters: int, epochs: int) -> None:
+        pass
+
+    def warm(self, states: Sequence[State]) -> None:
+        """Do nothing: every fit starts afresh."""
+
+    def predict(self, state: State) -> Predicted:
+        """Fit to a state and predict."""
+        finished = [c for c in state.curves if len(c) == state.epochs]
+        last = np.array([c[-1] if len(c) else np.nan for c in state.curves])
+        known = last[~np.isnan(last)]
+        ends = np.array([c[-1] for c in finished]) if len(finished) > 1 else known
+        spread = max(float(ends.std()), 1e-3)
+        gains: Mapping[int, float] = {
+            t: math.sqrt(float(np.mean([(c[-1] - c[t - 1]) ** 2 for c in finished]))) if finished else spread
+            for t in range(1, state.epochs + 1)
+        }
+        mean = np.where(np.isnan(last), known.min(), last)
+        deviation = np.array([max(gains[len(c)], 1e-3) if len(c) else spread for c in state.curves])
+        new = len(state.new[0])
+        return Predicted(
+            np.concatenate([mean, np.full(new, float(ends.mean()))]), np.concatenate([deviation, np.full(new, spread)])
+        )
+
+
+def _padded(state: State) -> tuple[Array, Array]:
+    """Return the values (trials, epochs), 0 after the last known epoch, and where they are known."""
+    values = np.zeros((len(state.curves), state.epochs))
+    known = np.zeros(values.shape, dtype=bool)
+    for row, curve in enumerate(state.curves):
+        values[row, : len(curve)], known[row, : len(curve)] = curve, True
+    return values, known
+
+
+def _robust_floor(values: Sequence[float]) -> float:
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return float(middle - _LOWEST * max(high - low, 1e-3))
+
+
+def _by_start(errors: Array, pairs: Array, epochs: int) -> Array:
+    """Return the mean squared error for each epoch of the start, from pairs that reach furthest, shrunk to that of all pairs."""
+    overall = float(errors.mean()) if len(errors) else 1e-4
+    result = np.full(epochs, overall)
+    for start in range(epochs):
+        here = pairs[:, 1] == start
+        if here.any():
+            far = here & (pairs[:, 2] >= np.percentile(pairs[here, 2], 75))
+            result[start] = (errors[far].sum() + 3 * overall) / (far.sum() + 3)
+    return result
+
+
+#: Models by the name in the table.
+PREDICTORS = {
+    "product GP": Product,
+    "chain + GP": Chain,
+    "power laws": PowerLaws,
+    "trees": Trees,
+    "last value": LastValue,
+}
