@@ -4,24 +4,25 @@ Each predicts the value after the last epoch of every begun trial and of configu
 deviation. Values have the unit of the objective.
 
 - `Product`: the search's own model, `srcnn.tuning.algorithms.curve_model.CurveModel`.
-- `Chain`: one regression for each epoch carries every curve to the end, and a Gaussian process over configurations has the results
-  as observations, as in `srcnn.tuning.algorithms.curve_sampler.CurveSampler`.
+- `Chain`: one regression for each epoch carries every curve to the end; the results are the observations of a Gaussian process over
+  configurations, as in `srcnn.tuning.algorithms.curve_sampler.CurveSampler`.
 - `PowerLaws`: an ensemble of power laws for each curve. It does not read configurations.
 - `Trees`: an ensemble of regression trees over the configuration and the curve so far.
 - `LastValue`: the last value, and the mean of the finished trials for a configuration that has not begun.
 
-Two published models are missing: ifBO (Rakotoarison et al., ICML 2024) and LC-PFN (Adriaensen et al., NeurIPS 2023) download their
-weights at the first use, which the machine of these figures could not do.
+Two published models are missing: ifBO (Rakotoarison et al., ICML 2024) and LC-PFN (Adriaensen et al., NeurIPS 2023) download
+their weights at the first use, which the machine of these figures could not do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.tree import ExtraTreeRegressor  # type: ignore[import-untyped]
 
 from srcnn.tuning.algorithms.curve_model import CurveModel, ObservedCurves
@@ -29,6 +30,9 @@ from srcnn.tuning.algorithms.curve_sampler import _at_the_end
 from srcnn.tuning.algorithms.gaussian_process import Array, GaussianProcess
 
 __all__ = ["PREDICTORS", "Chain", "LastValue", "PowerLaws", "Predicted", "Predictor", "Product", "State", "Trees"]
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 _GROWTH = 1.3  # fits of a search on its way to a state: after each growth of the number of trials by this factor
 _LOWEST = 2.5  # values further below the median, in robust standard deviations, are raised to it: networks that died
@@ -46,7 +50,9 @@ class State:
 
     epochs: int  #: number of epochs of a full trial
     places: list[Array]  #: points of the begun configurations, one array (trials, axes) for each parameter
-    curves: Sequence[Sequence[float]]  #: value after each finished epoch, higher is better; empty if training failed at once
+    curves: Sequence[
+        Sequence[float]
+    ]  #: value after each finished epoch, higher is better; empty if training failed at once
     failed: Sequence[bool]  #: whether training failed after the curve
     new: list[Array]  #: points of configurations that have not begun
 
@@ -142,11 +148,11 @@ class Chain:
 
 
 class PowerLaws:
-    """An ensemble of power laws for each curve: y(t) = e - g (t^-c - T^-c) / (1 - T^-c), with the end e, the gain g after epoch 1.
+    """An ensemble of power laws for each curve: y(t) = e - g (t^-c - T^-c) / (1 - T^-c), with end e and gain g after epoch 1.
 
-    The members of the ensemble have different exponents c; each is weighted by the likelihood of the curve. Given c, the posterior
-    of (e, g) is normal and exact. The prior of (e, g), the weights of the exponents and the noise of each epoch are learnt from all
-    curves by expectation maximization, so a short curve gets what is usual, and a new configuration gets the prior.
+    The members of the ensemble have different exponents c and are weighted by the likelihood of the curve. Given c, the posterior
+    of (e, g) is normal and exact. The prior of (e, g), the weights of the exponents and the noise of each epoch are learnt from
+    all curves by expectation maximization, so a short curve gets what is usual, and a new configuration gets the prior.
     """
 
     def __init__(self, parameters: int, epochs: int) -> None:
@@ -161,29 +167,26 @@ class PowerLaws:
     def predict(self, state: State) -> Predicted:
         """Fit to a state and predict."""
         values, known = _padded(state)
-        lowest = _robust_floor([curve[-1] for curve in state.curves if len(curve)])
-        raised = np.maximum(values, lowest - (values[known].mean() - values[known].min()))
-        first = np.array([curve[0] for curve in state.curves if len(curve)])
-        last = np.array([max(curve[-1], lowest) for curve in state.curves if len(curve)])
+        lengths = known.sum(axis=1)
+        first, last = values[lengths > 0, 0], values[lengths > 0, lengths[lengths > 0] - 1]
         spread = max(float(last.std()), 10 * _FLOOR)
         center = np.array([float(np.median(last)), max(float(np.median(last) - np.median(first)), spread)])
         between = np.diag([(2 * spread) ** 2, max(float(first.std()), spread) ** 2])
         noise = np.full(state.epochs, (0.3 * spread) ** 2)
         weights = np.full(len(_RATES), 1.0 / len(_RATES))
         for _ in range(_PASSES):
-            share, mean, covariance = self._posterior(raised, known, center, between, noise, weights)
+            share, mean, covariance = self._posterior(values, known, center, between, noise, weights)
             weights = (share.sum(axis=0) + 1.0 / len(_RATES)) / (len(share) + 1.0)
             center = np.einsum("ij,ijk->k", share, mean) / len(share)
             apart = mean - center
             outer = covariance + apart[..., :, None] * apart[..., None, :]
             between = (np.einsum("ij,ijkl->kl", share, outer) + 2 * np.diag([spread**2] * 2)) / (len(share) + 2.0)
-            fitted = np.einsum("ret,ijt->ijre", self._design, mean).diagonal(axis1=1, axis2=2)  # (trials, epochs, rates)
-            rest = (raised[:, :, None] - fitted) ** 2
+            rest = (values[:, :, None] - np.einsum("ret,irt->ier", self._design, mean)) ** 2
             rest += np.einsum("ret,irts,res->ier", self._design, covariance, self._design)
             counts = known.sum(axis=0)
             sums = np.einsum("ier,ir,ie->e", rest, share, known)
             noise = (sums + 2 * (0.05 * spread) ** 2) / (counts + 2.0)
-        share, mean, covariance = self._posterior(raised, known, center, between, noise, weights)
+        share, mean, covariance = self._posterior(values, known, center, between, noise, weights)
         ends = np.einsum("ij,ij->i", share, mean[:, :, 0])
         variance = np.einsum("ij,ij->i", share, covariance[:, :, 0, 0] + (mean[:, :, 0] - ends[:, None]) ** 2)
         new = len(state.new[0])
@@ -192,9 +195,9 @@ class PowerLaws:
         return Predicted(means, np.sqrt(variances))
 
     def _posterior(
-        self, values: Array, known: Array, center: Array, between: Array, noise: Array, weights: Array
+        self, values: Array, known: Flags, center: Array, between: Array, noise: Array, weights: Array
     ) -> tuple[Array, Array, Array]:
-        """Return the share of each exponent in each curve (trials, rates), and the normal posterior of (e, g) with its covariance."""
+        """Return the share of each exponent in each curve (trials, rates), and the posterior mean and covariance of (e, g)."""
         design, precision = self._design, known / noise
         inverse = np.linalg.inv(between)
         information = inverse + np.einsum("ret,ie,res->irts", design, precision, design)
@@ -212,9 +215,9 @@ class Trees:
     """An ensemble of randomized regression trees (Geurts, Ernst and Wehenkel, "Extremely randomized trees", 2006).
 
     They learn increments: the change from each epoch of a curve, or from before its start, to each later one, as a deviation from
-    the mean curve. So unfinished curves teach too. Axes are those of the configuration, both epochs, the value, its last two steps,
-    and its first value. Every tree is grown on a bootstrap sample of curves; the curves out of its bag give the error, by the epoch
-    of the start, which is added to the variance between trees.
+    the mean curve. So unfinished curves teach too. Axes are those of the configuration, both epochs, the value, its last two
+    steps, and its first value. Every tree is grown on a bootstrap sample of curves; the curves out of its bag give the error, by
+    the epoch of the start, which is added to the variance between trees.
     """
 
     def __init__(self, parameters: int, epochs: int) -> None:
@@ -227,7 +230,6 @@ class Trees:
         """Fit to a state and predict."""
         source = np.random.default_rng(self._seed)
         values, known = _padded(state)
-        values = np.maximum(values, _robust_floor([c[-1] for c in state.curves if len(c)]) - np.ptp(values[known]) / 2)
         gains = [np.median(values[known[:, t], t] - values[known[:, t], t - 1]) if known[:, t].any() else 0.0
                  for t in range(1, state.epochs)]  # fmt: skip
         curve = np.concatenate([[np.median(values[known[:, 0], 0])], gains]).cumsum()
@@ -261,15 +263,17 @@ class Trees:
         errors = (outside[tested] / counts[tested] - y[tested]) ** 2
         residual = _by_start(errors, pairs[tested], state.epochs)
         starts = np.concatenate([lengths, none])
-        mean = np.concatenate([self._value(apart, every, lengths), np.zeros(len(fresh))]) + told.mean(axis=0) + curve[-1]
+        mean = (
+            np.concatenate([self._value(apart, every, lengths), np.zeros(len(fresh))]) + told.mean(axis=0) + curve[-1]
+        )
         deviation = np.sqrt(told.var(axis=0) + residual[np.minimum(starts, state.epochs - 1)])
         return Predicted(mean, np.maximum(_FLOOR, deviation))
 
     @staticmethod
-    def _value(apart: Array, rows: Array, epochs: Array) -> Array:
+    def _value(apart: Array, rows: Integers, epochs: Integers) -> Array:
         return np.where(epochs > 0, apart[rows, np.maximum(epochs - 1, 0)], 0.0)
 
-    def _features(self, axes: Array, apart: Array, rows: Array, start: Array, end: Array) -> Array:
+    def _features(self, axes: Array, apart: Array, rows: Integers, start: Integers, end: Integers) -> Array:
         now = self._value(apart, rows, start)
         before = self._value(apart, rows, np.maximum(start - 1, 0)) * (start > 1)
         earlier = self._value(apart, rows, np.maximum(start - 2, 0)) * (start > 2)
@@ -308,21 +312,25 @@ class LastValue:
         )
 
 
-def _padded(state: State) -> tuple[Array, Array]:
-    """Return the values (trials, epochs), 0 after the last known epoch, and where they are known."""
+def _padded(state: State) -> tuple[Array, Flags]:
+    """Return the values (trials, epochs), 0 after the last known epoch, and where they are known.
+
+    Deep falls are raised, epoch by epoch, because all models but `Chain` and `LastValue` are robust against them.
+    """
     values = np.zeros((len(state.curves), state.epochs))
     known = np.zeros(values.shape, dtype=bool)
     for row, curve in enumerate(state.curves):
         values[row, : len(curve)], known[row, : len(curve)] = curve, True
+    for epoch in range(state.epochs):
+        here = known[:, epoch]
+        if here.any():
+            low, middle, high = np.percentile(values[here, epoch], [25, 50, 75])
+            floor = middle - _LOWEST * max(high - low, 1e-2) / 1.35
+            values[here, epoch] = np.maximum(values[here, epoch], floor)
     return values, known
 
 
-def _robust_floor(values: Sequence[float]) -> float:
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    return float(middle - _LOWEST * max(high - low, 1e-3))
-
-
-def _by_start(errors: Array, pairs: Array, epochs: int) -> Array:
+def _by_start(errors: Array, pairs: Integers, epochs: int) -> Array:
     """Return the mean squared error for each epoch of the start, from pairs that reach furthest, shrunk to that of all pairs."""
     overall = float(errors.mean()) if len(errors) else 1e-4
     result = np.full(epochs, overall)
@@ -335,7 +343,7 @@ def _by_start(errors: Array, pairs: Array, epochs: int) -> Array:
 
 
 #: Models by the name in the table.
-PREDICTORS = {
+PREDICTORS: Mapping[str, Callable[[int, int], Predictor]] = {
     "product GP": Product,
     "chain + GP": Chain,
     "power laws": PowerLaws,
