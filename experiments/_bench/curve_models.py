@@ -1,8 +1,9 @@
 """Section ``curve-models``: models of learning curves, compared on recorded tables.
 
 A state is what a search knows at some time: some trials of a table have begun, and ended at random epochs as successive halving
-would leave them; the others have not begun. Every model of `_bench.curve_predictors` predicts the end of every begun and unfinished trial and of
-every configuration that has not begun. The truth is the recorded end of the same run, so the noise between seeds counts.
+would leave them; the others have not begun. Every model of `_bench.curve_predictors` predicts the end of every begun and
+unfinished trial and of every configuration that has not begun. The truth is the recorded end of the same run, so the noise
+between seeds counts.
 
 Scores of a state, means over trials; failed runs have no end and are left out:
 
@@ -28,7 +29,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from srcnn.tuning.algorithms.curve_sampler import Axes
 from srcnn.tuning.algorithms.early_stopping import GRACE, REDUCTION
@@ -37,7 +37,7 @@ from srcnn.tuning.curves.curve_table import Curve, CurveTable, read_table
 from srcnn.tuning.trials.objective import PAPER_GAIN
 
 from _bench.curve_predictors import PREDICTORS, Predicted, State
-from _bench.machine import ROOT, pinned
+from _bench.machine import ROOT, on_one_thread
 from _bench.record import Bench, summary
 
 __all__ = ["draw_state", "large_state", "run_curve_models", "scores"]
@@ -189,7 +189,8 @@ def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     return found
 
 
-def _compare(table: CurveTable, begun: int, states: int) -> list[dict[str, Any]]:
+def _compare(name: str, begun: int, states: int) -> list[dict[str, Any]]:
+    table = _table(name)
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in PREDICTORS}
     seconds: dict[str, list[float]] = {name: [] for name in PREDICTORS}
     for seed in range(states):
@@ -204,8 +205,8 @@ def _compare(table: CurveTable, begun: int, states: int) -> list[dict[str, Any]]
     return [{"model": name, "seconds": summary(seconds[name]), **_mean(rows[name])} for name in PREDICTORS]
 
 
-def _times(table: CurveTable, repetitions: int) -> list[dict[str, Any]]:
-    found = []
+def _times(repetitions: int) -> list[dict[str, Any]]:
+    table, found = _table(TABLES[0]), []
     for trials in (_IN_A_FIT, _LARGE):
         state = large_state(table, trials, 0)
         for name, make in PREDICTORS.items():
@@ -219,22 +220,22 @@ def _times(table: CurveTable, repetitions: int) -> list[dict[str, Any]]:
     return found
 
 
+def _table(name: str) -> CurveTable:
+    return read_table(ROOT / "experiments" / "results" / f"{name}.csv.gz")
+
+
 def run_curve_models(bench: Bench) -> None:
     """Compare and print."""
     states = 2 if bench.quick else _STATES
     result: dict[str, Any] = {"states": states, "compared": [], "times": []}
     about = {"n": f"{states} states of each table and size", "seed": 0}
-    with pinned(bench.core), threadpool_limits(1):
-        for name in TABLES:
-            table = read_table(ROOT / "experiments" / "results" / f"{name}.csv.gz")
-            for begun in _BEGUN:
-                models = _compare(table, begun, states)
-                result["compared"].append({"table": name, "begun": begun, "models": models})
-                bench.record.put("curve-models", result, **about)
-                _show(bench, name, begun, models)
-        result["times"] = _times(
-            read_table(ROOT / "experiments" / "results" / f"{TABLES[0]}.csv.gz"), 1 if bench.quick else 5
-        )
+    for name in TABLES:
+        for begun in _BEGUN:
+            models = on_one_thread(bench.core, _compare, name, begun, states)
+            result["compared"].append({"table": name, "begun": begun, "models": models})
+            bench.record.put("curve-models", result, **about)
+            _show(bench, name, begun, models)
+    result["times"] = on_one_thread(bench.core, _times, 1 if bench.quick else 5)
     result["overall"] = _overall(result["compared"])
     bench.record.put("curve-models", result, **about)
     for begun in _BEGUN:

@@ -4,8 +4,8 @@ Each predicts the value after the last epoch of every begun trial and of configu
 deviation. Values have the unit of the objective.
 
 - `Product`: the search's own model, `srcnn.tuning.algorithms.curve_model.CurveModel`.
-- `Chain`: one regression for each epoch carries every curve to the end; the results are the observations of a Gaussian process over
-  configurations, as in `srcnn.tuning.algorithms.curve_sampler.CurveSampler`.
+- `Chain`: one regression for each epoch carries every curve to the end; the results are the observations of a Gaussian process
+  over configurations, as in `srcnn.tuning.algorithms.curve_sampler.CurveSampler`.
 - `PowerLaws`: an ensemble of power laws for each curve. It does not read configurations.
 - `Trees`: an ensemble of regression trees over the configuration and the curve so far.
 - `LastValue`: the last value, and the mean of the finished trials for a configuration that has not begun.

@@ -26,7 +26,6 @@ from unittest import mock
 
 import numpy as np
 import optuna
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from srcnn.errors import ConfigError
 from srcnn.model.network import count_macs
@@ -39,7 +38,7 @@ from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 
-from _bench.machine import ROOT, pinned
+from _bench.machine import ROOT, on_one_thread
 from _bench.record import Bench, summary
 
 __all__ = ["Feed", "measure", "run_decision_cost"]
@@ -202,8 +201,7 @@ def run_decision_cost(bench: Bench) -> None:
     result: dict[str, Any] = {"workers": _WORKERS, "spaces": {}}
     shown = []
     for name in _SPACES:
-        with pinned(bench.core), threadpool_limits(1):
-            rows = measure(load_space(ROOT / "search_spaces" / name), sizes, decisions)
+        rows = on_one_thread(bench.core, measure, load_space(ROOT / "search_spaces" / name), sizes, decisions)
         growth = {kind: round(_growth(rows, kind), 2) for kind in _KINDS}
         result["spaces"][name] = {"after": rows, "growth": growth}
         bench.record.put("decision-cost", result, n=f"{decisions} decisions of each kind", seed=0)
