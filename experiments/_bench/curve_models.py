@@ -22,12 +22,11 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 
 from srcnn.tuning.algorithms.curve_sampler import Axes
@@ -36,16 +35,26 @@ from srcnn.tuning.algorithms.gaussian_process import Array
 from srcnn.tuning.curves.curve_table import Curve, CurveTable, read_table
 from srcnn.tuning.trials.objective import PAPER_GAIN
 
-from _bench.curve_predictors import PREDICTORS, Predicted, State
+from _bench.curve_ensembles import PowerLaws, Trees
+from _bench.curve_predictors import Chain, LastValue, Predicted, Predictor, Product, State
 from _bench.machine import ROOT, on_one_thread
 from _bench.record import Bench, summary
 
 __all__ = ["draw_state", "large_state", "run_curve_models", "scores"]
 
+#: Models by their names in the tables; each is made from the number of parameters and the number of epochs.
+PREDICTORS: Mapping[str, Callable[[int, int], Predictor]] = {
+    "product GP": Product,
+    "chain + GP": Chain,
+    "power laws": PowerLaws,
+    "trees": Trees,
+    "last value": LastValue,
+}
+
 TABLES = ("grid-x3", "grid-deep-x4", "grid-dense-x2")  #: tables for development, in experiments/results
 _BEGUN = (20, 60)  # numbers of begun trials
 _STATES = 50  # states of each size and table
-_LARGE, _IN_A_FIT = 500, 150  # trials of the timing, and those that the search uses at most
+_LARGE = (150, 500)  # trials of the timing; a fit of the search uses 150 at most
 _NEW = 300  # new configurations of the timing
 _INSIDE = float(norm.ppf(0.9))  # half the width of the central 80 % interval, in standard deviations
 _SCORES = {
@@ -62,8 +71,6 @@ _SCORES = {
     "crossings": "crossings",
     "false_crossings": "false",
 }
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -205,9 +212,9 @@ def _compare(name: str, begun: int, states: int) -> list[dict[str, Any]]:
     return [{"model": name, "seconds": summary(seconds[name]), **_mean(rows[name])} for name in PREDICTORS]
 
 
-def _times(repetitions: int) -> list[dict[str, Any]]:
+def _times(sizes: Sequence[int], repetitions: int) -> list[dict[str, Any]]:
     table, found = _table(TABLES[0]), []
-    for trials in (_IN_A_FIT, _LARGE):
+    for trials in sizes:
         state = large_state(table, trials, 0)
         for name, make in PREDICTORS.items():
             taken = []
@@ -235,7 +242,7 @@ def run_curve_models(bench: Bench) -> None:
             result["compared"].append({"table": name, "begun": begun, "models": models})
             bench.record.put("curve-models", result, **about)
             _show(bench, name, begun, models)
-    result["times"] = on_one_thread(bench.core, _times, 1 if bench.quick else 5)
+    result["times"] = on_one_thread(bench.core, _times, (20, 40) if bench.quick else _LARGE, 1 if bench.quick else 5)
     result["overall"] = _overall(result["compared"])
     bench.record.put("curve-models", result, **about)
     for begun in _BEGUN:

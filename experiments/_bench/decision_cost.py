@@ -46,8 +46,8 @@ __all__ = ["Feed", "measure", "run_decision_cost"]
 _SIZES = (100, 500, 2000)
 _SPACES = ("default.yaml", "deep.yaml")
 _WORKERS = 8
-_DECISIONS = 15  # timed decisions of each kind
-_CONTINUE, _RESUME, _FAIL = 0.5, 0.4, 0.01  # probabilities of the random choice, and of a failure in an epoch
+_DECISIONS = 40  # timed decisions of each kind
+_CONTINUE, _RESUME, _FAIL = 0.7, 0.15, 0.01  # probabilities of the random choice, and of a failure in an epoch
 _PATIENCE = (
     40  # epochs after which a kind of decision that the search does not need is given up, for each timed decision
 )
