@@ -30,6 +30,7 @@ from srcnn.tuning.algorithms.gaussian_process import Array, GaussianProcess
 __all__ = ["Chain", "LastValue", "Predicted", "Predictor", "Product", "State"]
 
 _GROWTH = 1.3  # fits of a search on its way to a state: after each growth of the number of trials by this factor
+_FEWEST = 5  # finished trials from which `LastValue` takes mean and deviation
 _FLOOR = 1e-4  # lowest standard deviation of a prediction
 
 
@@ -140,7 +141,8 @@ class Chain:
 class LastValue:
     """The last value of a curve, and the mean of the finished trials for a configuration that has not begun.
 
-    The deviation is the root mean square of the remaining gain of the finished trials, and their standard deviation.
+    The deviation is the root mean square of the remaining gain of the finished trials, and their standard deviation. Fewer than
+    five finished trials vary too little by chance; all last values stand for them.
     """
 
     def __init__(self, parameters: int, epochs: int) -> None:
@@ -154,7 +156,7 @@ class LastValue:
         finished = [c for c in state.curves if len(c) == state.epochs]
         last = np.array([c[-1] if len(c) else np.nan for c in state.curves])
         known = last[~np.isnan(last)]
-        ends = np.array([c[-1] for c in finished]) if len(finished) > 1 else known
+        ends = np.array([c[-1] for c in finished]) if len(finished) >= _FEWEST else known
         spread = max(float(ends.std()), 1e-3)
         gains: Mapping[int, float] = {
             t: math.sqrt(float(np.mean([(c[-1] - c[t - 1]) ** 2 for c in finished]))) if finished else spread
