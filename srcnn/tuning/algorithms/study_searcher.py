@@ -37,7 +37,7 @@ from srcnn.model.network import count_macs
 from srcnn.tuning.adapters.ray_internals import SEARCHER_STATES
 from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
 from srcnn.tuning.algorithms.curve_sampler import CurveSampler
-from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.early_stopping import EPOCHS, GRACE
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
@@ -262,7 +262,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         figures = report.figures
         seconds = 0.0 if figures is None or math.isnan(figures.epoch_seconds) else figures.epoch_seconds
         known, news = allocator.known[trial_id], allocator.note(trial_id, report.curve, seconds)
-        if not news or report.last or known.reference or self._time.is_up:
+        if not news or report.last or known.reference or self._time.is_up or report.epoch < GRACE:
             return True  # a trial that was resumed repeats its last report
         option = self._option(allocator, known.scale, current=trial_id)
         if option is not None and option.trial == trial_id:
