@@ -24,18 +24,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from threadpoolctl import ThreadpoolController
 
-from srcnn.errors import ConfigError
-from srcnn.model.network import count_macs
 from srcnn.tuning.algorithms.candidates import Candidates
 from srcnn.tuning.algorithms.curve_model import CurveModel, Ends, ObservedCurves
 from srcnn.tuning.algorithms.curve_sampler import Axes
+from srcnn.tuning.algorithms.epoch_times import EpochTimes
 from srcnn.tuning.algorithms.gaussian_process import Array
 from srcnn.tuning.space.parameter import Float, Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.trials.past import PastTrial
 
-__all__ = ["Allocator", "KnownTrial", "Option"]
+__all__ = ["Allocator", "KnownTrial", "Option", "State"]
 
+#: State of a trial in a search whose trials pause.
 State = Literal["running", "waiting", "finished", "stopped", "failed"]
 
 _START = 3  # trials with a report before the model decides
@@ -104,7 +104,7 @@ class Allocator:
         self._past = [(one, sources[one.source]) for one in past if one.curve and one.epochs == epochs][-_MOST:]
         self.known: dict[str, KnownTrial] = {}
         self._begun = 0
-        self._macs: dict[tuple[Any, ...], float] = {}
+        self._times = EpochTimes(space, self._candidates)
         self.version = 0  #: changes with every change of what is known
 
     # What happened
@@ -310,36 +310,15 @@ class Allocator:
         """Return the time of an epoch of a trial that has begun, in seconds; that of the scale's trials by its size at first."""
         if trial.curve:
             return trial.seconds / len(trial.curve)
-        return float(self._seconds_by_macs(trial.scale, np.array([trial.macs]))[0])
+        return float(self._times.predict(self._measured(trial.scale), np.array([trial.macs]))[0])
 
     def _left(self, waiting: Sequence[KnownTrial], new: Sequence[Mapping[str, Value]], scale: int) -> Array:
         """Return the time until the end of each option, in seconds."""
         left = [self._second(t) * max(1, self._epochs - len(t.curve)) for t in waiting]
-        macs = np.array([self.macs(params) for params in new])
-        return np.concatenate([np.array(left), self._seconds_by_macs(scale, macs) * self._epochs])
+        macs = np.array([self._times.macs(params) for params in new])
+        return np.concatenate([np.array(left), self._times.predict(self._measured(scale), macs) * self._epochs])
 
-    def macs(self, params: Mapping[str, Value]) -> float:
-        """Return the operations per pixel of the large image of a configuration; those of a small one if it is invalid."""
-        key = self._candidates.key(params)
-        if key not in self._macs:
-            try:
-                self._macs[key] = count_macs(self._space.to_config(params))
-            except ConfigError:
-                self._macs[key] = 1.0
-        return self._macs[key]
-
-    def _seconds_by_macs(self, scale: int, macs: Array) -> Array:
-        """Return the time of an epoch by the size of the network, in seconds.
-
-        A line through the logarithms of the measured times. Its slope is shrunk to 0.7: small networks do not use a
-        processor fully.
-        """
+    def _measured(self, scale: int) -> list[tuple[float, float]]:
+        """Return size and time of an epoch of the trials of a scale; of all scales as long as it has none."""
         told = [t for t in self.known.values() if t.curve and t.seconds > 0]
-        told = [t for t in told if t.scale == scale] or told
-        if not told:
-            return np.ones(len(macs))
-        x = np.log([t.macs for t in told])
-        y = np.log([t.seconds / len(t.curve) for t in told])
-        apart = x - x.mean()
-        slope = (float(apart @ (y - y.mean())) + 0.7) / (float(apart @ apart) + 1.0)
-        return np.asarray(np.exp(y.mean() + slope * (np.log(macs) - x.mean())))
+        return [(t.macs, t.seconds / len(t.curve)) for t in [t for t in told if t.scale == scale] or told]

@@ -14,6 +14,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from srcnn.tuning.adapters.ray_internals import stop_paused
+from srcnn.tuning.algorithms.pauses import Pauses
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.trials.objective import METRIC
@@ -50,6 +51,11 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
         return self._attached
 
     @property
+    def _pauses(self) -> Pauses:
+        assert self._searcher.pauses is not None, "a searcher with pauses"
+        return self._searcher.pauses
+
+    @property
     def metric(self) -> str:
         """Name of the metric on which decisions are based."""
         return METRIC
@@ -62,7 +68,7 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
         """Add a new trial, or one of a restored search. Tune makes all trials of a restored search pending."""
         if trial.status in (Trial.TERMINATED, Trial.ERROR):
             return
-        if self._searcher.is_waiting(trial.trial_id):  # it goes on waiting
+        if self._pauses.is_waiting(trial.trial_id):  # it goes on waiting
             trial.set_status(Trial.PAUSED)
             self._waiting[trial.trial_id] = trial
         else:
@@ -74,7 +80,7 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
         if report.failed:
             return str(TrialScheduler.STOP)
         goes_on = self._searcher.continues(trial.trial_id, report)
-        if (seconds := self._searcher.seconds(trial.trial_id)) > 0:
+        if (seconds := self._pauses.seconds(trial.trial_id)) > 0:
             self._time.note_report(spec.scale, seconds, report.epoch, report.epochs)
         if self._time.is_up:
             return str(TrialScheduler.STOP)
@@ -85,16 +91,16 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Return the waiting trial that the searcher continues, else the next new one; at the end, stop those that wait."""
-        searcher = self._searcher
-        if searcher.over:
+        pauses = self._pauses
+        if pauses.over:
             for trial in list(self._waiting.values()):
                 if trial.status == Trial.PAUSED:
                     trial.last_result["done"] = True  # marks a trial that was stopped, not interrupted
                     stop_paused(tune_controller, trial)
         elif self._waiting:
-            ready = searcher.continued
+            ready = pauses.continued
             if ready is not None and ready in self._waiting and self._waiting[ready].status == Trial.PAUSED:
-                searcher.take_continued()
+                pauses.take_continued()
                 trial = self._waiting.pop(ready)
                 self._pending[ready] = trial
                 return trial
@@ -109,7 +115,7 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
         report = TrialReport.last_of(result)
         if report is not None and not report.failed:
             self._time.note_network()
-            seconds = self._searcher.seconds(trial.trial_id)
+            seconds = self._pauses.seconds(trial.trial_id)
             if report.last and seconds > 0:
                 self._time.note_full_trial(TrialSpec.from_tune(trial.config).scale, seconds)
 

@@ -17,14 +17,13 @@ other modules read, has a copy of every trial.
 
 from __future__ import annotations
 
-import math
 import pickle
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
@@ -37,11 +36,11 @@ from srcnn.model.network import count_macs
 from srcnn.tuning.adapters.ray_internals import SEARCHER_STATES
 from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
 from srcnn.tuning.algorithms.curve_sampler import CurveSampler
-from srcnn.tuning.algorithms.early_stopping import EPOCHS, GRACE
+from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.pauses import Pauses
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
-from srcnn.tuning.trials.decision import Decision
 from srcnn.tuning.trials.objective import METRIC, OBJECTIVES
 from srcnn.tuning.trials.past import PastTrial
 from srcnn.tuning.trials.report import TrialReport
@@ -108,7 +107,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._first += rows
             self._last = True
         kind = "tpe" if sampler == "curves" and len(objectives) > 1 else sampler
-        self._allocator = Allocator(space, seed, epochs, past) if pauses else None
+        #: State of a search whose trials pause; None: they do not.
+        self.pauses = Pauses(Allocator(space, seed, epochs, past)) if pauses else None
         self._proposes = pauses and kind != "curves"  # whether the study's sampler proposes new configurations
         if pauses and kind == "curves":
             kind = "random"  # of the study, which is never asked for a value
@@ -127,27 +127,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._seen: set[str] = set()
         self._per_scale: Counter[int] = Counter(dict.fromkeys(space.scales, 0))
         self._time = StageTime()
-        self._limit: int | None = None
-        self._slots: Callable[[], int] | None = None
-        self._continued: str | None = None  # waiting trial that the next free worker continues
-        self._held: _Found | None = None  # proposal of the study's sampler that has not begun
-        self._asked_at = -1  # state of the allocator when it had nothing for a free worker
-        self._names: dict[str, str] = {}  # of trials, by their ids
-        self._decisions: dict[str, list[Decision]] = {}
-        self.over = False  #: whether no trial begins or continues any more
-
-    def use_limits(self, trials: int, slots: Callable[[], int]) -> None:
-        """Set the number of trials, and the function that returns how many run at a time; without them there is no limit."""
-        if self._limit is None or trials > self._limit:
-            self.over = False  # a search that has ended continues with more trials
-        self._limit, self._slots, self._asked_at = trials, slots, -1
+        self._held: dict[int, _Found] = {}  # proposals of the study's samplers that have not begun, by scale
 
     def use_time(self, time: StageTime) -> None:
         """Set the time budget of the stage; without one, time is unlimited. It is not pickled."""
         self._time = time
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_time": StageTime(), "_slots": None}
+        return {**self.__dict__, "_time": StageTime()}
 
     @property
     def study(self) -> optuna.Study:
@@ -159,10 +146,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         # The first trial is suggested even if the time is up, because a search without trials has no result.
         # It ends at its first report.
         if self._time.is_up and self._per_scale.total():
-            self.over = True
+            if self.pauses is not None:
+                self.pauses.over = True
             return str(Searcher.FINISHED)
-        if self._allocator is not None:
-            return self._suggest_or_continue(self._allocator, trial_id)
+        if self.pauses is not None:
+            return self._suggest_or_continue(self.pauses, trial_id)
         found = self._next()
         return str(Searcher.FINISHED) if found is None else self._begin(trial_id, found)
 
@@ -173,135 +161,63 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         for trial in trials:
             trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trials
-        if self._allocator is not None:
-            self._names[trial_id] = TrialSpec(config, params).name
-            self._allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
+        if self.pauses is not None:
+            self.pauses.names[trial_id] = TrialSpec(config, params).name
+            self.pauses.allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
         return TrialSpec(config, params, reference).to_tune()
 
-    def _suggest_or_continue(self, allocator: Allocator, trial_id: str) -> dict[str, Any] | str | None:
+    def _suggest_or_continue(self, pauses: Pauses, trial_id: str) -> dict[str, Any] | str | None:
         """Return a new trial; None if a free worker continues a waiting one, or none is free; FINISHED at the end."""
-        if self.over:
+        if pauses.over:
             return str(Searcher.FINISHED)
-        busy = allocator.count("running")
-        if self._continued is not None or (self._slots is not None and busy >= self._slots()):
+        if not pauses.has_room:
             return None
-        if self._first and not self._full:
-            found = self._next_first()
-            if found is not None:
-                self._explain(trial_id, "start", 0, Option(None, found[1], "random"), by="given")
-                return self._begin(trial_id, found)
-        if self._asked_at == allocator.version:
+        given = None if pauses.full(self._per_scale.total()) else self._next_first()
+        if given is not None:
+            pauses.explain(trial_id, "start", 0, None)
+            return self._begin(trial_id, given)
+        if pauses.idle:
             return None
-        for scale in sorted(self._per_scale, key=lambda s: (allocator.spent(s), self._per_scale[s], s)):
-            option = self._option(allocator, scale)
+        for scale in sorted(self._per_scale, key=lambda s: (pauses.allocator.spent(s), self._per_scale[s], s)):
+            option = self._option(pauses, scale)
             if option is not None and option.trial is not None:
-                self._continued = option.trial
-                allocator.change(option.trial, "running")
-                self._explain(option.trial, "resume", len(allocator.known[option.trial].curve), option)
+                pauses.resume(option.trial, option)
                 return None
-            found = None if option is None else self._new(option)
-            if option is not None and found is not None:
-                self._explain(trial_id, "start", 0, option)
+            found = None if option is None else self._new(option, scale)
+            if found is not None:
+                pauses.explain(trial_id, "start", 0, option)
                 return self._begin(trial_id, found)
-        if not busy:
-            self.over = True
-            return str(Searcher.FINISHED)
-        self._asked_at = allocator.version
-        return None
+        return str(Searcher.FINISHED) if pauses.nothing_to_do() else None
 
-    def _may_begin(self, scale: int) -> bool:
-        """Return whether another trial of a scale may begin: trials are distributed evenly over the scales."""
-        return not self._last and not self._full and self._per_scale[scale] <= min(self._per_scale.values())
-
-    @property
-    def _full(self) -> bool:
-        return self._limit is not None and self._per_scale.total() >= self._limit
-
-    def _option(self, allocator: Allocator, scale: int, current: str = "") -> Option | None:
-        begin = self._may_begin(scale)
-        if not begin and self._full and allocator.exhausted(scale, self._per_scale[scale]):
-            return None
+    def _option(self, pauses: Pauses, scale: int, current: str = "") -> Option | None:
+        # Trials are distributed evenly over the scales.
+        begin = not pauses.full(self._per_scale.total()) and self._per_scale[scale] <= min(self._per_scale.values())
         held = None
         if begin and self._proposes:
-            if self._held is None or self._held[2].scale != scale:
-                self._held = self._next({"scale": scale} if "scale" in self._space.parameters else {})
-            held, begin = (None, False) if self._held is None else (self._held[1], True)
-        return allocator.choose(scale, begin, held, current)
+            if scale not in self._held:
+                proposal = self._next({"scale": scale} if "scale" in self._space.parameters else {})
+                if proposal is not None:
+                    self._held[scale] = proposal
+            begin = scale in self._held
+            held = self._held[scale][1] if begin else None
+        return pauses.option(scale, begin, held, self._per_scale, current)
 
-    def _new(self, option: Option) -> _Found | None:
-        if self._held is not None and option.params is self._held[1]:
-            found, self._held = self._held, None
-            return found
+    def _new(self, option: Option, scale: int) -> _Found | None:
+        if self._proposes:
+            return self._held.pop(scale)
         asked = self._ask(option.params)
         return None if asked is None else (*asked, False)
 
-    @property
-    def continued(self) -> str | None:
-        """Id of the waiting trial that a free worker continues next; None: there is none."""
-        return self._continued
-
-    def seconds(self, trial_id: str) -> float:
-        """Return the time of the finished epochs of a trial, in seconds."""
-        known = None if self._allocator is None else self._allocator.known.get(trial_id)
-        return 0.0 if known is None else known.seconds
-
-    def take_continued(self) -> str | None:
-        """Return the id of the waiting trial that a free worker must continue now; None: there is none."""
-        trial_id, self._continued = self._continued, None
-        return trial_id
-
-    def is_waiting(self, trial_id: str) -> bool:
-        """Return whether a trial waits for its turn."""
-        known = None if self._allocator is None else self._allocator.known.get(trial_id)
-        return known is not None and known.state == "waiting"
-
     def continues(self, trial_id: str, report: TrialReport) -> bool:
-        """Record a report, and return whether its trial continues now; otherwise it waits."""
-        allocator = self._allocator
-        assert allocator is not None, "trials pause"
-        figures = report.figures
-        seconds = 0.0 if figures is None or math.isnan(figures.epoch_seconds) else figures.epoch_seconds
-        known, news = allocator.known[trial_id], allocator.note(trial_id, report.curve, seconds)
-        if not news or report.last or known.reference or self._time.is_up or report.epoch < GRACE:
-            return True  # a trial that was resumed repeats its last report
-        option = self._option(allocator, known.scale, current=trial_id)
+        """Record a report of a trial that may pause, and return whether it continues now; otherwise it waits."""
+        assert self.pauses is not None, "trials pause"
+        if self.pauses.must_continue(trial_id, report) or self._time.is_up:
+            return True
+        option = self._option(self.pauses, self.pauses.allocator.known[trial_id].scale, current=trial_id)
         if option is not None and option.trial == trial_id:
             return True
-        allocator.change(trial_id, "waiting")
-        taken = "" if option is None else "a new configuration" if option.trial is None else self._names[option.trial]
-        self._explain(trial_id, "pause", report.epoch, option, instead=taken)
+        self.pauses.pause(trial_id, report.epoch, option)
         return False
-
-    def decisions(self, trial_id: str) -> Sequence[Decision]:
-        """Return what was decided about a trial so far, and why."""
-        return self._decisions.get(trial_id, ())
-
-    def _explain(
-        self,
-        trial_id: str,
-        kind: Literal["start", "pause", "resume"],
-        epoch: int,
-        option: Option | None,
-        *,
-        by: Literal["given", "random", "model"] | None = None,
-        instead: str = "",
-    ) -> None:
-        if option is None:
-            decision = Decision(kind, epoch, "model")
-        else:
-            decision = Decision(
-                kind,
-                epoch,
-                by or option.by,
-                option.predicted,
-                option.spread,
-                option.best,
-                self._names.get(option.best_trial, ""),
-                option.value,
-                instead,
-                option.rivals,
-            )
-        self._decisions.setdefault(trial_id, []).append(decision)
 
     def _next_first(self) -> _Found | None:
         """Return the next of the given trials that can be run; None if there is none."""
@@ -375,16 +291,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Report the end of a trial to Optuna: COMPLETE after its last epoch, PRUNED if it was stopped early, else FAIL."""
         report = None if error else TrialReport.last_of(result)
-        waited = self.is_waiting(trial_id) and not error
+        waited = self.pauses is not None and self.pauses.is_waiting(trial_id) and not error
         for trial in self._trials.pop(trial_id, ()):  # empty if it was reported before
             if waited:  # the search has ended, and the trial had not had its turn
                 trial.study.tell(trial, state=TrialState.PRUNED)
             else:
                 self._tell(trial, report)
-        if self._allocator is not None and trial_id in self._allocator.known:
-            ended = report is not None and not report.failed
-            finished = ended and report is not None and report.last
-            self._allocator.change(trial_id, "finished" if finished else "stopped" if waited or ended else "failed")
+        if self.pauses is not None:
+            self.pauses.end(trial_id, report)
 
     def _tell(self, trial: optuna.Trial, report: TrialReport | None) -> None:
         if report is None or report.failed:
@@ -404,12 +318,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Read the state from a file of `save`; the time budget remains the current one."""
-        time, limit, slots = self._time, self._limit, self._slots
+        time, pauses = self._time, self.pauses
         self.__dict__.update(pickle.loads(Path(checkpoint_path).read_bytes()))
-        # A waiting trial that was to continue is pending in Tune's state, and starts by itself.
-        self._time, self._continued = time, None
-        if limit is not None and slots is not None:
-            self.use_limits(limit, slots)
+        self._time = time
+        if self.pauses is not None and pauses is not None:
+            self.pauses.restored(pauses)
 
 
 def _draw(study: optuna.Study, space: Space, fixed: Mapping[str, Value]) -> tuple[optuna.Trial, dict[str, Value]]:

@@ -169,9 +169,12 @@ def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
             one.use_time(run.context.time)
     if isinstance(parts.scheduler, FreezeThaw):
         assert isinstance(parts.searcher, StudySearcher), "a stage whose trials pause has this searcher"
+        assert parts.searcher.pauses is not None, "its trials pause"
         parts.scheduler.use_searcher(parts.searcher)
-        parts.searcher.use_limits(run.trials, _Slots(workers))
-        run.decisions = parts.searcher.decisions
+        parts.searcher.pauses.use_limits(run.trials, _Slots(workers))
+        searcher = parts.searcher
+        # Looked up at each call, because Tune reads the state of a restored searcher later.
+        run.decisions = lambda trial_id: () if searcher.pauses is None else searcher.pauses.decisions(trial_id)
 
 
 class _Slots:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial
+from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, State
+from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.trials.past import PastTrial
@@ -35,14 +36,14 @@ def curve(end: float, epochs: int = 9) -> tuple[float, ...]:
     return tuple((end * (1.0 - 0.5 * 0.6 ** np.arange(epochs))).tolist())
 
 
-def params(n1: int, kernels: str = "9-1-5", rate: float = 3e-4) -> dict[str, object]:
+def params(n1: int, kernels: str = "9-1-5", rate: float = 3e-4) -> dict[str, Value]:
     return {"n1": n1, "kernels": kernels, "learning_rate": rate}
 
 
-def known(allocator: Allocator, name: str, state: str, seen: tuple[float, ...], values: dict[str, object]) -> None:
-    allocator.begin(name, KnownTrial(values, 3, 1e4))  # type: ignore[arg-type]
+def known(allocator: Allocator, name: str, state: State, seen: tuple[float, ...], values: dict[str, Value]) -> None:
+    allocator.begin(name, KnownTrial(values, 3, 1e4))
     allocator.note(name, seen, 1.0)
-    allocator.change(name, state)  # type: ignore[arg-type]
+    allocator.change(name, state)
 
 
 def test_the_first_trials_are_drawn_at_random(space: Space) -> None:
@@ -116,16 +117,3 @@ def test_past_curves_say_where_to_begin(space: Space) -> None:
         begun.append(option.params["kernels"])
         known(allocator, str(i), "finished", curve(0.6 if begun[-1] == "9-5-5" else 0.3), dict(option.params))
     assert begun.count("9-5-5") >= 3
-
-
-def test_times_grow_with_the_network_and_follow_what_was_measured(space: Space) -> None:
-    allocator = Allocator(space, 0, 9)
-    small, large = params(8), params(64, "9-5-5")
-    for name, values, seconds in (("a", small, 0.2), ("b", large, 4.0)):
-        allocator.begin(name, KnownTrial(values, 3, allocator.macs(values)))  # type: ignore[arg-type]
-        allocator.note(name, curve(0.5, 1), seconds)
-    middle = params(32, "9-3-5")
-    left = allocator._left([], [small, middle, large], 3)  # type: ignore[list-item]
-    assert left[0] < left[1] < left[2]
-    assert left[0] == pytest.approx(9 * 0.2, rel=0.5)
-    assert left[2] == pytest.approx(9 * 4.0, rel=0.5)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from srcnn.tuning.algorithms.candidates import Candidates
+from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space_file import load_space
 
 from space_text import write
@@ -47,6 +48,6 @@ def test_parents_are_varied_in_one_parameter(tmp_path: Path) -> None:
 def test_the_first_that_satisfies_the_constraints(
     tmp_path: Path, rows: list[dict[str, int]], expected: dict[str, int] | None
 ) -> None:
-    full = [{**row, "learning_rate": 2e-4} for row in rows]
+    full: list[dict[str, Value]] = [{**row, "learning_rate": 2e-4} for row in rows]
     found = _candidates(tmp_path, OPEN).first_allowed(full)
     assert found == (None if expected is None else {**expected, "learning_rate": 2e-4})

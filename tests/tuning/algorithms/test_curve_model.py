@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -21,8 +22,11 @@ def curves_of(x: Array, cut: list[int]) -> list[tuple[float, ...]]:
     return [tuple((0.5 - 0.4 * a + a * t)[:n].tolist()) for a, n in zip(x, cut, strict=True)]
 
 
-def seen(x: Array, curves: list[tuple[float, ...]], **more: list[int]) -> ObservedCurves:
-    return ObservedCurves([x[:, None]], curves, more.get("failed", [0] * len(x)), more.get("source", [0] * len(x)))
+def seen(
+    x: Array, curves: Sequence[tuple[float, ...]], failed: Sequence[int] = (), source: Sequence[int] = ()
+) -> ObservedCurves:
+    none = [0] * len(x)
+    return ObservedCurves([x[:, None]], curves, list(map(bool, failed or none)), source or none)
 
 
 def test_mean_and_deviation_are_those_of_a_gaussian_process_over_ends() -> None:

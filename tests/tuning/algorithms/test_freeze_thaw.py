@@ -10,6 +10,7 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from srcnn.tuning.algorithms.freeze_thaw import FreezeThaw
+from srcnn.tuning.algorithms.pauses import Pauses
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
@@ -32,11 +33,16 @@ class Controller:
         self.searcher = StudySearcher(space, 1, {}, sampler="curves", pauses=True, **options)  # type: ignore[arg-type]
         self.scheduler = FreezeThaw()
         self.scheduler.use_searcher(self.searcher)
-        self.searcher.use_limits(trials, lambda: slots)
+        self.pauses.use_limits(trials, lambda: slots)
         self.trials: list[Trial] = []
         self.epochs: dict[str, int] = {}
         self.finished = False
         self.paused = 0
+
+    @property
+    def pauses(self) -> Pauses:
+        assert self.searcher.pauses is not None
+        return self.searcher.pauses  # another object after a restore
 
     def stop_trial(self, trial: Trial) -> None:
         self.scheduler.on_trial_remove(self, trial)
@@ -66,7 +72,7 @@ class Controller:
 
     def _report(self, trial: Trial) -> None:
         epoch = self.epochs[trial.trial_id] = self.epochs[trial.trial_id] + 1
-        width = int(self.searcher._allocator.known[trial.trial_id].params["n1"])  # type: ignore[union-attr,arg-type]
+        width = int(self.pauses.allocator.known[trial.trial_id].params["n1"] or 0)
         slow = width / 64  # wide networks start slowly and end ahead
         values = [0.3 - 0.2 * slow + (0.2 + 0.5 * slow) * (e + 1) / 9 for e in range(epoch)]
         result = {
@@ -110,7 +116,7 @@ def test_networks_that_start_slowly_are_resumed(space: Space) -> None:
     for _ in range(400):
         if not controller.step() and controller.finished:
             break
-    known = controller.searcher._allocator.known.values()  # type: ignore[union-attr]
+    known = controller.pauses.allocator.known.values()
     assert max(len(t.curve) for t in known if t.params["n1"] == 64) == 9
 
 
@@ -143,7 +149,7 @@ def test_a_repeated_report_changes_nothing(space: Space) -> None:
     while not controller.paused:
         controller.step()
     waiting = next(t for t in controller.trials if t.status == Trial.PAUSED)
-    known = controller.searcher._allocator.known[waiting.trial_id]  # type: ignore[union-attr]
+    known = controller.pauses.allocator.known[waiting.trial_id]
     seconds = known.seconds
     assert controller.scheduler.on_trial_result(controller, waiting, waiting.last_result) == FreezeThaw.CONTINUE
     assert known.seconds == seconds
@@ -160,7 +166,7 @@ def test_every_decision_is_kept_with_its_trial(space: Space) -> None:
     while controller.paused < 3:
         controller.step()
     kinds = {
-        trial.trial_id: [d.kind for d in controller.searcher.decisions(trial.trial_id)] for trial in controller.trials
+        trial.trial_id: [d.kind for d in controller.pauses.decisions(trial.trial_id)] for trial in controller.trials
     }
     assert all(found[0] == "start" for found in kinds.values())
     assert sum(found.count("pause") for found in kinds.values()) == 3

@@ -1,0 +1,159 @@
+"""The state of a search whose trials pause: which trial waits, which continues, when the search is over, and why.
+
+`srcnn.tuning.algorithms.study_searcher.StudySearcher` owns it and keeps it in its snapshots;
+`srcnn.tuning.algorithms.freeze_thaw.FreezeThaw`, the scheduler, reads it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from srcnn.tuning.algorithms.allocator import Allocator, Option
+from srcnn.tuning.algorithms.early_stopping import GRACE
+from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.trials.decision import Decision
+from srcnn.tuning.trials.report import TrialReport
+
+__all__ = ["Pauses"]
+
+
+class Pauses:
+    """See the module's docstring.
+
+    Args:
+        allocator: decides what a free worker does.
+    """
+
+    def __init__(self, allocator: Allocator) -> None:
+        self.allocator = allocator
+        self.over = False  #: whether no trial begins or continues any more
+        self.continued: str | None = None  #: id of the waiting trial that the next free worker continues
+        self.names: dict[str, str] = {}  #: names of the trials, by their ids
+        self._limit: int | None = None
+        self._slots: Callable[[], int] | None = None
+        self._idle_at = -1  # state of the allocator when it had nothing for a free worker
+        self._decisions: dict[str, list[Decision]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_slots": None}
+
+    def use_limits(self, trials: int, slots: Callable[[], int]) -> None:
+        """Set the number of trials, and the function that returns how many run at a time; without them there is no limit."""
+        if self._limit is None or trials > self._limit:
+            self.over = False  # a search that has ended continues with more trials
+        self._limit, self._slots, self._idle_at = trials, slots, -1
+
+    def restored(self, before: Pauses) -> None:
+        """Take over the limits of another object, after this one was read from a snapshot."""
+        self.continued = None  # such a trial is pending in Tune's state, and starts by itself
+        if before._limit is not None and before._slots is not None:
+            self.use_limits(before._limit, before._slots)
+
+    def full(self, begun: int) -> bool:
+        """Return whether no more trials may begin after so many."""
+        return self._limit is not None and begun >= self._limit
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker is free and has not been given a waiting trial."""
+        busy = self.allocator.count("running")
+        return self.continued is None and (self._slots is None or busy < self._slots())
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing for a free worker, and nothing has changed since."""
+        return self._idle_at == self.allocator.version
+
+    def nothing_to_do(self) -> bool:
+        """Record that there is nothing for a free worker. Return whether the search is over, because nothing is running."""
+        self._idle_at = self.allocator.version
+        self.over = not self.allocator.count("running")
+        return self.over
+
+    def option(
+        self, scale: int, begin: bool, held: Mapping[str, Value] | None, begun: Mapping[int, int], current: str = ""
+    ) -> Option | None:
+        """Return what a free worker should do for a scale; see `Allocator.choose`.
+
+        Args:
+            scale: upscaling factor.
+            begin: whether a new configuration may begin.
+            held: the only new configuration to consider; None: the best one of many.
+            begun: number of trials that have begun, by scale.
+            current: id of the trial whose report made the worker free.
+        """
+        if self.full(sum(begun.values())) and self.allocator.exhausted(scale, begun[scale]):
+            return None
+        return self.allocator.choose(scale, begin, held, current)
+
+    def resume(self, trial_id: str, option: Option) -> None:
+        """Record that a waiting trial continues on the next free worker."""
+        self.continued = trial_id
+        self.allocator.change(trial_id, "running")
+        self.explain(trial_id, "resume", len(self.allocator.known[trial_id].curve), option)
+
+    def take_continued(self) -> str | None:
+        """Return the id of the waiting trial that a free worker must continue now; None: there is none."""
+        trial_id, self.continued = self.continued, None
+        return trial_id
+
+    def is_waiting(self, trial_id: str) -> bool:
+        """Return whether a trial waits for its turn."""
+        known = self.allocator.known.get(trial_id)
+        return known is not None and known.state == "waiting"
+
+    def seconds(self, trial_id: str) -> float:
+        """Return the time of the finished epochs of a trial, in seconds."""
+        known = self.allocator.known.get(trial_id)
+        return 0.0 if known is None else known.seconds
+
+    def must_continue(self, trial_id: str, report: TrialReport) -> bool:
+        """Record a report. Return whether its trial continues without a comparison.
+
+        That are references, trials in their first epochs, and those that were resumed and repeat their last report.
+        """
+        figures = report.figures
+        seconds = 0.0 if figures is None or math.isnan(figures.epoch_seconds) else figures.epoch_seconds
+        news = self.allocator.note(trial_id, report.curve, seconds)
+        return not news or report.last or self.allocator.known[trial_id].reference or report.epoch < GRACE
+
+    def pause(self, trial_id: str, epoch: int, option: Option | None) -> None:
+        """Record that a trial waits, because its worker takes another option; None: because it is not worth the time."""
+        self.allocator.change(trial_id, "waiting")
+        taken = "" if option is None else "a new configuration" if option.trial is None else self.names[option.trial]
+        self.explain(trial_id, "pause", epoch, option, instead=taken)
+
+    def end(self, trial_id: str, report: TrialReport | None) -> None:
+        """Record the end of a trial with its last report; None: it failed, or it waited."""
+        if trial_id not in self.allocator.known:
+            return
+        if report is None:
+            self.allocator.change(trial_id, "stopped" if self.is_waiting(trial_id) else "failed")
+        elif report.failed:
+            self.allocator.change(trial_id, "failed")
+        else:
+            self.allocator.change(trial_id, "finished" if report.last else "stopped")
+
+    def decisions(self, trial_id: str) -> Sequence[Decision]:
+        """Return what was decided about a trial so far, and why."""
+        return self._decisions.get(trial_id, ())
+
+    def explain(
+        self,
+        trial_id: str,
+        kind: Literal["start", "pause", "resume"],
+        epoch: int,
+        option: Option | None,
+        *,
+        instead: str = "",
+    ) -> None:
+        """Keep a decision about a trial; no option: there was nothing to compare."""
+        by: Literal["given", "random", "model"] = "given" if option is None and kind == "start" else "model"
+        decision = Decision(kind, epoch, by)
+        if option is not None:
+            best = self.names.get(option.best_trial, "")
+            figures = (option.predicted, option.spread, option.best)
+            decision = Decision(kind, epoch, option.by, *figures, best, option.value, instead, option.rivals)
+        self._decisions.setdefault(trial_id, []).append(decision)
