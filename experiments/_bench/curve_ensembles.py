@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.tree import ExtraTreeRegressor  # type: ignore[import-untyped]
+from sklearn.tree import ExtraTreeRegressor
 
 from srcnn.tuning.algorithms.gaussian_process import Array
 

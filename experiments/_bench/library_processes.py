@@ -28,8 +28,8 @@ from unittest import mock
 
 import numpy as np
 import torch
-from sklearn.gaussian_process import GaussianProcessRegressor  # type: ignore[import-untyped]
-from sklearn.gaussian_process.kernels import Matern, WhiteKernel  # type: ignore[import-untyped]
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 import srcnn.tuning.algorithms.curve_sampler as sampler_module
 from srcnn.system.atomic_file import atomic_write
