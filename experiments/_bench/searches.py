@@ -5,8 +5,10 @@ reports: training, validation and saving of trials with one thread each. For eve
 
 1. ``ours`` runs `TRIALS` trials. Its core-seconds are the budget of the two others, which run next in random order.
 2. The others may begin up to `LIMIT` trials. When their trials have used the budget, those that are running go on to their own
-   end, which is to the advantage of the others, and the search is interrupted. Trials that began after that moment do not count.
-3. The winner is the trial with the highest gain on validation images of those that finished.
+   end, and then the search is interrupted. Trials that began after that moment do not count.
+3. The winner is the trial with the highest gain on validation images of those that finished before the budget was used. The one
+   with overtime is the best of all that count: a search that is planned for the budget would leave no trial half done, but this
+   one has used more than the budget. A fair lead lies between the two.
 4. The winner and the paper's network (the reference in the first trials) are trained again with fresh seeds and the same budget
    of pixels on all training images, and measured on the test set. The lead is the difference of their gains. If the winner is
    the reference, its lead is zero.
@@ -66,6 +68,7 @@ _FIRST_SEED = 21
 _FRESH = (1001, 1002, 1003)  # seeds of the trainings that are measured
 _WANTED = 10  # seeds for each set and scale of a complete comparison
 _SLOTS = 2
+_MEASURED = ("config", "overtime", "reference")  # configurations of a search that are measured
 _QUICK_TRIALS, _QUICK_BUDGET = 4, 6e4
 
 
@@ -101,6 +104,7 @@ class Watch:
         self.core_seconds = 0.0  #: sum over the trials that count
         self.work = 0.0  #: multiply-accumulate operations of the trials that count, forward, over all target pixels
         self.begun: list[str] = []  #: ids of the trials that count, in the order of their start
+        self.in_time: list[str] = []  #: ids of the trials that finished before the budget was used
         self.ending = False  #: whether this listener has ended the search
         self._over: set[str] = set()
         self._late: set[str] = set()
@@ -119,6 +123,8 @@ class Watch:
             else:
                 self.begun.append(trial)
         elif event.kind == "report" and trial not in self._late and event.report is not None:
+            if event.report.last and not event.report.failed and not self.spent:
+                self.in_time.append(trial)
             if event.report.figures is not None:
                 self._count(trial, event.report.figures.epoch_seconds, event.report.figures.pixels, event.report.macs)
             if event.report.last or event.report.failed:
@@ -178,7 +184,7 @@ def _compare(bench: Bench, result: dict[str, Any], pool: ProcessPoolExecutor, fo
             )
         limit = searches[f"{ours.group} ours"]["core_seconds"]
     chosen = [searches[f"{ours.group} {method}"] for method in METHODS]
-    wanted = {key: one[kind] for one in chosen for kind in ("config", "reference") if (key := _key(ours, one[kind]))}
+    wanted = {key: one[kind] for one in chosen for kind in _MEASURED if (key := _key(ours, one[kind]))}
     jobs = {
         (key, seed): pool.submit(gain_of, ours.train, ours.test, bench.data_root, {**config, "seed": seed})
         for key, config in wanted.items()
@@ -188,8 +194,8 @@ def _compare(bench: Bench, result: dict[str, Any], pool: ProcessPoolExecutor, fo
     for key in dict.fromkeys(key for key, _ in jobs):
         result["measured"][key] = [jobs[key, seed].result() for seed in _FRESH]
     for one in chosen:
-        gains = [result["measured"][_key(ours, one[kind])] for kind in ("config", "reference")]
-        one["lead"] = statistics.fmean(a - b for a, b in zip(*gains, strict=True))
+        won, late, paper = (statistics.fmean(result["measured"][_key(ours, one[kind])]) for kind in _MEASURED)
+        one |= {"lead": won - paper, "overtime_lead": late - paper}
     _keep(bench, result)
     leads = ", ".join(f"{method} {one['lead']:+.3f}" for method, one in zip(METHODS, chosen, strict=True))
     bench.say(f"{ours.group}: lead in dB: {leads}")
@@ -241,27 +247,36 @@ def _search(bench: Bench, folder: Path, job: _Job, result: Mapping[str, Any], li
         "budget_core_seconds": limit,
         "giga_macs": watch.work / 1e9,
         "wall_seconds": found.seconds,
-        **outcome(found.rows, watch.begun),
+        **outcome(found.rows, watch.begun, watch.in_time),
     }
 
 
-def outcome(rows: Iterable[TrialResult], begun: Sequence[str]) -> dict[str, Any]:
-    """Return the winner and the trials of a search, of the trials that count, in the order of their start."""
+def outcome(rows: Iterable[TrialResult], begun: Sequence[str], in_time: Sequence[str]) -> dict[str, Any]:
+    """Return the winners and the trials of a search, in the order of their start.
+
+    Args:
+        rows: all trials.
+        begun: ids of those that count.
+        in_time: ids of those that finished before the budget was used; there is at least one.
+    """
     by_id = {row.trial_id: row for row in rows}
     counted = [by_id[trial] for trial in begun if trial in by_id]
     finished = [row for row in counted if row.outcome is Outcome.FINISHED]
-    winner = max(finished, key=lambda row: row.val_gain)
+    winner, late = (max(those, key=lambda row: row.val_gain) for those in ([by_id[i] for i in in_time], finished))
     reference = next(row for row in counted if row.reference)
-    sampled = [row.config.name for row in counted if not row.reference]
     return {
         "winner": winner.spec.configuration,
         "winner_is_reference": winner.reference,
         "winner_val_gain": winner.val_gain,
+        "overtime_winner": late.spec.configuration,
+        "overtime_val_gain": late.val_gain,
         "reference_val_gain": reference.val_gain,
         "config": winner.config.model_dump(mode="json"),
+        "overtime": late.config.model_dump(mode="json"),
         "reference": reference.config.model_dump(mode="json"),
         "finished": len(finished),
-        "sampled": sampled,
+        "finished_in_time": len(in_time),
+        "sampled": [row.config.name for row in counted if not row.reference],
         "trials": [_line(row) for row in counted],
     }
 

@@ -59,6 +59,7 @@ def test_without_a_budget_every_trial_counts_and_the_search_ends_by_itself(modul
     watch(event("start", "b"))
     watch(event("end", "b"))
     assert (watch.core_seconds, watch.work, watch.begun, signals) == (6.0, 210.0, ["b"], [])
+    assert watch.in_time == ["a"]
 
 
 def test_trials_that_began_within_the_budget_go_on_and_later_ones_do_not_count(module: Any, signals: list[int]) -> None:
@@ -77,7 +78,7 @@ def test_trials_that_began_within_the_budget_go_on_and_later_ones_do_not_count(m
     watch(event("end", "b"))  # stopped by the scheduler
     watch(event("end", "a"))
     assert signals == [signal.SIGTERM]  # once
-    assert watch.begun == ["a", "b"]
+    assert (watch.begun, watch.in_time) == (["a", "b"], [])
     assert (watch.core_seconds, watch.work) == (8.0, 7.0 * (30.0 + 10.0))
 
 
@@ -99,7 +100,9 @@ def test_the_winner_is_the_best_of_the_finished_trials_that_count(module: Any) -
         TrialResult("best", spec("11-1-7"), Outcome.FINISHED, report(3, 0.6)),
         TrialResult("cut", spec("9-5-5"), Outcome.INTERRUPTED),
     ]
-    found = module("_bench.searches").outcome(rows, ["paper", "stopped", "best", "cut"])
+    found = module("_bench.searches").outcome(rows, ["paper", "stopped", "best", "cut"], ["paper"])
+    assert (found["winner_is_reference"], found["overtime_winner"]) == (True, "11-1-7 (64-32) lr 5.0e-04")
+    found = module("_bench.searches").outcome(rows, ["paper", "stopped", "best", "cut"], ["paper", "best"])
     assert (found["winner_val_gain"], found["reference_val_gain"], found["finished"]) == (0.6, 0.5, 2)
     assert not found["winner_is_reference"]
     assert found["config"]["kernels"] == [11, 1, 7]
@@ -114,8 +117,12 @@ def test_the_winner_is_the_best_of_the_finished_trials_that_count(module: Any) -
 
 def search(method: str, seed: int, lead: float | None, sampled: str, **fields: Any) -> dict[str, Any]:
     found = {"data": "T91", "scale": 3, "method": method, "seed": seed, "sampled": sampled.split(), "trials": ["t"] * 5}
-    found |= {"core_seconds": 12.0, "budget_core_seconds": 10.0, "giga_macs": 4.0, "finished": 2}
-    found |= {"winner_is_reference": lead == 0, **({} if lead is None else {"lead": lead}), **fields}
+    found |= {"core_seconds": 12.0, "budget_core_seconds": 10.0, "giga_macs": 4.0, "finished": 2, "finished_in_time": 1}
+    found |= {
+        "winner_is_reference": lead == 0,
+        **({} if lead is None else {"lead": lead, "overtime_lead": lead + 0.1}),
+        **fields,
+    }
     return found
 
 
@@ -132,6 +139,8 @@ def test_figures_are_means_over_searches_with_their_intervals(module: Any) -> No
     assert (ours["where"], ours["method"], ours["n"]) == ("T91 x3", "ours", 2)
     # Student's t with one degree of freedom is 12.706; the standard error of 0.3 and 0.1 is 0.1.
     assert ours["lead_db"] == pytest.approx({"mean": 0.2, "low": 0.2 - 1.2706, "high": 0.2 + 1.2706}, abs=1e-4)
+    assert ours["overtime_lead_db"]["mean"] == pytest.approx(0.3)
+    assert (other["overtime_over"]["ours"]["mean"], other["finished_in_time"]) == pytest.approx((-0.15, 1.0))
     assert other["over"]["ours"]["mean"] == pytest.approx(-0.15)
     assert (ours["architectures_mean"], ours["architectures_min"]) == (2.0, 1)
     assert (ours["most_of_one_architecture_mean"], ours["most_of_one_architecture_max"]) == (2.0, 2)
