@@ -51,6 +51,7 @@ from _bench.searches_table import figures, show
 
 if TYPE_CHECKING:
     from srcnn.tuning.driver.events import Event
+    from srcnn.tuning.trials.report import TrialReport
     from srcnn.tuning.trials.result import TrialResult
 
 __all__ = ["METHODS", "TRIALS", "Watch", "gain_of", "outcome", "run_searches"]
@@ -108,6 +109,7 @@ class Watch:
         self.ending = False  #: whether this listener has ended the search
         self._over: set[str] = set()
         self._late: set[str] = set()
+        self._epochs: dict[str, int] = {}
         self._pixels: dict[str, float] = {}
 
     @property
@@ -123,22 +125,26 @@ class Watch:
             else:
                 self.begun.append(trial)
         elif event.kind == "report" and trial not in self._late and event.report is not None:
-            if event.report.last and not event.report.failed and not self.spent:
-                self.in_time.append(trial)
-            if event.report.figures is not None:
-                self._count(trial, event.report.figures.epoch_seconds, event.report.figures.pixels, event.report.macs)
-            if event.report.last or event.report.failed:
-                self._over.add(trial)
+            self._report(trial, event.report)
         elif event.kind == "end":
             self._over.add(trial)
         if self.spent and not self.ending and self._over.issuperset(self.begun):
             self.ending = True
             signal.raise_signal(signal.SIGTERM)  # as a person ends a search; `run_search` saves its state
 
-    def _count(self, trial: str, seconds: float, pixels: float, macs: float | None) -> None:
-        self.core_seconds += seconds
-        self.work += (pixels - self._pixels.get(trial, 0.0)) * (macs or 0.0)
-        self._pixels[trial] = pixels
+    def _report(self, trial: str, report: TrialReport) -> None:
+        if report.last or report.failed:
+            self._over.add(trial)
+        figures = report.figures
+        if figures is None or report.epoch <= self._epochs.get(
+            trial, 0
+        ):  # a trial that goes on repeats its last report
+            return
+        if report.last and not self.spent:
+            self.in_time.append(trial)
+        self.core_seconds += figures.epoch_seconds
+        self.work += (figures.pixels - self._pixels.get(trial, 0.0)) * (report.macs or 0.0)
+        self._epochs[trial], self._pixels[trial] = report.epoch, figures.pixels
 
 
 def run_searches(bench: Bench) -> None:
@@ -161,8 +167,8 @@ def run_searches(bench: Bench) -> None:
         cluster.wait()
         with ProcessPoolExecutor(_SLOTS, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
             for train, test in sets:
-                for scale in _SCALES[: 1 if bench.quick else None]:
-                    for seed in seeds:
+                for seed in seeds:
+                    for scale in _SCALES[: 1 if bench.quick else None]:
                         _compare(bench, result, pool, Path(folder), _Job(train, test, scale, seed, "ours"))
     _keep(bench, result)
     show(bench, result)

@@ -54,7 +54,7 @@ def event(kind: Literal["start", "report", "fault", "end"], trial: str, epoch: i
 
 def test_without_a_budget_every_trial_counts_and_the_search_ends_by_itself(module: Any, signals: list[int]) -> None:
     watch = module("_bench.searches").Watch(None)
-    for epoch in (1, 2, 3):
+    for epoch in (1, 1, 2, 2, 3):  # a trial that goes on repeats its last report
         watch(event("report", "a", epoch))
     watch(event("start", "b"))
     watch(event("end", "b"))
