@@ -15,6 +15,8 @@ intervals: coverage of 95 % intervals, and rate of false promotions; a simulatio
 overlap: images of one photograph: time to compare the sets, and recall on 200 synthetic overlaps.
 searches: this project's search, the sampler curves with asha, and random search with asha at the same core-seconds: lead of the
   winners over the paper's network; --budget and --seeds.
+curve-models: models that predict the end of learning curves, compared on the tables for development.
+decision-cost: time of the driver for one decision of a search, after 100, 500 and 2,000 trials.
 
 Every section prints a table and writes its results to the file of --json, which keeps the results of other sections. Interrupted
 sections quality and searches resume with the same file. If T91, Set5 or BSDS300 are not on disk, the bundled sample is used
@@ -37,6 +39,8 @@ from srcnn.errors import ConfigError, unknown_name
 from srcnn.system.device import pick_device
 from srcnn.tuning import configure
 
+from _bench.curve_models import run_curve_models
+from _bench.decision_cost import run_decision_cost
 from _bench.inference import run_inference
 from _bench.intervals import run_intervals
 from _bench.machine import child_environment, environment, quiet_core
@@ -61,6 +65,8 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "intervals": run_intervals,
     "overlap": run_overlap,
     "searches": run_searches,
+    "curve-models": run_curve_models,
+    "decision-cost": run_decision_cost,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 

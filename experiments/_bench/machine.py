@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
@@ -21,12 +21,17 @@ from srcnn.data.image_set import ImageSet
 from srcnn.data.known_sets import locate
 from srcnn.system.device import bf16_is_fast, pick_device
 from srcnn.system.gpu import gpu_name
-from srcnn.system.own_process import in_own_process
+from srcnn.system.own_process import in_own_process, one_process
 from srcnn.training import throughput
+from srcnn.tuning.adapters.environment import temporarily
 
-__all__ = ["child_environment", "clock", "environment", "images", "peak", "pinned", "quiet_core"]
+__all__ = ["child_environment", "clock", "environment", "images", "on_one_thread", "peak", "pinned", "quiet_core"]
 
 ROOT = Path(__file__).parents[2]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "ray", "optuna", "mlflow")
 
 
@@ -124,6 +129,18 @@ def pinned(core: int | None) -> Iterator[None]:
         torch.set_num_threads(threads)
         if allowed is not None:
             os.sched_setaffinity(0, allowed)
+
+
+def on_one_thread(core: int | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a module-level function in a new process on one core, with one thread of NumPy's libraries, and return its result."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with temporarily(one), one_process(_stay_on, core) as pool:
+        return pool.submit(function, *args, **kwargs).result()
+
+
+def _stay_on(core: int | None) -> None:
+    if core is not None:
+        os.sched_setaffinity(0, {core})
 
 
 def images(name: str, root: Path, sample: str) -> ImageSet:

@@ -37,6 +37,7 @@ __all__ = [
     "newest_failures",
     "patient_resets",
     "state_folder",
+    "stop_paused",
     "trials_in",
     "trials_of",
     "tuner_parts",
@@ -136,6 +137,18 @@ def forget_statistics(trial: Trial) -> None:
     """
     trial.run_metadata.metric_analysis.clear()
     trial.run_metadata.metric_n_steps.clear()
+
+
+def stop_paused(controller: Any, trial: Trial) -> None:
+    """Stop a paused trial, for a scheduler, which is given Tune's controller in a wrapper.
+
+    Uses ``TuneController._mark_trial_to_checkpoint``: ``stop_trial`` marks only trials with an actor for the next snapshot, so
+    that a paused one that was stopped would be paused again after a restore. Search words: "stop_trial paused trial checkpoint".
+    """
+    controller.stop_trial(trial)
+    inner = getattr(controller, "_tune_controller", controller)
+    if isinstance(inner, TuneController):  # a replay has none
+        inner._mark_trial_to_checkpoint(trial)
 
 
 def forgive(rule: MedianStoppingRule, trial: Trial) -> None:

@@ -12,6 +12,7 @@ time has been spent.
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
+from threadpoolctl import ThreadpoolController
 
 from srcnn.errors import ConfigError
 from srcnn.model.network import count_macs
 from srcnn.tuning.algorithms.candidates import Candidates
-from srcnn.tuning.algorithms.curve_model import CurveModel, ObservedCurves
+from srcnn.tuning.algorithms.curve_model import CurveModel, Ends, ObservedCurves
 from srcnn.tuning.algorithms.curve_sampler import Axes
 from srcnn.tuning.algorithms.gaussian_process import Array
 from srcnn.tuning.space.parameter import Float, Value
@@ -42,8 +45,8 @@ _COST_POWER = 0.5  # 1 prefers cheap networks too much: a search ends with one c
 _MOST = 150  # maximum number of trials in a fit, which limits its time
 _SWITCH = 0.3  # time to pause one trial and start another, in seconds
 _APART = 0.1  # two rates closer than this fraction of their range count as one
-_WORTH = 0.001  # expected improvement, as a fraction of the paper's gain, below which a waiting trial is not continued
-_FINISHED = 3  # trials per scale that finish even if the expected improvement is smaller
+_CHANCE = 0.05  # probability to end above the best prediction below which a waiting trial is not continued
+_FINISHED = 3  # trials per scale that finish or run whatever their chance is
 _SHARE = 0.5  # maximum share of the epochs of all trials that a search trains, where all its trials have begun
 
 
@@ -73,6 +76,11 @@ class Option:
     best_trial: str = ""  #: its id
     value: float | None = None  #: expected improvement per second
     rivals: int = 0  #: number of waiting trials that were compared
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 class Allocator:
@@ -146,6 +154,11 @@ class Allocator:
         Returns:
             The decision; None if there is nothing worth the time.
         """
+        # On busy cores, linear algebra with several threads is ten times slower than with one.
+        with _thread_pools().limit(limits=1):
+            return self._choose(scale, begin, held, current)
+
+    def _choose(self, scale: int, begin: bool, held: Mapping[str, Value] | None, current: str) -> Option | None:
         here = {k: t for k, t in self.known.items() if t.scale == scale}
         waiting = [k for k, t in here.items() if t.state == "waiting" or k == current]
         told = sum(bool(t.curve) for t in self.known.values())
@@ -180,10 +193,11 @@ class Allocator:
         gain = deviation * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi))
         left = self._left([self.known[k] for k in waiting], new, scale)
         left += np.array([_SWITCH * (k != current) for k in waiting] + [_SWITCH] * len(new))
-        order = np.argsort(-gain / left**_COST_POWER)
-        if not begin and gain[order[0]] < _WORTH and self.count("finished", scale=scale) >= _FINISHED:
-            return None
-        for at in order:
+        if not new:  # a free worker does not train what will hardly become the best
+            gain[self._hopeless(ends, inside, options)] = 0.0
+        for at in np.argsort(-gain / left**_COST_POWER):
+            if gain[at] <= 0.0:
+                return None
             i = options[at]
             params = self.known[inside[i]].params if i < len(inside) else new[i - len(inside)]
             if i >= len(inside) and held is None and self._candidates.first_allowed([dict(params)]) is None:
@@ -201,6 +215,19 @@ class Allocator:
                 len(waiting),
             )
         return None
+
+    def _hopeless(self, ends: Ends, inside: Sequence[str], waiting: Sequence[int]) -> NDArray[np.bool_]:
+        """Return which waiting trials will hardly end above the one with the best predicted end.
+
+        None of them, as long as few trials of the scale have finished or are running.
+        """
+        states = [self.known[k].state for k in inside]
+        alive = [i for i, state in enumerate(states) if state in ("finished", "running", "waiting")]
+        if not waiting or sum(state in ("finished", "running") for state in states) < _FINISHED:
+            return np.zeros(len(waiting), dtype=bool)
+        leader = max(alive, key=lambda i: float(ends.mean[i]))
+        apart = ends.apart(leader)[list(waiting)]
+        return np.asarray(ndtr((ends.mean[list(waiting)] - ends.mean[leader]) / apart) < _CHANCE)
 
     def exhausted(self, scale: int, trials: int) -> bool:
         """Return whether the waiting trials of a scale have had their share, if no other trial can begin.

@@ -179,19 +179,22 @@ class CurveModel:
 
     def _covariance(self, a: _Points, b: _Points, theta: Array) -> Array:
         parameters = len(a.places)
+        # A trial has up to three points with one configuration, so configurations are compared once.
+        _, first_a, each_a = np.unique(a.trials, return_index=True, return_inverse=True)
+        _, first_b, each_b = np.unique(b.trials, return_index=True, return_inverse=True)
         parts = [
-            _matern(_distance(p, q) / math.exp(t))
+            _matern(_distance(p[first_a], q[first_b]) / math.exp(t))
             for p, q, t in zip(a.places, b.places, theta[:parameters], strict=True)
         ]
         weight = math.exp(theta[parameters])
         over_configurations = (sum(parts) / parameters + weight * np.multiply.reduce(parts)) / (1.0 + weight)
-        later = np.log1p(a.epochs)[:, None] - np.log1p(b.epochs)[None]
-        over_epochs = _matern(np.abs(later) / math.exp(theta[parameters + 1]))
-        same_source = np.where(a.source[:, None] == b.source[None], 1.0, math.exp(-math.exp(theta[-1])))
-        same_trial = a.trials[:, None] == b.trials[None]
-        own = math.exp(2.0 * theta[parameters + 2])
-        rise = math.exp(theta[-2]) * self._rise[a.epochs][:, None] * self._rise[b.epochs][None]
-        return np.asarray((over_configurations * same_source + own * same_trial) * (over_epochs + rise))
+        same_source = a.source[first_a][:, None] == b.source[first_b][None]
+        shared = over_configurations * np.where(same_source, 1.0, math.exp(-math.exp(theta[-1])))
+        shared += math.exp(2.0 * theta[parameters + 2]) * (a.trials[first_a][:, None] == b.trials[first_b][None])
+        epoch = np.log(np.arange(1, self._epochs + 1))
+        over_epochs = _matern(np.abs(epoch[:, None] - epoch[None]) / math.exp(theta[parameters + 1]))
+        over_epochs += math.exp(theta[-2]) * self._rise[:, None] * self._rise[None]
+        return np.asarray(shared[np.ix_(each_a, each_b)] * over_epochs[np.ix_(a.epochs, b.epochs)])
 
     def believe(self, rows: Sequence[int]) -> None:
         """Add the predicted ends of some of the trials as if they had been observed (kriging believer).

@@ -13,6 +13,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from srcnn.tuning.adapters.ray_internals import stop_paused
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.trials.objective import METRIC
@@ -89,7 +90,7 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
             for trial in list(self._waiting.values()):
                 if trial.status == Trial.PAUSED:
                     trial.last_result["done"] = True  # marks a trial that was stopped, not interrupted
-                    tune_controller.stop_trial(trial)
+                    stop_paused(tune_controller, trial)
         elif self._waiting:
             ready = searcher.continued
             if ready is not None and ready in self._waiting and self._waiting[ready].status == Trial.PAUSED:

@@ -37,7 +37,7 @@ from srcnn.model.network import count_macs
 from srcnn.tuning.adapters.ray_internals import SEARCHER_STATES
 from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
 from srcnn.tuning.algorithms.curve_sampler import CurveSampler
-from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.early_stopping import EPOCHS, GRACE
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
@@ -132,6 +132,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._continued: str | None = None  # waiting trial that the next free worker continues
         self._held: _Found | None = None  # proposal of the study's sampler that has not begun
         self._asked_at = -1  # state of the allocator when it had nothing for a free worker
+        self._names: dict[str, str] = {}  # of trials, by their ids
         self._decisions: dict[str, list[Decision]] = {}
         self.over = False  #: whether no trial begins or continues any more
 
@@ -173,6 +174,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trials
         if self._allocator is not None:
+            self._names[trial_id] = TrialSpec(config, params).name
             self._allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
         return TrialSpec(config, params, reference).to_tune()
 
@@ -260,13 +262,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         figures = report.figures
         seconds = 0.0 if figures is None or math.isnan(figures.epoch_seconds) else figures.epoch_seconds
         known, news = allocator.known[trial_id], allocator.note(trial_id, report.curve, seconds)
-        if not news or report.last or known.reference or self._time.is_up:
+        if not news or report.last or known.reference or self._time.is_up or report.epoch < GRACE:
             return True  # a trial that was resumed repeats its last report
         option = self._option(allocator, known.scale, current=trial_id)
         if option is not None and option.trial == trial_id:
             return True
         allocator.change(trial_id, "waiting")
-        taken = "" if option is None else option.trial or "a new configuration"
+        taken = "" if option is None else "a new configuration" if option.trial is None else self._names[option.trial]
         self._explain(trial_id, "pause", report.epoch, option, instead=taken)
         return False
 
@@ -294,7 +296,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 option.predicted,
                 option.spread,
                 option.best,
-                option.best_trial,
+                self._names.get(option.best_trial, ""),
                 option.value,
                 instead,
                 option.rivals,

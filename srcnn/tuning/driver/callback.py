@@ -129,7 +129,9 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             self._datasets[spec.data_key],
         )
         if decisions := self._decisions(trial.trial_id):
-            self._run.context.tracker.tag_trial(trial.trial_id, decisions)
+            # A trial that is resumed waits no longer. MLflow's operations here overwrite tags, but delete none.
+            no_outcome = {names.TAG_OUTCOME: ""} if trial.last_result else {}
+            self._run.context.tracker.tag_trial(trial.trial_id, {**decisions, **no_outcome})
         self._ended.discard(trial.trial_id)
         self._tell("start", trial)
 

@@ -38,7 +38,7 @@ FOLDER = "snapshots"  #: name of the snapshots' folder in the folder of a stage
 _MANIFEST = "manifest.json"
 _KEPT = 2
 #: Version of what a snapshot's pickles and a trial's own state hold. It rises when a class in them moves or changes.
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Snapshot:

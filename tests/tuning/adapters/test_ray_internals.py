@@ -224,6 +224,7 @@ def test_median_stopping_rule_stopped_trials_is_a_set() -> None:
     [
         ("_trial_task_failure", ["self", "trial", "exception"]),
         ("_set_trial_status", ["self", "trial", "status"]),
+        ("_mark_trial_to_checkpoint", ["self", "trial"]),
     ],
 )
 def test_methods_of_tune_controller_take_what_they_are_given(name: str, arguments: list[str]) -> None:
