@@ -23,7 +23,7 @@ check: $(VENV)/.installed-dev  ## style, types and the directions of imports
 hooks: $(VENV)/.installed-dev  ## `make check` before every commit
 	$(BIN)/pre-commit install
 
-bench: $(VENV)/.installed  ## every section of the benchmark, half an hour and more; one of them: see experiments/bench.py
+bench: $(VENV)/.installed  ## every section of the benchmark, two hours and more; one of them: see experiments/bench.py
 	$(BIN)/python experiments/bench.py all --json experiments/results/bench.json
 
 soak: $(VENV)/.installed-dev  ## searches killed at random moments, on SQLite and on PostgreSQL; half an hour and more

@@ -13,11 +13,13 @@ platform: overhead of a search, without its trials. inference: reconstruction an
 scale: time of the driver per trial, in searches of up to 2,000 trivial trials.
 intervals: coverage of 95 % intervals, and rate of false promotions; a simulation.
 overlap: images of one photograph: time to compare the sets, and recall on 200 synthetic overlaps.
+searches: this project's search, the sampler curves with asha, and random search with asha at the same core-seconds: lead of the
+  winners over the paper's network; --budget and --seeds.
 curve-models: models that predict the end of learning curves, compared on the tables for development.
 decision-cost: time of the driver for one decision of a search, after 100, 500 and 2,000 trials.
 
-Every section prints a table and writes its results to the file of --json, which keeps the results of other sections. An
-interrupted quality section resumes with the same file. If T91, Set5 or BSDS300 are not on disk, the bundled sample is used
+Every section prints a table and writes its results to the file of --json, which keeps the results of other sections. Interrupted
+sections quality and searches resume with the same file. If T91, Set5 or BSDS300 are not on disk, the bundled sample is used
 instead, and the results name it.
 """
 
@@ -32,6 +34,7 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.config.architecture import ModelConfig
+from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.system.device import pick_device
 from srcnn.tuning import configure
@@ -48,6 +51,7 @@ from _bench.quality import run_quality
 from _bench.record import Bench, Record
 from _bench.scale import run_scale
 from _bench.search_cost import run_platform
+from _bench.searches import run_searches
 from _bench.train import run_train
 from _command import Parser, run
 
@@ -60,6 +64,7 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "scale": run_scale,
     "intervals": run_intervals,
     "overlap": run_overlap,
+    "searches": run_searches,
     "curve-models": run_curve_models,
     "decision-cost": run_decision_cost,
 }
@@ -85,7 +90,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help=f"kernels of networks with three layers (default: {_KERNELS})",
     )
-    parser.add_argument("--seeds", type=int, default=5, metavar="K", help="seeds per network in quality (default: 5)")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=5,
+        metavar="K",
+        help="seeds per network in quality, per set and scale in searches (default: 5)",
+    )
+    parser.add_argument(
+        "--budget",
+        default="2M",
+        metavar="PIXELS",
+        help="training pixels of a full trial in searches: 8M, 500k (default: 2M)",
+    )
     return parser
 
 
@@ -98,7 +115,8 @@ def _kernels(text: str) -> tuple[str, ...]:
 
 def _all(options: argparse.Namespace) -> int:
     """Run every section in a separate process, so that settings of the allocator, oneDNN or Ray have no effect on the others."""
-    flags = ["--device", options.device, "--kernels", options.kernels, "--seeds", str(options.seeds)]
+    flags = ["--device", options.device, "--kernels", options.kernels]
+    flags += ["--seeds", str(options.seeds), "--budget", options.budget]
     flags += ["--json", str(options.json)] if options.json else []
     flags += ["--data-root", options.data_root] if options.data_root else []
     flags += ["--quick"] if options.quick else []
@@ -117,6 +135,7 @@ def _main(argv: list[str] | None) -> int:
     if options.seeds < 1:
         raise ConfigError(f"--seeds: must be at least 1, but got {options.seeds}")
     kernels, device = _kernels(options.kernels), str(pick_device(options.device))
+    budget = parse_pixels(options.budget, "--budget")
     if options.section == "all":
         return _all(options)
     # Sections with repetitions report their number; the seed is the default of training and searches.
@@ -131,6 +150,7 @@ def _main(argv: list[str] | None) -> int:
         quick=options.quick,
         kernels=kernels,
         seeds=options.seeds,
+        budget=budget,
     )
     where = record.environment
     bench.console.print(

@@ -92,6 +92,7 @@ class Bench:
     quick: bool
     kernels: tuple[str, ...]
     seeds: int
+    budget: float  #: target pixels of a full trial in searches
     started: float = field(default_factory=time.monotonic)
 
     @property
