@@ -65,7 +65,9 @@ class Feed:
     def __init__(self, space: Space, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.searcher = StudySearcher(space, seed, {}, sampler="curves", pauses=True, epochs=EPOCHS)
-        self.searcher.use_limits(10**6, lambda: _WORKERS)
+        assert self.searcher.pauses is not None, "trials pause"
+        self.pauses = self.searcher.pauses
+        self.pauses.use_limits(10**6, lambda: _WORKERS)
         self.begun = 0  #: number of trials so far
         self.times: dict[str, list[float]] = {kind: [] for kind in _KINDS}  #: seconds of each call, by kind
         self._space, self._source = space, random.Random(seed + 1)  # other draws than the searcher's
@@ -107,7 +109,7 @@ class Feed:
             taken = time.perf_counter() - started
             if isinstance(found, dict):
                 self._begin(name, found)
-            elif (resumed := self.searcher.take_continued()) is not None:
+            elif (resumed := self.pauses.take_continued()) is not None:
                 self._waiting[self._scale[resumed]].remove(resumed)
                 self._running.append(resumed)
             else:

@@ -153,8 +153,7 @@ def test_decisions_are_real_where_they_are_timed(space: Space, monkeypatch: pyte
 def test_a_fed_search_has_trials_in_every_state() -> None:
     feed = decision_cost.Feed(load_space(ROOT / "search_spaces" / "default.yaml"), seed=0)
     feed.until(100)
-    allocator = feed.searcher._allocator
-    assert allocator is not None
+    allocator = feed.pauses.allocator
     assert allocator.count("finished", "waiting", "failed", "running") == 100
     for state in ("finished", "waiting", "failed", "running"):
         assert allocator.count(state) > 0

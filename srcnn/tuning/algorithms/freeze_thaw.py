@@ -79,7 +79,10 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
         report, spec = TrialReport.from_json(result), TrialSpec.from_tune(trial.config)
         if report.failed:
             return str(TrialScheduler.STOP)
-        goes_on = self._searcher.continues(trial.trial_id, report)
+        # A trial that waits for a new process would take that of a pausing trial, and Tune would give up the new one: while
+        # processes start, no trial pauses. Else a search of short epochs would never occupy all its workers.
+        starting = any(other.status == Trial.PENDING for other in self._pending.values())
+        goes_on = self._searcher.continues(trial.trial_id, report, keep=starting)
         if (seconds := self._pauses.seconds(trial.trial_id)) > 0:
             self._time.note_report(spec.scale, seconds, report.epoch, report.epochs)
         if self._time.is_up:

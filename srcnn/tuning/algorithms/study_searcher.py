@@ -208,10 +208,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         asked = self._ask(option.params)
         return None if asked is None else (*asked, False)
 
-    def continues(self, trial_id: str, report: TrialReport) -> bool:
-        """Record a report of a trial that may pause, and return whether it continues now; otherwise it waits."""
+    def continues(self, trial_id: str, report: TrialReport, *, keep: bool = False) -> bool:
+        """Record a report of a trial that may pause, and return whether it continues now; otherwise it waits.
+
+        Args:
+            trial_id: the trial.
+            report: its report.
+            keep: whether it continues in any case.
+        """
         assert self.pauses is not None, "trials pause"
-        if self.pauses.must_continue(trial_id, report) or self._time.is_up:
+        if self.pauses.must_continue(trial_id, report) or keep or self._time.is_up:
             return True
         option = self._option(self.pauses, self.pauses.allocator.known[trial_id].scale, current=trial_id)
         if option is not None and option.trial == trial_id:

@@ -161,6 +161,19 @@ def test_no_more_than_the_slots_run(space: Space) -> None:
     assert controller.searcher.suggest("b") is None
 
 
+def test_no_trial_pauses_while_another_waits_for_a_process(space: Space) -> None:
+    """Tune would give the pausing trial's process to the other, and give up the one that is starting."""
+    controller = Controller(space, trials=10)
+    while controller.paused < 1:
+        controller.step()
+    running = next(t for t in controller.trials if t.status == Trial.PAUSED)
+    starting = Trial("made_up", config=running.config, trial_id="starting", stub=True)
+    controller.scheduler.on_trial_add(controller, starting)
+    curve = [0.01] * 8
+    report = {"objective": 0.01, "best_objective": 0.01, "epoch": 8, "epochs": 9, "curve": curve, "epoch_seconds": 1.0}
+    assert controller.scheduler.on_trial_result(controller, running, report) == FreezeThaw.CONTINUE
+
+
 def test_every_decision_is_kept_with_its_trial(space: Space) -> None:
     controller = Controller(space, trials=10)
     while controller.paused < 3:

@@ -102,12 +102,12 @@ def test_every_scheduler_has_a_share(workplace: Path, scheduler: str) -> None:
 
 
 def test_nothing_stops_the_first_trial_of_a_scale(workplace: Path) -> None:
-    alone = plan(trials=1, scales=(2,), best=1, confirm_seeds=2)
+    alone = plan(trials=1, scales=(2,), best=1, confirm_seeds=2, scheduler="asha")
     assert expected_share(alone) == 1
     assert estimate(alone, SPEED, 1).confirmation.trials == 4
     assert estimate(plan(trials=2, best=1, confirm_seeds=2), SPEED, 1).confirmation.trials == 8
     (workplace / "one.yaml").write_text(ONE.replace("[8]", "[8, 64]").replace("n2: 8", "n2: 32"), encoding="utf-8")
-    beside = plan(space="one.yaml", trials=3, enqueue=("paper",))  # but the paper's network may
+    beside = plan(space="one.yaml", trials=3, enqueue=("paper",), scheduler="asha")  # but the paper's network may
     assert expected_share(beside) < 0.5
 
 

@@ -86,7 +86,7 @@ def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "objectives", "stopping"),
     [
-        ("auto", ("gain",), "asha"),
+        ("auto", ("gain",), "freeze-thaw"),
         ("auto", ("gain", "macs"), "none"),
         ("none", ("gain",), "none"),
         ("asha", ("gain",), "asha"),
