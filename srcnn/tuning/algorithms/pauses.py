@@ -155,5 +155,10 @@ class Pauses:
         if option is not None:
             best = self.names.get(option.best_trial, "")
             figures = (option.predicted, option.spread, option.best)
-            decision = Decision(kind, epoch, option.by, *figures, best, option.value, instead, option.rivals)
+            value = option.value
+            if (
+                kind == "pause"
+            ):  # the option is what the worker does instead, so its prediction is not that of this trial
+                figures, value = (None, None, option.best), None
+            decision = Decision(kind, epoch, option.by, *figures, best, value, instead, option.rivals)
         self._decisions.setdefault(trial_id, []).append(decision)

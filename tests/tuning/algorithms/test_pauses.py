@@ -84,3 +84,4 @@ def test_decisions_name_what_was_taken_instead(pauses: Pauses) -> None:
     assert (first.kind, first.by) == ("start", "given")
     assert (second.kind, second.epoch, second.instead, second.best_name) == ("pause", 2, "network b", "network b")
     assert second.rivals == 3
+    assert (second.predicted, second.value) == (None, None)  # those of the other trial
