@@ -26,6 +26,7 @@ from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersio
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning import configure
+from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.curves.learn_from import counted, overlapping
 from srcnn.tuning.planning.confirmations import ladder
@@ -132,7 +133,7 @@ def _show_plan(console: Console, plan: Plan) -> None:
 
 
 _STOPPING = {
-    "freeze-thaw": "weak trials wait after a ninth or more of it, and continue when they are worth it",
+    FREEZE_THAW: "weak trials wait after two ninths of it or later, and continue when they are worth it",
     "asha": "weak trials are stopped at 2/9 and 6/9 of it",
     "hyperband": "weak trials are stopped at 2/9 and 6/9 of it, some of them later or never",
     "median": "trials below the median of the others are stopped",

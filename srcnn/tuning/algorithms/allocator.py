@@ -4,7 +4,8 @@ Every option is worth its expected improvement over the best trial of its scale 
 power of its remaining time (Swersky, Snoek and Adams, "Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014, decide in the
 same way with an information criterion). Values and their uncertainty are those of `CurveModel`. The improvement is that of a
 *difference* between two predictions: a near twin of the best trial differs from it by almost nothing, so it is worth little.
-Running trials count as if their predicted ends had been observed, so that several free workers get different things.
+Trials that have begun without a report count as if their predicted ends had been observed (kriging believer), so that several
+free workers get different things.
 
 Trials of different scales are never compared. All scales share the model, and a free worker serves the scale on which the least
 time has been spent.
@@ -33,7 +34,11 @@ from srcnn.tuning.space.parameter import Float, Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.trials.past import PastTrial
 
-__all__ = ["Allocator", "KnownTrial", "Option", "State"]
+__all__ = ["FINISHED", "SHARE", "Allocator", "KnownTrial", "Option", "State"]
+
+FINISHED = 3  #: trials per scale that finish or run whatever their chance is
+#: Share of the epochs of all trials after which no waiting trial continues, if all trials have begun and `FINISHED` have finished.
+SHARE = 0.5
 
 #: State of a trial in a search whose trials pause.
 State = Literal["running", "waiting", "finished", "stopped", "failed"]
@@ -46,8 +51,6 @@ _MOST = 150  # maximum number of trials in a fit, which limits its time
 _SWITCH = 0.3  # time to pause one trial and start another, in seconds
 _APART = 0.1  # two rates closer than this fraction of their range count as one
 _CHANCE = 0.05  # probability to end above the best prediction below which a waiting trial is not continued
-_FINISHED = 3  # trials per scale that finish or run whatever their chance is
-_SHARE = 0.5  # maximum share of the epochs of all trials that a search trains, where all its trials have begun
 
 
 @dataclass
@@ -101,9 +104,12 @@ class Allocator:
         self._model = CurveModel(len(space.parameters), epochs)
         self._rates = [name for name, p in space.parameters.items() if isinstance(p, Float) or name == "learning_rate"]
         sources = {name: number for number, name in enumerate(dict.fromkeys(one.source for one in past), start=1)}
-        self._past = [(one, sources[one.source]) for one in past if one.curve and one.epochs == epochs][-_MOST:]
+        self._past = [(one, sources[one.source]) for one in past if one.curve and one.epochs == epochs][
+            :_MOST
+        ]  # the newest
         self.known: dict[str, KnownTrial] = {}
         self._begun = 0
+        self._refused: set[tuple[Any, ...]] = set()
         self._times = EpochTimes(space, self._candidates)
         self.version = 0  #: changes with every change of what is known
 
@@ -123,6 +129,11 @@ class Allocator:
         trial.curve, trial.seconds = curve, trial.seconds + seconds * added
         self.version += 1
         return True
+
+    def refuse(self, params: Mapping[str, Value]) -> None:
+        """Record that a configuration cannot begin, so that it is not chosen again."""
+        self._refused.add(self._candidates.key(params))
+        self.version += 1
 
     def change(self, trial_id: str, state: State) -> None:
         """Record that a trial is running, waits, or has ended."""
@@ -169,7 +180,7 @@ class Allocator:
         if begin and held is None and self._begun % _RANDOM == _RANDOM - 1 and not current:
             self._begun += 1
             return self._new_at_random(scale, None, len(waiting))
-        rows = self._fit(current)
+        rows = self._fit()
         waiting = [k for k in waiting if k in rows]
         inside = [k for k in rows if self.known[k].scale == scale]
         new = self._new_candidates(scale, inside, held) if begin else []
@@ -223,7 +234,7 @@ class Allocator:
         """
         states = [self.known[k].state for k in inside]
         alive = [i for i, state in enumerate(states) if state in ("finished", "running", "waiting")]
-        if not waiting or sum(state in ("finished", "running") for state in states) < _FINISHED:
+        if not waiting or sum(state in ("finished", "running") for state in states) < FINISHED:
             return np.zeros(len(waiting), dtype=bool)
         leader = max(alive, key=lambda i: float(ends.mean[i]))
         apart = ends.apart(leader)[list(waiting)]
@@ -237,7 +248,7 @@ class Allocator:
             trials: number of trials of the scale.
         """
         used = sum(len(t.curve) for t in self.known.values() if t.scale == scale)
-        return used >= _SHARE * trials * self._epochs and self.count("finished", scale=scale) >= _FINISHED
+        return used >= SHARE * trials * self._epochs and self.count("finished", scale=scale) >= FINISHED
 
     # Parts of a decision
 
@@ -253,9 +264,9 @@ class Allocator:
 
     @property
     def _ran(self) -> set[tuple[Any, ...]]:
-        return {self._candidates.key(t.params) for t in self.known.values()}
+        return {self._candidates.key(t.params) for t in self.known.values()} | self._refused
 
-    def _fit(self, current: str) -> dict[str, int]:
+    def _fit(self) -> dict[str, int]:
         """Fit the model to the latest and the best trials. Return their rows by id."""
         told = [k for k, t in self.known.items() if t.curve or t.state in ("failed", "running")]
         if len(told) > _MOST:

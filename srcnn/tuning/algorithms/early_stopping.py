@@ -20,7 +20,7 @@ from srcnn.tuning.trials.objective import METRIC
 from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 
-__all__ = ["EPOCHS", "GRACE", "REDUCTION", "SCHEDULERS", "PerScale"]
+__all__ = ["EPOCHS", "FREEZE_THAW", "GRACE", "REDUCTION", "SCHEDULERS", "PerScale"]
 
 EPOCHS = 9  #: number of reports of a full trial of a search; ASHA's rungs are at epochs 2 and 6
 REDUCTION = 3  #: reduction factor: about one in this number of trials continues at each rung
@@ -30,18 +30,20 @@ REDUCTION = 3  #: reduction factor: about one in this number of trials continues
 #: second report is 0.7. A rung at the first epoch loses the best configuration in half of all searches.
 GRACE = 2
 
+FREEZE_THAW = "freeze-thaw"  #: name of the scheduler under which trials pause (`srcnn.tuning.algorithms.freeze_thaw`)
+
 #: Names of the schedulers: trials pause and continue, decided by a model of curves (`srcnn.tuning.algorithms.freeze_thaw`, not a
 #: part of `PerScale`); asynchronous successive halving (ASHA); ASHA with three brackets, the later of which stop trials later
 #: or never (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020); the median stopping rule (Golovin et
 #: al., "Google Vizier", KDD 2017); no early stopping.
-SCHEDULERS = ("freeze-thaw", "asha", "hyperband", "median", "none")
+SCHEDULERS = (FREEZE_THAW, "asha", "hyperband", "median", "none")
 
 
 class PerScale(FIFOScheduler):  # type: ignore[misc]
     """Scheduler that applies a separate scheduler to the trials of each scale.
 
     Args:
-        kind: one of `SCHEDULERS`, but not ``freeze-thaw``.
+        kind: one of `SCHEDULERS`, but not `FREEZE_THAW`.
         scales: scales of the search.
         epochs: number of reports of a full trial.
     """

@@ -3,7 +3,7 @@
 The decisions are those of `srcnn.tuning.algorithms.study_searcher.StudySearcher`, which knows all curves and suggests new
 configurations. Tune asks its searcher for new trials and its scheduler for the next trial to run. While a waiting trial is to
 continue, the searcher suggests none, and this scheduler names the waiting one. A paused trial's state is in its folder, so a
-pause needs no checkpoint of Tune. Search words for pausing instead of stopping: ray-project/ray issues 32634 and 44256.
+pause needs no checkpoint of Tune. Users have asked Ray for pausing instead of stopping: ray-project/ray issues 32634 and 44256.
 """
 
 from __future__ import annotations
@@ -121,6 +121,11 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
             seconds = self._pauses.seconds(trial.trial_id)
             if report.last and seconds > 0:
                 self._time.note_full_trial(TrialSpec.from_tune(trial.config).scale, seconds)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Let a trial continue whose process was lost while it was pausing: Tune begins it again, from its own state."""
+        self._waiting.pop(trial.trial_id, None)
+        self._pauses.cancel(trial.trial_id)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """Remove a trial that waits, or ended before it was started."""

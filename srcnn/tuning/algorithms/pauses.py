@@ -94,6 +94,13 @@ class Pauses:
         self.allocator.change(trial_id, "running")
         self.explain(trial_id, "resume", len(self.allocator.known[trial_id].curve), option)
 
+    def cancel(self, trial_id: str) -> None:
+        """Record that a trial runs on, which was to wait, or to continue on the next free worker."""
+        if self.continued == trial_id:
+            self.continued = None
+        if self.is_waiting(trial_id):
+            self.allocator.change(trial_id, "running")
+
     def take_continued(self) -> str | None:
         """Return the id of the waiting trial that a free worker must continue now; None: there is none."""
         trial_id, self.continued = self.continued, None

@@ -179,14 +179,18 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if pauses.idle:
             return None
         for scale in sorted(self._per_scale, key=lambda s: (pauses.allocator.spent(s), self._per_scale[s], s)):
-            option = self._option(pauses, scale)
-            if option is not None and option.trial is not None:
-                pauses.resume(option.trial, option)
-                return None
-            found = None if option is None else self._new(option, scale)
-            if found is not None:
-                pauses.explain(trial_id, "start", 0, option)
-                return self._begin(trial_id, found)
+            for _ in range(_TRIES):
+                option = self._option(pauses, scale)
+                if option is None:
+                    break
+                if option.trial is not None:
+                    pauses.resume(option.trial, option)
+                    return None
+                found = self._new(option, scale)
+                if found is not None:
+                    pauses.explain(trial_id, "start", 0, option)
+                    return self._begin(trial_id, found)
+                pauses.allocator.refuse(option.params)  # for example, other values gave the same network before
         return str(Searcher.FINISHED) if pauses.nothing_to_do() else None
 
     def _option(self, pauses: Pauses, scale: int, current: str = "") -> Option | None:

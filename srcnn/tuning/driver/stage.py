@@ -18,7 +18,7 @@ from ray.tune.search import Searcher
 from srcnn.errors import SearchError
 from srcnn.tuning.adapters.environment import temporarily
 from srcnn.tuning.adapters.ray_internals import newest_failures, patient_resets, trials_of, tuner_parts
-from srcnn.tuning.algorithms.early_stopping import EPOCHS, PerScale
+from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW, PerScale
 from srcnn.tuning.algorithms.freeze_thaw import FreezeThaw
 from srcnn.tuning.algorithms.stage_time import TimeAware
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
@@ -155,7 +155,7 @@ def _samples(stage: Stage) -> int:
 
     A searcher whose trials pause must not finish with its last new trial, because others wait; it counts by itself.
     """
-    return stage.trials + (stage.stopping == "freeze-thaw")
+    return stage.trials + (stage.stopping == FREEZE_THAW)
 
 
 def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
@@ -190,7 +190,7 @@ class _Slots:
 
 
 def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchCallback) -> tune.Tuner:
-    pauses = stage.stopping == "freeze-thaw"
+    pauses = stage.stopping == FREEZE_THAW
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(

@@ -23,7 +23,8 @@ from srcnn.errors import ConfigError
 from srcnn.model.network import count_parameters
 from srcnn.system.device import pick_device
 from srcnn.system.gpu import gpu_count
-from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.allocator import FINISHED, SHARE
+from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW
 from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.speed import Speed, drawn_configs, measure_speed
@@ -117,13 +118,15 @@ def expected_share(plan: Plan) -> float:
     present rungs, whose 22 trials got 0.50 (7 per scale). The other schedulers were not measured: by their rules
     hyperband stops slightly fewer trials, and the median rule stops half of all trials early. All these searches began
     with the reference. In a space without it, the first trial of a scale has nothing to be compared with and is never
-    stopped.
+    stopped. With pauses the bound of `srcnn.tuning.algorithms.allocator.Allocator.exhausted` is taken: a search that ends
+    before it is over-estimated.
     """
     each = max(1, plan.settings.trials - plan.references) / len(plan.space.scales)
     asha = 0.6 * each / (each + 1.5)
     if not plan.references:
         asha += (1 - asha) / max(1, each)
-    return {"freeze-thaw": 0.5, "asha": asha, "hyperband": min(1.0, asha + 0.1), "median": 0.6}.get(
+    pausing = min(1.0, max(SHARE, (FINISHED - bool(plan.references)) / each))
+    return {FREEZE_THAW: pausing, "asha": asha, "hyperband": min(1.0, asha + 0.1), "median": 0.6}.get(
         plan.settings.stopping, 1.0
     )
 

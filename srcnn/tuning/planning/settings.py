@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.system.atomic_file import atomic_write
-from srcnn.tuning.algorithms.early_stopping import SCHEDULERS
+from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW, SCHEDULERS
 from srcnn.tuning.algorithms.study_searcher import SAMPLERS
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
@@ -170,7 +170,7 @@ class SearchSettings(Strict):
             raise ValueError(
                 f"objectives: must begin with gain and contain each name once, but got {','.join(self.objectives)}"
             )
-        if self.stopping == "freeze-thaw" and self.sampler == "grid":
+        if self.stopping == FREEZE_THAW and self.sampler == "grid":
             raise ValueError(
                 "scheduler: must be asha, hyperband, median or none with the sampler grid, but got 'freeze-thaw'"
             )
@@ -216,7 +216,7 @@ class SearchSettings(Strict):
             return self.scheduler
         if len(self.objectives) > 1:
             return "none"
-        return "asha" if self.sampler == "grid" else "freeze-thaw"
+        return "asha" if self.sampler == "grid" else FREEZE_THAW
 
     @property
     def is_remote(self) -> bool:

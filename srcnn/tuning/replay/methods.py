@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from srcnn.errors import ConfigError, unknown_name
-from srcnn.tuning.algorithms.early_stopping import SCHEDULERS
+from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW, SCHEDULERS
 from srcnn.tuning.algorithms.study_searcher import SAMPLERS
 from srcnn.tuning.replay.smac_asker import need_smac
 
@@ -36,7 +36,7 @@ class Method:
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method("ours", "curves", "freeze-thaw"),
+        Method("ours", "curves", FREEZE_THAW),
         Method("today", "curves", "asha"),
         Method("stock", "stock", "asha"),
         Method("stock-same-rungs", "stock", "asha-same-rungs"),

@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from srcnn.config.training import TrainConfig
-from srcnn.tuning.algorithms.early_stopping import GRACE, REDUCTION, PerScale
+from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW, GRACE, REDUCTION, PerScale
 from srcnn.tuning.algorithms.freeze_thaw import FreezeThaw
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.curves.curve_table import CurveTable
@@ -81,7 +81,7 @@ def make_pair(table: CurveTable, method: Method, seed: int) -> Pair:
         return Pair(both.searcher, both.scheduler, lambda config: config)
     known = {part.name: getattr(table.space, part.name) for part in fields(Space)}
     space = _Checked(**known)
-    if method.scheduler == "freeze-thaw":
+    if method.scheduler == FREEZE_THAW:
         whole, pausing = (
             StudySearcher(space, seed, {}, sampler=method.sampler, pauses=True, epochs=table.epochs),
             FreezeThaw(),

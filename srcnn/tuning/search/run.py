@@ -30,6 +30,7 @@ from srcnn.overlap.leaks import MARK
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.tuning.adapters.environment import configure
+from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.algorithms.time_budget import Deadline
@@ -221,7 +222,7 @@ def _run_stages(
         plan.references,
         settings.sampler,
         settings.objectives,
-        pauses=settings.stopping == "freeze-thaw",
+        pauses=settings.stopping == FREEZE_THAW,
         past=plan.past,
     )
     search = Stage(

@@ -99,6 +99,17 @@ def test_no_near_twin_of_a_trial_is_begun(space: Space) -> None:
         assert close <= 1  # only a random draw may come close
 
 
+def test_a_refused_configuration_is_not_chosen_again(space: Space) -> None:
+    allocator = Allocator(space, 1, 9)
+    chosen = set()
+    for _ in range(20):
+        option = allocator.choose(3, True)
+        assert option is not None
+        chosen.add(tuple(option.params.values()))
+        allocator.refuse(option.params)
+    assert len(chosen) == 20
+
+
 def test_past_curves_say_where_to_begin(space: Space) -> None:
     source = np.random.default_rng(0)
     kinds = ("9-1-5", "9-3-5", "9-5-5")

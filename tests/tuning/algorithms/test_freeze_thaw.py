@@ -174,6 +174,21 @@ def test_no_trial_pauses_while_another_waits_for_a_process(space: Space) -> None
     assert controller.scheduler.on_trial_result(controller, running, report) == FreezeThaw.CONTINUE
 
 
+def test_a_trial_whose_process_is_lost_while_it_pauses_runs_on(space: Space) -> None:
+    """Tune makes it pending and adds it again; its status must then not change, because Tune has counted it as pending."""
+    controller = Controller(space, trials=10)
+    while controller.paused < 1:
+        controller.step()
+    lost = next(t for t in controller.trials if t.status == Trial.PAUSED)
+    controller.scheduler.on_trial_error(controller, lost)
+    lost.status = Trial.PENDING
+    controller.scheduler.on_trial_add(controller, lost)
+    assert lost.status == Trial.PENDING
+    chosen: object = controller.scheduler.choose_trial_to_run(controller)
+    assert chosen is lost
+    assert controller.pauses.allocator.known[lost.trial_id].state == "running"
+
+
 def test_every_decision_is_kept_with_its_trial(space: Space) -> None:
     controller = Controller(space, trials=10)
     while controller.paused < 3:

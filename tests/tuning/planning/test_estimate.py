@@ -111,6 +111,11 @@ def test_nothing_stops_the_first_trial_of_a_scale(workplace: Path) -> None:
     assert expected_share(beside) < 0.5
 
 
+@pytest.mark.parametrize(("trials", "share"), [(1, 1.0), (4, 0.75), (50, 0.5)])
+def test_of_trials_that_pause_at_least_three_finish(workplace: Path, trials: int, share: float) -> None:
+    assert expected_share(plan(trials=trials, scales=(2,), best=1, confirm_seeds=2)) == share
+
+
 def test_an_estimate_reads_as_names_and_values(workplace: Path) -> None:
     shown = dict(lines(estimate(plan(trials=4), SPEED, 2)))
     assert list(shown) == ["time", "core-hours", "disk", "memory", "measured"]
