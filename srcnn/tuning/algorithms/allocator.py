@@ -37,7 +37,7 @@ from srcnn.tuning.trials.past import PastTrial
 __all__ = ["FINISHED", "SHARE", "Allocator", "KnownTrial", "Option", "State"]
 
 FINISHED = 3  #: trials per scale that finish or run whatever their chance is
-#: Share of the epochs of all trials after which no waiting trial continues, if all trials have begun and `FINISHED` have finished.
+#: Share of the epochs of all trials after which no waiting trial continues, once all have begun and `FINISHED` have finished.
 SHARE = 0.5
 
 #: State of a trial in a search whose trials pause.

@@ -184,8 +184,7 @@ def test_a_trial_whose_process_is_lost_while_it_pauses_runs_on(space: Space) -> 
     lost.status = Trial.PENDING
     controller.scheduler.on_trial_add(controller, lost)
     assert lost.status == Trial.PENDING
-    chosen: object = controller.scheduler.choose_trial_to_run(controller)
-    assert chosen is lost
+    assert controller.scheduler.choose_trial_to_run(controller) == lost
     assert controller.pauses.allocator.known[lost.trial_id].state == "running"
 
 
