@@ -166,8 +166,8 @@ def run_searches(bench: Bench) -> None:
         be_quiet()
         cluster.wait()
         with ProcessPoolExecutor(_SLOTS, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            for train, test in sets:
-                for seed in seeds:
+            for seed in seeds:
+                for train, test in sets:
                     for scale in _SCALES[: 1 if bench.quick else None]:
                         _compare(bench, result, pool, Path(folder), _Job(train, test, scale, seed, "ours"))
     _keep(bench, result)
