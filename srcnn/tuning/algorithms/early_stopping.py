@@ -113,7 +113,8 @@ class PerScale(FIFOScheduler):  # type: ignore[misc]
         if report is not None and not report.failed:
             self._time.note_network()
             if report.last and report.seconds is not None:
-                self._time.note_full_trial(TrialSpec.from_tune(trial.config).scale, report.seconds)
+                spec = TrialSpec.from_tune(trial.config)
+                self._time.note_full_trial(spec.scale, report.seconds, report.curve[-1], reference=spec.reference)
             self._of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:

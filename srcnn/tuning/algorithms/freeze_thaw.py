@@ -120,7 +120,8 @@ class FreezeThaw(FIFOScheduler):  # type: ignore[misc]
             self._time.note_network()
             seconds = self._pauses.seconds(trial.trial_id)
             if report.last and seconds > 0:
-                self._time.note_full_trial(TrialSpec.from_tune(trial.config).scale, seconds)
+                spec = TrialSpec.from_tune(trial.config)
+                self._time.note_full_trial(spec.scale, seconds, report.curve[-1], reference=spec.reference)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Let a trial continue whose process was lost while it was pausing: Tune begins it again, from its own state."""

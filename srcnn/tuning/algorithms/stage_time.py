@@ -36,10 +36,10 @@ class StageTime:
         if self.ends and self.deadline is not None:
             self.deadline.note_network()
 
-    def note_full_trial(self, scale: int, seconds: float) -> None:
-        """Record the duration of a full trial of the search, in seconds."""
+    def note_full_trial(self, scale: int, seconds: float, value: float = 0.0, *, reference: bool = False) -> None:
+        """Record a full trial of the search: its duration in seconds, its objective, and whether it is of the paper's network."""
         if self.ends and self.deadline is not None:
-            self.deadline.note(scale, seconds)
+            self.deadline.note(scale, seconds, value, reference=reference)
 
     def note_report(self, scale: int, seconds: float, epoch: int, epochs: int) -> None:
         """Record the time of a trial of the search until the end of ``epoch``, out of ``epochs``, in seconds."""

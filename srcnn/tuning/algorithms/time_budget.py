@@ -1,8 +1,10 @@
 """Time budget of a search: time reserved for confirmation and test images, and the deadline of the search itself.
 
 After the search, time is needed to start new workers, for the confirmation, for the measurement of its networks, and for the
-model registry (`Costs`). This time is reserved. If the requested confirmation does not fit, the next smaller size is used that
-does; if none fits, the confirmation is omitted. At least a quarter of the budget remains for the search.
+model registry (`Costs`). This time is reserved. A confirmation trains the paper's network and the best configurations of the
+search again, so its time follows from theirs as soon as they have finished; until then the longest known time is used. If the
+requested confirmation does not fit, the next smaller size is used that does; if none fits, the confirmation is omitted. At
+least a quarter of the budget remains for the search.
 
 The time spent is saved in a file in the folder of the search, so that a resumed search has the remaining time, also after a
 kill. Stages use the budget through `srcnn.tuning.algorithms.stage_time.StageTime`.
@@ -11,11 +13,13 @@ kill. Stages use the budget through `srcnn.tuning.algorithms.stage_time.StageTim
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 from srcnn.system.atomic_file import atomic_write
 
@@ -32,6 +36,7 @@ FILE = "time.json"  #: name of the file with the time spent, in the folder of th
 
 _SHARE = 0.75  # maximum fraction of the budget reserved for the time after the search
 _OVERRUN = 0.1  # fraction by which a confirmation may exceed the budget before a smaller one replaces it
+_KEPT = 100  # full trials per scale whose times are kept
 _EVERY = 2.0  # minimum time between two writes of the file, in seconds
 
 
@@ -51,6 +56,7 @@ class Size:
     seeds: int  #: number of judging seeds
     trials: Mapping[int, int]  #: maximum number of trials that choose and judge, by scale
     ladder: tuple[RungSize, ...] = ()  #: lower rungs, the first one first
+    references: Mapping[int, int] = field(default_factory=dict)  #: trials among these of the paper's network, by scale
 
     @property
     def count(self) -> int:
@@ -99,6 +105,8 @@ class Deadline:
         self._seconds, self._costs, self._sizes = seconds, costs, tuple(sizes)
         self._file, self._epochs, self._clock = file, epochs, clock
         self._longest: dict[int, float] = {}  # longest measured time of a full trial, by scale
+        self._references: dict[int, float] = {}  # longest measured time of a full trial of the paper's network, by scale
+        self._best: dict[int, list[tuple[float, float]]] = {}  # value and time of the best full trials, by scale
         self._begun: dict[int, float] = {}  # longest time of a full trial extrapolated from reports, by scale
         self._networks = 0  # number of networks produced so far
         before = self._read()
@@ -109,9 +117,17 @@ class Deadline:
     def _read(self) -> float:
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or not ours
             found = json.loads(self._file.read_text(encoding="utf-8")) if self._file is not None else {}
-            self._longest = {int(scale): float(seconds) for scale, seconds in found["full_trials"].items()}
-            self._networks = int(found["networks"])
-            return max(0.0, float(found["spent"]))
+            spent, networks = max(0.0, float(found["spent"])), int(found["networks"])
+            longest, references = (
+                {int(scale): float(seconds) for scale, seconds in found.get(name, {}).items()}
+                for name in ("full_trials", "references")
+            )
+            best = {
+                int(scale): [(float(value), float(seconds)) for value, seconds in trials]
+                for scale, trials in found.get("best", {}).items()
+            }
+            self._longest, self._references, self._best, self._networks = longest, references, best, networks
+            return spent
         return 0.0
 
     def keep(self) -> None:
@@ -120,7 +136,13 @@ class Deadline:
         if self._file is None or now - self._kept < _EVERY:
             return
         self._kept = now
-        state = {"spent": self.spent, "full_trials": self._longest, "networks": self._networks}
+        state = {
+            "spent": self.spent,
+            "full_trials": self._longest,
+            "references": self._references,
+            "best": self._best,
+            "networks": self._networks,
+        }
         with suppress(OSError), atomic_write(self._file) as file:  # a full disk ends the search by itself
             file.write_text(json.dumps(state), encoding="utf-8")
 
@@ -134,9 +156,24 @@ class Deadline:
         """Seconds of the budget that remain; never negative."""
         return max(0.0, self._seconds - self.spent)
 
-    def note(self, scale: int, seconds: float) -> None:
-        """Record the time of a full trial in seconds; the longest is used, because the best networks tend to be slow."""
+    def note(self, scale: int, seconds: float, value: float = 0.0, *, reference: bool = False) -> None:
+        """Record a full trial.
+
+        Args:
+            scale: its scale.
+            seconds: its time.
+            value: its objective; of the best trials, the times are kept.
+            reference: whether it is of the paper's network, which a confirmation trains in any case.
+        """
         self._longest[scale] = max(seconds, self._longest.get(scale, 0.0))
+        if reference:
+            self._references[scale] = max(seconds, self._references.get(scale, 0.0))
+        if reference or not math.isfinite(value):
+            return
+        best = self._best.setdefault(scale, [])
+        best.append((value, seconds))
+        best.sort(reverse=True)
+        del best[_KEPT:]
 
     def note_report(self, scale: int, seconds: float, epoch: int, epochs: int) -> None:
         """Record the time until the end of ``epoch``, out of ``epochs``; it is used until a full trial of the scale is known."""
@@ -168,16 +205,39 @@ class Deadline:
         costs = self._costs
         if size is None:
             return costs.closing + (self._networks + costs.slots) * costs.measuring / costs.slots
-        ladder = sum(costs.rung + self._training(rung.trials, rung.ratio) for rung in size.ladder[done:])
-        training = self._training(size.trials, costs.ratio)
+        ladder = sum(
+            costs.rung
+            + self._training([t for scale, n in rung.trials.items() for t in self._candidates(scale, n)], rung.ratio)
+            for rung in size.ladder[done:]
+        )
+        training = self._training([t for scale in size.trials for t in self._confirmed(size, scale)], costs.ratio)
         return ladder + costs.start + training + size.count * costs.measuring / costs.slots + costs.closing
 
-    def _training(self, trials: Mapping[int, int], ratio: float) -> float:
-        """Return the expected time of some trials, by scale, each ``ratio`` times as long as a full one, in seconds."""
+    def _candidates(self, scale: int, count: int) -> list[float]:
+        """Return the expected times of full trials of the best configurations of a scale, in seconds.
+
+        Where fewer have finished, the others are expected to be as slow as the slowest trial, because the best networks tend to
+        be slow.
+        """
+        known = [seconds for _, seconds in self._best.get(scale, ())][:count]
+        return known + [self.full(scale)] * (count - len(known))
+
+    def _confirmed(self, size: Size, scale: int) -> list[float]:
+        """Return the expected times of the trials that choose and judge at a scale, as full trials of the search, in seconds.
+
+        The winner, whose trials judge, is expected to be the slowest of the candidates.
+        """
+        best, references = self._candidates(scale, size.best), size.references.get(scale, 0)
+        judging = min(size.seeds, size.trials[scale] - references)
+        choosing = size.trials[scale] - references - judging
+        paper = self._references.get(scale, max(best, default=0.0))
+        return [paper] * references + [max(best, default=0.0)] * judging + [fmean(best)] * choosing
+
+    def _training(self, full: Sequence[float], ratio: float) -> float:
+        """Return the expected time of some trials in seconds, each ``ratio`` times as long as a full one of the search."""
         costs = self._costs
-        one = {scale: ratio * self.full(scale) + costs.each for scale, count in trials.items() if count}
-        work = sum(trials[scale] * seconds for scale, seconds in one.items())
-        used, last = max(1, min(costs.slots, sum(trials.values()))), max(one.values(), default=0.0)
+        each = [ratio * seconds + costs.each for seconds in full]
+        work, used, last = sum(each), max(1, min(costs.slots, len(each))), max(each, default=0.0)
         # Slots are equally busy until the last trials, when the others are idle for half a trial on average. The training
         # takes at least the time of one trial.
         return max(last, work / used + (used - 1) / used * last / 2)

@@ -62,6 +62,13 @@ def confirmations(plan: Plan) -> dict[int, int]:
     return dict.fromkeys(plan.space.scales, count + (1 + bool(plan.references)) * settings.confirm_seeds)
 
 
+def references(plan: Plan) -> dict[int, int]:
+    """Return how many of the confirmation trials are of the paper's network, by scale."""
+    settings = plan.settings
+    count = (settings.choice_seeds + settings.confirm_seeds) if plan.references else 0
+    return dict.fromkeys(plan.space.scales, count)
+
+
 def confirmation_sizes(plan: Plan) -> list[Size]:
     """Return the requested size of the confirmation, followed by smaller ones for a short time budget.
 
@@ -78,8 +85,11 @@ def confirmation_sizes(plan: Plan) -> list[Size]:
         for rung in ladder(plan)
     )
     kinds = [(b, seeds) for b in range(best, 0, -1)] + [(1, s) for s in range(seeds - 1, least_seeds() - 1, -1)]
-    climbing = [Size(best, seeds, confirmations(plan), rungs[:count]) for count in range(len(rungs), 0, -1)]
-    return climbing + [Size(b, s, confirmations(smaller(plan, b, s))) for b, s in kinds]
+    climbing = [
+        Size(best, seeds, confirmations(plan), rungs[:count], references(plan)) for count in range(len(rungs), 0, -1)
+    ]
+    some = [(b, s, smaller(plan, b, s)) for b, s in kinds]
+    return climbing + [Size(b, s, confirmations(one), references=references(one)) for b, s, one in some]
 
 
 def least_seeds() -> int:

@@ -69,6 +69,25 @@ def test_the_reserve_holds_workers_images_and_registry() -> None:
     assert deadline.after(few) == pytest.approx(8 + 21 + 3 / 2 + 7)
 
 
+def test_the_best_trials_and_the_paper_s_network_tell_how_long_a_confirmation_takes() -> None:
+    """Two configurations and the paper's network, two seeds that choose and three that judge."""
+    size = Size(2, 3, {3: 12}, references={3: 5})
+    deadline = make(10_000, Costs(full={3: 50.0}, ratio=2.0, each=1.0), [size])
+    assert deadline.after(size) == pytest.approx(12 * 101)  # nothing is known but an expectation
+    deadline.note(3, 4.0, 0.1, reference=True)
+    assert deadline.after(size) == pytest.approx(12 * 9)  # the only full trial so far
+    deadline.note_report(3, 10.0, 3, 9)
+    deadline.note(3, 60.0, 0.1)
+    assert deadline.after(size) == pytest.approx(5 * 9 + 7 * 121)
+    deadline.note(3, 20.0, 0.3)
+    deadline.note(3, 30.0, 0.2)  # the two best take 20 and 30 s; the slower one may win, and be judged
+    assert deadline.after(size) == pytest.approx(5 * 9 + 4 * 51 + 3 * 61)
+    deadline.note(3, 1.0, float("nan"))
+    assert deadline.after(Size(2, 1, {3: 1})) == pytest.approx(61)
+    rung = Size(2, 3, {3: 12}, (RungSize({3: 4}, 1.0),), {3: 5})
+    assert deadline.after(rung) - deadline.after(size) == pytest.approx(21 + 31 + 61 + 61)  # one unknown: the longest
+
+
 def test_lower_rungs_take_their_time_one_after_the_other_until_they_are_over() -> None:
     costs = Costs(slots=2, ratio=9.0, each=1.0, start=16.0, rung=8.0, measuring=3.0, full={3: 10.0})
     size = Size(1, 1, {3: 2}, (RungSize({3: 6}, 1.0), RungSize({3: 2}, 3.0)))
@@ -128,7 +147,8 @@ def test_a_search_that_goes_on_has_what_is_left(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "search" / "time.json"
     first = make(100, Costs(), sizes((1, 2)), file=file, clock=clock, spent=10.0)
     clock.now += 30
-    first.note(3, 4.0)
+    first.note(3, 4.0, reference=True)
+    first.note(3, 3.0, 0.5)
     first.note_network()
     first.keep()  # and then a kill
     clock.now += 5000  # nothing ran
@@ -136,6 +156,8 @@ def test_a_search_that_goes_on_has_what_is_left(tmp_path: Path) -> None:
     second = make(100, Costs(), sizes((1, 2)), file=file, clock=clock, spent=5.0)
     assert second.left == pytest.approx(100 - 40 - 5)
     assert second.full(3) == 4
+    only = Size(1, 1, {3: 2}, references={3: 1})
+    assert second.after(only) == pytest.approx(4 + 3)
     clock.now += 54
     assert second.over
     second.keep()
