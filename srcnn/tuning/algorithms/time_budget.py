@@ -105,7 +105,9 @@ class Deadline:
         self._seconds, self._costs, self._sizes = seconds, costs, tuple(sizes)
         self._file, self._epochs, self._clock = file, epochs, clock
         self._longest: dict[int, float] = {}  # longest measured time of a full trial, by scale
-        self._references: dict[int, float] = {}  # longest measured time of a full trial of the paper's network, by scale
+        self._references: dict[
+            int, float
+        ] = {}  # longest measured time of a full trial of the paper's network, by scale
         self._best: dict[int, list[tuple[float, float]]] = {}  # value and time of the best full trials, by scale
         self._begun: dict[int, float] = {}  # longest time of a full trial extrapolated from reports, by scale
         self._networks = 0  # number of networks produced so far
