@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
+from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.errors import ConfigError
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning import configure
@@ -29,8 +30,6 @@ from srcnn.tuning.paper.run_table import TableRun, run_table
 from srcnn.tuning.paper.table import load_table, table_files
 from srcnn.tuning.paper.table_plan import TablePlan, TableSettings, plan_table
 from srcnn.tuning.trials.outcome import Outcome
-
-from _command import Parser, add_fields, given_fields, run
 
 
 def _parser() -> argparse.ArgumentParser:

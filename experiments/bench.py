@@ -33,6 +33,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.config.architecture import ModelConfig
 from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, unknown_name
@@ -53,7 +54,6 @@ from _bench.scale import run_scale
 from _bench.search_cost import run_platform
 from _bench.searches import run_searches
 from _bench.train import run_train
-from _command import Parser, run
 
 _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "train": run_train,

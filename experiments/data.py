@@ -21,12 +21,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.data import fetch
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import SETS, data_root
 from srcnn.overlap.pairs import duplicates, overlaps
-
-from _command import Parser, run
 
 
 def _status(name: str, root: Path) -> str:

@@ -22,13 +22,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.gpu import gpu_name
 from srcnn.tuning import configure
 from srcnn.tuning.doctor.examination import Finding, examine
-
-from _command import Parser, run
 
 _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 

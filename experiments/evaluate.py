@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
@@ -29,8 +30,6 @@ from srcnn.model.official_weights import load_official
 from srcnn.model.weights_file import load_network
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device
-
-from _command import Parser, run
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.config.quantities import parse_pixels
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
@@ -24,7 +25,6 @@ from srcnn.tuning.curves.record_curves import Recording, record
 from srcnn.tuning.space.space_file import load_space
 
 from _bench.provenance import header
-from _command import Parser, run
 
 _OUT = Path("experiments/results/grid-x3.csv.gz")
 

@@ -39,6 +39,7 @@ from typing import Any
 
 from rich.console import Console
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
 from srcnn.tuning import configure
@@ -53,7 +54,6 @@ from srcnn.tuning.replay.regret_plot import plot_regret
 
 from _bench.provenance import header
 from _bench.replay_tables import WIDTH, print_figures, print_introduction, print_over
-from _command import Parser, run
 
 _TABLE = Path("experiments/results/grid-x3.csv.gz")
 _MOST_WORKERS = 1000

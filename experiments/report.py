@@ -18,6 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.errors import ConfigError
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
@@ -26,8 +27,6 @@ from srcnn.tuning.report.data.search_data import UI, find_parent
 from srcnn.tuning.report.document.write import write
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import ui_command
-
-from _command import Parser, run
 
 _FOLDER = Path("mlruns/reports")
 

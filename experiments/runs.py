@@ -20,14 +20,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
 from srcnn.tuning.report.sections.why import why
 from srcnn.tuning.search.consistency import Books, open_books, repair, verify
 from srcnn.tuning.tracking import names
-
-from _command import Parser, run
 
 
 def _parser() -> argparse.ArgumentParser:

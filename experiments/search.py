@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersionError
 from srcnn.overlap.leaks import footnote, marked
@@ -44,7 +45,6 @@ from srcnn.tuning.trials.pareto import front
 from srcnn.tuning.trials.published import printed
 from srcnn.tuning.trials.result import TrialResult
 
-from _command import Parser, add_fields, given_fields, run
 from _monitor import Monitor
 
 _SPECIAL = ("scales", "test", "budget", "confirm_budget", "time_budget", "objectives", "enqueue", "learn_from")

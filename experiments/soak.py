@@ -25,6 +25,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from srcnn.commands.command_line import Parser, run
 from srcnn.data.datasets import load
 from srcnn.errors import ConfigError
 from srcnn.imaging.image_files import write_image
@@ -35,7 +36,6 @@ from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import absolute_uri
 
 from _bench.provenance import header
-from _command import Parser, run
 from _servers import MlflowServer, kin, postgresql
 
 _COMMAND = Path(__file__).with_name("search.py")

@@ -25,6 +25,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.config.presets import PRESETS, preset
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
@@ -43,8 +44,6 @@ from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
-
-from _command import Parser, add_fields, given_fields, run
 
 _NETWORK, _STATE, _RUN = "network.safetensors", "state.safetensors", "run.json"
 _EPOCHS = 20  # default budget without --epochs, --pixels or a preset with a budget

@@ -489,14 +489,6 @@ def test_overlap_lists_pairs_within_and_between_sets(
     assert "T19" in capsys.readouterr().err
 
 
-def test_the_word_none_stays_a_schedulers_name() -> None:
-    commands, settings = importlib.import_module("_command"), importlib.import_module("srcnn.tuning.planning.settings")
-    parser = commands.Parser()
-    commands.add_fields(parser, settings.SearchSettings)
-    options = parser.parse_args(["--scheduler", "none", "--validation", "none"])
-    assert commands.given_fields(options, settings.SearchSettings) == {"scheduler": "none", "validation": None}
-
-
 # runs, and what a search says about past ones
 
 

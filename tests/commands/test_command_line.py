@@ -1,0 +1,39 @@
+"""Flags from configuration fields, and errors as one line with exit code 2."""
+
+from __future__ import annotations
+
+import pytest
+
+from srcnn.commands.command_line import Parser, add_fields, given_fields, run
+from srcnn.errors import ConfigError
+from srcnn.tuning.planning.settings import SearchSettings
+
+
+def test_the_word_none_stays_a_schedulers_name() -> None:
+    parser = Parser()
+    add_fields(parser, SearchSettings)
+    options = parser.parse_args(["--scheduler", "none", "--validation", "none"])
+    assert given_fields(options, SearchSettings) == {"scheduler": "none", "validation": None}
+
+
+def test_a_misspelt_flag_is_one_line_with_suggestions(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser()
+    parser.add_argument("--trials")
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--trails", "3"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: --trails: no such flag; did you mean --trials?\n"
+
+
+def test_errors_and_interrupts_have_their_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    def wrong() -> int:
+        raise ConfigError("scale: must be 2, 3 or 4, but got 5")
+
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    assert run(lambda: 1, "") == 1
+    assert run(wrong, "") == 2
+    assert capsys.readouterr().err == "error: scale: must be 2, 3 or 4, but got 5\n"
+    assert run(interrupted, "interrupted, nothing was written") == 130
+    assert capsys.readouterr().err == "interrupted, nothing was written\n"
