@@ -17,10 +17,11 @@ searches: this project's search, the sampler curves with asha, and random search
   winners over the paper's network; --budget and --seeds.
 curve-models: models that predict the end of learning curves, compared on the tables for development.
 decision-cost: time of the driver for one decision of a search, after 100, 500 and 2,000 trials.
+time-budget: searches with ten minutes each on T91 at x3, by this project's search and by random search with asha; --seeds.
 
-Every section prints a table and writes its results to the file of --json, which keeps the results of other sections. Interrupted
-sections quality and searches resume with the same file. If T91, Set5 or BSDS300 are not on disk, the bundled sample is used
-instead, and the results name it.
+Every section prints a table and writes its results to the file of --json, which keeps the results of other sections.
+Interrupted sections quality, searches and time-budget resume with the same file. If T91, Set5 or BSDS300 are not on disk, the
+bundled sample is used instead, and the results name it.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ from _bench.record import Bench, Record
 from _bench.scale import run_scale
 from _bench.search_cost import run_platform
 from _bench.searches import run_searches
+from _bench.time_budget import run_time_budget
 from _bench.train import run_train
 
 _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
@@ -67,6 +69,7 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "searches": run_searches,
     "curve-models": run_curve_models,
     "decision-cost": run_decision_cost,
+    "time-budget": run_time_budget,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 
@@ -95,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=5,
         metavar="K",
-        help="seeds per network in quality, per set and scale in searches (default: 5)",
+        help="seeds per network in quality, per set and scale in searches, per method in time-budget (default: 5)",
     )
     parser.add_argument(
         "--budget",
