@@ -27,9 +27,8 @@ def test_a_search_differs_by_its_method_alone(section: Any, method: str) -> None
     flags = section.settings_of("T91", "Set5", method, 31, 600)
     given = dict(zip(flags[::2], flags[1::2], strict=True))
     fields = {name.removeprefix("--").replace("-", "_"): value for name, value in given.items()}
-    assert (fields.pop("test"), fields.pop("scale")) == ("Set5", "3")
-    settings = SearchSettings(**fields)
-    assert settings.time_budget == 600
+    assert (fields.pop("test"), fields.pop("scale"), fields.pop("time_budget")) == ("Set5", "3", "600s")
+    settings = SearchSettings(**{name: int(value) if value.isdigit() else value for name, value in fields.items()})
     assert (settings.train, settings.trials, settings.seed) == ("T91", 200, 31)
     assert given["--sampler"] == {"ours": "curves", "random+asha": "random"}[method]
 

@@ -19,6 +19,7 @@ from srcnn.errors import SearchError
 from srcnn.tuning.adapters.environment import temporarily
 from srcnn.tuning.adapters.ray_internals import newest_failures, patient_resets, trials_of, tuner_parts
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW, PerScale
+from srcnn.tuning.algorithms.fixed_list import Listed
 from srcnn.tuning.algorithms.freeze_thaw import FreezeThaw
 from srcnn.tuning.algorithms.stage_time import TimeAware
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
@@ -33,9 +34,10 @@ from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.run_trial import NETWORK_FILE, ScaleData, run_trial
 from srcnn.tuning.worker.trial_device import Place
 
-__all__ = ["Stage", "Workers", "run_stage", "slots"]
+__all__ = ["Stage", "Workers", "run_stage", "slots", "starting"]
 
 _SLOTS_EVERY = 2.0  # seconds between two questions about the resources of the cluster
+_STARTING = 100  # maximum number of processes that start at a time
 _RETRIES = 4  # maximum retries of a trial whose process, GPU or machine was lost
 #: Seconds between two of Tune's snapshots, by the maximum number of trials of a stage. A kill loses the trials that started after
 #: the last snapshot, and a snapshot with more trials takes longer to write. For larger stages Tune's default applies: a twentieth
@@ -136,7 +138,8 @@ def run_stage(
             callback = SearchCallback(stage.folder, tags, {k: d.source for k, d in data.items()}, stage.name)
             tuner = _new_tuner(workers, stage, trainable, callback)
         _attach(tuner, run, workers)
-        with temporarily({"TUNE_GLOBAL_CHECKPOINT_S": period}), patient_resets(), newest_failures() as run.errors:
+        variables = {"TUNE_GLOBAL_CHECKPOINT_S": period, **starting(workers, stage)}
+        with temporarily(variables), patient_resets(), newest_failures() as run.errors:
             trials = trials_of(tuner.fit())
     except BaseException as error:  # includes the KeyboardInterrupt of a second Ctrl-C
         context.tracker.truncate_uncommitted()
@@ -148,6 +151,18 @@ def run_stage(
     if run.disk_full:
         raise DiskFull(stage.folder)
     return [_result(trial, stage.folder, run) for trial in trials]
+
+
+def starting(workers: Workers, stage: Stage) -> dict[str, str]:
+    """Return Tune's variable for the number of processes that may start at a time; empty for some searchers.
+
+    By default Tune starts one process after the other, and gives up one that is starting when another trial ends meanwhile.
+    Trials shorter than the start of a process would then all run in the first process. Other searchers would have to suggest
+    trials before a worker is free, and know less.
+    """
+    if stage.stopping == FREEZE_THAW or isinstance(stage.searcher, Listed):
+        return {"TUNE_MAX_PENDING_TRIALS_PG": str(min(_STARTING, slots(workers)))}
+    return {}
 
 
 def _samples(stage: Stage) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,15 +19,21 @@ from srcnn.errors import SearchError
 from srcnn.evaluation.degradation import degrade
 from srcnn.training.patches import prepare
 from srcnn.tuning.algorithms.fixed_list import Listed
+from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.driver.context import DriverContext
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.faults import DiskFull
 from srcnn.tuning.driver.snapshot import newest_snapshot
-from srcnn.tuning.driver.stage import Stage, run_stage, slots
+from srcnn.tuning.driver.stage import Stage, run_stage, slots, starting
+from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.worker.run_trial import ScaleData
+
+from checkout import ROOT
+
+STARTING = "TUNE_MAX_PENDING_TRIALS_PG"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -166,6 +173,18 @@ def test_a_stage_returns_records_and_tells_the_same_and_is_not_run_twice(driven:
     assert {one.trial_id for one in driven.results} == before
     assert driven.heard == []
     assert len(driven.tracker.children()) == 3
+
+
+def test_all_processes_start_together_unless_trials_would_be_suggested_too_early(driven: Driven) -> None:
+    seen: list[str | None] = []
+    driven.run(SPECS[:1], Wanted(max_concurrent=3), listener=lambda event: seen.append(os.environ.get(STARTING)))
+    assert set(seen) == {"3"}
+    assert STARTING not in os.environ
+    seen.clear()
+    searcher = StudySearcher(load_space(ROOT / "search_spaces" / "default.yaml"), 0, {"pixels": 1e6}, sampler="random")
+    for stopping, expected in (("freeze-thaw", {STARTING: "2"}), ("asha", {})):
+        stage = Stage("search", driven.folder, 9, searcher, stopping, (2,))
+        assert starting(Wanted(max_concurrent=2), stage) == expected
 
 
 def test_a_full_disk_ends_a_stage_which_goes_on_when_there_is_room(driven: Driven) -> None:
