@@ -1,7 +1,8 @@
 """Decides what a free worker does: begin a new configuration, or continue a trial that waits after one of its epochs.
 
 Every option is worth its expected improvement over the best trial of its scale that has finished or is running, divided by a
-power of its remaining time (Swersky, Snoek and Adams, "Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014, decide in the
+power of its time: what it needs to its end, and its share of the training that follows the search, which costs the same whatever is
+chosen here. Where a long confirmation follows, cheap networks are therefore not preferred for a few saved seconds (Swersky, Snoek and Adams, "Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014, decide in the
 same way with an information criterion). Values and their uncertainty are those of `CurveModel`. The improvement is that of a
 *difference* between two predictions: a near twin of the best trial differs from it by almost nothing, so it is worth little.
 Trials that have begun without a report count as if their predicted ends had been observed (kriging believer), so that several
@@ -34,11 +35,10 @@ from srcnn.tuning.space.parameter import Float, Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.trials.past import PastTrial
 
-__all__ = ["FINISHED", "SHARE", "Allocator", "KnownTrial", "Option", "State"]
+__all__ = ["FINISHED", "Allocator", "KnownTrial", "Option", "State", "epochs_share"]
 
 FINISHED = 3  #: trials per scale that finish or run whatever their chance is
-#: Share of the epochs of all trials after which no waiting trial continues, once all have begun and `FINISHED` have finished.
-SHARE = 0.5
+_SHARE = 0.5  # value of `epochs_share` if nothing follows the search
 
 #: State of a trial in a search whose trials pause.
 State = Literal["running", "waiting", "finished", "stopped", "failed"]
@@ -51,6 +51,18 @@ _MOST = 150  # maximum number of trials in a fit, which limits its time
 _SWITCH = 0.3  # time to pause one trial and start another, in seconds
 _APART = 0.1  # two rates closer than this fraction of their range count as one
 _CHANCE = 0.05  # probability to end above the best prediction below which a waiting trial is not continued
+
+
+def epochs_share(later: float) -> float:
+    """Return the share of the epochs of all trials after which no waiting trial continues, once `FINISHED` have finished.
+
+    The epochs that are left out save time of the search alone. So the longer the training that follows, the fewer are left out:
+    as many as save, of the whole, the fraction that they save of a search that nothing follows.
+
+    Args:
+        later: training that follows, as a fraction of the full training of all trials.
+    """
+    return 1.0 - (1.0 - _SHARE) / (1.0 + later)
 
 
 @dataclass
@@ -94,10 +106,13 @@ class Allocator:
         seed: seed of the random draws.
         epochs: number of epochs of a full trial.
         past: trials of earlier searches, from whose curves the model learns too.
+        later: training that follows the search, as a fraction of the full training of all trials.
     """
 
-    def __init__(self, space: Space, seed: int, epochs: int, past: Sequence[PastTrial] = ()) -> None:
-        self._space, self._epochs = space, epochs
+    def __init__(
+        self, space: Space, seed: int, epochs: int, past: Sequence[PastTrial] = (), later: float = 0.0
+    ) -> None:
+        self._space, self._epochs, self._later = space, epochs, later
         self._source = random.Random(seed)
         self._axes = Axes(space)
         self._candidates = Candidates(space, self._source)
@@ -248,7 +263,10 @@ class Allocator:
             trials: number of trials of the scale.
         """
         used = sum(len(t.curve) for t in self.known.values() if t.scale == scale)
-        return used >= SHARE * trials * self._epochs and self.count("finished", scale=scale) >= FINISHED
+        return (
+            used >= epochs_share(self._later) * trials * self._epochs
+            and self.count("finished", scale=scale) >= FINISHED
+        )
 
     # Parts of a decision
 
@@ -324,10 +342,12 @@ class Allocator:
         return float(self._times.predict(self._measured(trial.scale), np.array([trial.macs]))[0])
 
     def _left(self, waiting: Sequence[KnownTrial], new: Sequence[Mapping[str, Value]], scale: int) -> Array:
-        """Return the time until the end of each option, in seconds."""
+        """Return the time until the end of each option with its part of the training that follows the search, in seconds."""
         left = [self._second(t) * max(1, self._epochs - len(t.curve)) for t in waiting]
-        macs = np.array([self._times.macs(params) for params in new])
-        return np.concatenate([np.array(left), self._times.predict(self._measured(scale), macs) * self._epochs])
+        macs, measured = np.array([self._times.macs(params) for params in new]), self._measured(scale)
+        full = float(np.mean([seconds for _, seconds in measured])) * self._epochs if measured else 0.0
+        both = np.concatenate([np.array(left), self._times.predict(measured, macs) * self._epochs])
+        return both + self._later * full
 
     def _measured(self, scale: int) -> list[tuple[float, float]]:
         """Return size and time of an epoch of the trials of a scale; of all scales as long as it has none."""

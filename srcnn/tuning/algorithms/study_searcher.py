@@ -79,6 +79,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             sampler ``curves`` is `srcnn.tuning.algorithms.allocator.Allocator`, and other samplers propose what may begin.
         epochs: number of reports of a full trial.
         past: trials of earlier searches, to learn from, if trials pause.
+        later: training that follows the search, as a fraction of the full training of all trials, if trials pause.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         pauses: bool = False,
         epochs: int = EPOCHS,
         past: Sequence[PastTrial] = (),
+        later: float = 0.0,
     ) -> None:
         super().__init__(metric=METRIC, mode="max")
         self._space, self._overrides = space, dict(overrides)
@@ -108,7 +110,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._last = True
         kind = "tpe" if sampler == "curves" and len(objectives) > 1 else sampler
         #: State of a search whose trials pause; None: they do not.
-        self.pauses = Pauses(Allocator(space, seed, epochs, past)) if pauses else None
+        self.pauses = Pauses(Allocator(space, seed, epochs, past, later)) if pauses else None
         self._proposes = pauses and kind != "curves"  # whether the study's sampler proposes new configurations
         if pauses and kind == "curves":
             kind = "random"  # of the study, which is never asked for a value

@@ -15,7 +15,7 @@ from srcnn.tuning.algorithms.time_budget import RungSize, Size
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
 
-__all__ = ["Rung", "confirmation_sizes", "confirmations", "ladder", "least_seeds", "smaller"]
+__all__ = ["Rung", "confirmation_sizes", "confirmations", "ladder", "least_seeds", "smaller", "training_after"]
 
 _STEP = 3  # between the budgets of two rungs
 
@@ -67,6 +67,20 @@ def references(plan: Plan) -> dict[int, int]:
     settings = plan.settings
     count = (settings.choice_seeds + settings.confirm_seeds) if plan.references else 0
     return dict.fromkeys(plan.space.scales, count)
+
+
+def training_after(plan: Plan) -> float:
+    """Return the training pixels of the whole confirmation as a fraction of those of all trials of the search.
+
+    It is 0 with a time budget: time, and not the number of trials, is then what the search has to divide.
+    """
+    settings = plan.settings
+    if not settings.confirm or settings.time_budget is not None:
+        return 0.0
+    full, scales = settings.confirm_budget or settings.budget, len(plan.space.scales)
+    pixels = full * sum(confirmations(plan).values())
+    pixels += sum(rung.finalists * rung.pixels * scales for rung in ladder(plan))
+    return pixels / (settings.trials * settings.budget)
 
 
 def confirmation_sizes(plan: Plan) -> list[Size]:

@@ -23,9 +23,9 @@ from srcnn.errors import ConfigError
 from srcnn.model.network import count_parameters
 from srcnn.system.device import pick_device
 from srcnn.system.gpu import gpu_count
-from srcnn.tuning.algorithms.allocator import FINISHED, SHARE
+from srcnn.tuning.algorithms.allocator import FINISHED, epochs_share
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW
-from srcnn.tuning.planning.confirmations import ladder
+from srcnn.tuning.planning.confirmations import ladder, training_after
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.speed import Speed, drawn_configs, measure_speed
 
@@ -125,7 +125,7 @@ def expected_share(plan: Plan) -> float:
     asha = 0.6 * each / (each + 1.5)
     if not plan.references:
         asha += (1 - asha) / max(1, each)
-    pausing = min(1.0, max(SHARE, (FINISHED - bool(plan.references)) / each))
+    pausing = min(1.0, max(epochs_share(training_after(plan)), (FINISHED - bool(plan.references)) / each))
     return {FREEZE_THAW: pausing, "asha": asha, "hyperband": min(1.0, asha + 0.1), "median": 0.6}.get(
         plan.settings.stopping, 1.0
     )

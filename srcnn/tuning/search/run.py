@@ -41,7 +41,7 @@ from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
-from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller
+from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, training_after
 from srcnn.tuning.planning.estimate import speed_here
 from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
@@ -224,6 +224,7 @@ def _run_stages(
         settings.objectives,
         pauses=settings.stopping == FREEZE_THAW,
         past=plan.past,
+        later=training_after(plan),
     )
     search = Stage(
         "search",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, State
+from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, State, epochs_share
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
@@ -128,3 +128,24 @@ def test_past_curves_say_where_to_begin(space: Space) -> None:
         begun.append(option.params["kernels"])
         known(allocator, str(i), "finished", curve(0.6 if begun[-1] == "9-5-5" else 0.3), dict(option.params))
     assert begun.count("9-5-5") >= 3
+
+
+def test_before_a_long_confirmation_a_costly_trial_is_not_put_off_for_a_cheap_one(space: Space) -> None:
+    """Two trials wait, the better one with thirty times the time to go: it continues first if much training follows."""
+    chosen = {}
+    for later in (0.0, 100.0):
+        allocator = Allocator(space, 0, 9, later=later)
+        known(allocator, "done", "finished", curve(0.5), params(8))
+        known(allocator, "cheap", "waiting", curve(0.62, 4), params(16))
+        known(allocator, "costly", "waiting", curve(0.75, 4), params(32))
+        allocator.known["costly"].seconds *= 30
+        option = allocator.choose(3, begin=False)
+        assert option is not None
+        chosen[later] = option.trial
+    assert chosen == {0.0: "cheap", 100.0: "costly"}
+
+
+def test_the_more_training_follows_the_fewer_epochs_are_left_out() -> None:
+    assert epochs_share(0.0) == 0.5
+    assert epochs_share(1.0) == 0.75
+    assert epochs_share(99.0) == 0.995

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from srcnn.tuning.planning.confirmations import confirmation_sizes, confirmations, ladder, smaller
+from srcnn.tuning.planning.confirmations import confirmation_sizes, confirmations, ladder, smaller, training_after
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.planning.speed import Probe, Speed
@@ -76,3 +76,15 @@ def test_a_short_time_budget_leaves_out_rungs_first(workplace: Path) -> None:
     first = sizes[0].ladder[0]
     assert first.ratio == pytest.approx(2400 / 9 / 60)
     assert first.trials == dict.fromkeys(ours.space.scales, 9)
+
+
+def test_training_after_the_search_is_counted_in_trainings_of_its_trials(workplace: Path) -> None:
+    ours = plan(time_budget=None, trials=36, best=2, confirm_seeds=2, confirm_budget=300e6)
+    scales = len(ours.space.scales)
+    rung = 6 * 100e6  # six finalists for each scale
+    last = (
+        2 * 2 + 2
+    ) * 300e6  # two configurations with two seeds, then the best with two more; no reference in this space
+    assert training_after(ours) == pytest.approx(scales * (rung + last) / (36 * 60e6))
+    assert training_after(plan(time_budget=None, confirm=False)) == 0.0
+    assert training_after(plan(confirm_budget=300e6)) == 0.0  # time is what it divides, not trials

@@ -41,7 +41,9 @@ def test_equal_trials_are_counted_by_hand(workplace: Path) -> None:
     assert alone.confirmation.trials == 0
     # The share that the scheduler leaves of it.
     stopped = of(confirm=False)
-    assert stopped.search.busy == pytest.approx(10 * (expected_share(plan(space="one.yaml", trials=10)) * full + TRIAL))
+    assert stopped.search.busy == pytest.approx(
+        10 * (expected_share(plan(space="one.yaml", trials=10, confirm=False)) * full + TRIAL)
+    )
     assert estimate(plan(space="one.yaml", trials=10), SPEED, 1, kept=0.5).search.busy == pytest.approx(
         5 * full + 10 * TRIAL
     )
@@ -113,7 +115,7 @@ def test_nothing_stops_the_first_trial_of_a_scale(workplace: Path) -> None:
 
 @pytest.mark.parametrize(("trials", "share"), [(1, 1.0), (4, 0.75), (50, 0.5)])
 def test_of_trials_that_pause_at_least_three_finish(workplace: Path, trials: int, share: float) -> None:
-    assert expected_share(plan(trials=trials, scales=(2,), best=1, confirm_seeds=2)) == share
+    assert expected_share(plan(trials=trials, scales=(2,), confirm=False)) == share
 
 
 def test_an_estimate_reads_as_names_and_values(workplace: Path) -> None:
