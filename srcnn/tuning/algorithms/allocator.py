@@ -1,9 +1,10 @@
 """Decides what a free worker does: begin a new configuration, or continue a trial that waits after one of its epochs.
 
 Every option is worth its expected improvement over the best trial of its scale that has finished or is running, divided by a
-power of its time: what it needs to its end, and its share of the training that follows the search, which costs the same whatever is
-chosen here. Where a long confirmation follows, cheap networks are therefore not preferred for a few saved seconds (Swersky, Snoek and Adams, "Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014, decide in the
-same way with an information criterion). Values and their uncertainty are those of `CurveModel`. The improvement is that of a
+power of its time: what it needs to its end, and its part of the training that follows the search, which costs the same whatever
+is chosen here. So before a long confirmation, cheap networks are not preferred for a few saved seconds. Swersky, Snoek and Adams
+("Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014) decide in the same way with an information criterion.
+Values and their uncertainty are those of `CurveModel`. The improvement is that of a
 *difference* between two predictions: a near twin of the best trial differs from it by almost nothing, so it is worth little.
 Trials that have begun without a report count as if their predicted ends had been observed (kriging believer), so that several
 free workers get different things.
