@@ -13,7 +13,9 @@ early epochs. The first model of this kind is
 freeze-thaw Bayesian optimization (Swersky, Snoek and Adams, arXiv:1406.3896, 2014); the product kernel is that of Rakotoarison
 et al. ("In-Context Freeze-Thaw Bayesian Optimization", ICML 2024) and of multi-task Gaussian processes.
 
-Values are robust against the deep falls of networks that diverge: deviations from the mean curve are limited from below. Three
+Values are robust against the deep falls of networks that diverge: deviations from the mean curve are limited from below. A failed
+trial counts as such a low value, but with a large noise: as an exact one, two deep networks that failed at a high rate made the
+model expect little of all deep networks. Several failures of similar networks add up. Three
 epochs of each curve are used, which limits the time of a fit. Curves of earlier searches are another *source*: each source has
 its own offset, and its correlation to the present search is one of the hyperparameters, so that it is ignored where it does not
 help.
@@ -39,6 +41,8 @@ _OFTEN, _GROWTH = (
     1.15,
 )  # up to so many observations hyperparameters are improved at every fit, then after such growth
 _LOWEST = 2.5  # limit of deviations below the median, and value of a failed trial, in robust standard deviations
+#: Standard deviation of the value of a failed trial, in the same units: one failure says little about all networks of its depth.
+_LOST_NOISE = 2.0
 _INCREMENT = (
     0.6  # expected gain of the next epoch, relative to the mean gain per epoch so far, with the weight of one trial
 )
@@ -135,6 +139,8 @@ class CurveModel:
         rows = np.concatenate([rows, lost]).astype(np.int64)
         epochs = np.concatenate([epochs, np.full(len(lost), self._epochs - 1)]).astype(np.int64)
         values = np.concatenate([values, np.full(len(lost), -_LOWEST)])
+        self._failures = np.zeros(len(values))
+        self._failures[len(values) - len(lost) :] = _LOST_NOISE
         self._seen = seen
         self._points = _Points([p[rows] for p in seen.places], epochs, rows, source[rows])
         self._values = values
@@ -157,7 +163,7 @@ class CurveModel:
 
     def _noisy(self, theta: Array) -> Array:
         k = self._covariance(self._points, self._points, theta)
-        k[np.diag_indices_from(k)] += (math.exp(theta[-3]) * self._jitter[self._points.epochs]) ** 2
+        k[np.diag_indices_from(k)] += (math.exp(theta[-3]) * self._jitter[self._points.epochs]) ** 2 + self._failures**2
         return k
 
     def _density(self, theta: Array) -> float:
@@ -213,6 +219,7 @@ class CurveModel:
             np.concatenate([p.source for p in both]),
         )
         self._values = np.concatenate([self._values, mean])
+        self._failures = np.concatenate([self._failures, np.zeros(len(mean))])
         self._solve()
 
     def _trial_points(self, rows: Integers) -> _Points:

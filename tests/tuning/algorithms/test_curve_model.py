@@ -80,7 +80,13 @@ def test_failed_trials_lower_what_is_expected_beside_them() -> None:
     curves[8] = ()
     model = CurveModel(1, EPOCHS)
     model.fit(seen(x, curves, failed=[0] * 8 + [1]))
-    assert model.ends([], [np.array([[1.0]])]).mean[0] < fine
+    once = model.ends([], [np.array([[1.0]])]).mean[0]
+    assert once < fine
+    # One failure may be an accident: its neighbour that finished counts for more. Several of them count.
+    assert fine - once < 0.5 * 2.5 * model.unit
+    model = CurveModel(1, EPOCHS)
+    model.fit(seen(np.append(x, [0.98, 0.99]), [*curves, (), ()], failed=[0] * 8 + [1] * 3))
+    assert model.ends([], [np.array([[1.0]])]).mean[0] < once
 
 
 def test_another_source_helps_if_it_agrees_and_is_ignored_if_it_does_not() -> None:
