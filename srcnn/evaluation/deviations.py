@@ -50,7 +50,9 @@ class Procedure:
     """How a figure is measured. The defaults are the papers' protocol."""
 
     resizing: str = "matlab"  #: a name of `srcnn.evaluation.other_resizing.METHODS`
-    first: str = "planes"  #: what is resized: ``planes`` that are measured, or the image in ``rgb``, which is then converted
+    first: str = (
+        "planes"  #: what is resized: ``planes`` that are measured, or the image in ``rgb``, which is then converted
+    )
     planes: str = "y"  #: ``y`` as in MATLAB, ``y of jpeg``, or ``rgb``
     border: int | None = None  #: pixels that come off every side; None: as many as the scale
     rounding: str = "8 bits"  #: of the result: ``8 bits``, ``clipped`` or ``none``
