@@ -84,6 +84,8 @@ def psnr_table(options: argparse.Namespace, console: Console) -> tuple[int, dict
     for name in ("set", "scale"):
         if getattr(options, name) is None:
             raise ConfigError(f"--{name}: must be given with --psnr")
+    if options.gpu:
+        raise ConfigError("--gpu: must not be given with --psnr, which runs no checks")
     if options.images is not None and options.model is not None:
         raise ConfigError("--model: must not be given with --images, which are upscaled already")
     figure, tolerance = _figure(options.psnr)

@@ -17,7 +17,7 @@ from srcnn.system.device import bf16_is_fast
 from srcnn.system.folders import cache_folder
 from srcnn.training.throughput import training_rate
 from srcnn.tuning.doctor.examination import Seen
-from srcnn.tuning.doctor.software_checks import sample, small
+from srcnn.tuning.doctor.software_checks import sample
 
 __all__ = ["bf16_on_cpu", "data_sets", "disk", "threads", "variables"]
 
@@ -63,9 +63,9 @@ def threads() -> Seen:
     if own > cores:
         raise ConfigError(f"OMP_NUM_THREADS: torch must use at most {cores} threads, the usable cores, but uses {own}")
     rates: dict[int, float] = {}
-    for count in sorted({1, own}):
+    for count in sorted({1, own}):  # the process is the check's own, so the number need not be put back
         torch.set_num_threads(count)
-        rates[count] = training_rate(small(epochs=8), sample(), torch.device("cpu"), _SECONDS)
+        rates[count] = training_rate("5-1-3", (16, 8), sample(), torch.device("cpu"), _SECONDS)
     text = f"{cores} cores, {own} threads of torch; training: " + ", ".join(
         f"{rate / 1e6:.2f} Mpixel/s with {count}" for count, rate in rates.items()
     )
