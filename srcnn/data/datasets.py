@@ -32,6 +32,7 @@ from srcnn.data.image_set import ImageSet, NamedImage, pixel_digest
 from srcnn.data.known_sets import ALIASES, SETS, WHEELS, KnownSet, data_root, known_set, locate
 from srcnn.errors import DataError, unknown_name
 from srcnn.imaging.image_files import list_images, read_image
+from srcnn.system import invocation
 
 __all__ = ["load", "verify"]
 
@@ -112,7 +113,7 @@ def _files(known: KnownSet, root: Path) -> list[Path]:
         return [_bundled(path) for path in known.bundled]
     folder = locate(known.name, root)
     if not folder.is_dir():
-        command = f"python experiments/data.py fetch {known.name} --data-root {shlex.quote(str(root))}"
+        command = f"{invocation.command('data')} fetch {known.name} --data-root {shlex.quote(str(root))}"
         raise DataError(f"{known.name}: not in {folder}; fetch it with: {command}")
     return list_images(folder)
 
