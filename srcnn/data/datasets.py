@@ -7,8 +7,8 @@ name                  images   source
 ``BSDS300/train``     200      Martin et al., ICCV 2001; the Berkeley segmentation data set
 ``BSDS300/test``      100      the same; a test set
 ``Set5``, ``Set14``   5, 14    Bevilacqua et al. 2012, Zeyde et al. 2010; as released with SRCNN; test sets
-``sample/train``      14       photographs in the wheels of scikit-image, scikit-learn and matplotlib
-``sample/test``       4        other photographs in the same wheels
+``sample/train``      14       photographs in the packages scikit-image and srcnn
+``sample/test``       4        other photographs in scikit-image
 ====================  =======  ==============================================================================
 
 A set is a folder with its name below the data root; `srcnn.data.fetch` downloads it. The registry contains the number of
