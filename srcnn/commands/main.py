@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _help() -> str:
-    width = max(map(len, COMMANDS))
+    width = max(map(len, (*COMMANDS, "--version")))
     lines = [f"  {name:{width}}  {entry.text}" for name, entry in COMMANDS.items()]
     others = (f"  {'--version':{width}}  print the version", f"  {'--help':{width}}  print this text")
     return "\n".join(["Search for SRCNN networks, and use them.", "", _USAGE, "", *lines, "", *others])
@@ -92,7 +92,7 @@ def _help() -> str:
 
 def _unknown(name: str) -> str:
     kind = "flag" if name.startswith("-") else "command"
-    near = difflib.get_close_matches(name, COMMANDS, n=3)
+    near = difflib.get_close_matches(name, [*COMMANDS, "--version", "--help"], n=3)
     if near:
         return f"srcnn: no such {kind}: {name!r}; did you mean {' or '.join(near)}?"
     return f"srcnn: no such {kind}: {name!r}; there are {', '.join(COMMANDS)}"
