@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 import ray
-import runs
 import torch
 from ray.cluster_utils import Cluster as Nodes
 
+from srcnn.commands import runs
 from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.faults import DiskFull

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import runs
 from mlflow.tracking import MlflowClient
 
+from srcnn.commands import runs
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.search.consistency import open_books, repair, verify
 from srcnn.tuning.search.run import plan_search, run_search
