@@ -31,7 +31,7 @@ from srcnn.errors import ConfigError
 from srcnn.imaging.image_files import write_image
 from srcnn.tuning import configure
 from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
-from srcnn.tuning.search.consistency import open_books, verify
+from srcnn.tuning.whole_search.consistency import open_books, verify
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import absolute_uri
 

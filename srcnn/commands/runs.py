@@ -24,7 +24,7 @@ from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
 from srcnn.tuning.report.sections.why import why
-from srcnn.tuning.search.consistency import Books, open_books, repair, verify
+from srcnn.tuning.whole_search.consistency import Books, open_books, repair, verify
 from srcnn.tuning.tracking import names
 
 __all__ = ["main"]

@@ -30,7 +30,7 @@ from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings, default_name, load_settings, parse_duration, saved_searches
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
-from srcnn.tuning.search.remote import run_anywhere
+from srcnn.tuning.whole_search.remote import run_anywhere
 
 __all__ = ["main"]
 

@@ -18,8 +18,8 @@ from srcnn.tuning.curves.learn_from import counted, overlapping
 from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.search.choice import Confirmed
-from srcnn.tuning.search.result import SearchResult
+from srcnn.tuning.whole_search.choice import Confirmed
+from srcnn.tuning.whole_search.result import SearchResult
 from srcnn.tuning.tracking.tracker import ui_command
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.outcome import Outcome

@@ -1,4 +1,4 @@
-"""The command runs: a trial is explained. What it verifies and repairs: tests/tuning/search/test_consistency.py."""
+"""The command runs: a trial is explained. What it verifies and repairs: tests/tuning/whole_search/test_consistency.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command search, before anything is started; whole searches: tests/tuning/search/."""
+"""The command search, before anything is started; whole searches: tests/tuning/whole_search/."""
 
 from __future__ import annotations
 

@@ -47,11 +47,11 @@ from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import keep_past, save_settings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
-from srcnn.tuning.search.champion import promote
-from srcnn.tuning.search.choice import Choice, choose, judge, with_test
-from srcnn.tuning.search.confirmation import choosing, climbing, confirmation_folders, judging
-from srcnn.tuning.search.ladder import Order, after_rung, candidates
-from srcnn.tuning.search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
+from srcnn.tuning.whole_search.champion import promote
+from srcnn.tuning.whole_search.choice import Choice, choose, judge, with_test
+from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, judging
+from srcnn.tuning.whole_search.ladder import Order, after_rung, candidates
+from srcnn.tuning.whole_search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker

@@ -20,8 +20,8 @@ from srcnn.model.network import SRCNN
 from srcnn.model.weights_file import save_network
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.search.champion import promote
-from srcnn.tuning.search.choice import Choice, Confirmed
+from srcnn.tuning.whole_search.champion import promote
+from srcnn.tuning.whole_search.choice import Choice, Confirmed
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport

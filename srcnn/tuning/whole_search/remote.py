@@ -21,8 +21,8 @@ from srcnn.tuning.adapters.ray_internals import HEAD_NODE
 from srcnn.tuning.driver.cluster import Cluster, be_quiet
 from srcnn.tuning.driver.events import Listener
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.search.result import SearchResult
-from srcnn.tuning.search.run import run_search
+from srcnn.tuning.whole_search.result import SearchResult
+from srcnn.tuning.whole_search.run import run_search
 
 __all__ = ["run_anywhere"]
 
@@ -30,7 +30,7 @@ _HEAD = {HEAD_NODE: 1e-3}
 
 
 def run_anywhere(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
-    """Call `srcnn.tuning.search.run.run_search` on this machine or, if the address begins with ray://, on that cluster.
+    """Call `srcnn.tuning.whole_search.run.run_search` on this machine or, if the address begins with ray://, on that cluster.
 
     Raises:
         SearchError: as in `run_search`, or the cluster cannot be reached.

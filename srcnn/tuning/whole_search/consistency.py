@@ -24,7 +24,7 @@ from srcnn.errors import CheckpointError, SearchError, unknown_name
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot, stage_trials
-from srcnn.tuning.search.confirmation import confirmation_folders
+from srcnn.tuning.whole_search.confirmation import confirmation_folders
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.journal import JOURNAL_FILE, unsent
 from srcnn.tuning.tracking.reader import (

@@ -9,8 +9,8 @@ from mlflow.tracking import MlflowClient
 
 from srcnn.commands import runs
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.search.consistency import open_books, repair, verify
-from srcnn.tuning.search.run import plan_search, run_search
+from srcnn.tuning.whole_search.consistency import open_books, repair, verify
+from srcnn.tuning.whole_search.run import plan_search, run_search
 
 STORAGE = Path("mlruns/ray")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.search.ladder import after_rung, candidates, distinct_first
+from srcnn.tuning.whole_search.ladder import after_rung, candidates, distinct_first
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult

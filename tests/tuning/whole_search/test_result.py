@@ -15,8 +15,15 @@ from srcnn.config.training import TrainConfig
 from srcnn.evaluation.protocol import Score
 from srcnn.overlap.leaks import MARK, Leak
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.search.choice import Choice, Confirmed
-from srcnn.tuning.search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown, verdict_of
+from srcnn.tuning.whole_search.choice import Choice, Confirmed
+from srcnn.tuning.whole_search.result import (
+    SearchResult,
+    choices_csv,
+    leaderboard_csv,
+    mean,
+    summary_markdown,
+    verdict_of,
+)
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult

@@ -13,7 +13,7 @@ from srcnn.model.network import count_macs, count_parameters
 from srcnn.overlap.leaks import Leak, footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.search.choice import Choice, Confirmed
+from srcnn.tuning.whole_search.choice import Choice, Confirmed
 from srcnn.tuning.trials.intervals import Figures
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.result import TrialResult
