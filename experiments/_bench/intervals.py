@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.errors import ConfigError
-from srcnn.tuning.whole_search.champion import LEAST_IMAGES, LEAST_SEEDS
 from srcnn.tuning.trials.intervals import Components, Interval, difference, over_seeds, over_seeds_and_images
+from srcnn.tuning.whole_search.champion import LEAST_IMAGES, LEAST_SEEDS
 
 from _bench.machine import ROOT
 from _bench.record import Bench

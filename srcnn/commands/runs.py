@@ -24,8 +24,8 @@ from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
 from srcnn.tuning.report.sections.why import why
-from srcnn.tuning.whole_search.consistency import Books, open_books, repair, verify
 from srcnn.tuning.tracking import names
+from srcnn.tuning.whole_search.consistency import Books, open_books, repair, verify
 
 __all__ = ["main"]
 

@@ -18,14 +18,14 @@ from srcnn.tuning.curves.learn_from import counted, overlapping
 from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.whole_search.choice import Confirmed
-from srcnn.tuning.whole_search.result import SearchResult
 from srcnn.tuning.tracking.tracker import ui_command
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import front
 from srcnn.tuning.trials.published import printed
 from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.whole_search.choice import Confirmed
+from srcnn.tuning.whole_search.result import SearchResult
 
 __all__ = ["resume_command", "show_end", "show_past", "show_plan", "show_result"]
 

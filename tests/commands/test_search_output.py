@@ -13,11 +13,11 @@ from rich.console import Console
 from srcnn.commands.search_output import resume_command, show_end, show_plan, show_result
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.whole_search.result import SearchResult
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.whole_search.result import SearchResult
 
 from past_store import PastStore
 from planned_search import plan

@@ -24,10 +24,10 @@ from srcnn.evaluation.protocol import evaluate
 from srcnn.model.weights_file import load_network
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.whole_search.choice import Choice
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.intervals import Figures, difference
+from srcnn.tuning.whole_search.choice import Choice
 
 __all__ = ["LEAST_IMAGES", "LEAST_SEEDS", "promote"]
 

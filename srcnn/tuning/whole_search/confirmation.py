@@ -13,12 +13,12 @@ from srcnn.tuning.algorithms.fixed_list import Listed
 from srcnn.tuning.driver.stage import Stage
 from srcnn.tuning.planning.confirmations import Rung
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.whole_search.choice import Choice
-from srcnn.tuning.whole_search.ladder import Order, distinct_first
 from srcnn.tuning.tracking import names
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.whole_search.choice import Choice
+from srcnn.tuning.whole_search.ladder import Order, distinct_first
 
 __all__ = ["choosing", "climbing", "confirmation_folders", "judging"]
 

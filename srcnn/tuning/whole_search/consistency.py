@@ -24,7 +24,6 @@ from srcnn.errors import CheckpointError, SearchError, unknown_name
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot, stage_trials
-from srcnn.tuning.whole_search.confirmation import confirmation_folders
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.journal import JOURNAL_FILE, unsent
 from srcnn.tuning.tracking.reader import (
@@ -37,6 +36,7 @@ from srcnn.tuning.tracking.reader import (
 )
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import TrialReport
+from srcnn.tuning.whole_search.confirmation import confirmation_folders
 from srcnn.tuning.worker.run_trial import NETWORK_FILE
 
 __all__ = ["Books", "Problem", "open_books", "repair", "verify"]

@@ -13,11 +13,11 @@ from srcnn.model.network import count_macs, count_parameters
 from srcnn.overlap.leaks import Leak, footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.whole_search.choice import Choice, Confirmed
 from srcnn.tuning.trials.intervals import Figures
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.verdict import ConfirmedConfiguration, Lead, ScaleVerdict, SeedFigures
+from srcnn.tuning.whole_search.choice import Choice, Confirmed
 
 __all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdict_of"]
 

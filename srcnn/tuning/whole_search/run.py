@@ -47,11 +47,6 @@ from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import keep_past, save_settings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
-from srcnn.tuning.whole_search.champion import promote
-from srcnn.tuning.whole_search.choice import Choice, choose, judge, with_test
-from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, judging
-from srcnn.tuning.whole_search.ladder import Order, after_rung, candidates
-from srcnn.tuning.whole_search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker
@@ -59,6 +54,11 @@ from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import draw_front, front, front_csv
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.verdict import verdicts_json
+from srcnn.tuning.whole_search.champion import promote
+from srcnn.tuning.whole_search.choice import Choice, choose, judge, with_test
+from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, judging
+from srcnn.tuning.whole_search.ladder import Order, after_rung, candidates
+from srcnn.tuning.whole_search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
 from srcnn.tuning.worker.measure import Scores, measure
 from srcnn.tuning.worker.run_trial import ScaleData
 

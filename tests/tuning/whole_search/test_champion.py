@@ -20,13 +20,13 @@ from srcnn.model.network import SRCNN
 from srcnn.model.weights_file import save_network
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.whole_search.champion import promote
-from srcnn.tuning.whole_search.choice import Choice, Confirmed
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.whole_search.champion import promote
+from srcnn.tuning.whole_search.choice import Choice, Confirmed
 
 CONFIG = TrainConfig(kernels=(5, 1, 3), filters=(8, 8), scale=3)
 

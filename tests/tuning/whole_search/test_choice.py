@@ -11,8 +11,8 @@ import pytest
 
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.planning.plan import plan_search
-from srcnn.tuning.whole_search.run import run_search
 from srcnn.tuning.trials.verdict import read_verdicts
+from srcnn.tuning.whole_search.run import run_search
 
 from small_search import children, settings
 

@@ -14,12 +14,12 @@ from srcnn.tuning.driver.stage import Stage
 from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.whole_search.choice import Choice, Confirmed
-from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, judging
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.whole_search.choice import Choice, Confirmed
+from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, judging
 
 
 def plan(**fields: Any) -> Plan:

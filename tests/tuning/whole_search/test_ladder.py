@@ -7,11 +7,11 @@ from typing import Any
 
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.whole_search.ladder import after_rung, candidates, distinct_first
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.whole_search.ladder import after_rung, candidates, distinct_first
 
 from planned_search import plan as planned
 

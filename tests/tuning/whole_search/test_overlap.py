@@ -29,9 +29,9 @@ from srcnn.tuning.report.data.search_data import find_parent, gather
 from srcnn.tuning.report.data.table_data import gather_table
 from srcnn.tuning.report.sections.search_report import search_document
 from srcnn.tuning.report.sections.table_report import table_document
-from srcnn.tuning.whole_search.run import run_search
 from srcnn.tuning.tracking.names import TAG_ROW
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.whole_search.run import run_search
 
 from checkout import EXPERIMENTS, SPACES
 

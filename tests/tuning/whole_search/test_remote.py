@@ -18,9 +18,9 @@ from srcnn.errors import SearchError
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.whole_search import remote
 from srcnn.tuning.whole_search.remote import run_anywhere
-from srcnn.tuning.trials.outcome import Outcome
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not find the tests' modules
 

@@ -15,6 +15,10 @@ from srcnn.config.training import TrainConfig
 from srcnn.evaluation.protocol import Score
 from srcnn.overlap.leaks import MARK, Leak
 from srcnn.tuning.planning.settings import SearchSettings
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import EpochFigures, TrialReport
+from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.whole_search.choice import Choice, Confirmed
 from srcnn.tuning.whole_search.result import (
     SearchResult,
@@ -24,10 +28,6 @@ from srcnn.tuning.whole_search.result import (
     summary_markdown,
     verdict_of,
 )
-from srcnn.tuning.trials.outcome import Outcome
-from srcnn.tuning.trials.report import EpochFigures, TrialReport
-from srcnn.tuning.trials.result import TrialResult
-from srcnn.tuning.trials.spec import TrialSpec
 
 LEAK = Leak("t1", "woman", "Set5", "test", 0.99, 1.0)
 

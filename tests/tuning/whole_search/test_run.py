@@ -27,8 +27,8 @@ from srcnn.evaluation.protocol import evaluate
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.whole_search.run import plan_search, run_search
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.whole_search.run import plan_search, run_search
 
 from checkout import EXPERIMENTS
 

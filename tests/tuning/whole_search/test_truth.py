@@ -16,9 +16,9 @@ from srcnn.errors import SearchError
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, GRACE
 from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.planning.plan import plan_search
-from srcnn.tuning.whole_search.run import FAILURES, run_search
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
+from srcnn.tuning.whole_search.run import FAILURES, run_search
 
 from small_search import children, settings
 
