@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from srcnn.model.weights_file import load_network, save_network
     from srcnn.training.fit import fit
     from srcnn.training.patches import prepare
+    from srcnn.upscaling.enlarge import upscale
 
 __all__ = [
     "SRCNN",
@@ -43,6 +44,7 @@ __all__ = [
     "save_network",
     "score_planes",
     "split",
+    "upscale",
 ]
 __version__ = "0.1.0"
 
@@ -61,6 +63,7 @@ _HOME = {
     "save_network": "srcnn.model.weights_file",
     "score_planes": "srcnn.evaluation.color_table",
     "split": "srcnn.data.image_set",
+    "upscale": "srcnn.upscaling.enlarge",
 }
 
 

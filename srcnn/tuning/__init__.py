@@ -37,7 +37,8 @@ if not TYPE_CHECKING:  # a type checker would accept every name
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        return getattr(importlib.import_module(_LATER[name]), name)
+        found = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+        return found
 
 
 def __dir__() -> list[str]:
