@@ -5,7 +5,8 @@
 >>> print(f"{evaluate(None, images, scale=3).mean.psnr:.2f} dB")  # bicubic
 29.41 dB
 
-A trained network takes the place of None: ``network = load_network(Path("network.safetensors"))``.
+A trained network takes the place of None: ``network = load_network(Path("network.safetensors"))``. A photo is enlarged by
+``upscale(Image.open("photo.jpg"), 3)``.
 
 Importing this package loads neither Ray, Optuna nor MLflow. Each name is imported when it is first used, so that
 ``import srcnn`` and ``srcnn --help`` do not wait for torch.
