@@ -32,10 +32,11 @@ def execute(path: Path) -> str:
     """
     notebook = nbformat.read(path, as_version=4)
     with TemporaryDirectory() as folder:
+        kernel = AsyncKernelManager(
+            kernel_name="python3", transport="ipc"
+        )  # TCP ports are open to every user of the machine
         resources = {"metadata": {"path": folder}}
-        NotebookClient(
-            notebook, timeout=_LIMIT, kernel_name="python3", resources=resources, record_timing=False
-        ).execute()
+        NotebookClient(notebook, timeout=_LIMIT, km=kernel, resources=resources, record_timing=False).execute()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
