@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from srcnn.commands.models import load_model
+from srcnn.commands.models import MODEL_HELP, load_model
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
 from srcnn.data.known_sets import data_root
@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--set", metavar="NAME|FOLDER", help="the set that it is for, such as Set5")
     group.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor")
     group.add_argument("--images", type=Path, metavar="FOLDER", help="upscaled images, named as those of the set")
-    group.add_argument("--model", metavar="MODEL", help="network that upscales, a file or a name (default: bicubic)")
+    group.add_argument("--model", metavar="MODEL", help=f"network that upscales: {MODEL_HELP} (default: bicubic)")
     group.add_argument(
         "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
     )
@@ -91,9 +91,10 @@ def psnr_table(options: argparse.Namespace, console: Console) -> tuple[int, dict
     figure, tolerance = _figure(options.psnr)
     images = load(options.set, data_root(options.data_root))
     model = options.model or "bicubic"
-    network = None if options.images is not None else load_model(model, options.scale)
+    network = None if options.images is not None else load_model(model, options.scale, data_root=options.data_root)
     upscaled = None if options.images is None else _upscaled(options.images, images)
-    found = explain(figure, images.images, options.scale, tolerance=tolerance, network=network, upscaled=upscaled)
+    with console.status("measuring the set by every procedure"):
+        found = explain(figure, images.images, options.scale, tolerance=tolerance, network=network, upscaled=upscaled)
     source = model if options.images is None else str(options.images)
     _print(console, found, f"{source} on {images.name}, x{options.scale}, against {options.psnr} dB")
     conclusion = explained(found, options.psnr)
