@@ -36,7 +36,8 @@ def execute(path: Path) -> str:
             kernel_name="python3", transport="ipc"
         )  # TCP ports are open to every user of the machine
         resources = {"metadata": {"path": folder}}
-        NotebookClient(notebook, timeout=_LIMIT, km=kernel, resources=resources, record_timing=False).execute()
+        options = {"timeout": _LIMIT, "startup_timeout": _LIMIT, "record_timing": False}
+        NotebookClient(notebook, km=kernel, resources=resources, **options).execute()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
