@@ -228,11 +228,13 @@ def remember(source: Path, output: Path, out: Path, settings: str) -> None:
         settings: everything that the result depends on besides the photo.
     """
     line = json.dumps(_entry(source, output, out, settings)) + "\n"
-    descriptor = os.open(out / RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        os.write(descriptor, line.encode("ascii"))
-    finally:
-        os.close(descriptor)
+    with (out / RECORD).open("ab+", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+            if file.read(1) != b"\n":  # the line before was cut
+                line = "\n" + line
+        file.write(line.encode("ascii"))
 
 
 def is_finished(source: Path, output: Path, out: Path, settings: str, record: Mapping[str, Mapping[str, Any]]) -> bool:
