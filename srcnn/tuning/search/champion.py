@@ -1,5 +1,7 @@
 """The champion of each scale in MLflow's model registry: ``models:/srcnn-x3@champion``.
 
+Every registered version is a model that MLflow loads and serves, see `srcnn.tuning.tracking.image_model`.
+
 The winner of a search becomes champion only if it is significantly better than the current champion on this search's judging
 images, which were not used to choose it: the 95 % interval of the difference, over its judging seeds and over images, must be
 above zero. With fewer than three seeds or four images, the current champion remains. In simulations without a true difference,
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from mlflow.entities.model_registry import ModelVersion
@@ -28,11 +30,13 @@ from srcnn.tuning.search.choice import Choice
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.intervals import Figures, difference
+from srcnn.tuning.trials.result import TrialResult
 
 __all__ = ["LEAST_IMAGES", "LEAST_SEEDS", "promote"]
 
 #: Minimum number of judging seeds and images for a comparison with the current champion.
 LEAST_SEEDS, LEAST_IMAGES = 3, 4
+_MODELS = "models"  # folder in that of the search
 
 
 def promote(plan: Plan, tracker: Tracker, choice: Choice) -> str:
@@ -69,7 +73,8 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
         names.MODEL_SEEDS: str(len(choice.winner.final)),
         **overlap_tags(plan.left_out, plan.kept),
     }
-    source = f"{client.get_run(run_id).info.artifact_uri}/{names.ARTIFACT_CHECKPOINT}"
+    _log_model(plan, tracker, best, run_id)
+    source = f"{client.get_run(run_id).info.artifact_uri}/{names.ARTIFACT_MODEL}"
     version = client.create_model_version(name, source, run_id, tags=tags).version
     if holder is None:
         client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
@@ -79,6 +84,23 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
         return f"{title} stays version {holder.version}, not {version}: {reason}"
     client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
     return f"{title} is version {version}: {reason}"
+
+
+def _log_model(plan: Plan, tracker: Tracker, best: TrialResult, run_id: str) -> None:
+    """Log the network of a trial as an MLflow model to the run of the trial, so that MLflow can load and serve a registered version.
+
+    The files stay in the folder of the search, because the journal may send them later.
+    """
+    from srcnn.tuning.tracking.image_model import save_image_model  # MLflow's part for models takes seconds to import
+
+    assert best.checkpoint is not None, "a winner has been measured, so it has a network"
+    folder = plan.settings.folder / _MODELS / best.trial_id
+    save_image_model(best.checkpoint, folder, run_id, names.ARTIFACT_MODEL)
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            inside = PurePosixPath(names.ARTIFACT_MODEL, file.relative_to(folder).parent.as_posix())
+            tracker.log_file(best.trial_id, file, str(inside))
+    tracker.flush()
 
 
 def _holder(tracker: Tracker, name: str) -> ModelVersion | None:
