@@ -25,6 +25,8 @@ _LUMA = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(219.0)
 _ROWS = 256
 #: Below this the colour of a pixel cannot be seen.
 _NOTHING = np.float32(1 / 4096)
+#: A network reproduces constant areas only nearly: where bicubic is this near to 0 or 1, the alpha becomes that.
+_NEAR = np.float32(1e-4)
 
 
 def enlarge_pixels(pixels: Pixels, enlarge: Enlarge, progress: Callable[[int, int], None]) -> Pixels:
@@ -54,8 +56,8 @@ def enlarge_pixels(pixels: Pixels, enlarge: Enlarge, progress: Callable[[int, in
     large_alpha = enlarge(scaled.astype(np.float32), lambda done, total: progress(total + done, 2 * total))
     if color.ndim == 3:
         large_alpha = (large_alpha * np.float32(255) - 16) / np.float32(219)
-    smooth = resize_picture(alpha, large.shape[1], large.shape[0]) if color.ndim == 3 else large_alpha
-    return _divided(large.astype(np.float32, copy=False), large_alpha, smooth.astype(np.float32, copy=False), pixels.dtype)
+    smooth = resize_picture(alpha, large.shape[1], large.shape[0])
+    return _divided(large.astype(np.float32, copy=False), large_alpha, smooth, pixels.dtype)
 
 
 def _same_type(result: NDArray[np.generic], like: Pixels) -> Pixels:
@@ -72,14 +74,15 @@ def _divided(
     out = np.empty((*product.shape[:2], 2 if grey else 4), kind)
     for begin in range(0, len(product), _ROWS):
         rows = slice(begin, begin + _ROWS)
-        opacity = np.clip(alpha[rows].astype(np.float32), 0, 1)
+        soft = smooth[rows]
+        opacity = np.where(soft >= 1 - _NEAR, 1, np.where(soft <= _NEAR, 0, alpha[rows])).clip(0, 1).astype(np.float32)
         share = np.maximum(opacity, _NOTHING)
         if grey:
             color = (product[rows] / share)[..., None]
         else:
             luma = product[rows] @ _LUMA
             chroma = product[rows] - luma[..., None]
-            color = (luma / share)[..., None] + chroma / np.maximum(smooth[rows], _NOTHING)[..., None]
+            color = (luma / share)[..., None] + chroma / np.maximum(soft, _NOTHING)[..., None]
         color = np.where((opacity > _NOTHING)[..., None], color, 0)
         out[rows, :, :-1] = np.clip(color * top + np.float32(0.5), 0, top)
         out[rows, :, -1] = np.clip(opacity * top + np.float32(0.5), 0, top)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,7 +96,8 @@ def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
 def read_metadata(image: Image.Image) -> Metadata:
     """Read the metadata of a decoded image. What is damaged is left out."""
     try:
-        exif = _read_exif(image)
+        with warnings.catch_warnings(action="ignore"):
+            exif = _read_exif(image)
     except Exception:  # a damaged EXIF block fails in many ways, and is no reason to refuse the photo
         exif = None
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")

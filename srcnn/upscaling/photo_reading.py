@@ -10,6 +10,7 @@ is not multiplied into the colour.
 from __future__ import annotations
 
 import io
+import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -146,6 +147,9 @@ def _opened(path: Path, max_pixels: int) -> Iterator[tuple[IO[bytes], Image.Imag
     """Open a file and check what it claims; errors become `DataError`."""
     name = printable(path)
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer
+            raise DataError(f"{name}: is {'a folder' if stat.S_ISDIR(mode) else 'not a regular file'}")
         with path.open("rb") as file:
             head = file.read(12)
             file.seek(0)
@@ -165,8 +169,6 @@ def _opened(path: Path, max_pixels: int) -> Iterator[tuple[IO[bytes], Image.Imag
             yield file, image
     except FileNotFoundError:
         raise DataError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise DataError(f"{name}: is a folder") from None
     except PermissionError:
         raise DataError(f"{name}: may not be read (permission denied)") from None
     except MemoryError:
@@ -339,7 +341,7 @@ def read_photo(path: Path, *, first_page: bool = False, max_pixels: int = MAX_PI
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if metadata.icc and not describes(metadata.icc, channels):
         metadata = metadata.without_icc()
-        if not any("by its profile" in note for note in notes):
+        if not any("sRGB" in note for note in notes):  # where that is said, no other profile can be meant
             notes.append("its colour profile is damaged or for another kind of image and was dropped")
     return Photo(pixels, metadata, form, tuple(notes))
 

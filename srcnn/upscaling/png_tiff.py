@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
+from srcnn.errors import DataError
+
 __all__ = ["is_deep", "is_planar", "read_deep", "write_png", "write_tiff"]
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
