@@ -17,7 +17,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,13 @@ from srcnn.commands.upscale_display import Display, JsonLines, Lines, ProgressBa
 from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError
 from srcnn.model.network import SRCNN
-from srcnn.upscaling.bicubic_picture import resize_picture
 from srcnn.upscaling.compare import write_comparison
-from srcnn.upscaling.enlarge import upscale
-from srcnn.upscaling.enlarge_photo import enlarge_pixels
+from srcnn.upscaling.enlarge import Networks, upscale
 from srcnn.upscaling.folders import find_photos, remember
 from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo
 from srcnn.upscaling.photo_writing import Encoding, format_of, parse_color
-from srcnn.upscaling.pipeline import Event, Job, run_jobs
+from srcnn.upscaling.pipeline import Enlarge, Event, Job, run_jobs
 from srcnn.upscaling.plan import Plan, Target, Wishes, make_plan, parse_scale, parse_size
 
 __all__ = ["main"]
@@ -90,42 +88,28 @@ def _encoding(options: argparse.Namespace) -> Encoding:
     return Encoding(form, options.quality, background)
 
 
-class _Networks:
-    """Networks by the factor that is asked for, each loaded once."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._name = options.model
-        self._load = partial(
-            load_model, options.model, tracking_uri=options.tracking_uri, data_root=options.data_root, option="--model"
-        )
-        self._known: dict[int | None, SRCNN | None] = {}
-
-    @property
-    def bicubic(self) -> bool:
-        """Whether there is no network."""
-        return bool(self._name == "bicubic")
-
-    def __call__(self, factor: float) -> SRCNN | None:
-        """Return the network for a factor: that of the model's own scale, or of the scale next to it."""
-        if self.bicubic:
-            return None
-        scale = _network_scale(factor) if _by_scale(self._name) else None
-        if scale not in self._known:
-            self._known[scale] = self._load(scale)
-        return self._known[scale]
+def _networks(options: argparse.Namespace, target: Target) -> Networks:
+    """Return what `srcnn.upscaling.enlarge.upscale` takes, after a first look, so that a wrong name ends the command now."""
+    name = options.model
+    if name == "bicubic":
+        return "bicubic"
+    load = partial(load_model, name, tracking_uri=options.tracking_uri, data_root=options.data_root, option="--model")
+    by_scale = name in ("champion", "registry") or name.startswith("official:") or name.endswith(".mat")
+    if not by_scale:
+        return load(None)
+    known = cache(load)
+    if name.endswith(".mat"):  # a file of the authors is for one scale and does not say for which
+        scale = int(target.scale) if target.box is None and target.scale in (2, 3, 4) else 0
+        if not scale:
+            raise ConfigError(f"--scale: must be 2, 3 or 4 for {name}, the one that it was trained for, but got {target}")
+        return known(scale)
+    known(_some_scale(target))
+    return known
 
 
-def _by_scale(model: str) -> bool:
-    """Return whether a name means one network for each scale."""
-    return model in ("champion", "registry") or model.startswith("official:") or model.endswith(".mat")
-
-
-def _network_scale(factor: float) -> int:
-    """Return the scale, 2 to 4, of the network for a factor: that itself, one whose power it is, or the next one."""
-    for scale in (2, 3, 4):
-        if factor in (scale, scale**2, scale**3):
-            return scale
-    return 2 if factor < 2 else 3 if factor < 3 else 4
+def _some_scale(target: Target) -> int:
+    """Return a scale whose network will be needed, or may be."""
+    return int(target.scale) if target.box is None and target.scale in (2, 3, 4) else 2
 
 
 def _digest(network: SRCNN | None) -> str:
@@ -138,36 +122,30 @@ def _digest(network: SRCNN | None) -> str:
     return digest.hexdigest()[:16]
 
 
-def _settings(options: argparse.Namespace, target: Target, encoding: Encoding, networks: _Networks) -> str:
+def _settings(options: argparse.Namespace, target: Target, encoding: Encoding, networks: Networks) -> str:
     """Return everything that a result depends on besides its photo."""
-    network = None if networks.bicubic else networks(target.scale if target.box is None else 3)
-    parts = [options.model, _digest(network), str(target), options.precision, str(encoding), str(options.first_page)]
-    return "|".join(parts)
+    if networks is None or isinstance(networks, str):
+        model = str(networks)
+    else:
+        model = _digest(networks if isinstance(networks, SRCNN) else networks(_some_scale(target)))
+    parts = (options.model, model, target, options.precision, encoding, options.first_page)
+    return "|".join(map(str, parts))
 
 
-def _enlarger(
-    options: argparse.Namespace, target: Target, networks: _Networks
-) -> Callable[[Photo, Callable[[int, int], None]], Any]:
+def _enlarger(options: argparse.Namespace, target: Target, networks: Networks) -> Enlarge:
     """Return the function that enlarges one photo."""
 
     def enlarge(photo: Photo, progress: Callable[[int, int], None]) -> Any:
         height, width = photo.pixels.shape[:2]
-        size = target.size(width, height)
-        network = networks(target.factor(width, height))
-
-        def plain(picture: Any, report: Callable[[int, int], None]) -> Any:
-            if networks.bicubic:
-                return resize_picture(picture, *size)
-            return upscale(
-                picture,
-                size=size,
-                network=network,
-                precision=options.precision,
-                threads=options.threads,
-                progress=report,
-            )
-
-        return enlarge_pixels(photo.pixels, plain, progress)
+        return upscale(
+            photo.pixels,
+            size=target.size(width, height),
+            network=networks,
+            precision=options.precision,
+            threads=options.threads,
+            progress=progress,
+            max_pixels=1 << 62,  # checked with the file's name
+        )
 
     return enlarge
 
@@ -193,7 +171,7 @@ def _main(argv: list[str] | None) -> int:
     _check_flags(options)
     target, encoding = _target(options), _encoding(options)
     max_pixels = int(parse_pixels(options.max_pixels, "--max-pixels"))
-    networks = _Networks(options)
+    networks = _networks(options, target)
     wishes = Wishes(
         target,
         encoding,
@@ -210,9 +188,7 @@ def _main(argv: list[str] | None) -> int:
     return _work(options, plan, wishes, _enlarger(options, target, networks))
 
 
-def _work(
-    options: argparse.Namespace, plan: Plan, wishes: Wishes, enlarge: Callable[[Photo, Callable[[int, int], None]], Any]
-) -> int:
+def _work(options: argparse.Namespace, plan: Plan, wishes: Wishes, enlarge: Enlarge) -> int:
     """Do what is planned and return the exit code."""
     display, tally = _display(options), Tally()
 

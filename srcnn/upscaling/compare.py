@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from srcnn.errors import DataError
 from srcnn.system.atomic_file import atomic_write
-from srcnn.upscaling.bicubic_picture import resize_picture
+from srcnn.upscaling.enlarge import upscale
 from srcnn.upscaling.names import printable
 
 __all__ = ["comparison", "write_comparison"]
@@ -67,13 +67,13 @@ def _part(photo: Pixels, result: Pixels) -> tuple[NDArray[np.uint8], NDArray[np.
     top, left = (step * at for at in _busiest(_detail(thin), max(1, rows // step), max(1, columns // step)))
     top, left = min(top, photo.shape[0] - rows), min(left, photo.shape[1] - columns)
     if tall != int(tall) or wide != int(wide):  # the pixels of a part do not lie as those of the whole
-        whole = resize_picture(photo, result.shape[1], result.shape[0])
+        whole = upscale(photo, size=(result.shape[1], result.shape[0]), network="bicubic")
         y, x, h, w = int(top * tall), int(left * wide), max(1, int(rows * tall)), max(1, int(columns * wide))
         return _visible(whole[y : y + h, x : x + w]), _visible(result[y : y + h, x : x + w])
     s, t = int(tall), int(wide)
     above, before = max(0, top - _CONTEXT), max(0, left - _CONTEXT)
     around = photo[above : top + rows + _CONTEXT, before : left + columns + _CONTEXT]
-    large = resize_picture(around, around.shape[1] * t, around.shape[0] * s)
+    large = upscale(around, size=(around.shape[1] * t, around.shape[0] * s), network="bicubic")
     y, x = (top - above) * s, (left - before) * t
     bicubic = large[y : y + rows * s, x : x + columns * t]
     return _visible(bicubic), _visible(result[top * s : (top + rows) * s, left * t : (left + columns) * t])

@@ -23,7 +23,7 @@ from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo, read_photo
 from srcnn.upscaling.photo_writing import Encoding, write_photo
 
-__all__ = ["Event", "Job", "run_jobs"]
+__all__ = ["Enlarge", "Event", "Job", "run_jobs"]
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 

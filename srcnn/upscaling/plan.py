@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from srcnn.errors import ConfigError, DataError
+from srcnn.upscaling.enlarge import result_size
 from srcnn.upscaling.folders import Found, Source, check_outputs, is_finished, read_record
 from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Header, inspect
@@ -17,6 +18,9 @@ from srcnn.upscaling.photo_writing import FORMATS, Encoding, check_side, output_
 from srcnn.upscaling.pipeline import Job
 
 __all__ = ["Plan", "Target", "Wishes", "make_plan", "parse_scale", "parse_size"]
+
+
+_ANY = 1 << 62  # pixels: the limit is checked with the file's name
 
 
 def parse_scale(text: str) -> float:
@@ -61,14 +65,9 @@ class Target:
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Return (width, height) of the result for a photo, at least one pixel each."""
         if self.box is None:
-            exact = Fraction(self.scale).limit_denominator(10_000)
-            return max(1, math.ceil(width * exact)), max(1, math.ceil(height * exact))
+            return result_size(width, height, scale=self.scale, max_pixels=_ANY)
         ratio = min(Fraction(self.box[0], width), Fraction(self.box[1], height))
         return max(1, round(width * ratio)), max(1, round(height * ratio))
-
-    def factor(self, width: int, height: int) -> float:
-        """Return the factor for a photo."""
-        return self.scale if self.box is None else min(self.box[0] / width, self.box[1] / height)
 
     def __str__(self) -> str:
         return f"x{self.scale:g}" if self.box is None else f"{self.box[0]}x{self.box[1]}"
