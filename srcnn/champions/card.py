@@ -14,9 +14,9 @@ __all__ = ["Card", "Origin", "SetScore", "Speed", "TrainingSet", "read_card"]
 
 
 class TrainingSet(Strict):
-    """Images of a training set, before any were held out or left out."""
+    """A training set."""
 
-    name: str = Field(description="name, several sets joined by +")
+    name: str = Field(description="name, several sets joined by +; with [train]: without the images held out or left out")
     digest: str = Field(description="digest of names and pixels, `srcnn.data.image_set.ImageSet.digest`; empty: not known")
 
 
@@ -28,6 +28,7 @@ class Origin(Strict):
     training: TrainingSet = Field(description="the training set")
     validation: tuple[str, ...] = Field((), description="images that were held out, by which it was chosen")
     left_out: tuple[str, ...] = Field((), description="training images left out, each with the test image that it shows")
+    overlap: tuple[str, ...] = Field((), description="training images that show an image of a test set of the card")
     seeds: tuple[int, ...] = Field((), description="seeds of the trainings of this configuration; the first made the network")
     gain: str = Field("", description="gain over bicubic on judging images in dB, with its 95 % interval; empty: not judged")
     commit: str = Field("", description="git commit of the code that trained it; empty: not known")

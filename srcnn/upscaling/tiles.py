@@ -98,12 +98,13 @@ def prepare(network: SRCNN, precision: str) -> PreparedNetwork:
 
     Args:
         network: any network; it is not changed.
-        precision: ``fp32``, or ``bf16`` for every layer but the last, whose output is the image.
+        precision: ``fp32``, or ``bf16`` for every layer but the first, whose input is the image, and the last, whose output it is:
+            eight bits of mantissa in the image cost 0.01 to 0.03 dB, in the features between less than 0.004. Biases are float32.
     """
     prepared = []
     last = len(network.convolutions) - 1
     for i, layer in enumerate(network.convolutions):
-        dtype = torch.bfloat16 if precision == "bf16" and i < last else torch.float32
+        dtype = torch.bfloat16 if precision == "bf16" and 0 < i < last else torch.float32
         weight = layer.weight.detach().to("cpu", torch.float32)
         assert layer.bias is not None
         bias = layer.bias.detach().to("cpu", torch.float32)
@@ -111,7 +112,7 @@ def prepare(network: SRCNN, precision: str) -> PreparedNetwork:
         if i == last:
             block = next((b for b in (4, 2) if b * b * len(weight) <= _LEAST), 1)
             weight, bias = _in_blocks(weight, block), bias.repeat(block * block)
-        prepared.append(_Layer(rows(weight.to(dtype)), bias.to(dtype), layer.weight.shape[-1], block))
+        prepared.append(_Layer(rows(weight.to(dtype)), bias, layer.weight.shape[-1], block))
     return PreparedNetwork(network.config, tuple(prepared), precision)
 
 
