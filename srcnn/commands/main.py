@@ -46,7 +46,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("ray", "optuna", "mlflow", "bokeh", "jinja2", "markdown_it", "matplotlib"), "search"),
         **dict.fromkeys(("cmaes", "filelock", "pandas", "requests", "sqlalchemy", "threadpoolctl", "yaml"), "search"),
-        **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
+        **dict.fromkeys(("onnx", "onnxruntime"), "export"),
         **dict.fromkeys(("psycopg",), "cluster"),
     }
 )

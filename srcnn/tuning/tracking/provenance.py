@@ -58,5 +58,8 @@ def _commit() -> str:
                 ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
             ).stdout.strip()
 
+        git(
+            "ls-files", "--error-unmatch", Path(__file__).name
+        )  # else installed below somebody's checkout of something else
         return git("rev-parse", "HEAD") + (_MODIFIED if git("status", "--porcelain", "--untracked-files=no") else "")
     return _UNKNOWN
