@@ -32,9 +32,8 @@ def execute(path: Path) -> str:
     """
     notebook = nbformat.read(path, as_version=4)
     with TemporaryDirectory() as folder:
-        kernel = AsyncKernelManager(
-            kernel_name="python3", transport="ipc"
-        )  # TCP ports are open to every user of the machine
+        # Over sockets in files: TCP ports are open to every user of the machine.
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
         resources = {"metadata": {"path": folder}}
         options = {"timeout": _LIMIT, "startup_timeout": _LIMIT, "record_timing": False}
         NotebookClient(notebook, km=kernel, resources=resources, **options).execute()
