@@ -1,7 +1,7 @@
 """Hyperparameter-search platform on top of the library; only this package uses Ray, Optuna and MLflow.
 
 >>> import srcnn.tuning
->>> found = srcnn.tuning.whole_search("my/photos", scales=3, trials=20)  # doctest: +SKIP
+>>> found = srcnn.tuning.search("my/photos", scales=3, trials=20)  # doctest: +SKIP
 >>> network = found.champion(3)  # doctest: +SKIP
 
 ``search`` and ``open_search`` are functions of `srcnn.tuning.interactive`. They are loaded when they are first used, since Ray

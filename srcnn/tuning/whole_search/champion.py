@@ -29,8 +29,8 @@ from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.intervals import Figures, difference
-from srcnn.tuning.whole_search.choice import Choice
 from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.whole_search.choice import Choice
 
 __all__ = ["LEAST_IMAGES", "LEAST_SEEDS", "promote"]
 

@@ -43,7 +43,7 @@ def planned(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def call(*arguments: Any, **options: Any) -> Begun:
         with pytest.raises(Begun) as found:
-            srcnn.tuning.whole_search(*arguments, **{"progress": False, **GIVEN, **options})
+            srcnn.tuning.search(*arguments, **{"progress": False, **GIVEN, **options})
         return found.value
 
     return call
@@ -77,14 +77,14 @@ def test_arguments_become_settings(planned: Any, workplace: Path) -> None:
 )
 def test_mistakes_leave_nothing(workplace: Path, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words) as found:
-        srcnn.tuning.whole_search("train", **{**GIVEN, **options})
+        srcnn.tuning.search("train", **{**GIVEN, **options})
     assert "\n" not in str(found.value)
     assert not [path for path in (workplace / "mlruns").rglob("*") if path.is_file()]
 
 
 def test_one_real_search_and_what_comes_after(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     events: list[Event] = []
-    found = srcnn.tuning.whole_search(
+    found = srcnn.tuning.search(
         "train", name="real", trials=2, budget=90e3, callbacks=[events.append], gpus_per_trial=0.0, **GIVEN
     )
     assert "search 2/2" in capsys.readouterr().out
@@ -92,12 +92,12 @@ def test_one_real_search_and_what_comes_after(workplace: Path, capsys: pytest.Ca
     assert (found.name, found.interrupted, len(found.frame())) == ("real", False, 2)
     assert found.champion().config.kernels == (5, 1, 3)
     with pytest.raises(SearchExistsError, match="name: a search real exists; resume=True continues it"):
-        srcnn.tuning.whole_search("train", name="real", trials=2, budget=90e3, gpus_per_trial=0.0, **GIVEN)
+        srcnn.tuning.search("train", name="real", trials=2, budget=90e3, gpus_per_trial=0.0, **GIVEN)
     other = {**SPACE, "constants": {**SPACE["constants"], "n2": 4}}
     with pytest.raises(ConfigError, match="space: must not change in an existing search"):
-        srcnn.tuning.whole_search("train", name="real", resume=True, **{**GIVEN, "space": other})
+        srcnn.tuning.search("train", name="real", resume=True, **{**GIVEN, "space": other})
     with pytest.raises(ConfigError, match="seed: must not change in a resumed search"):
-        srcnn.tuning.whole_search("train", name="real", resume=True, seed=9, budget=90e3, gpus_per_trial=0.0, **GIVEN)
+        srcnn.tuning.search("train", name="real", resume=True, seed=9, budget=90e3, gpus_per_trial=0.0, **GIVEN)
     assert repr(srcnn.tuning.open_search("real")) == repr(found)
     with pytest.raises(SearchError, match="'reel' does not exist; did you mean 'real'"):
         srcnn.tuning.open_search("reel")
@@ -110,7 +110,7 @@ def test_the_function_is_loaded_late_and_stays_a_function() -> None:
         "assert {'search', 'open_search'} <= set(dir(srcnn.tuning))\n"
         "from srcnn.tuning import search\n"
         "import srcnn.tuning.whole_search.run, srcnn.tuning.interactive.search\n"
-        "assert callable(search) and srcnn.tuning.whole_search is search\n"
+        "assert callable(search) and srcnn.tuning.search is search\n"
         "try: srcnn.tuning.serach\n"
         "except AttributeError as error: print(error)\n"
     )
