@@ -31,9 +31,9 @@ def execute(path: Path) -> str:
         CellExecutionError: a cell raised an error.
     """
     notebook = nbformat.read(path, as_version=4)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, TemporaryDirectory() as sockets:
         # Over sockets in files: TCP ports are open to every user of the machine.
-        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
         resources = {"metadata": {"path": folder}}
         options = {"timeout": _LIMIT, "startup_timeout": _LIMIT, "record_timing": False}
         NotebookClient(notebook, km=kernel, resources=resources, **options).execute()
