@@ -60,7 +60,7 @@ def test_without_a_confirmation_it_is_the_best_finished_trial(found: FoundSearch
     assert alone.best(3).trial_id == "9"
     with pytest.raises(SearchError, match="search whole: the store has no network of the trial 9"):
         alone.champion(3)
-    nothing = FoundSearch(replace(found.data, verdicts=(), children=found.data.of_stage("search")[-1:]), True)
+    nothing = FoundSearch(replace(found.data, verdicts=(), children=tuple(found.data.of_stage("search")[-1:])), True)
     with pytest.raises(SearchError, match="no trial at x3 has finished"):
         nothing.best(3)
     assert "resume=True continues it" in repr(nothing) and len(nothing.frame()) == 1

@@ -76,6 +76,6 @@ def test_a_notebook_is_told_by_its_kernel(monkeypatch: pytest.MonkeyPatch) -> No
     assert progress.notebook_display() is None
     for shell, there in ((None, False), (object(), False), (types.SimpleNamespace(kernel=1), True)):
         module = types.SimpleNamespace(get_ipython=lambda shell=shell: shell)
-        monkeypatch.setitem(sys.modules, "IPython", module)  # type: ignore[arg-type]
-        monkeypatch.setitem(sys.modules, "IPython.display", module)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "IPython", module)
+        monkeypatch.setitem(sys.modules, "IPython.display", module)
         assert (progress.notebook_display() is not None) == there
