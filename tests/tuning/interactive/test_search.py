@@ -54,7 +54,8 @@ def test_arguments_become_settings(planned: Any, workplace: Path) -> None:
     settings = begun.plan.settings
     assert (settings.train, settings.test, settings.scales, settings.trials) == ("train", ("test",), (3,), 7)
     assert (settings.budget, settings.time_budget, settings.seed, begun.resume) == (2e6, 3600.0, 5, False)
-    assert set(begun.plan.space.parameters) == {"n1", "learning_rate", "scale"}  # a scale that is asked for is a parameter
+    # A scale that is asked for is a parameter.
+    assert set(begun.plan.space.parameters) == {"n1", "learning_rate", "scale"}
     assert (workplace / "mlruns" / "ray" / "a.space.yaml").exists()
     assert planned(["train"], space="space.yaml", scales=[2, 3]).plan.settings.name.startswith("space-train-")
     # A name that no search has starts one, so that a cell can be run again at any time.
