@@ -70,7 +70,7 @@ def test_arguments_become_settings(planned: Any, workplace: Path) -> None:
         ({"time_budget": "soon"}, "time_budget: must be a time"),
         ({"samplers": "tpe"}, "samplers"),
         ({"resume": True}, "name: must be given with resume=True"),
-        ({"space": {"parameters": {"n9": {"type": "int", "low": 1, "high": 2}}}}, "n9"),
+        ({"space": {"parameters": {"lerning_rate": {"type": "int", "low": 1, "high": 2}}}}, "lerning_rate"),
         ({"space": {"parameters": {"n1": object()}}}, "space: must consist of texts, numbers"),
         ({"space": "nowhere.yaml"}, "nowhere.yaml"),
     ],
