@@ -132,9 +132,7 @@ kind.__getitem__ = spy
 
 def test_no_variable_is_read_while_ray_and_mlflow_are_imported() -> None:
     """Else `configure` would come too late in a command that imports this package first."""
-    code = (
-        f"VARIABLES = {set(VARIABLES) - set(TELEMETRY)}\n{_SPY}\nimport mlflow.tracking, ray.tune, ray.tune.search.optuna\nprint(read)"
-    )
+    code = f"VARIABLES = {set(VARIABLES) - set(TELEMETRY)}\n{_SPY}\nimport mlflow.tracking, ray.tune, ray.tune.search.optuna\nprint(read)"
     assert run(code) == "[]"
 
 

@@ -22,10 +22,10 @@ import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
+from PIL import Image
 
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
@@ -190,7 +190,11 @@ def test_mlflow_loads_and_serves_the_champion(
 
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/srcnn-x3@champion"]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": tracker.uri, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": tracker.uri,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
     process = subprocess.Popen(
         [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],
         env=environment,

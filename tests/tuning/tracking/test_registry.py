@@ -23,7 +23,9 @@ class Store:
         self.uri = f"sqlite:///{folder / 'mlflow.db'}"
         self.client = MlflowClient(self.uri)
         self.experiment = self.client.create_experiment("srcnn", artifact_location=(folder / "artifacts").as_uri())
-        self.first, self.second, self.double = (small_network(scale=s, filters=f) for s, f in ((3, (4, 4)), (3, (6, 4)), (2, (4, 4))))
+        self.first, self.second, self.double = (
+            small_network(scale=s, filters=f) for s, f in ((3, (4, 4)), (3, (6, 4)), (2, (4, 4)))
+        )
         self.runs = [self.run(network, folder) for network in (self.first, self.second, self.double)]
         for name, run_id in zip(("srcnn-x3", "srcnn-x3", "srcnn-x2"), self.runs, strict=True):
             if name not in [model.name for model in self.client.search_registered_models()]:
@@ -55,7 +57,9 @@ def same(one: SRCNN, other: SRCNN) -> bool:
 def test_the_champion_is_the_one_with_the_title_else_the_newest(store: Store) -> None:
     assert same(registered_network(store.uri, 3), store.first)
     assert same(registered_network(store.uri, 2), store.double)
-    with pytest.raises(SearchError, match=r"registry: .* has no champion at x4; a search with a confirmation registers one"):
+    with pytest.raises(
+        SearchError, match=r"registry: .* has no champion at x4; a search with a confirmation registers one"
+    ):
         registered_network(store.uri, 4)
 
 
