@@ -137,7 +137,7 @@ def test_no_variable_is_read_while_ray_and_mlflow_are_imported() -> None:
 
 
 def test_mlflow_sends_no_usage_statistics() -> None:
-    """Not even where MLflow was imported before the call: it asks again before each event, here the creation of an experiment."""
+    """Not even where MLflow was imported before the call: it asks again before each event, here a new experiment."""
     code = """
 import mlflow, mlflow.telemetry.track, os, tempfile
 from srcnn.tuning import configure
