@@ -132,7 +132,8 @@ kind.__getitem__ = spy
 
 def test_no_variable_is_read_while_ray_and_mlflow_are_imported() -> None:
     """Else `configure` would come too late in a command that imports this package first."""
-    code = f"VARIABLES = {set(VARIABLES) - set(TELEMETRY)}\n{_SPY}\nimport mlflow.tracking, ray.tune, ray.tune.search.optuna\nprint(read)"
+    imports = "import mlflow.tracking, ray.tune, ray.tune.search.optuna"
+    code = f"VARIABLES = {set(VARIABLES) - set(TELEMETRY)}\n{_SPY}\n{imports}\nprint(read)"
     assert run(code) == "[]"
 
 
