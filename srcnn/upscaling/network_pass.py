@@ -18,7 +18,7 @@ from torch import Tensor
 from srcnn.upscaling.bicubic import REACH, enlarge_by_integer, read_part, resize_part
 from srcnn.upscaling.planes import PlaneMap, plane_map
 from srcnn.upscaling.tiles import PreparedNetwork, Tile, forward, in_threads, tiles
-from srcnn.upscaling.transparency import premultiply, snap_alpha, unpremultiply
+from srcnn.upscaling.transparency import match_chroma, premultiply, snap_alpha, unpremultiply
 
 __all__ = ["Progress", "network_pass", "peak_of", "resize_pass"]
 
@@ -138,7 +138,11 @@ def _with_alpha(network: PreparedNetwork, levels: Tensor, part: Tile, height: in
         large = _enlarged(network, premultiply(colours, alpha, peak), part, height, width, peak)[0]
         repeated = alpha.expand(*alpha.shape[:-1], channels).contiguous()
         shape, smooth = _enlarged(network, repeated, part, height, width, peak)
-        opaque = snap_alpha(shape[..., ::channels], smooth[..., ::channels], peak)
+        smooth = smooth[..., ::channels]
+        opaque = snap_alpha(shape[..., ::channels], smooth, peak)
+        if channels == 3 and network.config.color == "y":
+            large = match_chroma(large.unflatten(-1, (count, channels)), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak)
+            large = large.flatten(-2)
     large = large.unflatten(-1, (count, channels))
     opaque = opaque.unsqueeze(-1)
     return torch.cat([unpremultiply(large, opaque, peak), opaque], dim=-1).flatten(-2)
