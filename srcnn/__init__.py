@@ -5,7 +5,8 @@
 >>> print(f"{evaluate(None, images, scale=3).mean.psnr:.2f} dB")  # bicubic
 29.41 dB
 
-A trained network takes the place of None: ``network = load_network(Path("network.safetensors"))``.
+A trained network takes the place of None: ``network = load_network(Path("network.safetensors"))``. A photo is enlarged by
+``upscale(Image.open("photo.jpg"), 3)``.
 
 Importing this package loads neither Ray, Optuna nor MLflow.
 """
@@ -22,6 +23,7 @@ from srcnn.model.official_weights import load_official
 from srcnn.model.weights_file import load_network, save_network
 from srcnn.training.fit import fit
 from srcnn.training.patches import prepare
+from srcnn.upscaling.enlarge import upscale
 
 __all__ = [
     "SRCNN",
@@ -37,5 +39,6 @@ __all__ = [
     "save_network",
     "score_planes",
     "split",
+    "upscale",
 ]
 __version__ = "0.1.0"

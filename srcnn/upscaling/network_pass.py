@@ -1,7 +1,7 @@
 """One pass of a network over a photo: tile by tile, in colour, with transparency, into an array for the result.
 
-Of the photo and the result only the pixels of a tile are converted to float32, so the memory beside both arrays is a few megabytes
-for each thread, whatever the size of the photo.
+Of the photo and the result only the pixels of a tile are converted to float32, so the memory beside both arrays is a few
+megabytes for each thread, whatever the size of the photo.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from srcnn.upscaling.bicubic import REACH, enlarge_by_integer, read_part, resize_part
 from srcnn.upscaling.planes import PlaneMap, plane_map
 from srcnn.upscaling.tiles import PreparedNetwork, Tile, forward, in_threads, tiles
-from srcnn.upscaling.transparency import premultiply, snap_alpha, unpremultiply
+from srcnn.upscaling.transparency import match_chroma, premultiply, snap_alpha, unpremultiply
 
 __all__ = ["Progress", "network_pass", "peak_of", "resize_pass"]
 
@@ -54,7 +54,9 @@ def network_pass(
     """
     scale = network.config.scale
     height, width = image.shape[:2]
-    at_input = 1 if network.config.upsampling == "pixel_shuffle" else scale  # large pixels count in a network of bicubic input
+    at_input = (
+        1 if network.config.upsampling == "pixel_shuffle" else scale
+    )  # large pixels count in a network of bicubic input
     side = tile if tile is not None else max(1, network.side // at_input)
     store = _Store(out, scale)
 
@@ -124,9 +126,7 @@ def _on_large(
     return out.reshape(1, rows, columns, planes * scale**2)
 
 
-def _with_alpha(
-    network: PreparedNetwork, levels: Tensor, part: Tile, height: int, width: int, peak: float
-) -> Tensor:
+def _with_alpha(network: PreparedNetwork, levels: Tensor, part: Tile, height: int, width: int, peak: float) -> Tensor:
     """Enlarge premultiplied colours and alpha, each as an image of the same kind, and divide the one by the other."""
     count = network.config.scale**2
     channels = levels.shape[-1] - 1
@@ -138,7 +138,11 @@ def _with_alpha(
         large = _enlarged(network, premultiply(colours, alpha, peak), part, height, width, peak)[0]
         repeated = alpha.expand(*alpha.shape[:-1], channels).contiguous()
         shape, smooth = _enlarged(network, repeated, part, height, width, peak)
-        opaque = snap_alpha(shape[..., ::channels], smooth[..., ::channels], peak)
+        smooth = smooth[..., ::channels]
+        opaque = snap_alpha(shape[..., ::channels], smooth, peak)
+        if channels == 3 and network.config.color == "y":
+            large = match_chroma(large.unflatten(-1, (count, channels)), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak)
+            large = large.flatten(-2)
     large = large.unflatten(-1, (count, channels))
     opaque = opaque.unsqueeze(-1)
     return torch.cat([unpremultiply(large, opaque, peak), opaque], dim=-1).flatten(-2)

@@ -1,7 +1,8 @@
 """The arithmetic of a network on this processor: bfloat16 where it is fast and exact enough for this network, else float32.
 
-Inputs, weights and features lose all but eight bits of their mantissa in bfloat16. What that costs depends on the network: almost
-nothing where it adds to the bicubic image, more where its output is the whole image. So it is measured, on the bundled sample.
+Weights and features lose all but eight bits of their mantissa in bfloat16. What that costs depends on the network: little where
+it adds to the bicubic image, more where its output is the whole image. So it is measured, on the bundled sample. Where the
+processor does not multiply bfloat16 in hardware it is slower than float32 and not considered.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from srcnn.upscaling.tiles import PreparedNetwork, prepare
 __all__ = ["PRECISIONS", "TOLERANCE", "bf16_loss", "prepared"]
 
 PRECISIONS = ("auto", "fp32", "bf16")
-TOLERANCE = 0.005  #: dB by which bfloat16 may change the PSNR, on average over the sample and on any of its images
-_SIDE = 96  # pixels of the squares cut from the sample's images
+TOLERANCE = 0.005  #: dB by which bfloat16 may change the PSNR, on average over the sample
+_SIDE = 120  # pixels of the squares cut from the sample's images
 
 _ready: dict[tuple[str, str], PreparedNetwork] = {}  # by digest and precision; small, the weights of a few networks
 
@@ -43,9 +44,9 @@ def prepared(network: SRCNN, precision: str = "auto") -> PreparedNetwork:
 
 
 def bf16_loss(network: SRCNN) -> float:
-    """Return by how many dB bfloat16 changes the PSNR of a network: the largest change over squares of the bundled sample.
+    """Return by how many dB bfloat16 changes the PSNR of a network, up or down: the mean over squares of the bundled sample.
 
-    The images are degraded as in the protocol; this takes a tenth of a second.
+    The images are degraded as in the protocol. This takes a tenth of a second, for a network of three planes on grey images too.
     """
     scale = network.config.scale
     both = [prepare(network, precision) for precision in ("fp32", "bf16")]
@@ -59,7 +60,7 @@ def bf16_loss(network: SRCNN) -> float:
             truth = quantize(shave(degraded.target[:, :, 0], scale))
             found.append(psnr(truth, quantize(shave(out, scale))))
         changes.append(abs(found[1] - found[0]))
-    return max(changes)
+    return float(np.mean(changes))
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """Transparency: colours are enlarged premultiplied by alpha, so that what a transparent pixel hides cannot show at an edge.
 
-T. Porter, T. Duff, "Compositing Digital Images", SIGGRAPH 1984: a premultiplied pixel is what it adds to the picture, and the picture
-is linear in it. Functions take levels as tensors or arrays of floating-point numbers: colours (..., channels) and alpha (..., 1).
+T. Porter, T. Duff, "Compositing Digital Images", SIGGRAPH 1984: a premultiplied pixel is what it adds to the picture, and the
+picture is linear in it. Functions take levels as tensors of floating-point numbers: colours (..., channels) and alpha (..., 1).
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["premultiply", "snap_alpha", "unpremultiply"]
+__all__ = ["match_chroma", "premultiply", "snap_alpha", "unpremultiply"]
+
+_LUMA = (65.481 / 219.0, 128.553 / 219.0, 24.966 / 219.0)  # the share of R, G and B in a luma without offset, BT.601
+_FAINT = 1 / 255  # of white: below it no chroma can be told from the bicubic image
 
 _NEAR = 1e-4  # of white: bicubic sums of equal pixels are exact to 1e-6
 
@@ -23,6 +26,18 @@ def unpremultiply(colours: Tensor, alpha: Tensor, peak: float) -> Tensor:
     """Divide premultiplied colours by alpha / ``peak`` and clip them to [0, peak]. Where alpha is 0 they are 0."""
     plain = colours * peak / alpha.clamp_min(peak * 1e-6)
     return torch.where(alpha > 0, plain, 0.0).clamp_(0.0, peak)
+
+
+def match_chroma(colours: Tensor, alpha: Tensor, bicubic: Tensor, peak: float) -> Tensor:
+    """Scale the chroma of premultiplied RGB from the bicubic alpha to the network's.
+
+    Where a network enlarges Y alone, Cb and Cr times alpha are enlarged by bicubic. Divided by the alpha of the network, which is
+    sharper, they leave a grey seam inside an edge and too much colour outside it.
+    """
+    luma = colours[..., :1] * _LUMA[0] + colours[..., 1:2] * _LUMA[1] + colours[..., 2:] * _LUMA[2]
+    ratio = torch.where(bicubic > peak * _FAINT, alpha / bicubic.clamp_min(peak * _FAINT), 0.0)
+    # An opaque pixel keeps its bits: a tile without transparency is computed without this.
+    return torch.where(bicubic >= peak * (1 - _NEAR), colours, luma + (colours - luma) * ratio)
 
 
 def snap_alpha(alpha: Tensor, bicubic: Tensor, peak: float) -> Tensor:
