@@ -160,7 +160,7 @@ def asked(address: str, content: str, process: subprocess.Popen[bytes]) -> Any:
     """The answer of a server that may still be starting."""
     request = urllib.request.Request(address, content.encode(), {"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(600):
+    for _ in range(1800):
         assert process.poll() is None, "the server has ended"
         try:
             with opener.open(request, timeout=60) as answer:
@@ -168,7 +168,7 @@ def asked(address: str, content: str, process: subprocess.Popen[bytes]) -> Any:
         except (ConnectionError, urllib.error.URLError) as error:
             if isinstance(error, urllib.error.HTTPError):
                 raise
-            time.sleep(0.2)
+            time.sleep(0.5)
     raise AssertionError("the server does not answer")
 
 

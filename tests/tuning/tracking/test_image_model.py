@@ -31,11 +31,9 @@ def file_of(image: Image.Image, kind: str = "PNG") -> bytes:
 
 def photo(mode: str = "RGB") -> Image.Image:
     pixels = np.random.default_rng(0).integers(0, 256, (10, 14, 4), dtype=np.uint8)
-    return (
-        Image.fromarray(pixels, "RGBA").convert(mode)
-        if mode != "I;16"
-        else Image.fromarray(pixels[:, :, 0].astype(np.uint16) * 257)
-    )
+    if mode == "I;16":
+        return Image.fromarray(pixels[:, :, 0].astype(np.uint16) * 257)
+    return Image.fromarray(pixels).convert(mode) if "A" in mode else Image.fromarray(pixels[:, :, :3]).convert(mode)
 
 
 @pytest.fixture(scope="module")
