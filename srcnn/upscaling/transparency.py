@@ -1,7 +1,7 @@
 """Transparency: colours are enlarged premultiplied by alpha, so that what a transparent pixel hides cannot show at an edge.
 
-T. Porter, T. Duff, "Compositing Digital Images", SIGGRAPH 1984: a premultiplied pixel is what it adds to the picture, and the picture
-is linear in it. Functions take levels as tensors or arrays of floating-point numbers: colours (..., channels) and alpha (..., 1).
+T. Porter, T. Duff, "Compositing Digital Images", SIGGRAPH 1984: a premultiplied pixel is what it adds to the picture, and the
+picture is linear in it. Functions take levels as tensors of floating-point numbers: colours (..., channels) and alpha (..., 1).
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def match_chroma(colours: Tensor, alpha: Tensor, bicubic: Tensor, peak: float) -
     """
     luma = colours[..., :1] * _LUMA[0] + colours[..., 1:2] * _LUMA[1] + colours[..., 2:] * _LUMA[2]
     ratio = torch.where(bicubic > peak * _FAINT, alpha / bicubic.clamp_min(peak * _FAINT), 0.0)
-    return luma + (colours - luma) * ratio
+    # An opaque pixel keeps its bits: a tile without transparency is computed without this.
+    return torch.where(bicubic >= peak * (1 - _NEAR), colours, luma + (colours - luma) * ratio)
 
 
 def snap_alpha(alpha: Tensor, bicubic: Tensor, peak: float) -> Tensor:
