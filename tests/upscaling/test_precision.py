@@ -37,7 +37,9 @@ def test_loss_is_small_for_a_network_and_large_for_one_that_bfloat16_ruins() -> 
             layer.bias.fill_(100.0)
         last = made.convolutions[-1]
         assert last.bias is not None
+        last.weight.mul_(10.0)
         last.weight.sub_(last.weight.mean((1, 2, 3), keepdim=True))
+        last.bias.zero_()
     assert bf16_loss(made) > TOLERANCE
 
 
