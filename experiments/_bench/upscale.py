@@ -1,7 +1,8 @@
-"""Section ``upscale``: seconds, pixels a second and memory for a photo of 24 megapixels, and small photos a second, against others.
+"""Section ``upscale``: seconds, pixels a second and memory for a photo of 24 megapixels, and small photos a second.
 
-Every way takes the same network and turns RGB pixels into RGB pixels. The others enlarge Y by the network in strips of rows, because
-memory would not hold the layers of a whole photo, and Cb and Cr by Pillow. Each measurement has a new process; the ways take turns.
+Every way takes the same network and turns RGB pixels into RGB pixels. The others enlarge Y by the network in strips of rows,
+because memory would not hold the layers of a whole photo, and Cb and Cr by Pillow. Each measurement has a new process; the ways
+take turns.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _ours(network: SRCNN, precision: str) -> Enlarge:
     return lambda photo: upscale(photo, SCALE, network=network, precision=precision)
 
 
-def _plain(network: SRCNN, threads: int) -> Enlarge:
+def _plain(network: SRCNN) -> Enlarge:
     made = PlainNetwork(network).eval()
 
     @torch.inference_mode()
@@ -120,9 +121,9 @@ def _opencv(network: SRCNN, threads: int) -> Enlarge:
 
 
 WAYS: dict[str, Callable[[SRCNN, int], Enlarge]] = {
-    "ours": lambda network, threads: _ours(network, "auto"),
-    "ours, fp32": lambda network, threads: _ours(network, "fp32"),
-    "plain torch, fp32": _plain,
+    "ours": lambda network, _: _ours(network, "auto"),
+    "ours, fp32": lambda network, _: _ours(network, "fp32"),
+    "plain torch, fp32": lambda network, _: _plain(network),
     "ONNX Runtime, fp32": _onnxruntime,
     "OpenCV dnn, fp32": _opencv,
 }
@@ -136,7 +137,9 @@ def measure(way: str, threads: int, size: tuple[int, int], small: int, root: str
     """
     torch.set_num_threads(threads)
     network = load_champion(SCALE)
-    sources = [image for _, image in images("BSDS300/train", Path(root or "data"), "sample/train").images if image.ndim == 3]
+    sources = [
+        image for _, image in images("BSDS300/train", Path(root or "data"), "sample/train").images if image.ndim == 3
+    ]
     few = [big_photo(*_SMALL_SIZE, sources[i % len(sources) :]) for i in range(max(small, 1))]
     try:
         enlarge = WAYS[way](network, threads)
@@ -216,10 +219,18 @@ def _print(bench: Bench, result: dict[str, Any], pixels: int) -> None:
                 f"{row['small_per_second']['median']:.1f}",
             ]
         )
-    heads = ["way", "threads", "seconds: median [smallest..largest]", "Mpixel/s", "times ours", "peak MB", "small photos/s"]
+    heads = [
+        "way",
+        "threads",
+        "seconds: median [smallest..largest]",
+        "Mpixel/s",
+        "times ours",
+        "peak MB",
+        "small photos/s",
+    ]
     wide, high = result["photo"]
     notes = [
-        f"x{SCALE}, network {result['network']}; {wide}x{high} pixels of RGB in memory to {pixels / 1e6:.0f} megapixels in memory",
-        f"small photos: {_SMALL_SIZE[0]}x{_SMALL_SIZE[1]}, one after the other, in memory; the others enlarge Cb and Cr by Pillow",
+        f"x{SCALE}, network {result['network']}; {wide}x{high} pixels of RGB to {pixels / 1e6:.0f} megapixels, all in memory",
+        f"small photos: {_SMALL_SIZE[0]}x{_SMALL_SIZE[1]}, one after the other; the others enlarge Cb and Cr by Pillow",
     ]
     bench.table("upscale", heads, table, notes)

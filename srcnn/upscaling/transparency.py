@@ -44,8 +44,8 @@ def snap_alpha(alpha: Tensor, bicubic: Tensor, peak: float) -> Tensor:
     """Clip enlarged alpha, and make it wholly opaque or transparent where the small pixels around are.
 
     There its bicubic image is as well. A network reproduces a constant only nearly, and one with zero padding darkens the edge of
-    the image: an opaque area would become slightly transparent. Where bicubic overshoots at an edge the alpha remains the network's,
-    with which the colours agree.
+    the image: an opaque area would become slightly transparent. Where bicubic overshoots at an edge the alpha remains that of the
+    network, with which the colours agree.
     """
     alpha = torch.where((bicubic - peak).abs() <= peak * _NEAR, peak, alpha)
     return torch.where(bicubic.abs() <= peak * _NEAR, 0.0, alpha).clamp_(0.0, peak)

@@ -211,12 +211,12 @@ def test_upscale_measures_every_way_on_the_same_photo(
     result = json.loads(file.read_text(encoding="utf-8"))["upscale"]
     rows = {row["way"]: row for row in result["rows"]}
     assert set(rows) == set(section.WAYS)
-    for way in ("ours", "ours, fp32", "plain torch, fp32"):
-        row = rows[way]
+    run = {way: row for way, row in rows.items() if "skipped" not in row}
+    assert {"ours", "ours, fp32", "plain torch, fp32"} <= set(run)
+    for row in run.values():
         assert row["seconds"]["n"] == 1
         assert row["peak_mb"]["median"] > 50
         assert row["mean_level"] == pytest.approx(rows["ours"]["mean_level"], abs=1.0)
-    assert all("skipped" in row or row["mean_level"] == pytest.approx(rows["ours"]["mean_level"], abs=1.0) for row in rows.values())
 
 
 def test_a_big_photo_is_filled_with_images(module: Any) -> None:

@@ -135,7 +135,9 @@ def test_mkldnn_convolution_pointwise_is_conv2d(monkeypatch: pytest.MonkeyPatch,
     bias = torch.randn(16, generator=draw)
     expected = torch.nn.functional.conv2d(image, weight, bias, stride=stride)
     expected = expected.relu() if relu else expected
-    assert torch.allclose(torch_internals.convolution(image, weight, bias, stride=stride, relu=relu), expected, atol=1e-4)
+    assert torch.allclose(
+        torch_internals.convolution(image, weight, bias, stride=stride, relu=relu), expected, atol=1e-4
+    )
     half = torch_internals.convolution(image.bfloat16(), weight.bfloat16(), bias, stride=stride, relu=relu)
     assert half.dtype == torch.bfloat16  # with a bias of float32
     assert torch.allclose(half.float(), expected, atol=0.2, rtol=0.02)

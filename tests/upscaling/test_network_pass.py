@@ -46,7 +46,9 @@ def photo(*shape: int, dtype: Any = np.float32) -> NDArray[Any]:
     ("color", "residual", "padding", "scale"),
     [("y", True, "zeros", 2), ("y", False, "replicate", 3), ("rgb", True, "replicate", 2), ("rgb", False, "zeros", 4)],
 )
-def test_planes_are_those_of_the_protocol(upsampling: str, color: str, residual: bool, padding: str, scale: int) -> None:
+def test_planes_are_those_of_the_protocol(
+    upsampling: str, color: str, residual: bool, padding: str, scale: int
+) -> None:
     made = network(upsampling=upsampling, color=color, residual=residual, padding=padding, scale=scale)
     for height, width in ((1, 1), (13, 22)):
         image = photo(height, width, made.config.channels)
