@@ -21,8 +21,12 @@ def dtypes(made: SRCNN, name: str) -> list[torch.dtype]:
     return [layer.weight.dtype for layer in prepared(made, name).layers]
 
 
-def test_the_image_itself_is_never_bfloat16() -> None:
-    assert dtypes(network(), "bf16") == [torch.float32, torch.bfloat16, torch.float32]
+def test_the_image_itself_has_more_bits_than_bfloat16() -> None:
+    layers = prepared(network(), "bf16").layers
+    assert [layer.weight.dtype for layer in layers] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    assert [layer.split for layer in layers] == [True, False, False]  # 16 bits of the image in two numbers
+    large = SRCNN(ModelConfig(kernels="9-1-5", filters="16-16"))
+    assert dtypes(large, "bf16") == [torch.float32, torch.bfloat16, torch.float32]
     assert dtypes(network(), "fp32") == [torch.float32] * 3
 
 
