@@ -141,7 +141,9 @@ def _with_alpha(network: PreparedNetwork, levels: Tensor, part: Tile, height: in
         smooth = smooth[..., ::channels]
         opaque = snap_alpha(shape[..., ::channels], smooth, peak)
         if channels == 3 and network.config.color == "y":
-            large = match_chroma(large.unflatten(-1, (count, channels)), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak)
+            large = match_chroma(
+                large.unflatten(-1, (count, channels)), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak
+            )
             large = large.flatten(-2)
     large = large.unflatten(-1, (count, channels))
     opaque = opaque.unsqueeze(-1)

@@ -12,7 +12,9 @@ from srcnn.upscaling.planes import plane_map
 
 
 def config(color: str, *, residual: bool) -> ModelConfig:
-    return ModelConfig.model_validate({"color": color, "residual": residual, "scale": 2, "kernels": "1-1", "filters": "1"})
+    return ModelConfig.model_validate(
+        {"color": color, "residual": residual, "scale": 2, "kernels": "1-1", "filters": "1"}
+    )
 
 
 @pytest.mark.parametrize("color", ["y", "rgb", "ycbcr"])

@@ -26,8 +26,10 @@ def network(**fields: object) -> SRCNN:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
     ("inputs", "outputs", "kernel", "stride"),
-    [(1, 64, 9, 1), (1, 16, 3, 1), (3, 12, 5, 1), (32, 32, 3, 1), (24, 17, 5, 1), (64, 32, 1, 1), (17, 9, 3, 1)]
-    + [(9, 9, 1, 1), (9, 1, 1, 1), (32, 16, 8, 4), (24, 16, 4, 2)],
+    [
+        *((1, 64, 9, 1), (1, 16, 3, 1), (3, 12, 5, 1), (32, 32, 3, 1), (24, 17, 5, 1), (64, 32, 1, 1), (17, 9, 3, 1)),
+        *((9, 9, 1, 1), (9, 1, 1, 1), (32, 16, 8, 4), (24, 16, 4, 2)),
+    ],
 )
 def test_a_pixel_has_the_same_bits_in_every_cut(
     dtype: torch.dtype, inputs: int, outputs: int, kernel: int, stride: int
@@ -62,15 +64,23 @@ def test_a_convolution_is_torchs() -> None:
 @pytest.mark.parametrize("padding", ["replicate", "zeros"])
 @pytest.mark.parametrize(
     ("upsampling", "color", "scale", "kernels"),
-    [("bicubic", "y", 2, "5-1-3"), ("bicubic", "rgb", 2, "3-3"), ("pixel_shuffle", "y", 2, "3-3-5")]
-    + [("pixel_shuffle", "y", 3, "3-3"), ("pixel_shuffle", "ycbcr", 2, "1-3")],
+    [
+        *(("bicubic", "y", 2, "5-1-3"), ("bicubic", "rgb", 2, "3-3"), ("pixel_shuffle", "y", 2, "3-3-5")),
+        *(("pixel_shuffle", "y", 3, "3-3"), ("pixel_shuffle", "ycbcr", 2, "1-3")),
+    ],
 )
 def test_tiled_is_whole_and_the_networks_forward(
     precision: str, padding: str, upsampling: str, color: str, scale: int, kernels: str
 ) -> None:
     filters = "-".join(["18"] * kernels.count("-"))
     made = network(
-        upsampling=upsampling, color=color, scale=scale, kernels=kernels, filters=filters, padding=padding, residual=False
+        upsampling=upsampling,
+        color=color,
+        scale=scale,
+        kernels=kernels,
+        filters=filters,
+        padding=padding,
+        residual=False,
     )
     layers = prepare(made, precision)
     for height, width in ((1, 1), (2, 19), (23, 31)):
