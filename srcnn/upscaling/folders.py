@@ -25,10 +25,52 @@ RECORD = ".srcnn-upscaled.jsonl"
 
 #: Suffixes of files that are meant as pictures; if one cannot be read, that is a failure. Others are skipped.
 _PICTURES = frozenset(
-    ".3fr .apng .arw .avif .bmp .cr2 .cr3 .dib .dng .erf .gif .heic .heif .j2c .j2k .jfif .jif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx "
-    ".mpo .nef .nrw .orf .pbm .pef .pfm .pgm .png .pnm .ppm .raf .rw2 .rwl .srw .tif .tiff .webp".split()
+    [
+        ".3fr",
+        ".apng",
+        ".arw",
+        ".avif",
+        ".bmp",
+        ".cr2",
+        ".cr3",
+        ".dib",
+        ".dng",
+        ".erf",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".j2c",
+        ".j2k",
+        ".jfif",
+        ".jif",
+        ".jp2",
+        ".jpc",
+        ".jpe",
+        ".jpeg",
+        ".jpf",
+        ".jpg",
+        ".jpx",
+        ".mpo",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pbm",
+        ".pef",
+        ".pfm",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".raf",
+        ".rw2",
+        ".rwl",
+        ".srw",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ]
 )
-_SIDECARS = frozenset(".aae .dop .json .on1 .pp3 .thm .txt .vrd .xmp .xml".split())
+_SIDECARS = frozenset([".aae", ".dop", ".json", ".on1", ".pp3", ".thm", ".txt", ".vrd", ".xmp", ".xml"])
 _SYSTEM = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "__macosx"])
 
 

@@ -54,7 +54,9 @@ def network_pass(
     """
     scale = network.config.scale
     height, width = image.shape[:2]
-    at_input = 1 if network.config.upsampling == "pixel_shuffle" else scale  # large pixels count in a network of bicubic input
+    at_input = (
+        1 if network.config.upsampling == "pixel_shuffle" else scale
+    )  # large pixels count in a network of bicubic input
     side = tile if tile is not None else max(1, network.side // at_input)
     store = _Store(out, scale)
 
@@ -124,9 +126,7 @@ def _on_large(
     return out.reshape(1, rows, columns, planes * scale**2)
 
 
-def _with_alpha(
-    network: PreparedNetwork, levels: Tensor, part: Tile, height: int, width: int, peak: float
-) -> Tensor:
+def _with_alpha(network: PreparedNetwork, levels: Tensor, part: Tile, height: int, width: int, peak: float) -> Tensor:
     """Enlarge premultiplied colours and alpha, each as an image of the same kind, and divide the one by the other."""
     count = network.config.scale**2
     channels = levels.shape[-1] - 1
@@ -141,7 +141,9 @@ def _with_alpha(
         smooth = smooth[..., ::channels]
         opaque = snap_alpha(shape[..., ::channels], smooth, peak)
         if channels == 3 and network.config.color == "y":
-            large = match_chroma(large.unflatten(-1, (count, channels)), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak)
+            large = match_chroma(
+                large.unflatten(-1, (count, channels)), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak
+            )
             large = large.flatten(-2)
     large = large.unflatten(-1, (count, channels))
     opaque = opaque.unsqueeze(-1)

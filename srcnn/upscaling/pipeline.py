@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.errors import DataError, SRCNNError
-from srcnn.upscaling.metadata import Metadata
 from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo, read_photo
 from srcnn.upscaling.photo_writing import Encoding, write_photo

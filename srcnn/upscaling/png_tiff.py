@@ -58,7 +58,12 @@ def is_planar(image: Image.Image) -> bool:
     """Return whether an opened TIFF stores its channels one after the other with 16 bits each, which Pillow misreads."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (8,))
-    return image.format == "TIFF" and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 and len(bits) > 1 and max(bits) > 8
+    return (
+        image.format == "TIFF"
+        and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+        and len(bits) > 1
+        and max(bits) > 8
+    )
 
 
 def _decode(opened: Image.Image, raw: str) -> NDArray[np.uint8]:
@@ -241,7 +246,9 @@ def write_tiff(
     tags[273] = offsets if len(offsets) > 1 else offsets[0]
     tags.tagtype[273] = tags.tagtype[279] = 4  # 32 bits
     if sum(sizes) > _LARGEST_TIFF:
-        raise DataError(f"a TIFF file must be smaller than 4 GiB, but got {sum(sizes) / 2**30:.1f} GiB; PNG has no such limit")
+        raise DataError(
+            f"a TIFF file must be smaller than 4 GiB, but got {sum(sizes) / 2**30:.1f} GiB; PNG has no such limit"
+        )
     tags.save(file)
     for strip in strips:
         file.write(strip)

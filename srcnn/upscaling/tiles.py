@@ -169,9 +169,7 @@ def _last_layer(x: Tensor, layer: _Layer) -> Tensor:
     return out.reshape(1, down * block, across * block, planes)[:, :height, :width]
 
 
-def convolve(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, relu: bool = False
-) -> Tensor:
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, relu: bool = False) -> Tensor:
     """Convolve (1, rows, columns, channels) without padding; each pixel's bits do not depend on the number of rows and columns."""
     kernel = weight.shape[-1]
     width = (x.shape[2] - kernel) // stride + 1

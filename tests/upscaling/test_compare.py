@@ -53,7 +53,9 @@ def test_tiny_photos(shape: tuple[int, int]) -> None:
 
 
 def test_writing(tmp_path: Path) -> None:
-    write_comparison(tmp_path / "a_compare.png", photo(), np.repeat(np.repeat(photo(), 2, axis=0), 2, axis=1), "nearest")
+    write_comparison(
+        tmp_path / "a_compare.png", photo(), np.repeat(np.repeat(photo(), 2, axis=0), 2, axis=1), "nearest"
+    )
     with Image.open(tmp_path / "a_compare.png") as image:
         assert image.mode == "RGB"
     (tmp_path / "file").write_text("x")

@@ -30,7 +30,13 @@ def tree(tmp_path: Path) -> Path:
 
 def test_a_folder_is_walked_once_in_order(tree: Path) -> None:
     found = find_photos([tree], tree / "out")
-    assert [os.fsencode(source.place) for source in found.sources] == [b"a.PNG", b"b.jpg", b"\xff.jpg", b"sub/c.tif", b"sub/notes"]
+    assert [os.fsencode(source.place) for source in found.sources] == [
+        b"a.PNG",
+        b"b.jpg",
+        b"\xff.jpg",
+        b"sub/c.tif",
+        b"sub/notes",
+    ]
     assert found.skipped == {
         "hidden": 2, "sidecar file": 1, "system file": 2, "not a regular file": 2, "folder met before": 1, "folder of results": 1,
     }  # fmt: skip
@@ -72,7 +78,9 @@ def test_a_folder_that_cannot_be_read_is_a_failure(tree: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "scandir", scandir)
     found = find_photos([tree], tree / "out")
     assert len(found.sources) == 3
-    assert [message for _, message in found.failures] == [f"{tree / 'sub'}: the folder cannot be read (Permission denied)"]
+    assert [message for _, message in found.failures] == [
+        f"{tree / 'sub'}: the folder cannot be read (Permission denied)"
+    ]
 
 
 def test_two_photos_with_one_result_are_refused(tree: Path) -> None:

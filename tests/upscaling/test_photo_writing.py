@@ -105,7 +105,9 @@ def test_an_opaque_alpha_is_no_obstacle_to_jpeg(tmp_path: Path) -> None:
 
 def test_sides_that_a_format_cannot_store(tmp_path: Path) -> None:
     check_side("p", "jpeg", 65_535, 1)
-    with pytest.raises(DataError, match=r"^p: JPEG stores at most 65,535 pixels a side, but the result has 65536x1; use --format"):
+    with pytest.raises(
+        DataError, match=r"^p: JPEG stores at most 65,535 pixels a side, but the result has 65536x1; use --format"
+    ):
         check_side("p", "jpeg", 65_536, 1)
     with pytest.raises(DataError, match="at most 16,383"):
         write_photo(tmp_path / "a.webp", np.zeros((16_384, 1), np.uint8), NOTHING, "webp", Encoding())
@@ -134,7 +136,12 @@ def test_names_of_formats_and_colours() -> None:
     assert [format_of(name) for name in ("JPG", "tif", "WebP", "png")] == ["jpeg", "tiff", "webp", "png"]
     assert parse_color("White") == (255, 255, 255)
     assert parse_color("#0a0B0c") == (10, 11, 12)
-    assert [output_format(Encoding(), form) for form in ("JPEG", "GIF", "TIFF", "AVIF")] == ["jpeg", "png", "tiff", "png"]
+    assert [output_format(Encoding(), form) for form in ("JPEG", "GIF", "TIFF", "AVIF")] == [
+        "jpeg",
+        "png",
+        "tiff",
+        "png",
+    ]
     assert output_format(Encoding("webp"), "JPEG") == "webp"
     with pytest.raises(ConfigError, match="'bmp' does not exist"):
         format_of("bmp")

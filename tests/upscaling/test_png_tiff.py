@@ -35,7 +35,9 @@ def test_all_sixteen_bits_of_a_png_are_read(tmp_path: Path, channels: int) -> No
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("layout", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"compression": "zlib", "predictor": True}])
+@pytest.mark.parametrize(
+    "layout", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"compression": "zlib", "predictor": True}]
+)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_all_sixteen_bits_of_a_tiff_are_read(tmp_path: Path, order: str, layout: dict[str, Any], channels: int) -> None:
     deep = noise("uint16", channels)
