@@ -4,10 +4,11 @@
     python experiments/upscale.py holiday/ more/*.png --scale 2 --out large --compare
     python experiments/upscale.py scan.tif --size 4000x3000 --model official:9-5-5 --format png
 
-Y goes through the network, Cb and Cr are enlarged by bicubic. Reads JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, JPEG 2000 and AVIF; writes
-JPEG, PNG, TIFF and WebP, in the format of the photo where it is one of these, else PNG. 16 bits stay 16 bits in PNG and TIFF. The result of
-photo.jpg is photo_x3.jpg beside it, or photo.jpg in the folder of --out. Nothing is written over without --force. A folder that was
-interrupted goes on with the same command. Exit code 1 if some photos of a folder failed, 2 after a mistake, when nothing was written.
+Y goes through the network, Cb and Cr are enlarged by bicubic. Reads JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, JPEG 2000 and
+AVIF; writes JPEG, PNG, TIFF and WebP, in the format of the photo where it is one of these, else PNG. 16 bits stay 16 bits
+in PNG and TIFF. The result of photo.jpg is photo_x3.jpg beside it, or photo.jpg in the folder of --out. Nothing is written
+over without --force. A folder that was interrupted goes on with the same command. Exit code 1 if some photos failed, 2
+after a mistake, when nothing was written.
 """
 
 from __future__ import annotations

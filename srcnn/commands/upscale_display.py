@@ -166,11 +166,11 @@ class ProgressBar:
 
 
 class JsonLines:
-    r"""One JSON object a line on the standard output. Bytes of a name that are no UTF-8 are lone surrogates, as Python has them.
+    """One JSON object a line on the standard output. Bytes of a name that are no UTF-8 are lone surrogates, as Python has them.
 
-    ``plan`` (photos, finished, skipped), ``failed`` (photo, message), ``started`` (photo), ``progress`` (photo, fraction; each
-    hundredth at most), ``done`` (photo, result, compare, width, height, seconds, notes), ``end`` (done, failed, finished, skipped,
-    seconds, interrupted).
+    ``plan`` (photos, finished, skipped), ``failed`` (photo, message), ``started`` (photo), ``progress`` (photo, fraction;
+    each hundredth at most), ``done`` (photo, result, compare, width, height, seconds, notes), ``end`` (done, failed,
+    finished, skipped, seconds, interrupted).
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Photos in folders: which files are photos, where each result goes, and which results are there already.
 
-The folder of results has a record, `RECORD`: one JSON object a line for each finished photo, appended when its file is in place. With
-it the same command, given again, goes on where it was interrupted.
+The folder of results has a record, `RECORD`: one JSON object a line for each finished photo, appended when its file
+is in place. With it the same command, given again, goes on where it was interrupted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One pass of a network over a photo: tile by tile, in colour, with transparency, into an array for the result.
 
-Of the photo and the result only the pixels of a tile are converted to float32, so the memory beside both arrays is a few megabytes
-for each thread, whatever the size of the photo.
+Of the photo and the result only the pixels of a tile are converted to float32, so the memory beside both arrays is a few
+megabytes for each thread, whatever the size of the photo.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Photo files as arrays: grey or RGB, with or without alpha, 8 or 16 bits, upright.
 
-Reading has two steps. `inspect` opens a file and reads its header: what it is, how large it claims to be. `read_photo` decodes it. The
-content decides the format, not the name.
+Reading has two steps. `inspect` opens a file and reads its header: what it is, how large it claims to be.
+`read_photo` decodes it. The content decides the format, not the name.
 
-A photo's pixels are uint8 or uint16, (height, width) for grey or (height, width, channels): 2 grey and alpha, 3 RGB, 4 RGBA. Alpha
-is not multiplied into the colour.
+A photo's pixels are uint8 or uint16, (height, width) for grey or (height, width, channels): 2 grey and alpha, 3 RGB,
+4 RGBA. Alpha is not multiplied into the colour.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Files with 16 bits for each of several channels (PNG and TIFF), which Pillow reads and writes with 8 bits only.
 
-Reading: Pillow's decoders take a *raw mode*, which says where in the file's pixels each byte of the image lies. ``RGB;16B`` takes the
-first byte of each sample and ``RGB;16L`` the second. Decoding the file once with each gives all 16 bits, with Pillow's checks,
-compressions, tiles and interlacing.
+Reading: Pillow's decoders take a *raw mode*, which says where in the file's pixels each byte of the image lies.
+``RGB;16B`` takes the first byte of each sample and ``RGB;16L`` the second. Decoding the file once with each gives all
+16 bits, with Pillow's checks, compressions, tiles and interlacing.
 
 Writing: PNG chunks and TIFF strips by hand, compressed with zlib, a few rows at a time.
 """
