@@ -16,8 +16,12 @@ __all__ = ["Card", "Origin", "SetScore", "Speed", "TrainingSet", "read_card"]
 class TrainingSet(Strict):
     """A training set."""
 
-    name: str = Field(description="name, several sets joined by +; with [train]: without the images held out or left out")
-    digest: str = Field(description="digest of names and pixels, `srcnn.data.image_set.ImageSet.digest`; empty: not known")
+    name: str = Field(
+        description="name, several sets joined by +; with [train]: without the images held out or left out"
+    )
+    digest: str = Field(
+        description="digest of names and pixels, `srcnn.data.image_set.ImageSet.digest`; empty: not known"
+    )
 
 
 class Origin(Strict):
@@ -27,12 +31,20 @@ class Origin(Strict):
     search: str | None = Field(None, description="name of the search that chose it; none: no search")
     training: TrainingSet = Field(description="the training set")
     validation: tuple[str, ...] = Field((), description="images that were held out, by which it was chosen")
-    left_out: tuple[str, ...] = Field((), description="training images left out, each with the test image that it shows")
+    left_out: tuple[str, ...] = Field(
+        (), description="training images left out, each with the test image that it shows"
+    )
     overlap: tuple[str, ...] = Field((), description="training images that show an image of a test set of the card")
-    seeds: tuple[int, ...] = Field((), description="seeds of the trainings of this configuration; the first made the network")
-    gain: str = Field("", description="gain over bicubic on judging images in dB, with its 95 % interval; empty: not judged")
+    seeds: tuple[int, ...] = Field(
+        (), description="seeds of the trainings of this configuration; the first made the network"
+    )
+    gain: str = Field(
+        "", description="gain over bicubic on judging images in dB, with its 95 % interval; empty: not judged"
+    )
     commit: str = Field("", description="git commit of the code that trained it; empty: not known")
-    versions: dict[str, str] = Field(default_factory=dict, description="versions of the libraries that trained it, by name")
+    versions: dict[str, str] = Field(
+        default_factory=dict, description="versions of the libraries that trained it, by name"
+    )
 
 
 class SetScore(Strict):

@@ -70,7 +70,9 @@ def make_champion(candidate: Candidate, tests: Sequence[ImageSet], folder: Path,
         save_network(temporary, network.state_dict(), config, {"training": candidate.origin.training.name})
         content = temporary.read_bytes()
         if len(content) > LARGEST:
-            raise CheckpointError(f"{file}: not written, because it may have {LARGEST} bytes, but would have {len(content)}")
+            raise CheckpointError(
+                f"{file}: not written, because it may have {LARGEST} bytes, but would have {len(content)}"
+            )
     card = Card(
         scale=scale,
         file=file.name,

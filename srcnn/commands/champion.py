@@ -136,7 +136,9 @@ def _of_folder(folder: Path) -> Candidate:
         try:
             records.append(json.loads((folder / name).read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"{folder / name}: not a finished training of experiments/train.py ({error})") from None
+            raise CheckpointError(
+                f"{folder / name}: not a finished training of experiments/train.py ({error})"
+            ) from None
     job, result = records
     file = folder / "network.safetensors"
     config = TrainConfig(**read_header(file)["config"])
@@ -203,7 +205,9 @@ def _origin(tags: Mapping[str, str], parent: Any, alike: list[Any], gain: str) -
 
     params = {name: text for name, text in parent.params.items() if name not in _PLACES}
     defaults = {name: names.param_text(field.default) for name, field in SearchSettings.model_fields.items()}
-    given = [f"--{name.replace('_', '-')} {_value(text)}" for name, text in params.items() if text != defaults.get(name)]
+    given = [
+        f"--{name.replace('_', '-')} {_value(text)}" for name, text in params.items() if text != defaults.get(name)
+    ]
     seeds = [alike[0], *sorted(alike[1:], key=lambda other: int(other.data.params["seed"]))]
     return Origin(
         commands=(f"python experiments/search.py {' '.join(given)}",),

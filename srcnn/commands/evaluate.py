@@ -39,9 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", required=True, metavar="NAME|FOLDER", help="name of a data set, or a folder of images"
     )
-    parser.add_argument(
-        "--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)"
-    )
+    parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for all results")
     parser.add_argument(
         "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
@@ -75,9 +73,7 @@ def _main(argv: list[str] | None) -> int:
     if options.json is not None and (options.json.is_dir() or any(p.is_file() for p in options.json.parents)):
         raise ConfigError(f"--json: must be a file in an existing folder, but got {options.json}")
     device = pick_device(options.device)
-    network = load_model(
-        options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root
-    )
+    network = load_model(options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root)
     scale = options.scale if network is None else network.config.scale
     images = load(options.data, data_root(options.data_root), skip_bad=options.skip_bad)
     if network is not None:

@@ -27,16 +27,16 @@ _FORMATS = {".onnx": "onnx", ".pt2": "pt2"}
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--model", default="champion", metavar="NAME|FILE", help=f"{MODEL_HELP} (default: champion)")
-    parser.add_argument(
-        "--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)"
-    )
+    parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--format", choices=tuple(_FORMATS.values()), help="format (default: by the ending of --out)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument(
         "--tracking-uri", default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
     )
-    parser.add_argument("--data-root", metavar="DIR", help="folder of the authors' files (default: $SRCNN_DATA, else ./data)")
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the authors' files (default: $SRCNN_DATA, else ./data)"
+    )
     return parser
 
 
@@ -55,9 +55,7 @@ def _main(argv: list[str] | None) -> int:
         raise ConfigError(f"--out: must be a file in a folder, but got {out}")
     if out.exists() and not options.force:
         raise ConfigError(f"--out: {out} exists; --force replaces it")
-    network = load_model(
-        options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root
-    )
+    network = load_model(options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root)
     if network is None:
         raise ConfigError(f"--model: must be a network, but got {options.model}")
     about = {"model": options.model}

@@ -15,7 +15,11 @@ from srcnn.model.network import SRCNN
 __all__ = ["SIZES", "TOLERANCE", "check", "largest_difference"]
 
 TOLERANCE = 1e-4  #: largest difference to the protocol that is accepted, for values in [0, 1]
-SIZES: Sequence[tuple[int, int]] = ((16, 16), (17, 40), (61, 23))  #: height and width of the small images that are compared
+SIZES: Sequence[tuple[int, int]] = (
+    (16, 16),
+    (17, 40),
+    (61, 23),
+)  #: height and width of the small images that are compared
 
 
 def largest_difference(

@@ -1,7 +1,7 @@
 """Networks as files of torch.export (.pt2), which torch loads without this package: ``torch.export.load(path).module()``.
 
-Input and output are those of `srcnn.export.plain_network.PlainNetwork`. Batch, height and width are free; height and width must be
-at least 2. `EXTRA` in the file is JSON with the scale, the configuration and the licence.
+Input and output are those of `srcnn.export.plain_network.PlainNetwork`. Batch, height and width are free; height and width must
+be at least 2. `EXTRA` in the file is JSON with the scale, the configuration and the licence.
 """
 
 from __future__ import annotations

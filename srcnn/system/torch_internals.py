@@ -56,7 +56,7 @@ def cpu_multiplies_bf16() -> bool:
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int = 1, relu: bool = False) -> Tensor:
-    """``F.conv2d`` on a CPU, without padding and gradients, by oneDNN whatever the size; with ReLU in the same pass over the output.
+    """``F.conv2d`` on a CPU, without padding and gradients, by oneDNN whatever the size; ReLU in the same pass over the output.
 
     Uses ``torch.ops.mkldnn._convolution_pointwise``, which torch's compiler calls for the same purpose. `F.conv2d` takes another
     routine for small inputs, which adds in another order, and a second pass for ReLU takes a tenth longer. Where torch has no

@@ -1,7 +1,7 @@
 """The bicubic of the protocol (`srcnn.imaging.resize`) for parts of an image: by an integer as a convolution, or to any size.
 
-Enlarged by an integer s, output pixel (s i + p, s j + q) is a sum over the 5x5 pixels around (i, j) with weights that depend on p and
-q alone. That is a convolution with s^2 outputs for each plane, by which oneDNN computes 100 million pixels in half a second a core.
+Enlarged by an integer s, output pixel (s i + p, s j + q) is a sum over the 5x5 pixels around (i, j) with weights that depend on
+p and q alone. That is a convolution with s^2 outputs for each plane: RGB takes 4 to 6 ns a pixel of the result on one core.
 """
 
 from __future__ import annotations

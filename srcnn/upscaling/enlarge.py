@@ -1,7 +1,7 @@
 """Enlarging a photo to any size: `upscale` for an array or a Pillow image, `enlarge_image` for large photos and result arrays.
 
-A factor is reached by passes of networks whose scales multiply to it, 6 = 3 x 2 and 8 = 4 x 2, or to the next product above it; what is
-too much is taken off by bicubic resizing, antialiased. Between passes there are 16 bits a channel.
+A factor is reached by passes of networks whose scales multiply to it, 6 = 3 x 2 and 8 = 4 x 2, or to the next product above it;
+what is too much is taken off by bicubic resizing, antialiased. Between passes there are 16 bits a channel.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def upscale(
     """Enlarge an image: Y by a network, Cb and Cr by the protocol's bicubic.
 
     Args:
-        image: an array (height, width) or (height, width, channels), uint8, uint16 or float32 in [0, 1]: grey, RGB, or either with
-            alpha as the last of 2 or 4 channels. Or a Pillow image of mode L, LA, RGB, RGBA or I;16.
+        image: an array (height, width) or (height, width, channels), uint8, uint16 or float32 in [0, 1]: grey, RGB, or either
+            with alpha as the last of 2 or 4 channels. Or a Pillow image of mode L, LA, RGB, RGBA or I;16.
         scale: any factor above 0, also 6 or 2.5. Below 1 the image shrinks, by bicubic.
         size: (width, height) of the result instead of a scale.
         network: a network for every pass; a function that returns the network of a scale, 2, 3 or 4; ``"bicubic"`` for bicubic
@@ -131,8 +131,8 @@ def enlarge_image(
 
     Args:
         image: array or memory map.
-        out: array or memory map of the size that `result_size` returns, with the dtype and channels of the image; it is filled from top
-            to bottom. None: a new array.
+        out: array or memory map of the size that `result_size` returns, with the dtype and channels of the image; it is filled
+            from top to bottom. None: a new array.
         progress: called in this thread after every tile with the pixels finished and those of all passes together.
 
     Returns:

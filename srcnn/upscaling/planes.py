@@ -42,7 +42,7 @@ class PlaneMap:
         return convolve(levels, self.into, self.offset)
 
     def combine(self, outputs: Tensor, bicubic: Tensor) -> Tensor:
-        """The enlarged tile, levels (1, rows, columns, scale * scale * channels), of the network's outputs and the bicubic image."""
+        """The enlarged tile (1, rows, columns, scale * scale * channels) of the network's outputs and the bicubic image."""
         result = convolve(outputs, self.back, self.bias)
         return result.add_(bicubic if self.keep is None else convolve(bicubic, self.keep))
 

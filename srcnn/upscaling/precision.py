@@ -1,8 +1,8 @@
 """The arithmetic of a network on this processor: bfloat16 where it is fast and exact enough for this network, else float32.
 
-Weights and features lose all but eight bits of their mantissa in bfloat16. What that costs depends on the network: little where it
-adds to the bicubic image, more where its output is the whole image. So it is measured, on the bundled sample. Nothing else of the
-processor is asked: where bfloat16 is not multiplied in hardware it is slower than float32.
+Weights and features lose all but eight bits of their mantissa in bfloat16. What that costs depends on the network: little where
+it adds to the bicubic image, more where its output is the whole image. So it is measured, on the bundled sample. Where the
+processor does not multiply bfloat16 in hardware it is slower than float32 and not considered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Transparency: colours are enlarged premultiplied by alpha, so that what a transparent pixel hides cannot show at an edge.
 
-T. Porter, T. Duff, "Compositing Digital Images", SIGGRAPH 1984: a premultiplied pixel is what it adds to the picture, and the picture
-is linear in it. Functions take levels as tensors or arrays of floating-point numbers: colours (..., channels) and alpha (..., 1).
+T. Porter, T. Duff, "Compositing Digital Images", SIGGRAPH 1984: a premultiplied pixel is what it adds to the picture, and the
+picture is linear in it. Functions take levels as tensors of floating-point numbers: colours (..., channels) and alpha (..., 1).
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ def match_chroma(colours: Tensor, alpha: Tensor, bicubic: Tensor, peak: float) -
     """
     luma = colours[..., :1] * _LUMA[0] + colours[..., 1:2] * _LUMA[1] + colours[..., 2:] * _LUMA[2]
     ratio = torch.where(bicubic > peak * _FAINT, alpha / bicubic.clamp_min(peak * _FAINT), 0.0)
-    return luma + (colours - luma) * ratio
+    # An opaque pixel keeps its bits: a tile without transparency is computed without this.
+    return torch.where((bicubic - peak).abs() <= peak * _NEAR, colours, luma + (colours - luma) * ratio)
 
 
 def snap_alpha(alpha: Tensor, bicubic: Tensor, peak: float) -> Tensor:
-    """Clip enlarged alpha, and make it wholly opaque or transparent where its bicubic image is.
+    """Clip enlarged alpha, and make it wholly opaque or transparent where the small pixels around are.
 
-    A network reproduces a constant only nearly, and one with zero padding darkens the edge of the image: an opaque area would
-    become slightly transparent.
+    There its bicubic image is as well. A network reproduces a constant only nearly, and one with zero padding darkens the edge of
+    the image: an opaque area would become slightly transparent. Where bicubic overshoots at an edge the alpha remains that of the
+    network, with which the colours agree.
     """
-    alpha = torch.where(bicubic >= peak * (1 - _NEAR), peak, alpha)
-    return torch.where(bicubic <= peak * _NEAR, 0.0, alpha).clamp_(0.0, peak)
+    alpha = torch.where((bicubic - peak).abs() <= peak * _NEAR, peak, alpha)
+    return torch.where(bicubic.abs() <= peak * _NEAR, 0.0, alpha).clamp_(0.0, peak)

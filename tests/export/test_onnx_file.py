@@ -55,7 +55,15 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     run = session(tmp_path / "a.onnx")
     assert run.get_inputs()[0].shape == ["batch", 1, "height", "width"]
     assert run.get_outputs()[0].shape == ["batch", 1, "3*height", "3*width"]
-    assert {node.op_type for node in model.graph.node} == {"Pad", "Slice", "Concat", "Conv", "DepthToSpace", "Relu", "Add"}
+    assert {node.op_type for node in model.graph.node} == {
+        "Pad",
+        "Slice",
+        "Concat",
+        "Conv",
+        "DepthToSpace",
+        "Relu",
+        "Add",
+    }
 
 
 def test_a_file_that_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +82,9 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigError) as caught:
         save_onnx(small_network(), tmp_path / "a.onnx")
-    assert str(caught.value) == f"onnx: needs the package {package}, which is not installed; pip install 'srcnn[export]'"
+    assert (
+        str(caught.value) == f"onnx: needs the package {package}, which is not installed; pip install 'srcnn[export]'"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -38,8 +38,8 @@ IN_WORKERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: No usage statistics to the developers of MLflow. MLflow reads this when it is imported and again before each event that it would
-#: record, and sends nothing before the first event, so it takes effect at any time.
+#: No usage statistics to the developers of MLflow. MLflow reads this when it is imported and again before each event that it
+#: would record, and sends nothing before the first event, so it takes effect at any time.
 TELEMETRY: Mapping[str, str] = MappingProxyType({"MLFLOW_DISABLE_TELEMETRY": "true"})
 
 #: All variables that `configure` sets. Those in no other mapping are read in the driver when needed.

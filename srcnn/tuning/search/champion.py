@@ -87,7 +87,7 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
 
 
 def _log_model(plan: Plan, tracker: Tracker, best: TrialResult, run_id: str) -> None:
-    """Log the network of a trial as an MLflow model to the run of the trial, so that MLflow can load and serve a registered version.
+    """Log the network of a trial as an MLflow model to the run of the trial, so that MLflow can load and serve the version.
 
     The files stay in the folder of the search, because the journal may send them later.
     """

@@ -38,7 +38,9 @@ from srcnn.upscaling.enlarge import upscale
 __all__ = ["COLUMN", "MOST_PIXELS", "ImageModel", "save_image_model"]
 
 COLUMN = "image"  #: name of the only column of input and output
-MOST_PIXELS = 100_000_000  #: largest number of pixels of an input image; the size in the file is checked before decoding
+MOST_PIXELS = (
+    100_000_000  #: largest number of pixels of an input image; the size in the file is checked before decoding
+)
 _LIBRARIES = ("mlflow", "numpy", "pillow", "pydantic", "safetensors", "torch")
 _MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 
@@ -105,9 +107,7 @@ def _decoded(entry: Any, row: int) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # there is a limit of our own
             image = Image.open(io.BytesIO(entry))
             if image.width * image.height > MOST_PIXELS:
-                raise _mistake(
-                    f"{COLUMN} {row}: may have {MOST_PIXELS} pixels, but has {image.width}x{image.height}"
-                )
+                raise _mistake(f"{COLUMN} {row}: may have {MOST_PIXELS} pixels, but has {image.width}x{image.height}")
             image = ImageOps.exif_transpose(image)
     except MlflowException:
         raise

@@ -75,7 +75,9 @@ def version_at(uri: str, address: str) -> SRCNN:
             aliases = models[name].aliases
             if alias not in aliases:
                 raise SearchError(
-                    unknown_name(f"alias of {name}", alias, aliases) if aliases else f"model: {name} has no alias {alias!r}"
+                    unknown_name(f"alias of {name}", alias, aliases)
+                    if aliases
+                    else f"model: {name} has no alias {alias!r}"
                 )
             number = str(aliases[alias])
         if number == "latest" and found:
@@ -115,5 +117,7 @@ def _network(client: MlflowClient, run_id: str, what: str) -> SRCNN:
                 raise SearchError(f"model: {what}: no run has the id {run_id!r}") from None
             raise
         if file is None:
-            raise SearchError(f"model: {what} has no {names.ARTIFACT_NETWORK}; a trial that ended with a network has it")
+            raise SearchError(
+                f"model: {what} has no {names.ARTIFACT_NETWORK}; a trial that ended with a network has it"
+            )
         return load_network(file)

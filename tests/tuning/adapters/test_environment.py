@@ -132,14 +132,13 @@ kind.__getitem__ = spy
 
 def test_no_variable_is_read_while_ray_and_mlflow_are_imported() -> None:
     """Else `configure` would come too late in a command that imports this package first."""
-    code = (
-        f"VARIABLES = {set(VARIABLES) - set(TELEMETRY)}\n{_SPY}\nimport mlflow.tracking, ray.tune, ray.tune.search.optuna\nprint(read)"
-    )
+    imports = "import mlflow.tracking, ray.tune, ray.tune.search.optuna"
+    code = f"VARIABLES = {set(VARIABLES) - set(TELEMETRY)}\n{_SPY}\n{imports}\nprint(read)"
     assert run(code) == "[]"
 
 
 def test_mlflow_sends_no_usage_statistics() -> None:
-    """Not even where MLflow was imported before the call: it asks again before each event, here the creation of an experiment."""
+    """Not even where MLflow was imported before the call: it asks again before each event, here a new experiment."""
     code = """
 import mlflow, mlflow.telemetry.track, os, tempfile
 from srcnn.tuning import configure

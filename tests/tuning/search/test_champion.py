@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mlflow.pyfunc
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
+from PIL import Image
 
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
@@ -134,3 +148,69 @@ def test_lost_weights_keep_the_title_until_a_person_takes_it(plan: Plan, tracker
     said = promote(plan, tracker, a_choice(tracker, workplace, "b", np.full((3, 4), 9.0)))
     assert "stays version 1, not 2: its weights cannot be read" in said
     assert title(tracker) == 1
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def asked(address: str, content: str, process: subprocess.Popen[bytes]) -> Any:
+    """The answer of a server that may still be starting."""
+    request = urllib.request.Request(address, content.encode(), {"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(1800):
+        assert process.poll() is None, "the server has ended"
+        try:
+            with opener.open(request, timeout=60) as answer:
+                return json.loads(answer.read())
+        except (ConnectionError, urllib.error.URLError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                raise
+            time.sleep(0.5)
+    raise AssertionError("the server does not answer")
+
+
+def test_mlflow_loads_and_serves_the_champion(
+    plan: Plan, tracker: Tracker, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image in, the image at three times the size out: in this process, and over loopback from `mlflow models serve`."""
+    promote(plan, tracker, a_choice(tracker, workplace, "a", None))
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(tracker.uri)
+    try:
+        model = mlflow.pyfunc.load_model("models:/srcnn-x3@champion")
+    finally:
+        mlflow.set_tracking_uri(before)
+    picture = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(picture, "PNG")
+    (here,) = model.predict(pd.DataFrame({"image": [picture.getvalue()]}))["image"]
+    assert Image.open(io.BytesIO(here)).size == (90, 60)
+
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/srcnn-x3@champion"]
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": tracker.uri,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    process = subprocess.Popen(
+        [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        text = base64.b64encode(picture.getvalue()).decode()
+        table = {"dataframe_split": {"columns": ["image"], "data": [[text]]}}
+        answer = asked(f"http://127.0.0.1:{port}/invocations", json.dumps(table), process)
+        assert base64.b64decode(answer["predictions"][0]["image"]) == here
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            asked(f"http://127.0.0.1:{port}/invocations", json.dumps(table).replace(text, "AAAA"), process)
+        assert refused.value.code == 400
+        refused.value.close()
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
