@@ -222,8 +222,8 @@ def write_tiff(
         differences[:, 1:] -= strip[:, :-1]
         strips.append(zlib.compress(differences.tobytes(), _EFFORT))
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    for key, value in dict(exif or {}).items():
-        tags[key] = exif.get_ifd(key) if exif is not None and key in (34665, 34853) else value
+    for key, value in () if exif is None else exif.items():
+        tags[key] = value  # a sub-directory is a dictionary
     tags[256], tags[257] = width, height
     tags[258] = (8 * pixels.dtype.itemsize,) * channels
     tags[259] = 8  # deflate

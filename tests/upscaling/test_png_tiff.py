@@ -65,7 +65,9 @@ def test_what_is_written_is_read_by_others(monkeypatch: pytest.MonkeyPatch, kind
     png.seek(0)
     tiff.seek(0)
     assert np.array_equal(tifffile.imread(tiff), array)
+    tiff.seek(0)
     assert tifffile.TiffFile(tiff).pages[0].tags["YResolution"].value == (150, 1)
+    tiff.seek(0)
     if kind == "uint8" or channels == 1:  # Pillow reads 8 bits of deep colour
         assert np.array_equal(np.asarray(Image.open(png)), array)
         if channels != 2 or kind == "uint8":
