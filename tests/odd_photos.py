@@ -132,7 +132,9 @@ def _palette(*, transparent: bool = False) -> bytes:
 
 def _profiled() -> bytes:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return _saved(_rgb(), "JPEG", icc_profile=profile, dpi=(300, 300), xmp=b"<x tiff:Orientation='1' tiff:ImageWidth='26'/>")
+    return _saved(
+        _rgb(), "JPEG", icc_profile=profile, dpi=(300, 300), xmp=b"<x tiff:Orientation='1' tiff:ImageWidth='26'/>"
+    )
 
 
 def _animated(form: str) -> bytes:
@@ -199,7 +201,7 @@ ODD_PHOTOS = (
     OddPhoto("rgb16-motorola.tif", lambda: _tiff16("MM"), dtype="uint16", format="tiff"),
     OddPhoto("rgb16-planar.tif", lambda: _tiff16("II", planar=True), refused="planar configuration 1"),
     OddPhoto("grey16.tif", lambda: _saved(_deep(_grey()), "TIFF"), dtype="uint16", channels=1, format="tiff"),
-    OddPhoto("grey16.pgm", lambda: _saved(_deep(_grey()), "PPM"), dtype="uint16", channels=1),
+    OddPhoto("deep-map.pgm", lambda: _saved(_deep(_grey()), "PPM"), dtype="uint16", channels=1),
     OddPhoto("grey32.tif", lambda: _saved(_deep(_grey()).astype(np.int32) * 300, "TIFF"), refused="from 0 to 65535"),
     OddPhoto("float.tif", lambda: _saved(_grey().astype(np.float32) / 255, "TIFF"), refused="floating-point"),
     OddPhoto("cmyk.jpg", lambda: _saved(Image.fromarray(_rgb()).convert("CMYK"), "JPEG"), format="jpeg", note="CMYK"),
@@ -212,10 +214,10 @@ ODD_PHOTOS = (
     OddPhoto("grey.jpg", lambda: _saved(_grey(), "JPEG"), channels=1, format="jpeg"),
     OddPhoto("photo.webp", lambda: _saved(_rgb(), "WEBP"), format="webp"),
     OddPhoto("clear.webp", lambda: _saved(_rgba(), "WEBP", lossless=True), channels=4, format="webp"),
-    OddPhoto("photo.bmp", lambda: _saved(_rgb(), "BMP")),
+    OddPhoto("bitmap.bmp", lambda: _saved(_rgb(), "BMP")),
     OddPhoto("still.gif", lambda: _saved(_rgb(), "GIF"), note="palette"),
-    OddPhoto("photo.jp2", lambda: _saved(_rgb(), "JPEG2000")),
-    OddPhoto("photo.ppm", lambda: _saved(_rgb(), "PPM")),
+    OddPhoto("wavelet.jp2", lambda: _saved(_rgb(), "JPEG2000")),
+    OddPhoto("portable.ppm", lambda: _saved(_rgb(), "PPM")),
     OddPhoto("lzw.tif", lambda: _saved(_rgb(), "TIFF", compression="tiff_lzw"), format="tiff"),
     OddPhoto("interlaced-name.PNG", lambda: _saved(_rgb(), "PNG")),
     # What a file says besides

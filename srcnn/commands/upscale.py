@@ -4,10 +4,11 @@
     python experiments/upscale.py holiday/ more/*.png --scale 2 --out large --compare
     python experiments/upscale.py scan.tif --size 4000x3000 --model official:9-5-5 --format png
 
-Y goes through the network, Cb and Cr are enlarged by bicubic. Reads JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, JPEG 2000 and AVIF; writes
-JPEG, PNG, TIFF and WebP, in the format of the photo where it is one of these, else PNG. 16 bits stay 16 bits in PNG and TIFF. The result of
-photo.jpg is photo_x3.jpg beside it, or photo.jpg in the folder of --out. Nothing is written over without --force. A folder that was
-interrupted goes on with the same command. Exit code 1 if some photos of a folder failed, 2 after a mistake, when nothing was written.
+Y goes through the network, Cb and Cr are enlarged by bicubic. Reads JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, JPEG 2000 and
+AVIF; writes JPEG, PNG, TIFF and WebP, in the format of the photo where it is one of these, else PNG. 16 bits stay 16 bits
+in PNG and TIFF. The result of photo.jpg is photo_x3.jpg beside it, or photo.jpg in the folder of --out. Nothing is written
+over without --force. A folder that was interrupted goes on with the same command. Exit code 1 if some photos failed, 2
+after a mistake, when nothing was written.
 """
 
 from __future__ import annotations
@@ -41,9 +42,13 @@ __all__ = ["main"]
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="upscale", description=__doc__)
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="file, or folder with everything below it")
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="PHOTO", help="file, or folder with everything below it"
+    )
     parser.add_argument("--scale", metavar="N", help="factor, whole or not (default: 3)")
-    parser.add_argument("--size", metavar="WxH", help="instead of a factor: the largest result that fits in W x H pixels")
+    parser.add_argument(
+        "--size", metavar="WxH", help="instead of a factor: the largest result that fits in W x H pixels"
+    )
     parser.add_argument("--model", default="champion", metavar="NAME", help=f"{MODEL_HELP} (default: champion)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the results; needed for folders")
     parser.add_argument("--format", metavar="NAME", help="png, jpeg, webp or tiff (default: that of the photo)")
@@ -51,15 +56,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--background", metavar="COLOR", help="white, black or #rrggbb below transparent pixels, for JPEG"
     )
-    parser.add_argument("--first-page", action="store_true", help="take the first picture of animated and multi-page files")
     parser.add_argument(
-        "--max-pixels", default=str(MAX_PIXELS), metavar="N", help="the most pixels of a photo or a result (default: 1G)"
+        "--first-page", action="store_true", help="take the first picture of animated and multi-page files"
     )
-    parser.add_argument("--compare", action="store_true", help="also write NAME_compare.png: bicubic, result, magnified part")
+    parser.add_argument(
+        "--max-pixels",
+        default=str(MAX_PIXELS),
+        metavar="N",
+        help="the most pixels of a photo or a result (default: 1G)",
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="also write NAME_compare.png: bicubic, result, magnified part"
+    )
     parser.add_argument("--force", action="store_true", help="write over existing files")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: auto")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: that of torch)")
-    parser.add_argument("--data-root", metavar="DIR", help="folder of the authors' weights (default: $SRCNN_DATA, else ./data)")
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the authors' weights (default: $SRCNN_DATA, else ./data)"
+    )
     parser.add_argument("--tracking-uri", default=TRACKING_URI, metavar="URI", help="MLflow store of registry and runs")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each event, for programs")
     parser.add_argument("-q", "--quiet", action="store_true", help="print failures only")
@@ -101,7 +115,9 @@ def _networks(options: argparse.Namespace, target: Target) -> Networks:
     if name.endswith(".mat"):  # a file of the authors is for one scale and does not say for which
         scale = int(target.scale) if target.box is None and target.scale in (2, 3, 4) else 0
         if not scale:
-            raise ConfigError(f"--scale: must be 2, 3 or 4 for {name}, the one that it was trained for, but got {target}")
+            raise ConfigError(
+                f"--scale: must be 2, 3 or 4 for {name}, the one that it was trained for, but got {target}"
+            )
         return known(scale)
     known(_some_scale(target))
     return known

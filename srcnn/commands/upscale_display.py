@@ -122,11 +122,15 @@ class Lines:
 
 
 class ProgressBar:
-    """A bar over all photos, with the present one's name; finished photos scroll by above it."""
+    """A bar over all photos, with the present one's name; finished photos scroll by above it.
 
-    def __init__(self) -> None:
-        self._console = Console()
-        name = TextColumn("{task.fields[photo]}", markup=False)
+    Args:
+        console: the terminal; None: that of the standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console()
+        name = TextColumn("{task.fields[photo]}", markup=False)  # a name may contain [red]
         self._progress = Progress(
             BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), name, console=self._console, transient=True
         )
@@ -152,7 +156,7 @@ class ProgressBar:
             self._progress.update(self._task, completed=self._pixels)
             failed = event.kind == "failed"
             text = Text(f"failed: {event.message}", "red") if failed else Text(_result(event))
-            self._progress.console.print(text, soft_wrap=True)
+            self._console.print(text, soft_wrap=True)
 
     def end(self, tally: Tally, plan: Plan, seconds: float, *, interrupted: bool) -> None:
         """Remove the bar and print the counts."""
@@ -162,11 +166,11 @@ class ProgressBar:
 
 
 class JsonLines:
-    r"""One JSON object a line on the standard output. Bytes of a name that are no UTF-8 are lone surrogates, as Python has them.
+    """One JSON object a line on the standard output. Bytes of a name that are no UTF-8 are lone surrogates, as Python has them.
 
-    ``plan`` (photos, finished, skipped), ``failed`` (photo, message), ``started`` (photo), ``progress`` (photo, fraction; each
-    hundredth at most), ``done`` (photo, result, compare, width, height, seconds, notes), ``end`` (done, failed, finished, skipped,
-    seconds, interrupted).
+    ``plan`` (photos, finished, skipped), ``failed`` (photo, message), ``started`` (photo), ``progress`` (photo, fraction;
+    each hundredth at most), ``done`` (photo, result, compare, width, height, seconds, notes), ``end`` (done, failed,
+    finished, skipped, seconds, interrupted).
     """
 
     def __init__(self) -> None:

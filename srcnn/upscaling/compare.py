@@ -82,8 +82,8 @@ def _part(photo: Pixels, result: Pixels) -> tuple[NDArray[np.uint8], NDArray[np.
 def comparison(photo: Pixels, result: Pixels, label: str) -> NDArray[np.uint8]:
     """Return the picture, uint8 RGB.
 
-    Above: at most 512x512 pixels of the result where the photo has most detail, bicubic beside it. Below: a quarter of their width
-    and height, where both differ most, four times larger.
+    Above: at most 512x512 pixels of the result where the photo has most detail, bicubic beside it. Below: a quarter of
+    their width and height, where both differ most, four times larger.
 
     Args:
         photo: pixels as in `srcnn.upscaling.photo_reading`.

@@ -1,7 +1,7 @@
 """Photos in folders: which files are photos, where each result goes, and which results are there already.
 
-The folder of results has a record, `RECORD`: one JSON object a line for each finished photo, appended when its file is in place. With
-it the same command, given again, goes on where it was interrupted.
+The folder of results has a record, `RECORD`: one JSON object a line for each finished photo, appended when its file
+is in place. With it the same command, given again, goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -25,10 +25,52 @@ RECORD = ".srcnn-upscaled.jsonl"
 
 #: Suffixes of files that are meant as pictures; if one cannot be read, that is a failure. Others are skipped.
 _PICTURES = frozenset(
-    ".3fr .apng .arw .avif .bmp .cr2 .cr3 .dib .dng .erf .gif .heic .heif .j2c .j2k .jfif .jif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx "
-    ".mpo .nef .nrw .orf .pbm .pef .pfm .pgm .png .pnm .ppm .raf .rw2 .rwl .srw .tif .tiff .webp".split()
+    [
+        ".3fr",
+        ".apng",
+        ".arw",
+        ".avif",
+        ".bmp",
+        ".cr2",
+        ".cr3",
+        ".dib",
+        ".dng",
+        ".erf",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".j2c",
+        ".j2k",
+        ".jfif",
+        ".jif",
+        ".jp2",
+        ".jpc",
+        ".jpe",
+        ".jpeg",
+        ".jpf",
+        ".jpg",
+        ".jpx",
+        ".mpo",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pbm",
+        ".pef",
+        ".pfm",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".raf",
+        ".rw2",
+        ".rwl",
+        ".srw",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ]
 )
-_SIDECARS = frozenset(".aae .dop .json .on1 .pp3 .thm .txt .vrd .xmp .xml".split())
+_SIDECARS = frozenset([".aae", ".dop", ".json", ".on1", ".pp3", ".thm", ".txt", ".vrd", ".xmp", ".xml"])
 _SYSTEM = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "__macosx"])
 
 

@@ -1,4 +1,4 @@
-"""What a photo's file says besides its pixels: colour profile, EXIF, XMP and print density, read and put right for another size."""
+"""What a photo's file says besides its pixels: colour profile, EXIF, XMP and density, put right for another size."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Photo files as arrays: grey or RGB, with or without alpha, 8 or 16 bits, upright.
 
-Reading has two steps. `inspect` opens a file and reads its header: what it is, how large it claims to be. `read_photo` decodes it. The
-content decides the format, not the name.
+Reading has two steps. `inspect` opens a file and reads its header: what it is, how large it claims to be.
+`read_photo` decodes it. The content decides the format, not the name.
 
-A photo's pixels are uint8 or uint16, (height, width) for grey or (height, width, channels): 2 grey and alpha, 3 RGB, 4 RGBA. Alpha
-is not multiplied into the colour.
+A photo's pixels are uint8 or uint16, (height, width) for grey or (height, width, channels): 2 grey and alpha, 3 RGB,
+4 RGBA. Alpha is not multiplied into the colour.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from srcnn.errors import DataError
-from srcnn.upscaling.png_tiff import is_deep, is_planar, read_deep
 from srcnn.upscaling.metadata import Metadata, describes, read_metadata
 from srcnn.upscaling.names import printable
+from srcnn.upscaling.png_tiff import is_deep, is_planar, read_deep
 
 __all__ = ["MAX_PIXELS", "Header", "Photo", "inspect", "read_photo"]
 
@@ -55,7 +55,17 @@ _SUFFIXES = {
 _RAW_SUFFIXES = (".3fr", ".arw", ".cr2", ".dng", ".erf", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".rwl", ".srw")
 _DNG_VERSION = 50706
 #: What Pillow raises for damaged and hostile files.
-_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, EOFError, ZeroDivisionError)
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    ZeroDivisionError,
+)
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,9 @@ def _check_kind(path: Path, image: Image.Image, first_page: bool) -> tuple[str, 
         notes.append(f"first of {count} {pages.partition(',')[0]}")
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES[str(image.format)].split():
-        notes.append(f"is {form} by its content" + (f", whatever its name says ({printable(suffix)})" if suffix else ""))
+        notes.append(
+            f"is {form} by its content" + (f", whatever its name says ({printable(suffix)})" if suffix else "")
+        )
     return form, notes
 
 
@@ -249,7 +261,9 @@ def _grey_deep(image: Image.Image, name: str) -> Pixels:
     if values.dtype != np.uint16:
         low, high = int(values.min()), int(values.max())
         if low < 0 or high > 65535:
-            raise DataError(f"{name}: must have grey values from 0 to 65535, but got {low} to {high}; save it with 16 bits")
+            raise DataError(
+                f"{name}: must have grey values from 0 to 65535, but got {low} to {high}; save it with 16 bits"
+            )
     deep = values.astype(np.uint16)
     key = image.info.get("transparency")
     if isinstance(key, int):
@@ -321,7 +335,9 @@ def read_photo(path: Path, *, first_page: bool = False, max_pixels: int = MAX_PI
     with _opened(path, max_pixels) as (file, image), warnings.catch_warnings(action="ignore"):
         form, notes = _check_kind(path, image, first_page)
         if is_planar(image):
-            raise DataError(f"{name}: must have its 16-bit channels interleaved (planar configuration 1), but has them apart")
+            raise DataError(
+                f"{name}: must have its 16-bit channels interleaved (planar configuration 1), but has them apart"
+            )
         if is_deep(image):
 
             def reopen() -> Image.Image:
@@ -344,4 +360,3 @@ def read_photo(path: Path, *, first_page: bool = False, max_pixels: int = MAX_PI
         if not any("sRGB" in note for note in notes):  # where that is said, no other profile can be meant
             notes.append("its colour profile is damaged or for another kind of image and was dropped")
     return Photo(pixels, metadata, form, tuple(notes))
-

@@ -13,9 +13,9 @@ from PIL import Image
 
 from srcnn.errors import ConfigError, DataError, unknown_name
 from srcnn.system.atomic_file import atomic_write
-from srcnn.upscaling.png_tiff import write_png, write_tiff
 from srcnn.upscaling.metadata import Metadata, resized_exif, resized_xmp
 from srcnn.upscaling.names import printable
+from srcnn.upscaling.png_tiff import write_png, write_tiff
 
 __all__ = ["FORMATS", "Encoding", "check_side", "format_of", "output_format", "parse_color", "write_photo"]
 
@@ -217,9 +217,7 @@ def write_photo(
     return tuple(notes)
 
 
-def _options(
-    form: str, metadata: Metadata, exif: bytes | None, xmp: bytes | None, quality: int
-) -> dict[str, Any]:
+def _options(form: str, metadata: Metadata, exif: bytes | None, xmp: bytes | None, quality: int) -> dict[str, Any]:
     """Return Pillow's options for JPEG and WebP."""
     options: dict[str, Any] = {"quality": quality}
     if form == "jpeg":

@@ -1,6 +1,7 @@
 """Many photos one after the other: the next one is decoded and the last one is encoded while one is enlarged.
 
-Three threads: one reads, one writes, and the caller's enlarges. Pixels that wait are bounded, so that large photos do not fill memory.
+Three threads: one reads, one writes, and the caller's enlarges. Pixels that wait are bounded, so that large photos do
+not fill memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.errors import DataError, SRCNNError
-from srcnn.upscaling.metadata import Metadata
 from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo, read_photo
 from srcnn.upscaling.photo_writing import Encoding, write_photo
@@ -129,7 +129,7 @@ class _Run:
         jobs: Sequence[Job],
         encoding: Encoding,
         report: Callable[[Event], None],
-        finished: Callable[[Job], None],
+        finished: Callable[[Job], None] | None,
         compare: Callable[[Job, Photo, Pixels], None] | None,
         first_page: bool,
         max_pixels: int,
@@ -191,7 +191,8 @@ class _Run:
             notes = write_photo(job.output, result.pixels, photo.metadata, job.format, self.encoding, name=name)
             if job.compare is not None and self.compare is not None:
                 self.compare(job, photo, result.pixels)
-            self.finished(job)
+            if self.finished is not None:
+                self.finished(job)
         except SRCNNError as error:
             self.fail(job, error)
             cause = error.__cause__
@@ -241,7 +242,7 @@ def run_jobs(
     encoding: Encoding,
     report: Callable[[Event], None],
     *,
-    finished: Callable[[Job], None] = lambda job: None,
+    finished: Callable[[Job], None] | None = None,
     compare: Callable[[Job, Photo, Pixels], None] | None = None,
     first_page: bool = False,
     max_pixels: int = MAX_PIXELS,

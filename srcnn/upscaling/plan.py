@@ -89,7 +89,7 @@ class Wishes:
     """
 
     target: Target
-    encoding: Encoding = Encoding()
+    encoding: Encoding = field(default_factory=Encoding)
     out: Path | None = None
     settings: str = ""
     force: bool = False

@@ -1,8 +1,8 @@
 """Files with 16 bits for each of several channels (PNG and TIFF), which Pillow reads and writes with 8 bits only.
 
-Reading: Pillow's decoders take a *raw mode*, which says where in the file's pixels each byte of the image lies. ``RGB;16B`` takes the
-first byte of each sample and ``RGB;16L`` the second. Decoding the file once with each gives all 16 bits, with Pillow's checks,
-compressions, tiles and interlacing.
+Reading: Pillow's decoders take a *raw mode*, which says where in the file's pixels each byte of the image lies.
+``RGB;16B`` takes the first byte of each sample and ``RGB;16L`` the second. Decoding the file once with each gives all
+16 bits, with Pillow's checks, compressions, tiles and interlacing.
 
 Writing: PNG chunks and TIFF strips by hand, compressed with zlib, a few rows at a time.
 """
@@ -58,7 +58,12 @@ def is_planar(image: Image.Image) -> bool:
     """Return whether an opened TIFF stores its channels one after the other with 16 bits each, which Pillow misreads."""
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (8,))
-    return image.format == "TIFF" and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 and len(bits) > 1 and max(bits) > 8
+    return (
+        image.format == "TIFF"
+        and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+        and len(bits) > 1
+        and max(bits) > 8
+    )
 
 
 def _decode(opened: Image.Image, raw: str) -> NDArray[np.uint8]:
@@ -217,8 +222,8 @@ def write_tiff(
         differences[:, 1:] -= strip[:, :-1]
         strips.append(zlib.compress(differences.tobytes(), _EFFORT))
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    for key, value in dict(exif or {}).items():
-        tags[key] = exif.get_ifd(key) if exif is not None and key in (34665, 34853) else value
+    for key, value in () if exif is None else exif.items():
+        tags[key] = value  # a sub-directory is a dictionary
     tags[256], tags[257] = width, height
     tags[258] = (8 * pixels.dtype.itemsize,) * channels
     tags[259] = 8  # deflate
@@ -241,7 +246,9 @@ def write_tiff(
     tags[273] = offsets if len(offsets) > 1 else offsets[0]
     tags.tagtype[273] = tags.tagtype[279] = 4  # 32 bits
     if sum(sizes) > _LARGEST_TIFF:
-        raise DataError(f"a TIFF file must be smaller than 4 GiB, but got {sum(sizes) / 2**30:.1f} GiB; PNG has no such limit")
+        raise DataError(
+            f"a TIFF file must be smaller than 4 GiB, but got {sum(sizes) / 2**30:.1f} GiB; PNG has no such limit"
+        )
     tags.save(file)
     for strip in strips:
         file.write(strip)

@@ -30,7 +30,9 @@ def stored(form: str = "JPEG", **options: Any) -> Image.Image:
 
 
 def test_tags_of_the_photo_are_kept_and_those_of_the_file_are_not() -> None:
-    exif = exif_of({271: "Maker", 274: 6, 256: 26, 257: 31, 33432: "me"}, {0xA002: 26, 0xA003: 31, 33434: IFDRational(1, 50)})
+    exif = exif_of(
+        {271: "Maker", 274: 6, 256: 26, 257: 31, 33432: "me"}, {0xA002: 26, 0xA003: 31, 33434: IFDRational(1, 50)}
+    )
     found = read_metadata(stored(exif=exif.tobytes())).exif
     assert found is not None
     assert set(found) == {271, 33432, 34665}

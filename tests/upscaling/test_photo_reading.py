@@ -70,7 +70,7 @@ def test_deep_photos_are_turned_too(tmp_path: Path) -> None:
 
 
 def test_cmyk_goes_through_its_profile(tmp_path: Path) -> None:
-    """Pillow has no CMYK profile of its own, so one is made from sRGB's bytes with another name: it cannot be used, and that is said."""
+    """A profile that says CMYK and is sRGB's cannot be used: the conversion without one is said."""
     srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     srgb[16:20] = b"CMYK"
     path = tmp_path / "a.jpg"

@@ -35,7 +35,9 @@ def test_all_sixteen_bits_of_a_png_are_read(tmp_path: Path, channels: int) -> No
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("layout", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"compression": "zlib", "predictor": True}])
+@pytest.mark.parametrize(
+    "layout", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"compression": "zlib", "predictor": True}]
+)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_all_sixteen_bits_of_a_tiff_are_read(tmp_path: Path, order: str, layout: dict[str, Any], channels: int) -> None:
     deep = noise("uint16", channels)
@@ -63,7 +65,9 @@ def test_what_is_written_is_read_by_others(monkeypatch: pytest.MonkeyPatch, kind
     png.seek(0)
     tiff.seek(0)
     assert np.array_equal(tifffile.imread(tiff), array)
+    tiff.seek(0)
     assert tifffile.TiffFile(tiff).pages[0].tags["YResolution"].value == (150, 1)
+    tiff.seek(0)
     if kind == "uint8" or channels == 1:  # Pillow reads 8 bits of deep colour
         assert np.array_equal(np.asarray(Image.open(png)), array)
         if channels != 2 or kind == "uint8":
