@@ -32,12 +32,12 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "evaluate": Entry("measure PSNR and SSIM of a network or of bicubic on images"),
         "search": Entry("search for the best network with Ray Tune, Optuna and MLflow", "search"),
         "report": Entry("write the report of a search or of a table", "search"),
-        "doctor": Entry("check this machine and its software"),
+        "doctor": Entry("check this machine and its software; explain a foreign PSNR"),
         "train": Entry("train one network"),
         "runs": Entry("list searches, verify and repair their records, explain a trial", "search"),
         "data": Entry("list, download, verify and compare the data sets"),
         "export": Entry("write a network for other programs, such as ONNX"),
-        "champion": Entry("show the networks that come with the package"),
+        "champion": Entry("make the file and the card of a network that comes with the package"),
         "ablation": Entry("reproduce a table of the paper", "search"),
     }
 )
