@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "runs": Entry("list searches, verify and repair their records, explain a trial", "search"),
         "data": Entry("list, download, verify and compare the data sets"),
         "export": Entry("write a network for other programs, such as ONNX"),
-        "champion": Entry("show the networks that come with the package"),
+        "champion": Entry("make the file and the card of a network that comes with the package"),
         "ablation": Entry("reproduce a table of the paper", "search"),
     }
 )

@@ -19,12 +19,14 @@ from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.whole_search.result import SearchResult
 
-from past_store import PastStore
 from planned_search import plan
+from space_text import GOOD, write
 
 
 @pytest.fixture
-def planned(past: PastStore) -> Plan:
+def planned(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.chdir(photos)
+    write(photos, GOOD)
     return plan(validation=1, judging=1, objectives=("gain", "macs"), sampler="tpe", confirm=False, test=("test",))
 
 
