@@ -38,7 +38,7 @@ clean:  ## the environment and the caches; runs and data stay
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e .
+	$(BIN)/python -m pip install --quiet -e '.[search]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

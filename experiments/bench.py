@@ -18,6 +18,8 @@ searches: this project's search, the sampler curves with asha, and random search
 curve-models: models that predict the end of learning curves, compared on the tables for development.
 decision-cost: time of the driver for one decision of a search, after 100, 500 and 2,000 trials.
 time-budget: searches with ten minutes each on T91 at x3, by this project's search and by random search with asha; --seeds.
+upscale: a photo of 24 megapixels at x2, one thread and two: seconds, memory, and small photos a second, against plain torch,
+  ONNX Runtime and OpenCV.
 
 Every section prints a table and writes its results to the file of --json, which keeps the results of other sections.
 Interrupted sections quality, searches and time-budget resume with the same file. If T91, Set5 or BSDS300 are not on disk, the
@@ -56,6 +58,7 @@ from _bench.search_cost import run_platform
 from _bench.searches import run_searches
 from _bench.time_budget import run_time_budget
 from _bench.train import run_train
+from _bench.upscale import run_upscale
 
 _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "train": run_train,
@@ -70,6 +73,7 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "curve-models": run_curve_models,
     "decision-cost": run_decision_cost,
     "time-budget": run_time_budget,
+    "upscale": run_upscale,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 

@@ -31,9 +31,9 @@ from srcnn.errors import ConfigError
 from srcnn.imaging.image_files import write_image
 from srcnn.tuning import configure
 from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
-from srcnn.tuning.search.consistency import open_books, verify
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import absolute_uri
+from srcnn.tuning.whole_search.consistency import open_books, verify
 
 from _bench.provenance import header
 from _servers import MlflowServer, kin, postgresql

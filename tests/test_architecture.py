@@ -162,7 +162,7 @@ def test_a_library_is_imported_only_where_the_document_says(library: str) -> Non
 
 
 def test_a_wrong_map_is_noticed() -> None:
-    text = '```mermaid\nflowchart TB\n subgraph one ["x"]\n  tuning_search["search"]\n end\n subgraph two\n  b["b"]\n end\n'
-    found = parse(f"{text} tuning_search --> b & c\n```")
-    assert found == Map([{"tuning.search"}, {"b"}], {("tuning.search", "b"), ("tuning.search", "c")})
+    text = '```mermaid\nflowchart TB\n subgraph one ["x"]\n  tuning_whole_search["search"]\n end\n subgraph two\n  b["b"]\n end\n'
+    found = parse(f"{text} tuning_whole_search --> b & c\n```")
+    assert found == Map([{"tuning.whole_search"}, {"b"}], {("tuning.whole_search", "b"), ("tuning.whole_search", "c")})
     assert below("a", {("a", "b"), ("b", "c"), ("d", "a")}) == {"b", "c"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import runs
-import search
 import yaml
+
+from srcnn.commands import runs, search
 
 from checkout import ROOT
 

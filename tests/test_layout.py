@@ -13,8 +13,8 @@ MORE_THAN_A_MODULE = {
     "tests/tuning/adapters/test_private_names.py",  # nothing private of another library is used outside the adapters
     "tests/tuning/driver/test_fault_types.py",  # faults of every kind, told by their types
     "tests/tuning/algorithms/test_scale_condition.py",  # every sampler draws for the scale of its trial
-    "tests/tuning/search/test_truth.py",  # a search whose answer is known
-    "tests/tuning/search/test_overlap.py",  # a search on sets that share a photograph
+    "tests/tuning/whole_search/test_truth.py",  # a search whose answer is known
+    "tests/tuning/whole_search/test_overlap.py",  # a search on sets that share a photograph
 }
 
 #: Modules without a test file of their own so far. Nothing may be added here.

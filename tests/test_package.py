@@ -11,13 +11,18 @@ import sys
 import pytest
 
 import srcnn
+from srcnn.commands.main import COMMANDS
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(srcnn.__path__, "srcnn."))
-CORE = [
+#: Parts of the commands that need the platform.
+PLATFORM = {f"srcnn.commands.{name}" for name, entry in COMMANDS.items() if entry.extra == "search"}
+PLATFORM |= {"srcnn.commands.monitor", "srcnn.commands.search_output"}
+DECLARED = [
     name
     for name in MODULES
     if not name.startswith("srcnn.tuning") and hasattr(importlib.import_module(name), "__all__")
 ]
+CORE = [name for name in DECLARED if name not in PLATFORM]
 
 
 def test_there_is_a_core() -> None:
@@ -29,7 +34,7 @@ def test_there_is_a_core() -> None:
     } < set(CORE)
 
 
-@pytest.mark.parametrize("name", CORE)
+@pytest.mark.parametrize("name", DECLARED)
 def test_declared_names_exist_and_public_names_are_declared(name: str) -> None:
     module = importlib.import_module(name)
     declared = module.__all__
@@ -57,3 +62,19 @@ def test_the_core_loads_no_platform() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_package_alone_loads_nothing_and_has_its_names() -> None:
+    code = (
+        "import sys, srcnn\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
+        "assert set(srcnn.__all__) <= set(dir(srcnn))\nfor name in srcnn.__all__: getattr(srcnn, name)\n"
+        "assert srcnn.data.datasets.load is srcnn.load\nassert not hasattr(srcnn, 'nothing')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_package_names_the_module_of_every_public_name() -> None:
+    for name in srcnn.__all__:
+        found = getattr(srcnn, name)
+        assert found.__module__ == srcnn._HOME[name], name

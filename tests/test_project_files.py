@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import srcnn
+from srcnn.commands.main import COMMANDS, MODULES
 
 from checkout import ROOT
 
@@ -58,9 +59,43 @@ def undeclared(packages: set[str], distributions: set[str]) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("folder", ["srcnn", "experiments"])
-def test_what_the_code_imports_is_declared(folder: str) -> None:
-    assert undeclared(imported(folder), declared(project()["dependencies"])) == []
+def extras(*names: str) -> set[str]:
+    """Names of the distributions that the package needs with these extras."""
+    return declared(project()["dependencies"], *(project()["optional-dependencies"][name] for name in names))
+
+
+def test_the_library_imports_nothing_of_the_platform() -> None:
+    parts = [path.relative_to(ROOT).as_posix() for path in (ROOT / "srcnn").iterdir() if path.is_dir()]
+    library = set(parts) - {"srcnn/tuning", "srcnn/export", "srcnn/__pycache__"}
+    assert {"srcnn/data", "srcnn/commands"} < library
+    assert undeclared(set().union(*map(imported, sorted(library))), extras()) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "names"),
+    [("srcnn", ("search", "export")), ("experiments", ("search", "export", "dev"))],
+)
+def test_what_the_code_imports_is_declared(folder: str, names: tuple[str, ...]) -> None:
+    assert undeclared(imported(folder), extras(*names)) == []
+
+
+def test_every_module_of_an_extra_is_known_to_the_command() -> None:
+    """A missing one is named with its extra; packages that only other packages use need no name."""
+    known = packages_distributions()
+    unknown = [
+        module
+        for module in imported("srcnn/tuning")
+        if {canonicalize_name(name) for name in known.get(module, ())}
+        & declared(project()["optional-dependencies"]["search"])
+        and MODULES.get(module) != "search"
+    ]
+    assert unknown == []
+
+
+def test_what_the_command_says_is_an_extra() -> None:
+    assert {*MODULES.values(), *(entry.extra for entry in COMMANDS.values())} - {""} <= set(
+        project()["optional-dependencies"]
+    )
 
 
 def test_what_the_tests_import_is_declared() -> None:
@@ -77,7 +112,7 @@ def test_an_undeclared_import_is_found() -> None:
 def test_every_dependency_has_a_lower_and_an_upper_bound() -> None:
     loose = [
         line
-        for line in project()["dependencies"]
+        for line in (*project()["dependencies"], *project()["optional-dependencies"]["search"])
         if {specifier.operator for specifier in Requirement(line).specifier} != {">=", "<"}
     ]
     assert loose == []

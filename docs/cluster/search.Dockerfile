@@ -6,5 +6,5 @@
 # is in it; rayVersion in kuberay-job.yaml is the same Ray.
 FROM rayproject/ray:2.60.0-py311-gpu
 COPY --chown=ray:users . /home/ray/srcnn
-RUN pip install --no-cache-dir -e /home/ray/srcnn "ray[default,tune]==2.60.0"
+RUN pip install --no-cache-dir -e "/home/ray/srcnn[search]" "ray[default,tune]==2.60.0"
 WORKDIR /home/ray/srcnn

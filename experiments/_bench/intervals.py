@@ -7,7 +7,7 @@ intervals come from `srcnn.tuning.trials.intervals`, with the same calls as in a
 
 * ``mean``: the figure of one configuration; ``difference``: of two configurations on the same images and with the same seeds;
 * ``... of the best of 4``: the best of four on validation images is judged with new seeds on other images, as in
-  `srcnn.tuning.search.choice`.
+  `srcnn.tuning.whole_search.choice`.
 
 With one image, the interval is over seeds for this image. A promotion is false if on average the champion's configuration is
 exactly as good as the network of the current champion. ``contrast`` contains the results without these precautions.
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.errors import ConfigError
-from srcnn.tuning.search.champion import LEAST_IMAGES, LEAST_SEEDS
 from srcnn.tuning.trials.intervals import Components, Interval, difference, over_seeds, over_seeds_and_images
+from srcnn.tuning.whole_search.champion import LEAST_IMAGES, LEAST_SEEDS
 
 from _bench.machine import ROOT
 from _bench.record import Bench

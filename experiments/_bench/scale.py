@@ -47,7 +47,7 @@ def measure(trials: int, folder: Path) -> dict[str, float]:
     from srcnn.tuning.adapters.ray_internals import TRIAL_STATES
     from srcnn.tuning.driver.snapshot import FOLDER
     from srcnn.tuning.planning.settings import SearchSettings
-    from srcnn.tuning.search.run import plan_search, run_search
+    from srcnn.tuning.whole_search.run import plan_search, run_search
 
     for kind, count in (("train", 3), ("test", 1)):
         for name, image in load(f"sample/{kind}").images[:count]:

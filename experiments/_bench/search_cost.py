@@ -114,7 +114,7 @@ def _noting(file: Path) -> Iterator[None]:
 def _search(bench: Bench, folder: Path, name: str, **fields: Any) -> dict[str, Any]:
     """Run a search on two slots and return the use of their time."""
     from srcnn.tuning.planning.settings import SearchSettings
-    from srcnn.tuning.search.run import plan_search, run_search
+    from srcnn.tuning.whole_search.run import plan_search, run_search
 
     place = {"storage": str(folder / "ray"), "tracking_uri": f"sqlite:///{folder}/mlflow.db"}
     settings = SearchSettings(

@@ -13,7 +13,7 @@ reports: training, validation and saving of trials with one thread each. For eve
    of pixels on all training images, and measured on the test set. The lead is the difference of their gains. If the winner is
    the reference, its lead is zero.
 
-No search reads a test set before its winner is known: `srcnn.tuning.search.run` measures the test sets last.
+No search reads a test set before its winner is known: `srcnn.tuning.whole_search.run` measures the test sets last.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def _search(bench: Bench, folder: Path, job: _Job, result: Mapping[str, Any], li
         KeyboardInterrupt: a signal from outside ended it.
     """
     from srcnn.tuning.planning.settings import SearchSettings
-    from srcnn.tuning.search.run import plan_search, run_search
+    from srcnn.tuning.whole_search.run import plan_search, run_search
 
     settings = SearchSettings(
         name="".join(letter if letter.isalnum() else "-" for letter in job.name),

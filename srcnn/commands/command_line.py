@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 
 from srcnn.errors import SRCNNError
+from srcnn.system.invocation import as_typed, console_name
 
 __all__ = ["Parser", "add_fields", "given_fields", "run"]
 
@@ -23,6 +24,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options.setdefault("allow_abbrev", False)
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("prog", console_name())
+        options["description"] = as_typed(options.get("description") or "") or None
         super().__init__(*arguments, **options)
 
     def error(self, message: str) -> NoReturn:

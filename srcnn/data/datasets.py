@@ -7,8 +7,8 @@ name                  images   source
 ``BSDS300/train``     200      Martin et al., ICCV 2001; the Berkeley segmentation data set
 ``BSDS300/test``      100      the same; a test set
 ``Set5``, ``Set14``   5, 14    Bevilacqua et al. 2012, Zeyde et al. 2010; as released with SRCNN; test sets
-``sample/train``      14       photographs in the wheels of scikit-image, scikit-learn and matplotlib
-``sample/test``       4        other photographs in the same wheels
+``sample/train``      14       photographs in the packages scikit-image and srcnn
+``sample/test``       4        other photographs in scikit-image
 ====================  =======  ==============================================================================
 
 A set is a folder with its name below the data root; `srcnn.data.fetch` downloads it. The registry contains the number of
@@ -32,6 +32,7 @@ from srcnn.data.image_set import ImageSet, NamedImage, pixel_digest
 from srcnn.data.known_sets import ALIASES, SETS, WHEELS, KnownSet, data_root, known_set, locate
 from srcnn.errors import DataError, unknown_name
 from srcnn.imaging.image_files import list_images, read_image
+from srcnn.system import invocation
 
 __all__ = ["load", "verify"]
 
@@ -112,7 +113,7 @@ def _files(known: KnownSet, root: Path) -> list[Path]:
         return [_bundled(path) for path in known.bundled]
     folder = locate(known.name, root)
     if not folder.is_dir():
-        command = f"python experiments/data.py fetch {known.name} --data-root {shlex.quote(str(root))}"
+        command = f"{invocation.command('data')} fetch {known.name} --data-root {shlex.quote(str(root))}"
         raise DataError(f"{known.name}: not in {folder}; fetch it with: {command}")
     return list_images(folder)
 

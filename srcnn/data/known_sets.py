@@ -28,7 +28,7 @@ class KnownSet:
 _BSDS = frozenset({(481, 321), (321, 481)})
 _BSDS_CROPPED = frozenset({(480, 320), (320, 480)})  # a common redistribution of the test images
 _TRAIN_PHOTOS = (
-    "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
+    "srcnn/data/photographs/grace_hopper.jpg",
     "skimage/data/brick.png",
     "skimage/data/clock_motion.png",
     "skimage/data/coins.png",
@@ -40,8 +40,8 @@ _TRAIN_PHOTOS = (
     "skimage/data/motorcycle_left.png",
     "skimage/data/page.png",
     "skimage/data/rocket.jpg",
-    "sklearn/datasets/images/china.jpg",
-    "sklearn/datasets/images/flower.jpg",
+    "srcnn/data/photographs/china.jpg",
+    "srcnn/data/photographs/flower.jpg",
 )
 _TEST_PHOTOS = (  # no JPEG files: a test must not reward the reconstruction of block artifacts
     "skimage/data/astronaut.png",
@@ -49,7 +49,7 @@ _TEST_PHOTOS = (  # no JPEG files: a test must not reward the reconstruction of 
     "skimage/data/chelsea.png",
     "skimage/data/coffee.png",
 )
-WHEELS = "scikit-image, scikit-learn, matplotlib"
+WHEELS = "scikit-image, srcnn"
 #: All named sets.
 SETS: Mapping[str, KnownSet] = {
     known.name: known

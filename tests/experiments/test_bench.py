@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -194,3 +195,33 @@ def test_overlap_counts_what_it_invented_and_finds_the_real_pairs(
     assert invented["found"] >= 8
     assert invented["false"] == 0
     assert invented["lowest"] >= result["threshold"]
+
+
+def test_upscale_measures_every_way_on_the_same_photo(
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process; what OpenCV or ONNX Runtime cannot run, or where they are not installed, is skipped with a reason."""
+    section = module("_bench.upscale")
+    monkeypatch.setattr(section, "in_own_process", lambda function, *args: function(*args))
+    monkeypatch.setattr(section, "_QUICK_SIZE", (70, 50))
+    monkeypatch.setattr(section, "_SMALL_SIZE", (40, 30))
+    file = tmp_path / "upscale.json"
+    assert module("bench").main(["upscale", "--quick", "--json", str(file)]) == 0
+    assert "times ours" in capsys.readouterr().out
+    result = json.loads(file.read_text(encoding="utf-8"))["upscale"]
+    rows = {row["way"]: row for row in result["rows"]}
+    assert set(rows) == set(section.WAYS)
+    run = {way: row for way, row in rows.items() if "skipped" not in row}
+    assert {"ours", "ours, fp32", "plain torch, fp32"} <= set(run)
+    for row in run.values():
+        assert row["seconds"]["n"] == 1
+        assert row["peak_mb"]["median"] > 50
+        assert row["mean_level"] == pytest.approx(rows["ours"]["mean_level"], abs=1.0)
+
+
+def test_a_big_photo_is_filled_with_images(module: Any) -> None:
+    sources = [np.full((200, 300, 3), level, np.uint8) for level in (1, 2, 3)]
+    photo = module("_bench.upscale").big_photo(700, 500, sources)
+    assert photo.shape == (500, 700, 3)
+    assert set(np.unique(photo)) == {1, 2, 3}
+    assert (photo[0, ::300, 0] == [1, 2, 3]).all()

@@ -124,3 +124,22 @@ def test_an_accelerator_error_carries_cudas_code() -> None:
 def test_a_full_gpu_raises_the_type_for_it() -> None:
     with pytest.raises(torch.OutOfMemoryError):
         torch.empty(1 << 50, dtype=torch.uint8, device="cuda")
+
+
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_mkldnn_convolution_pointwise_is_conv2d(monkeypatch: pytest.MonkeyPatch, relu: bool, stride: int) -> None:
+    draw = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 3, 30, 40, generator=draw).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(16, 3, 5, 5, generator=draw).contiguous(memory_format=torch.channels_last)
+    bias = torch.randn(16, generator=draw)
+    expected = torch.nn.functional.conv2d(image, weight, bias, stride=stride)
+    expected = expected.relu() if relu else expected
+    assert torch.allclose(
+        torch_internals.convolution(image, weight, bias, stride=stride, relu=relu), expected, atol=1e-4
+    )
+    half = torch_internals.convolution(image.bfloat16(), weight.bfloat16(), bias, stride=stride, relu=relu)
+    assert half.dtype == torch.bfloat16  # with a bias of float32
+    assert torch.allclose(half.float(), expected, atol=0.2, rtol=0.02)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert torch.equal(torch_internals.convolution(image, weight, bias, stride=stride, relu=relu), expected)

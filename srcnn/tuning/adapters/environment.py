@@ -1,6 +1,6 @@
 """Environment variables for Ray and MLflow. `configure` sets them; importing this module does not.
 
-None of them is read while Ray or MLflow is imported (checked with Ray 2.60 and MLflow 3.17 by
+None of them except `TELEMETRY` is read while Ray or MLflow is imported (checked with Ray 2.60 and MLflow 3.17 by
 ``tests/tuning/adapters/test_environment.py``), so a command can import this package first and then call `configure`. Those in
 `AT_START` are read by Ray's processes, which get a copy of the environment when ``ray.init`` starts them.
 
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
-__all__ = ["AT_START", "IN_WORKERS", "VARIABLES", "configure", "configure_worker", "temporarily"]
+__all__ = ["AT_START", "IN_WORKERS", "TELEMETRY", "VARIABLES", "configure", "configure_worker", "temporarily"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,11 @@ IN_WORKERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: All variables that `configure` sets. Those in neither of the other two mappings are read in the driver when needed.
+#: No usage statistics to the developers of MLflow. MLflow reads this when it is imported and again before each event that it
+#: would record, and sends nothing before the first event, so it takes effect at any time.
+TELEMETRY: Mapping[str, str] = MappingProxyType({"MLFLOW_DISABLE_TELEMETRY": "true"})
+
+#: All variables that `configure` sets. Those in no other mapping are read in the driver when needed.
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         **AT_START,
@@ -53,6 +57,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # otherwise two lines at the end of every trial
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # not useful for files of a few kilobytes
+        **TELEMETRY,
     }
 )
 

@@ -1,23 +1,26 @@
 """Checks of this machine, with advice for failures. The result is one row per check.
 
 A check is a module-level function that is called in a separate process, so it may use a GPU, start Ray, or crash
-without effect on the next check. The module `software_checks` has the checks without a GPU, `gpu_checks` those of a
-GPU, and `search_checks` searches of both kinds.
+without effect on the next check. The modules: `software_checks` and `environment_checks` (no GPU), `store_checks` (MLflow),
+`gpu_checks` (a GPU), and `search_checks` (searches of both kinds). Checks of the platform are skipped where Ray, Optuna or
+MLflow is not installed.
 
-    python -m srcnn.tuning.doctor.examination NAME        run one check in this process; prints a line of JSON
+    python -m srcnn.tuning.doctor.examination NAME [OPTIONS]        run one check in this process; prints a line of JSON
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from srcnn.errors import SRCNNError
@@ -44,6 +47,8 @@ class Check:
     gpu: bool  #: whether it needs a GPU
     advice: str  #: advice for a failure
     limit: float = 300.0  #: time limit, in seconds
+    needs: tuple[str, ...] = ()  #: libraries of the platform, without which it is skipped
+    takes: tuple[str, ...] = ()  #: names of the options of `examine` that its function has as arguments
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,44 @@ class Finding:
     name: str
     outcome: str  #: ``ok``, ``failed`` or ``skipped``
     text: str  #: result, or reason of the failure
-    advice: str = ""  #: advice; empty unless the check failed
+    advice: str = ""  #: advice; empty if there is nothing to do
     figures: dict[str, Any] = field(default_factory=dict)
 
 
+_PLATFORM = ("ray", "optuna", "mlflow")
+_INSTALL = "pip install 'srcnn[search]'"  # what installs the platform
+
 CHECKS: tuple[Check, ...] = (
     Check("versions", "software_checks.versions", False, "install again: make clean, then make test"),
+    Check("environment", "environment_checks.variables", False, "correct the variable, or unset it"),
+    Check("threads", "environment_checks.threads", False, "set OMP_NUM_THREADS to the number of free cores, or to 1"),
+    Check(
+        "bf16 on the CPU",
+        "environment_checks.bf16_on_cpu",
+        False,
+        "use --precision fp32; please report it with the version of torch and the processor",
+    ),
+    Check(
+        "data sets",
+        "environment_checks.data_sets",
+        False,
+        "remove the folder of the set and fetch it again: python experiments/data.py fetch NAME",
+    ),
+    Check(
+        "disks",
+        "environment_checks.disk",
+        False,
+        "free some space, or choose other folders: --storage, $SRCNN_CACHE, $TMPDIR",
+        takes=("storage",),
+    ),
+    Check(
+        "stores",
+        "store_checks.stores",
+        False,
+        "check the address; for an old database: mlflow db upgrade ADDRESS (copy the file first)",
+        needs=_PLATFORM,
+        takes=("tracking_uri", "storage"),
+    ),
     Check(
         "step on no device",
         "software_checks.step_on_meta",
@@ -77,6 +114,7 @@ CHECKS: tuple[Check, ...] = (
         False,
         "Ray does not place trials correctly: check its version (versions, above) and the free memory",
         600.0,
+        needs=_PLATFORM,
     ),
     Check(
         "device and driver",
@@ -102,6 +140,7 @@ CHECKS: tuple[Check, ...] = (
         "search_checks.two_trials_share_a_card",
         True,
         "leave --gpus-per-trial at 1; check that the compute mode of the GPU is Default: nvidia-smi -q -d COMPUTE",
+        needs=_PLATFORM,
     ),
     Check(
         "four trials, a GPU each",
@@ -109,6 +148,7 @@ CHECKS: tuple[Check, ...] = (
         True,
         "see the error of the trial: python experiments/search.py --trials 4 --budget 200k",
         600.0,
+        needs=_PLATFORM,
     ),
     Check(
         "deterministic runs agree",
@@ -136,8 +176,16 @@ def _card_here() -> bool:
     return Path("/dev/nvidiactl").exists()
 
 
+def _missing(names: Sequence[str]) -> list[str]:
+    return [name for name in names if importlib.util.find_spec(name) is None]
+
+
 def examine(
-    *, gpu: bool, checks: Sequence[Check] = CHECKS, begin: Callable[[Check], None] | None = None
+    *,
+    gpu: bool,
+    checks: Sequence[Check] = CHECKS,
+    begin: Callable[[Check], None] | None = None,
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Finding]:
     """Run the checks one by one.
 
@@ -145,6 +193,7 @@ def examine(
         gpu: also run the checks that need a GPU. Without a GPU they are skipped, except the first one if a driver is loaded.
         checks: the checks to run.
         begin: called before each check.
+        options: arguments for the checks that take them: ``tracking_uri`` and ``storage`` of the searches.
     """
     count = gpu_count() if gpu else 0
     for check in checks:
@@ -153,18 +202,23 @@ def examine(
         if check.gpu and not count and not (check is _FIRST and _card_here()):
             yield Finding(check.name, "skipped", "no GPU is visible to this process")
             continue
+        if missing := _missing(check.needs):
+            verb = "is" if len(missing) == 1 else "are"
+            yield Finding(check.name, "skipped", f"{', '.join(missing)} {verb} not installed", _INSTALL)
+            continue
         if begin is not None:
             begin(check)
-        yield _run(check)
+        yield _run(check, {name: options[name] for name in check.takes if name in options})
 
 
-def _run(check: Check) -> Finding:
+def _run(check: Check, options: Mapping[str, str]) -> Finding:
     """Run a check in a separate process and kill its child processes at the end."""
     command = [
         sys.executable,
         "-m",
         __name__ if __name__ != "__main__" else "srcnn.tuning.doctor.examination",
         check.function,
+        json.dumps(dict(options)),
     ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
@@ -202,10 +256,10 @@ def _end(process: subprocess.Popen[str]) -> None:
             pipe.close()
 
 
-def _answer(function: str) -> dict[str, Any]:
+def _answer(function: str, options: Mapping[str, str]) -> dict[str, Any]:
     module, _, name = function.rpartition(".")
     try:
-        seen = getattr(importlib.import_module(f"srcnn.tuning.doctor.{module}"), name)()
+        seen = getattr(importlib.import_module(f"srcnn.tuning.doctor.{module}"), name)(**options)
     except SRCNNError as error:
         return {"error": str(error)}
     except Exception as error:  # any error is the result of this check
@@ -216,4 +270,4 @@ def _answer(function: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     configure()
-    print(json.dumps(_answer(sys.argv[1])), flush=True)
+    print(json.dumps(_answer(sys.argv[1], json.loads("".join(sys.argv[2:]) or "{}"))), flush=True)

@@ -20,7 +20,7 @@ from srcnn.tuning.doctor.software_checks import sample
 from srcnn.tuning.driver.cluster import be_quiet
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.search.run import plan_search, run_search
+from srcnn.tuning.whole_search.run import plan_search, run_search
 from srcnn.tuning.worker.trial_device import Place, trial_device
 
 __all__ = ["four_trials", "invented_gpus", "two_trials_share_a_card"]

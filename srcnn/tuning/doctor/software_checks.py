@@ -26,19 +26,31 @@ __all__ = ["recorded_step", "sample", "small", "step_on_meta", "versions"]
 _PACKAGES = ("torch", "numpy", "ray", "optuna", "mlflow")
 
 
+def _installed(name: str) -> str | None:
+    """Return the version of a package; None if it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def versions() -> Seen:
-    """Check that all required libraries are installed in supported versions."""
-    found = {name: metadata.version(name) for name in _PACKAGES}
+    """Check that all required libraries are installed in supported versions, and those of the platform if they are there."""
+    found = {name: version for name in _PACKAGES if (version := _installed(name))}
     found["python"] = ".".join(map(str, sys.version_info[:3]))
     built = torch.version.cuda
     for line in metadata.requires("srcnn") or ():
         needed = Requirement(line)
-        if needed.marker is not None and not needed.marker.evaluate({"extra": ""}):
+        extras = [e for e in ("", "search") if needed.marker is None or needed.marker.evaluate({"extra": e})]
+        got = _installed(needed.name)
+        if not extras or (got is None and "" not in extras):
             continue
-        got = metadata.version(needed.name)
+        if got is None:
+            raise SearchError(f"{needed.name}: must be {needed.specifier or 'installed'}, but is not installed")
         if not needed.specifier.contains(got, prereleases=True):
             raise SearchError(f"{needed.name}: must be {needed.specifier}, but got {got}")
-    text = ", ".join(f"{name} {version}" for name, version in found.items())
+    missing = [name for name in _PACKAGES if name not in found]
+    text = ", ".join([f"{name} {version}" for name, version in found.items()] + [f"no {name}" for name in missing])
     return Seen(f"{text}; torch is built {f'for CUDA {built}' if built else 'without CUDA'}", {**found, "cuda": built})
 
 

@@ -13,6 +13,7 @@ from srcnn.errors import ConfigError, unknown_name
 from srcnn.overlap.leaks import Leak
 from srcnn.tuning.paper.table import BUDGETS, Budget, Cell, Table, cells, load_table, table_files
 from srcnn.tuning.paper.table_images import TableImages, table_images
+from srcnn.tuning.space.shipped_spaces import readable
 
 __all__ = ["TablePlan", "TableSettings", "plan_table"]
 
@@ -89,7 +90,7 @@ def plan_table(settings: TableSettings) -> TablePlan:
         SRCNNError: the table, the budget or the data breaks a rule.
     """
     known = table_files()
-    path = known.get(settings.table, Path(settings.table))
+    path = known.get(settings.table, readable(Path(settings.table)))
     if not path.is_file():
         raise ConfigError(unknown_name("table", settings.table, [*known, "all"]))
     table = load_table(path)

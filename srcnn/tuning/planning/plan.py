@@ -18,6 +18,7 @@ from srcnn.tuning.curves.learn_from import learn_from
 from srcnn.tuning.planning.settings import SearchSettings, kept_past
 from srcnn.tuning.space.first_trials import enqueued
 from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.space.shipped_spaces import readable
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.trials.past import PastTrial
@@ -109,7 +110,7 @@ def plan_search(settings: SearchSettings) -> Plan:
     training, validation = parts.training, parts.validation
     assert validation is not None, "at least one image is held out"
     first, references = enqueued(space, settings.enqueue)
-    text = Path(settings.space).read_text(encoding="utf-8")
+    text = readable(Path(settings.space)).read_text(encoding="utf-8")
     plan = Plan(
         settings, space, training, validation, judging, test, first, references, text, parts.left_out, parts.kept
     )

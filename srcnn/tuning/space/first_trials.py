@@ -13,6 +13,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError
 from srcnn.tuning.space.list_entries import field_of
 from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.space.shipped_spaces import readable
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import compose
 from srcnn.tuning.space.yaml_nodes import plain
@@ -97,7 +98,7 @@ def from_file(path: Path, space: Space) -> list[dict[str, Value]]:
     try:
         root = compose(path)
     except ConfigError as error:
-        known = "" if path.exists() else f"; or give {' or '.join(_KNOWN)}"
+        known = "" if readable(path).exists() else f"; or give {' or '.join(_KNOWN)}"
         raise ConfigError(f"enqueue: {error}{known}") from None
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise ConfigError(f"{path}:1: must be a list of mappings, such as '- {{n1: 64, learning_rate: 5.0e-4}}'")

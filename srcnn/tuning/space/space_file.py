@@ -13,6 +13,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.list_entries import field_of, is_entry
 from srcnn.tuning.space.parameter import Parameter, contains, describe
+from srcnn.tuning.space.shipped_spaces import readable, shipped_names
 from srcnn.tuning.space.space import Constraints, Space
 from srcnn.tuning.space.yaml_nodes import NodeReader, plain
 
@@ -58,13 +59,16 @@ def load_space(path: Path) -> Space:
 
 
 def compose(path: Path) -> yaml.Node | None:
-    """Read a YAML file as nodes, which contain their line numbers.
+    """Read a YAML file as nodes, which contain their line numbers. A file that does not exist may be one of the package.
 
     Raises:
         ConfigError: the file is missing or not YAML; the message names file and line.
     """
     try:
-        return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        return yaml.compose(readable(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except FileNotFoundError as error:
+        known = "" if path.parts[1:] else f"; the package has {', '.join(shipped_names())}"
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}){known}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:

@@ -136,6 +136,9 @@ _SCALES = {f"x{scale}": scale for scale in (2, 3, 4)}
 
 ARTIFACT_CHECKPOINT = "checkpoint"  #: trial: folder of its network, written at its end
 ARTIFACT_NETWORK = f"{ARTIFACT_CHECKPOINT}/network.safetensors"  #: trial: the network of its best epoch
+ARTIFACT_MODEL = (
+    "model"  #: trial that a search registered: its network as an MLflow model, see `srcnn.tuning.tracking.image_model`
+)
 ARTIFACT_REPORT = "report"  #: parent run: folder of its report, written by ``report.py``
 ARTIFACT_SPACE = "space.yaml"  #: search, at its end: copy of the search space
 ARTIFACT_LEADERBOARD = "leaderboard.csv"  #: search, at its end: all trials; not read by this project

@@ -14,7 +14,7 @@ from pathlib import Path
 from srcnn.system.gpu import gpu_name
 from srcnn.tuning.tracking import names
 
-__all__ = ["environment_tags", "short_commit"]
+__all__ = ["environment_tags", "processor", "short_commit"]
 
 _DIGITS = 10  # number of digits of a commit in captions
 _UNKNOWN = "unknown"  # commit if the code is not in a git checkout
@@ -25,7 +25,7 @@ def environment_tags() -> dict[str, str]:
     """Return tags with everything on which a figure depends besides its configuration: commit, versions, machine."""
     tags = {names.version_tag(name): version(name) for name in ("torch", "ray", "optuna", "mlflow", "numpy")}
     tags[names.version_tag("python")] = ".".join(map(str, sys.version_info[:3]))
-    tags[names.TAG_DEVICE] = gpu_name() or _processor()
+    tags[names.TAG_DEVICE] = gpu_name() or processor()
     tags[names.TAG_COMMIT] = _commit()
     tags[names.TAG_SOURCE] = Path(sys.argv[0]).name or "python"
     with suppress(Exception):  # in a container, the user may have no name
@@ -40,7 +40,7 @@ def short_commit(tags: Mapping[str, str]) -> str:
     return commit.removesuffix(_MODIFIED)[:_DIGITS] + mark
 
 
-def _processor() -> str:
+def processor() -> str:
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -58,5 +58,8 @@ def _commit() -> str:
                 ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
             ).stdout.strip()
 
+        git(
+            "ls-files", "--error-unmatch", Path(__file__).name
+        )  # else installed below somebody's checkout of something else
         return git("rev-parse", "HEAD") + (_MODIFIED if git("status", "--porcelain", "--untracked-files=no") else "")
     return _UNKNOWN

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from srcnn.errors import SearchError, unknown_name
 from srcnn.tuning.space.parameter import Categorical, Value
@@ -60,7 +61,7 @@ def reading(uri: str) -> Iterator[None]:
     """Convert errors of a store inside the block to a `SearchError`: one line with the address of the store."""
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, OSError, SQLAlchemyError) as error:  # the last where a file is no database
         raise SearchError(f"tracking-uri: {uri} cannot be read: {str(error).splitlines()[0]}") from None
 
 

@@ -20,7 +20,7 @@ variances of this project's networks. If seeds vary three times as much as every
 with three.
 
 The interval of a value that was chosen because it is the best is not valid (selection bias). Such a configuration is measured
-again with new seeds, on images that were not used in the choice (`srcnn.tuning.search.choice`).
+again with new seeds, on images that were not used in the choice (`srcnn.tuning.whole_search.choice`).
 """
 
 from __future__ import annotations

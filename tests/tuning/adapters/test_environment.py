@@ -14,7 +14,15 @@ import pytest
 import ray
 
 import srcnn.tuning
-from srcnn.tuning.adapters.environment import AT_START, IN_WORKERS, VARIABLES, configure, configure_worker, temporarily
+from srcnn.tuning.adapters.environment import (
+    AT_START,
+    IN_WORKERS,
+    TELEMETRY,
+    VARIABLES,
+    configure,
+    configure_worker,
+    temporarily,
+)
 
 COMMANDS = [
     file
@@ -124,10 +132,31 @@ kind.__getitem__ = spy
 
 def test_no_variable_is_read_while_ray_and_mlflow_are_imported() -> None:
     """Else `configure` would come too late in a command that imports this package first."""
-    code = (
-        f"VARIABLES = {set(VARIABLES)}\n{_SPY}\nimport mlflow.tracking, ray.tune, ray.tune.search.optuna\nprint(read)"
-    )
+    imports = "import mlflow.tracking, ray.tune, ray.tune.search.optuna"
+    code = f"VARIABLES = {set(VARIABLES) - set(TELEMETRY)}\n{_SPY}\n{imports}\nprint(read)"
     assert run(code) == "[]"
+
+
+def test_mlflow_sends_no_usage_statistics() -> None:
+    """Not even where MLflow was imported before the call: it asks again before each event, here a new experiment."""
+    code = """
+import mlflow, mlflow.telemetry.track, os, tempfile
+from srcnn.tuning import configure
+records = []
+class Client:
+    config = None
+    def add_record(self, record):
+        records.append(record.event_name)
+mlflow.telemetry.track.get_telemetry_client = Client
+mlflow.telemetry.track.is_telemetry_disabled = lambda: os.environ.get("MLFLOW_DISABLE_TELEMETRY") == "true"
+mlflow.set_tracking_uri(f"sqlite:///{tempfile.mkdtemp()}/mlflow.db")
+client = mlflow.MlflowClient()
+client.create_experiment("a")
+configure()
+client.create_experiment("b")
+print(records)
+"""
+    assert run(code) == "['create_experiment']"
 
 
 def test_ray_and_mlflow_know_the_variables() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,6 @@ from srcnn.system import own_process
 from srcnn.tuning.doctor import examination as doctor
 from srcnn.tuning.doctor.examination import CHECKS, Check, examine
 from srcnn.tuning.trials.outcome import Outcome
-
-from checkout import EXPERIMENTS
-
-without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
 
 def found(check: Check, **options: Any) -> doctor.Finding:
@@ -60,50 +56,19 @@ def test_a_check_that_raises_dies_or_hangs_is_a_row(tmp_path: Path, monkeypatch:
     assert {row.advice for row in rows.values()} == {"do this"}
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(EXPERIMENTS))
-    monkeypatch.setenv("COLUMNS", "200")
-    return importlib.import_module("doctor").main
+def test_options_reach_the_checks_that_take_them(tmp_path: Path) -> None:
+    (check,) = [one for one in CHECKS if one.name == "disks"]
+    assert found(check, options={"storage": str(tmp_path / "new" / "ray"), "tracking_uri": "other"}).outcome == "ok"
 
 
-@without_gpu
-def test_without_a_gpu_the_command_says_so_and_ends_well(
-    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    begun: list[str] = []
-
-    def few(*, gpu: bool, begin: Any) -> Any:
-        begun.append("examine")
-        return examine(
-            gpu=gpu, begin=begin, checks=[check for check in CHECKS if "search_checks.invented" not in check.function]
-        )
-
-    monkeypatch.setitem(command.__globals__, "examine", few)
-    file = tmp_path / "findings.json"
-    assert command(["--gpu", "--json", str(file)]) == 0
-    out = capsys.readouterr().out
-    assert "this machine has no GPU" in out
-    assert "3 ok, 11 skipped" in out
-    written = json.loads(file.read_text(encoding="utf-8"))
-    assert (written["gpu"], written["failed"]) == (None, 0)
-    assert [one["outcome"] for one in written["checks"]] == ["ok"] * 3 + ["skipped"] * 11
-    assert written["checks"][0]["figures"]["torch"] == torch.__version__
-
-
-def test_mistakes_and_failures_have_exit_codes(
-    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    one = doctor.Finding("a check", "failed", "a reason [with brackets]", "some advice")
-    monkeypatch.setitem(command.__globals__, "examine", lambda gpu, begin: iter([one]))
-    assert command([]) == 1
-    out = capsys.readouterr().out
-    assert "a reason [with brackets]" in out
-    assert "some advice" in out
-    assert "no GPU here" not in out
-    (tmp_path / "file").write_text("")
-    assert command(["--json", str(tmp_path / "file" / "a.json")]) == 2
-    assert capsys.readouterr().err.startswith("error: --json: ")
+def test_without_the_platform_its_checks_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("ray", "mlflow") else real(name))
+    rows = list(examine(gpu=False, checks=[one for one in CHECKS if one.needs]))
+    assert [row.outcome for row in rows] == ["skipped"] * 2
+    assert {(row.text, row.advice) for row in rows} == {
+        ("ray, mlflow are not installed", "pip install 'srcnn[search]'")
+    }
 
 
 def test_a_call_in_a_process_of_its_own_gives_its_result_or_its_error() -> None:

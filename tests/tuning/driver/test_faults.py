@@ -19,18 +19,18 @@ from typing import Any
 
 import pytest
 import ray
-import runs
 import torch
 from ray.cluster_utils import Cluster as Nodes
 
+from srcnn.commands import runs
 from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.faults import DiskFull
 from srcnn.tuning.planning.settings import SearchSettings, load_settings
-from srcnn.tuning.search.consistency import open_books, verify
-from srcnn.tuning.search.run import plan_search, run_search
 from srcnn.tuning.tracking.journal import JOURNAL_FILE
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.whole_search.consistency import open_books, verify
+from srcnn.tuning.whole_search.run import plan_search, run_search
 
 from _servers import MlflowServer, kin, postgres_programs, postgresql
 

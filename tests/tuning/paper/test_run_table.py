@@ -10,18 +10,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import ablation
 import pytest
-import report
 import yaml
 from mlflow.tracking import MlflowClient
 
+from srcnn.commands import ablation, report
 from srcnn.errors import SearchError
 from srcnn.tuning.paper.run_table import run_table
 from srcnn.tuning.paper.table_plan import TableSettings, plan_table
 from srcnn.tuning.report.data.search_data import find_parent
 from srcnn.tuning.report.data.table_data import gather_table
 from srcnn.tuning.trials.outcome import Outcome
+
+from checkout import EXPERIMENTS
 
 TABLE = {
     "title": "Small",
@@ -110,7 +111,7 @@ def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Pa
         yaml.safe_dump({**TABLE, "budgets": {"smoke": {"pixels": [4.0e5], "seeds": 4, "sample": True}}}),
         encoding="utf-8",
     )
-    script = Path(ablation.__file__)
+    script = EXPERIMENTS / "ablation.py"
     command = [sys.executable, str(script), "--table", str(table), "--budget", "smoke", "--max-concurrent", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None

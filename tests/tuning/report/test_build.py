@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from checkout import EXPERIMENTS
+from srcnn.commands import report
+
 from report_store import Store
 
 
 def test_the_command(store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.syspath_prepend(str(EXPERIMENTS))
     monkeypatch.chdir(store.folder)
-    main = importlib.import_module("report").main
+    main = report.main
     store.open("mine")
     store.trial("a", [0.5, 0.6])
     store.tracker.close_search("FINISHED")

@@ -25,7 +25,7 @@ HOME = LIBRARY / "tuning" / "tracking" / "names.py"
 #: Files whose strings belong to other things than MLflow that are called the same.
 OTHERWISE = {
     "overlap/leaks.py": {"data.left_out", "data.overlap"},  # their home
-    "tuning/search/confirmation.py": {"seed"},  # of a trial's specification
+    "tuning/whole_search/confirmation.py": {"seed"},  # of a trial's specification
     "tuning/paper/run_table.py": {"cells.json"},  # in the folder of a stage
     "soak.py": {"space.yaml"},
     "_bench/scale.py": {"space.yaml"},

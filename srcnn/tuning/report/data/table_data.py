@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from srcnn.config.architecture import ModelConfig
 from srcnn.errors import SearchError
 from srcnn.overlap.leaks import Leak, read_tags
+from srcnn.system.invocation import command
 from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.paper.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
 from srcnn.tuning.paper.table import SAMPLE, Budget, Table, load_table
@@ -190,7 +191,7 @@ def gather_table(uri: str, parent: Run, ui: str) -> TableData:
         name = parent.data.tags.get(names.TAG_SEARCH, "")
         text, kept = (artifact_text(client, parent, path) for path in (names.ARTIFACT_TABLE, names.ARTIFACT_CELLS))
         if text is None or kept is None:
-            raise SearchError(f"table: the run {name} has not logged its table; run experiments/ablation.py again")
+            raise SearchError(f"table: the run {name} has not logged its table; run {command('ablation')} again")
         table = _table(text)
         budget = table.budgets[parent.data.params[names.PARAM_BUDGET]]
         asked = set(json.loads(kept))

@@ -1,0 +1,101 @@
+"""Measure a network, or bicubic, on a set of images with the papers' protocol.
+
+    python experiments/evaluate.py --model champion --data Set5 --scale 3
+    python experiments/evaluate.py --model official:9-5-5 --data Set5 --scale 3
+    python experiments/evaluate.py --model models:/srcnn-x3@champion --data Set14
+    python experiments/evaluate.py --model network.safetensors --data my/photos --json scores.json
+
+Models: champion (comes with the package), registry (the champion of your searches in MLflow), the id of a trial's run in MLflow,
+a file of this package (.safetensors) or of the SRCNN authors (.mat), official:9-5-5, models:/NAME@ALIAS, or bicubic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from srcnn.commands.command_line import Parser, run
+from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
+from srcnn.data.datasets import load
+from srcnn.data.known_sets import data_root
+from srcnn.errors import ConfigError
+from srcnn.evaluation.protocol import Evaluation, evaluate
+from srcnn.system.atomic_file import atomic_write
+from srcnn.system.device import pick_device
+
+__all__ = ["main"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
+    parser.add_argument("--model", "--weights", required=True, metavar="NAME|FILE", help=MODEL_HELP)
+    parser.add_argument(
+        "--data", required=True, metavar="NAME|FOLDER", help="name of a data set, or a folder of images"
+    )
+    parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file for all results")
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+    )
+    parser.add_argument(
+        "--tracking-uri", default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
+    )
+    parser.add_argument("--skip-bad", action="store_true", help="skip corrupt files and count them")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: that of torch)")
+    return parser
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # JSON has no infinity, the PSNR of two equal images
+
+
+def _write(path: Path, evaluation: Evaluation, about: dict[str, object]) -> None:
+    records = [{"name": s.name, "psnr": _number(s.psnr), "ssim": _number(s.ssim)} for s in evaluation.images]
+    mean = {"psnr": _number(evaluation.mean.psnr), "ssim": _number(evaluation.mean.ssim)}
+    with atomic_write(path) as file:
+        file.write_text(json.dumps({**about, "images": records, "mean": mean}, indent=2) + "\n", encoding="utf-8")
+
+
+def _main(argv: list[str] | None) -> int:
+    options = _parser().parse_args(argv)
+    if options.threads is not None:
+        if options.threads < 1:
+            raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
+        torch.set_num_threads(options.threads)
+    if options.json is not None and (options.json.is_dir() or any(p.is_file() for p in options.json.parents)):
+        raise ConfigError(f"--json: must be a file in an existing folder, but got {options.json}")
+    device = pick_device(options.device)
+    network = load_model(options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root)
+    scale = options.scale if network is None else network.config.scale
+    images = load(options.data, data_root(options.data_root), skip_bad=options.skip_bad)
+    if network is not None:
+        network.to(device)
+    evaluation = evaluate(network, images.images, scale)
+    table = Table(title=escape(f"{options.model} on {images.name}, x{scale}"), title_justify="left")
+    table.add_column("image")
+    table.add_column("PSNR dB", justify="right")
+    table.add_column("SSIM", justify="right")
+    for i, row in enumerate([*evaluation.images, evaluation.mean], start=1):
+        table.add_row(escape(row.name), f"{row.psnr:.2f}", f"{row.ssim:.4f}", end_section=i == len(evaluation.images))
+    Console().print(table)
+    if images.skipped:
+        print(f"skipped {len(images.skipped)} unreadable: {', '.join(images.skipped)}")
+    if options.json is not None:
+        about: dict[str, object] = {"weights": options.model, "data": images.name, "digest": images.digest}
+        _write(
+            options.json, evaluation, {**about, "scale": scale, "protocol": "srcnn", "skipped": list(images.skipped)}
+        )
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return the exit code."""
+    return run(lambda: _main(argv), "interrupted, nothing was written")

@@ -1,0 +1,119 @@
+"""The installed program ``srcnn``: finds a command by its name and runs it with the rest of the command line.
+
+Nothing is imported before the command is known, since torch takes seconds to import and ``srcnn --help`` needs none of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import NamedTuple
+
+from srcnn import __version__
+
+__all__ = ["COMMANDS", "MODULES", "Entry", "main"]
+
+
+class Entry(NamedTuple):
+    """A command as ``srcnn --help`` shows it."""
+
+    text: str  #: what it does, in one line
+    extra: str = ""  #: extra of the package without which it cannot run; empty: none
+
+
+#: All commands in the order of the help; the command NAME is ``main`` in the module ``srcnn.commands.NAME``.
+COMMANDS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "upscale": Entry("enlarge photographs"),
+        "evaluate": Entry("measure PSNR and SSIM of a network or of bicubic on images"),
+        "search": Entry("search for the best network with Ray Tune, Optuna and MLflow", "search"),
+        "report": Entry("write the report of a search or of a table", "search"),
+        "doctor": Entry("check this machine and its software; explain a foreign PSNR"),
+        "train": Entry("train one network"),
+        "runs": Entry("list searches, verify and repair their records, explain a trial", "search"),
+        "data": Entry("list, download, verify and compare the data sets"),
+        "export": Entry("write a network for other programs, such as ONNX"),
+        "champion": Entry("make the file and the card of a network that comes with the package"),
+        "ablation": Entry("reproduce a table of the paper", "search"),
+    }
+)
+#: Extra of the package that installs a module, for modules that the library alone does not need.
+MODULES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("ray", "optuna", "mlflow", "bokeh", "jinja2", "markdown_it", "matplotlib"), "search"),
+        **dict.fromkeys(("cmaes", "filelock", "pandas", "requests", "sqlalchemy", "threadpoolctl", "yaml"), "search"),
+        **dict.fromkeys(("onnx", "onnxruntime"), "export"),
+        **dict.fromkeys(("psycopg",), "cluster"),
+    }
+)
+_WHAT = {"search": "the platform", "export": "the libraries for ONNX", "cluster": "the driver for PostgreSQL"}
+_PLATFORM = ("ray", "optuna", "mlflow")
+_USAGE = "usage: srcnn COMMAND [flags]     srcnn COMMAND --help shows the flags"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run ``srcnn COMMAND ...`` and return the exit code: that of the command, or 2 if it cannot be started.
+
+    Args:
+        argv: the command line without the name of the program; default: that of this process.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    if name in ("-h", "--help", "help"):
+        print(_help())
+        return 0 if arguments else 2
+    if name in ("-V", "--version"):
+        print(f"srcnn {__version__}")
+        return 0
+    if name not in COMMANDS:
+        return _refuse(f"error: {_unknown(name)}")
+    if COMMANDS[name].extra == "search" and not all(map(_installed, _PLATFORM)):
+        return _refuse(_missing(name, "search"))
+    try:
+        command: Callable[[list[str]], int] = import_module(f"srcnn.commands.{name}").main
+        return command(rest)
+    except ModuleNotFoundError as error:
+        extra = MODULES.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return _refuse(_missing(name, extra))
+
+
+def _help() -> str:
+    width = max(map(len, (*COMMANDS, "--version")))
+    lines = [f"  {name:{width}}  {entry.text}" for name, entry in COMMANDS.items()]
+    others = (f"  {'--version':{width}}  print the version", f"  {'--help':{width}}  print this text")
+    return "\n".join(["Search for SRCNN networks, and use them.", "", _USAGE, "", *lines, "", *others])
+
+
+def _unknown(name: str) -> str:
+    kind = "flag" if name.startswith("-") else "command"
+    near = difflib.get_close_matches(name, [*COMMANDS, "--version", "--help"], n=3)
+    if near:
+        return f"srcnn: no such {kind}: {name!r}; did you mean {' or '.join(near)}?"
+    return f"srcnn: no such {kind}: {name!r}; there are {', '.join(COMMANDS)}"
+
+
+def _installed(module: str) -> bool:
+    """Return whether a module can be found, without importing it."""
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # somebody has blocked it
+        return False
+
+
+def _missing(name: str, extra: str) -> str:
+    return f"srcnn {name}: needs {_WHAT[extra]}; install it with: pip install 'srcnn[{extra}]'"
+
+
+def _refuse(line: str) -> int:
+    print(line, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

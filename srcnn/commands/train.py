@@ -1,0 +1,265 @@
+"""Train one network.
+
+    python experiments/train.py --train T91 --test Set5 --scale 3 --pixels 60e6
+    python experiments/train.py --preset paper --train T91 --test Set5 --epochs 100
+    python experiments/train.py --preset article --train BSDS300/train --test BSDS300/test
+
+A preset sets many flags at once; other flags take precedence over it. default: the settings of this project. paper:
+those of the SRCNN authors. article: those of the article in srcnn/evaluation/article.py, with its evaluation protocol.
+The folder --out is written after every epoch, and --resume FOLDER resumes the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from srcnn.commands.command_line import Parser, add_fields, given_fields, run
+from srcnn.config.presets import PRESETS, preset
+from srcnn.config.training import TrainConfig
+from srcnn.data.datasets import load
+from srcnn.data.image_set import ImageSet
+from srcnn.data.known_sets import data_root
+from srcnn.errors import CheckpointError, ConfigError
+from srcnn.evaluation.article import average_psnr
+from srcnn.evaluation.degradation import Degraded
+from srcnn.evaluation.protocol import evaluate
+from srcnn.model.network import SRCNN, count_macs, count_parameters
+from srcnn.model.weights_file import load_network, save_network
+from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
+from srcnn.system.atomic_file import atomic_write
+from srcnn.system.device import pick_device, resolve_precision
+from srcnn.training.checkpoint import load_state, save_state
+from srcnn.training.fit import EpochResult, fit
+from srcnn.training.patch_cache import prepare_cached
+from srcnn.training.patches import degrade_for
+
+__all__ = ["main"]
+
+_NETWORK, _STATE, _RUN = "network.safetensors", "state.safetensors", "run.json"
+_EPOCHS = 20  # default budget without --epochs, --pixels or a preset with a budget
+#: Flag names of the article.
+_ALIASES = {
+    "batch_size": ("--batchSize",),
+    "test_batch_size": ("--testBatchSize",),
+    "epochs": ("--nEpochs",),
+    "learning_rate": ("--lr",),
+    "scale": ("--upscale_factor", "-uf"),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
+    parser.add_argument("--preset", default="default", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
+    parser.add_argument("--train", metavar="NAME|FOLDER", help="training images (default: sample/train)")
+    parser.add_argument("--test", metavar="NAME|FOLDER", help="test images (default: sample/test)")
+    parser.add_argument(
+        "--validation",
+        type=int,
+        metavar="N",
+        help="number of training images held out for choosing the best epoch (default: a tenth)",
+    )
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+    )
+    parser.add_argument("--skip-bad", action="store_true", help="skip corrupt files and count them")
+    parser.add_argument(
+        "--allow-overlap",
+        action="store_true",
+        default=None,
+        help="keep training and validation images that show a test image, and mark the results (default: leave them out)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the network (default: mlruns/train/...)")
+    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="resume the run in this folder")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--model", "-m", choices=("srcnn",), help="flag of the article; srcnn is the only model")
+    add_fields(parser.add_argument_group("configuration"), TrainConfig, aliases=_ALIASES)  # type: ignore[arg-type]
+    return parser
+
+
+def _config(options: argparse.Namespace) -> TrainConfig:
+    given = given_fields(options, TrainConfig)
+    fields = {**preset(options.preset), **given}
+    if "pixels" in given and "epochs" not in given:
+        fields.pop("epochs", None)  # a budget on the command line replaces that of the preset
+    if "epochs" in given and "pixels" not in given:
+        fields.pop("pixels", None)
+    if fields.get("epochs") is None and fields.get("pixels") is None:
+        fields["epochs"] = _EPOCHS
+    return TrainConfig(**fields)
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Callable[[int, int, int], None]]:
+    """Yield a function that updates a progress bar for the steps of an epoch. Nothing is shown without a terminal."""
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None, epoch=1)
+
+        def update(epoch: int, step: int, steps: int) -> None:
+            progress.update(task, completed=step, total=steps, epoch=epoch)
+
+        yield update
+
+
+def _line(result: EpochResult) -> str:
+    text = f"epoch {result.epoch}/{result.epochs}: loss {result.loss:.6f}, rate {result.learning_rate:.2e}"
+    if result.val_psnr is not None and result.val_gain is not None:
+        text += f", validation {result.val_psnr:.2f} dB ({result.val_gain:+.2f} over bicubic)"
+    return text + f", {result.pixels / 1e6 / result.seconds:.2f} Mpixel/s, {result.seconds:.1f} s"
+
+
+def _divide(images: ImageSet, test: ImageSet, job: _Job, config: TrainConfig) -> Divided:
+    count = job.validation
+    if count is None:  # the article trains on all images and does not choose an epoch
+        count = 0 if config.protocol == "article" else min(12, max(1, round(len(images) / 10)))
+    return divide(images, count, config.seed, [test], allow_overlap=job.allow_overlap)
+
+
+def _degraded(images: ImageSet, config: TrainConfig) -> list[Degraded]:
+    return [degrade_for(config.protocol, image, config.scale, config.color, name) for name, image in images.images]
+
+
+def _report(
+    console: Console, network: SRCNN, test: ImageSet, name: str, config: TrainConfig, prepared: list[Degraded]
+) -> dict[str, float]:
+    """Print the test metrics and those of bicubic; return the metrics of the network."""
+    if config.protocol == "article":
+        ours = average_psnr(network, prepared, config.test_batch_size)
+        plain = average_psnr(None, prepared, config.test_batch_size)
+        console.print(f"Average PSNR: {ours:.4f} dB on {name} (bicubic {plain:.4f} dB), the article's protocol")
+        return {"psnr": ours, "bicubic": plain}
+    found, plain_found = (evaluate(n, test.images, config.scale, color=config.color).mean for n in (network, None))
+    console.print(
+        f"{name} x{config.scale}: PSNR {found.psnr:.2f} dB, SSIM {found.ssim:.4f} "
+        f"(bicubic {plain_found.psnr:.2f} dB, {plain_found.ssim:.4f})"
+    )
+    return {"psnr": found.psnr, "ssim": found.ssim, "bicubic": plain_found.psnr, "bicubic_ssim": plain_found.ssim}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The settings of a run other than its configuration; stored in its folder, so that --resume needs no flags."""
+
+    train: str
+    test: str
+    validation: int | None
+    digest: str = ""  #: digest of the training images
+    allow_overlap: bool = False
+
+    @classmethod
+    def read(cls, folder: Path) -> _Job:
+        try:
+            return cls(**json.loads((folder / _RUN).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise CheckpointError(f"{folder / _RUN}: cannot be read ({error})") from None
+
+
+def _job(options: argparse.Namespace) -> _Job:
+    """Return the settings from the flags or, for --resume, from the folder; flags given again must agree with it."""
+    if options.resume is None:
+        train, test = options.train or "sample/train", options.test or "sample/test"
+        return _Job(train, test, options.validation, allow_overlap=bool(options.allow_overlap))
+    job = _Job.read(options.resume)
+    for name in ("train", "test", "validation", "allow_overlap"):
+        given, kept = getattr(options, name), getattr(job, name)
+        if given not in (None, kept):
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: must be {kept} as in the run in {options.resume}, but got {given}"
+            )
+    return job
+
+
+def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
+    folder: Path = options.resume or options.out
+    if folder is None:
+        folder = Path("mlruns/train") / f"{options.preset}-x{config.scale}-{datetime.now():%Y%m%d-%H%M%S}"
+    elif options.resume is None and (folder / _RUN).exists():
+        raise ConfigError(f"--out: {folder} already contains a run; --resume continues it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out: {folder} cannot be created ({error.strerror})") from None
+    return folder
+
+
+def _main(argv: list[str] | None) -> int:
+    options = _parser().parse_args(argv)
+    if options.threads < 1:
+        raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
+    torch.set_num_threads(options.threads)
+    device = pick_device(options.device)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    job = _job(options)
+    state = None if options.resume is None else load_state(options.resume / _STATE)
+    if state is not None and options.preset == "default":
+        config = state.config.replace(**given_fields(options, TrainConfig))
+    else:
+        config = _config(options)
+    root = data_root(options.data_root)
+    images = load(job.train, root, skip_bad=options.skip_bad)
+    if job.digest not in ("", images.digest):
+        raise CheckpointError(f"--train: {job.train} must have digest {job.digest}, as before, but has {images.digest}")
+    test = load(job.test, root, skip_bad=options.skip_bad)
+    parts = _divide(images, test, job, config)
+    training, validation = parts.training, parts.validation
+    test_images = _degraded(test, config) if config.protocol == "article" else []
+    data = prepare_cached(training, config.scale, color=config.color, protocol=config.protocol)
+    held_out = _degraded(validation, config) if validation else []
+    folder = _folder(options, config)
+    with atomic_write(folder / _RUN) as file:
+        file.write_text(json.dumps(asdict(replace(job, digest=images.digest)), indent=2) + "\n", encoding="utf-8")
+    console.print(
+        f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
+        f"{count_macs(config):.0f} multiply-adds per pixel; {len(training)} images of {images.name}"
+        + (f", {len(held_out)} held out for validation" if held_out else "")
+        + f"; {device}, {resolve_precision(config.precision, device)}"
+    )
+    for line in lines(parts.left_out, parts.kept):
+        console.print(line)
+    for name in images.skipped + test.skipped:
+        console.print(f"skipped, unreadable: {name}")
+    started = time.perf_counter()
+    result = None
+    with _bar(console) as bar:
+        for result in fit(config, data, validation=held_out, state=state, device=device, on_step=bar):
+            save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch})
+            save_state(folder / _STATE, result.state())
+            console.print(_line(result))
+            if config.protocol == "article":
+                # As in the article, after every epoch. It does not affect the result: the last epoch is always kept.
+                psnr = average_psnr(result.network, test_images, config.test_batch_size)
+                console.print(f"  Average PSNR: {psnr:.4f} dB")
+    if result is None:
+        console.print("the run was already complete")
+    network = load_network(folder / _NETWORK).to(device)
+    figures = _report(console, network, test, marked(test.name, parts.kept), config, test_images)
+    if parts.kept:
+        console.print(footnote(parts.kept))
+    with atomic_write(folder / "result.json") as file:
+        record = {"test": test.name, **figures, "seconds": time.perf_counter() - started}
+        record |= {name: [asdict(leak) for leak in getattr(parts, name)] for name in ("left_out", "kept")}
+        file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    console.print(f"network: {folder / _NETWORK}")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return the exit code."""
+    return run(lambda: _main(argv), "interrupted; --resume FOLDER continues after the last epoch")

@@ -1,0 +1,123 @@
+"""Networks from an MLflow store: the registered champion of a scale, a version of a model, or the network of a run.
+
+The weights are those that a trial logs (`srcnn.tuning.tracking.names.ARTIFACT_NETWORK`). They are read as data: nothing here
+loads an MLflow model.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from srcnn.errors import ConfigError, SearchError, unknown_name
+from srcnn.model.network import SRCNN
+from srcnn.model.weights_file import load_network
+from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import artifact_file, open_store, reading
+
+__all__ = ["champion_version", "network_of", "network_of_run", "registered_network", "version_at"]
+
+_ADDRESS = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/([^/@]+))")
+
+
+def registered_network(uri: str, scale: int) -> SRCNN:
+    """Return the registered champion of a scale from a store.
+
+    Raises:
+        SearchError: there is no store, or it has no champion for this scale; the message says what to do.
+    """
+    client = open_store(uri)
+    with reading(uri):
+        version = champion_version(client, scale)
+        if version is None:
+            raise SearchError(
+                f"registry: {uri} has no champion at x{scale}; a search with a confirmation registers one "
+                "(experiments/search.py), and `champion` is the network that comes with the package"
+            )
+        return network_of(client, version)
+
+
+def champion_version(client: MlflowClient, scale: int) -> ModelVersion | None:
+    """Return the version that holds the title of a scale; without a title, the newest one; None: there is none."""
+    name = names.registered_model(scale)
+    found = client.search_model_versions(f"name='{name}'")
+    if not found:
+        return None
+    aliases = client.get_registered_model(name).aliases
+    title = str(aliases.get(names.ALIAS_CHAMPION, max(int(one.version) for one in found)))
+    return next(one for one in found if str(one.version) == title)
+
+
+def version_at(uri: str, address: str) -> SRCNN:
+    """Return the network at an address such as ``models:/srcnn-x3@champion`` or ``models:/srcnn-x3/2``.
+
+    Raises:
+        ConfigError: the address has another form.
+        SearchError: there is no such model, alias or version; the message lists those that there are.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise ConfigError(f"model: must be models:/NAME@ALIAS or models:/NAME/VERSION, but got {address!r}")
+    name, alias, number = match.groups()
+    client = open_store(uri)
+    with reading(uri):
+        models = {model.name: model for model in client.search_registered_models(max_results=1000)}
+        if name not in models:
+            known = f"{unknown_name('model', name, models)} (in {uri})"
+            raise SearchError(known if models else f"model: {uri} has no registered model, so there is no {name!r}")
+        found = {str(one.version): one for one in client.search_model_versions(f"name='{name}'")}
+        if alias is not None:
+            aliases = models[name].aliases
+            if alias not in aliases:
+                raise SearchError(
+                    unknown_name(f"alias of {name}", alias, aliases)
+                    if aliases
+                    else f"model: {name} has no alias {alias!r}"
+                )
+            number = str(aliases[alias])
+        if number == "latest" and found:
+            number = max(found, key=int)
+        if number not in found:
+            raise SearchError(unknown_name(f"version of {name}", number, sorted(found, key=int)))
+        return network_of(client, found[number])
+
+
+def network_of(client: MlflowClient, version: ModelVersion) -> SRCNN:
+    """Return the network of a version of a model.
+
+    Raises:
+        SearchError: the run that trained it has no network any more.
+        MlflowException, OSError: the store cannot be read.
+    """
+    return _network(client, str(version.run_id), f"{version.name} version {version.version}")
+
+
+def network_of_run(uri: str, run_id: str) -> SRCNN:
+    """Return the network of a trial's run.
+
+    Raises:
+        SearchError: there is no such run, or it has no network.
+    """
+    client = open_store(uri)
+    with reading(uri):
+        return _network(client, run_id, f"run {run_id}")
+
+
+def _network(client: MlflowClient, run_id: str, what: str) -> SRCNN:
+    with TemporaryDirectory() as folder:
+        try:
+            file = artifact_file(client, run_id, names.ARTIFACT_NETWORK, Path(folder))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise SearchError(f"model: {what}: no run has the id {run_id!r}") from None
+            raise
+        if file is None:
+            raise SearchError(
+                f"model: {what} has no {names.ARTIFACT_NETWORK}; a trial that ended with a network has it"
+            )
+        return load_network(file)

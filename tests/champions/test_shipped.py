@@ -1,0 +1,80 @@
+"""The shipped networks: whole, small, as their cards say; damaged or missing files are one line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from srcnn.champions import champion_card, load_champion
+from srcnn.champions.make import LARGEST
+from srcnn.champions.shipped import FOLDER, SCALES, card_file, weights_file
+from srcnn.data.datasets import load
+from srcnn.errors import CheckpointError, ConfigError
+from srcnn.evaluation.protocol import evaluate
+from srcnn.model.network import count_macs, count_parameters
+from srcnn.model.weights_file import read_header
+
+REAL = os.environ.get("SRCNN_DATA")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_card_belongs_to_its_weights(scale: int) -> None:
+    card, content = champion_card(scale), weights_file(scale).read_bytes()
+    assert (card.scale, card.file, card.size) == (scale, f"x{scale}.safetensors", len(content))
+    assert card.sha256 == hashlib.sha256(content).hexdigest()
+    assert len(content) < LARGEST
+    network = load_champion(scale)
+    assert not network.training
+    assert all(getattr(card.configuration, name) == value for name, value in network.config)
+    assert read_header(weights_file(scale))["config"] == card.configuration.model_dump(mode="json")
+    assert card.parameters == count_parameters(network.config)
+    assert card.macs == count_macs(network.config)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_card_says_where_the_network_comes_from(scale: int) -> None:
+    card = champion_card(scale)
+    assert [score.name for score in card.scores] == ["Set5", "Set14", "BSDS300/test"]
+    assert [score.images for score in card.scores] == [5, 14, 100]
+    assert all(score.psnr > score.bicubic_psnr + 0.5 and score.ssim > score.bicubic_ssim for score in card.scores)
+    assert card.origin.overlap == ()  # no test image was trained on
+    assert any("302003 shows woman_GT of Set5" in line for line in card.origin.left_out)
+    assert card.origin.seeds[0] == card.configuration.seed
+    assert card.origin.commands[-1].startswith("python experiments/champion.py ")
+    assert (card.protocol, card.licence) == ("srcnn", "Apache-2.0")
+
+
+@pytest.mark.skipif(not REAL or not Path(REAL, "Set5").is_dir(), reason="$SRCNN_DATA holds no Set5")
+@pytest.mark.parametrize("scale", SCALES)
+def test_set5_gives_the_figures_of_the_card(scale: int) -> None:
+    images, score = load("Set5"), champion_card(scale).score("Set5")
+    assert score.digest == images.digest
+    for network, psnr, ssim in (
+        (load_champion(scale), score.psnr, score.ssim),
+        (None, score.bicubic_psnr, score.bicubic_ssim),
+    ):
+        found = evaluate(network, images.images, scale).mean
+        assert (found.psnr, found.ssim) == (pytest.approx(psnr, abs=1e-4), pytest.approx(ssim, abs=1e-4))
+
+
+def test_another_scale_has_no_network() -> None:
+    with pytest.raises(ConfigError, match="scale: must be 2, 3 or 4, but got 8"):
+        load_champion(8)
+
+
+def test_a_damaged_or_missing_file_is_one_line(tmp_path: Path) -> None:
+    shutil.copy(card_file(3), tmp_path)
+    with pytest.raises(CheckpointError, match=r"x3\.safetensors: no such file"):
+        load_champion(3, tmp_path)
+    content = bytearray(weights_file(3).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "x3.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"x3\.safetensors: damaged, its SHA-256 must begin with"):
+        load_champion(3, tmp_path)
+    with pytest.raises(CheckpointError, match=r"x2\.json: no such file"):
+        load_champion(2, tmp_path)
+    assert load_champion(3, FOLDER).config.scale == 3

@@ -1,0 +1,34 @@
+"""evaluate.py with networks by name; files, flags and JSON: tests/experiments/test_commands.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from srcnn.champions import champion_card
+from srcnn.commands.evaluate import main
+
+REAL = os.environ.get("SRCNN_DATA")
+
+
+@pytest.mark.skipif(not REAL or not Path(REAL, "Set5").is_dir(), reason="$SRCNN_DATA holds no Set5")
+def test_the_champion_has_the_figures_of_its_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "scores.json"
+    assert main(["--model", "champion", "--data", "Set5", "--scale", "3", "--json", str(out)]) == 0
+    score = champion_card(3).score("Set5")
+    written = json.loads(out.read_text(encoding="utf-8"))
+    assert written["mean"]["psnr"] == pytest.approx(score.psnr, abs=1e-4)
+    assert written["mean"]["ssim"] == pytest.approx(score.ssim, abs=1e-4)
+    assert (written["weights"], written["digest"]) == ("champion", score.digest)
+    assert re.search(rf"mean\W+{score.psnr:.2f}\W+{score.ssim:.4f}", capsys.readouterr().out)
+
+
+def test_weights_is_another_name_of_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--weights", "champoin", "--data", "sample/test", "--scale", "3"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "error: --model: network 'champoin' does not exist; did you mean 'champion'?"
+    )

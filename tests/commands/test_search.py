@@ -1,0 +1,38 @@
+"""The command search, before anything is started; whole searches: tests/tuning/whole_search/."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from srcnn.commands import search
+
+from command_parts import refusal
+from past_store import PastStore
+
+
+def test_a_new_search_says_which_past_ones_overlap(past: PastStore, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "1", "--judging", "1"]
+    given += ["--budget", "20k", "--tracking-uri", past.uri, "--dry-run", "--name", "mine"]
+    assert search.main(given) == 0
+    line = "past searches that overlap: earlier (1 trial); --learn-from all uses them"
+    assert line in capsys.readouterr().out
+    assert search.main([*given, "--learn-from", "earlier"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"learns from\W+earlier \(1 trial\)", text)
+    assert "past searches that overlap" not in text
+    for wrong, words in (
+        ("earlyer", "did you mean 'earlier'?"),
+        ("mine", "the search itself"),
+        ("all,earlier", "alone"),
+    ):
+        assert words in refusal(search.main, [*given, "--learn-from", wrong], capsys)
+    narrow = (past.folder / "space.yaml").read_text(encoding="utf-8").replace("[8, 16]", "[16, 32]")
+    past.space(narrow)
+    assert search.main([*given, "--learn-from", "all"]) == 0
+    assert "this search alone: no ended search has a trial that lies in the space" in capsys.readouterr().out
+    assert search.main(given) == 0
+    assert "past searches" not in capsys.readouterr().out
+    assert "earlier must have a trial" in refusal(search.main, [*given, "--learn-from", "earlier"], capsys)
+    assert not (past.folder / "mlruns").exists()

@@ -1,0 +1,245 @@
+"""The command train: what it prints and writes, its flags, and mistakes as one line with exit code 2."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from srcnn.commands import train
+from srcnn.config.training import TrainConfig
+from srcnn.data.datasets import load
+from srcnn.evaluation.protocol import evaluate
+from srcnn.imaging.image_files import write_image
+from srcnn.model.weights_file import load_network, read_header
+from srcnn.training.checkpoint import load_state
+
+from checkout import EXPERIMENTS
+from command_parts import TINY, refusal
+
+
+def test_a_tiny_run_writes_a_network_and_its_figures(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = photos / "run"
+    sets = ["--train", str(photos / "train"), "--test", str(photos / "test"), "--out", str(out)]
+    assert train.main([*TINY, *sets, "--epochs", "2", "--scale", "2"]) == 0
+    assert {p.name for p in out.iterdir()} == {"network.safetensors", "result.json", "run.json", "state.safetensors"}
+    network = load_network(out / "network.safetensors")
+    assert (network.config.kernels, network.config.filters, network.config.scale) == ((3, 1, 3), (8, 8), 2)
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert {"test", "psnr", "ssim", "bicubic", "bicubic_ssim", "seconds"} <= result.keys()
+    printed = capsys.readouterr().out
+    assert "epoch 1/2: loss" in printed
+    assert "epoch 2/2: loss" in printed
+    assert "3 images of" in printed  # a tenth, but at least one, of four is held out
+    assert "1 held out for validation" in printed
+    assert f"PSNR {result['psnr']:.2f} dB, SSIM {result['ssim']:.4f}" in printed
+    # The figures are those of the protocol for the file.
+    mean = evaluate(network, load(str(photos / "test")).images, 2).mean
+    assert (mean.psnr, mean.ssim) == pytest.approx((result["psnr"], result["ssim"]), abs=1e-6)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_network(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C after an epoch, then --resume: the same weights, bit for bit, as a run that was left alone."""
+    sets = ["--train", str(photos / "train"), "--test", str(photos / "test")]
+    arguments = [*TINY, *sets, "--epochs", "100", "--epoch-pixels", "10000"]
+    program = [sys.executable, "-u", str(EXPERIMENTS / "train.py"), *arguments, "--out", str(photos / "cut")]
+    # A shell that runs the suite in the background has it ignore Ctrl-C, and so would the program.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if line.startswith("epoch 2/100"):
+                process.send_signal(signal.SIGINT)
+                break
+        process.stdout.read()
+        error = process.stderr.read()
+    assert process.returncode == 130
+    assert error == "interrupted; --resume FOLDER continues after the last epoch\n"
+    stopped = load_state(photos / "cut" / "state.safetensors").numbers["epoch"]
+    assert 2 <= stopped < 100
+    assert not (photos / "cut" / "result.json").exists()
+
+    assert train.main([*sets, "--resume", str(photos / "cut")]) == 0
+    printed = capsys.readouterr().out
+    assert f"epoch {stopped}/100" not in printed
+    assert f"epoch {stopped + 1}/100" in printed
+    assert (photos / "cut" / "result.json").exists()
+    assert train.main([*arguments, "--out", str(photos / "whole")]) == 0
+    for name in ("network.safetensors", "state.safetensors"):
+        cut, whole = load_file(photos / "cut" / name), load_file(photos / "whole" / name)
+        assert cut.keys() == whole.keys()
+        assert all(torch.equal(cut[key], whole[key]) for key in cut)
+
+
+def test_a_complete_run_only_reports(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["--train", str(photos / "train"), "--test", str(photos / "test")]
+    out = photos / "run"
+    assert train.main([*TINY, *sets, "--epochs", "1", "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert train.main([*sets, "--resume", str(out)]) == 0
+    assert "the run was already complete" in capsys.readouterr().out
+
+
+def test_resuming_with_another_configuration_names_the_difference(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = ["--train", str(photos / "train"), "--test", str(photos / "test")]
+    assert train.main([*TINY, *sets, "--epochs", "1", "--out", str(photos / "run")]) == 0
+    capsys.readouterr()
+    error = refusal(train.main, [*TINY, *sets, "--epochs", "5", "--resume", str(photos / "run")], capsys)
+    assert "different in epochs" in error
+
+
+def test_the_article_preset_is_measured_by_its_own_protocol(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    y, x = np.mgrid[:270, :300] / 30
+    for i in range(2):
+        wave = 120 + 80 * np.sin(x + i) * np.cos(y)
+        write_image(tmp_path / "photos" / f"{i}.png", np.repeat(wave[:, :, None], 3, axis=2).astype(np.uint8))
+    sets = ["--train", str(tmp_path / "photos"), "--test", str(tmp_path / "photos"), "--out", str(tmp_path / "run")]
+    assert train.main(["--preset", "article", "--nEpochs", "1", "--batchSize", "1", "--allow-overlap", *sets]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("Average PSNR: ") == 2  # after the epoch, and at the end
+    assert read_header(tmp_path / "run" / "network.safetensors")["config"]["protocol"] == "article"
+    result = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert {"psnr", "bicubic"} <= result.keys()
+    assert "ssim" not in result
+
+
+def parsed(arguments: list[str]) -> TrainConfig:
+    config: TrainConfig = train._config(train._parser().parse_args(arguments))
+    return config
+
+
+class TestFlags:
+    """Flags to configuration, without a run."""
+
+    def test_the_articles_command_line(self) -> None:
+        line = "--preset article --batchSize 4 --testBatchSize 2 --nEpochs 7 --lr 0.005 --seed 9 --upscale_factor 2 -m srcnn"
+        config = parsed(line.split())
+        assert (config.batch_size, config.test_batch_size, config.epochs, config.seed) == (4, 2, 7, 9)
+        assert (config.learning_rate, config.scale, config.protocol) == (0.005, 2, "article")
+        assert parsed(["-uf", "4"]).scale == 4
+        assert parsed(["--model", "srcnn"]) == parsed([])
+
+    def test_the_articles_spellings_mean_the_same_as_ours(self) -> None:
+        ours = [
+            "--batch-size",
+            "4",
+            "--test-batch-size",
+            "2",
+            "--epochs",
+            "7",
+            "--learning-rate",
+            "0.005",
+            "--scale",
+            "2",
+        ]
+        article = ["--batchSize", "4", "--testBatchSize", "2", "--nEpochs", "7", "--lr", "0.005", "-uf", "2"]
+        assert parsed(ours) == parsed(article)
+
+    def test_the_article_preset_is_the_articles_defaults(self) -> None:
+        config = parsed(["--preset", "article"])
+        assert (config.batch_size, config.test_batch_size, config.epochs) == (8, 8, 20)
+        assert (config.learning_rate, config.seed, config.scale) == (0.01, 123, 4)
+
+    def test_every_field_has_a_flag(self) -> None:
+        config = TrainConfig(
+            kernels=(9, 3, 3, 5), filters=(64, 32, 16), scale=4, upsampling="pixel_shuffle", color="rgb", residual=False,
+            padding="zeros", reduction="euclidean", initialization="gaussian", init_std=0.01, optimizer="sgd", momentum=0.5,
+            learning_rate=0.5, layer_rates=(1.0, 0.1), schedule="step", warmup=0.1, step_at=(0.25,), step_factor=0.5, clip=0.1,
+            batch_size=3, test_batch_size=5, patch_size=64, stride=14, augment=False, pixels=1e6, epoch_pixels=1e5, seed=7,
+            precision="fp32",
+        )  # fmt: skip
+        arguments = []
+        for name, value in config.model_dump().items():
+            flag = "--" + name.replace("_", "-")
+            if isinstance(value, bool):
+                arguments.append(flag if value else flag.replace("--", "--no-", 1))
+            elif isinstance(value, tuple):
+                arguments += [flag, ("-" if name in ("kernels", "filters") else ",").join(map(str, value))]
+            else:
+                arguments += [flag, "none" if value is None else str(value)]
+        assert parsed(arguments) == config
+
+    def test_a_budget_on_the_command_line_replaces_the_presets(self) -> None:
+        assert (parsed(["--preset", "article"]).epochs, parsed(["--preset", "article"]).pixels) == (20, None)
+        config = parsed(["--preset", "article", "--pixels", "1e6"])
+        assert (config.epochs, config.pixels) == (None, 1e6)
+
+    def test_there_is_always_a_budget(self) -> None:
+        assert parsed([]).epochs is not None
+        assert parsed(["--preset", "paper"]).epochs is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--scale", "5"], ["scale", "5"]),
+        (["--kernels", "9-2-5"], ["kernels", "9-2-5"]),
+        (["--lr", "0"], ["learning_rate", "0"]),
+        (["--lr", "fast"], ["learning_rate", "fast"]),
+        (["--epochs", "3", "--pixels", "1e6"], ["epochs", "pixels"]),
+        (["--learningrate", "1"], ["--learningrate", "--learning-rate"]),
+        (["--preset", "papers"], ["preset", "'papers'", "'paper'"]),
+        (["--train", "no-such"], ["'no-such'"]),
+        (["--test", "no-such"], ["'no-such'"]),
+        (["--validation", "4"], ["4"]),
+        (["--validation", "-1"], ["-1"]),
+        (["--validation", "x"], ["--validation", "'x'"]),
+        (["--threads", "0"], ["--threads", "0"]),
+        (["--device", "gpu"], ["device", "'gpu'"]),
+        (["--resume", "no-such"], ["no-such"]),
+        (["--patch-size", "100"], ["patch_size", "100"]),
+        (["--batch-size"], ["--batch-size"]),
+        (["--out", "file"], ["file"]),
+        (["-m", "edsr"], ["edsr"]),
+        (["--preset", "article"], ["256x256"]),
+    ],
+    ids=" ".join,
+)
+def test_mistakes_of_train(
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    parts: list[str],
+) -> None:
+    monkeypatch.chdir(photos)
+    (photos / "file").write_text("text")
+    budget = [] if "--epochs" in arguments else ["--epochs", "1"]
+    tiny = [] if "--preset" in arguments else TINY
+    error = refusal(train.main, [*tiny, "--train", "./train", "--test", "./test", *budget, *arguments], capsys)
+    assert all(part in error for part in parts), error
+
+
+def test_train_leaves_a_leak_out_or_marks_its_figures(leaky: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--train", str(leaky / "train"), "--test", str(leaky / "test"), "--validation", "1", "--epochs", "1"]
+    flags += [*TINY, "--scale", "2"]
+    assert train.main([*flags, "--out", str(leaky / "clean")]) == 0
+    printed = capsys.readouterr().out
+    assert "3 images of" in printed  # five, of which one is left out and one held out
+    assert "left out, since they show what is measured: copy shows face of" in printed
+    assert "†" not in printed
+    record = json.loads((leaky / "clean" / "result.json").read_text(encoding="utf-8"))
+    assert [leak["image"] for leak in record["left_out"]] == ["copy"]
+    assert record["kept"] == []
+    assert train.main([*flags, "--out", str(leaky / "kept"), "--allow-overlap"]) == 0
+    printed = capsys.readouterr().out
+    assert "4 images of" in printed
+    assert re.search(r"test † x2: PSNR \d+\.\d\d dB", printed)
+    assert "† measured on photographs that were trained on or chosen by: copy shows face of" in printed
+    assert [leak["image"] for leak in json.loads((leaky / "kept" / "result.json").read_text())["kept"]] == ["copy"]
+    assert train.main(["--resume", str(leaky / "clean"), "--allow-overlap"]) == 2
+    assert "--allow-overlap: must be False as in the run in" in capsys.readouterr().err
