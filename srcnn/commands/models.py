@@ -15,6 +15,7 @@ name                           network
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -108,12 +109,12 @@ def need_platform(name: str) -> None:
     """Check that MLflow is installed: a plain installation comes without it."""
     try:
         from srcnn.tuning import configure
-        from srcnn.tuning.tracking import registry
+
+        importlib.import_module("srcnn.tuning.tracking.registry")
     except ImportError as error:
         raise ConfigError(
             f"{name}: needs the package {error.name}, which is not installed; pip install 'srcnn[search]'"
         ) from None
-    assert registry
     configure()
 
 

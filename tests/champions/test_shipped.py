@@ -18,6 +18,8 @@ from srcnn.evaluation.protocol import evaluate
 from srcnn.model.network import count_macs, count_parameters
 from srcnn.model.weights_file import read_header
 
+from checkout import ROOT
+
 REAL = os.environ.get("SRCNN_DATA")
 
 
@@ -78,3 +80,16 @@ def test_a_damaged_or_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"x2\.json: no such file"):
         load_champion(2, tmp_path)
     assert load_champion(3, FOLDER).config.scale == 3
+
+
+def test_the_documentation_has_the_figures_of_the_cards() -> None:
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for scale in SCALES:
+        assert documented(scale) in text
+
+
+def documented(scale: int) -> str:
+    """The row of the table in docs/models.md."""
+    card = champion_card(scale)
+    cells = [f"{s.psnr:.2f} / {s.ssim:.4f} ({s.bicubic_psnr:.2f} / {s.bicubic_ssim:.4f})" for s in card.scores]
+    return f"| x{scale} | {card.configuration.name} | {card.parameters} | {' | '.join(cells)} |"
