@@ -114,8 +114,7 @@ def _opencv(network: SRCNN, threads: int) -> Enlarge:
 
     def run(small: Plane) -> Plane:
         loaded.setInput(small)
-        large: Plane = loaded.forward()
-        return large
+        return np.asarray(loaded.forward(), np.float32)
 
     return _by_strips(run, network)
 

@@ -142,10 +142,10 @@ def _with_alpha(network: PreparedNetwork, levels: Tensor, part: Tile, height: in
         opaque = snap_alpha(shape[..., ::channels], smooth, peak)
         if channels == 3 and network.config.color == "y":
             large = match_chroma(
-                large.unflatten(-1, (count, channels)), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak
+                large.view(*large.shape[:-1], count, channels), opaque.unsqueeze(-1), smooth.unsqueeze(-1), peak
             )
             large = large.flatten(-2)
-    large = large.unflatten(-1, (count, channels))
+    large = large.view(*large.shape[:-1], count, channels)
     opaque = opaque.unsqueeze(-1)
     return torch.cat([unpremultiply(large, opaque, peak), opaque], dim=-1).flatten(-2)
 
@@ -195,7 +195,9 @@ def resize_pass(
     with_alpha = image.ndim == 3 and image.shape[2] in (2, 4)
 
     def work(part: Tile) -> None:
-        values = resize_part(image, *out.shape[:2], part, partial(_premultiplied, peak=peak) if with_alpha else _same)
+        values = resize_part(
+            image, out.shape[0], out.shape[1], part, partial(_premultiplied, peak=peak) if with_alpha else _same
+        )
         levels = torch.from_numpy(np.ascontiguousarray(values))
         if with_alpha:
             alpha = levels[..., -1:].clamp(0.0, peak)
@@ -207,7 +209,7 @@ def resize_pass(
         if progress is not None:
             progress((part.bottom - part.top) * (part.right - part.left))
 
-    in_threads(work, tiles(*out.shape[:2], _RESIZED_SIDE), threads, done)
+    in_threads(work, tiles(out.shape[0], out.shape[1], _RESIZED_SIDE), threads, done)
 
 
 def _same(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ __all__ = ["PlaneMap", "plane_map"]
 
 _TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]) / 255.0
 _AT_BLACK = np.array([16.0, 128.0, 128.0]) / 255.0
-_TO_RGB = np.linalg.inv(_TO_YCBCR)
+_TO_RGB: NDArray[np.float64] = np.linalg.inv(_TO_YCBCR).astype(np.float64)
 _GREY = _TO_YCBCR[:1] / _TO_YCBCR[0].sum()  # the share of R, G and B in the grey of a colour
 
 
@@ -60,7 +60,7 @@ def plane_map(config: ModelConfig, channels: int, peak: float) -> PlaneMap:
     if config.residual:
         bias = np.zeros(channels)
     elif config.color == "y" and channels == 3:  # bicubic, and the network's Y in the place of its own
-        keep = np.eye(3) - back @ into
+        keep = np.asarray(np.eye(3) - back @ into, dtype=np.float64)
         bias = -(back @ offset)
     else:
         keep = np.zeros((channels, channels))

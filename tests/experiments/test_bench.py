@@ -216,7 +216,7 @@ def test_upscale_measures_every_way_on_the_same_photo(
     for row in run.values():
         assert row["seconds"]["n"] == 1
         assert row["peak_mb"]["median"] > 50
-        assert row["mean_level"] == pytest.approx(rows["ours"]["mean_level"], abs=1.0)
+        assert row["mean_level"] == pytest.approx(rows["ours"]["mean_level"], abs=3.0)  # Pillow has another Y
 
 
 def test_a_big_photo_is_filled_with_images(module: Any) -> None:

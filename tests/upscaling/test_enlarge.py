@@ -161,7 +161,7 @@ IMAGE = np.zeros((4, 6), np.uint8)
         (
             Image.new("CMYK", (3, 3)),
             {"scale": 2},
-            "^image: the mode must be one of L, LA, RGB, RGBA, I;16, but got CMYK",
+            r"^image: the mode must be one of L, LA, RGB, RGBA, I;16, but got CMYK$",
         ),
         ([[1]], {"scale": 2}, "^image: must be a NumPy array or a Pillow image, but got list$"),
     ],
@@ -176,5 +176,5 @@ def test_sizes() -> None:
     assert result_size(5, 1, scale=2.5) == (13, 3)
     assert result_size(5, 1, scale=0.01) == (1, 1)
     assert result_size(5, 1, size=(7, 9)) == (7, 9)
-    with pytest.raises(ConfigError, match="^out: must be uint8 of shape"):
+    with pytest.raises(ConfigError, match=r"^out: must be uint8 of shape"):
         enlarge_image(IMAGE, np.empty((3, 3), np.uint8), scale=2, network="bicubic")

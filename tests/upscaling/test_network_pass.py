@@ -94,7 +94,8 @@ def test_colour_is_y_by_the_network_and_bicubic_chroma() -> None:
 
 
 def test_progress_counts_pixels_and_memory_maps_are_filled(tmp_path: Any) -> None:
-    made, image, told = network(), photo(10, 21, dtype=np.uint8), []
+    made, image = network(), photo(10, 21, dtype=np.uint8)
+    told: list[int] = []
     out = np.memmap(tmp_path / "out", np.uint8, "w+", shape=(20, 42))
     network_pass(image, out, prepare(made, "fp32"), tile=4, progress=told.append)
     assert sum(told) == out.size

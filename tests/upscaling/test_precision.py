@@ -21,8 +21,12 @@ def dtypes(made: SRCNN, name: str) -> list[torch.dtype]:
     return [layer.weight.dtype for layer in prepared(made, name).layers]
 
 
-def test_the_image_itself_is_never_bfloat16() -> None:
-    assert dtypes(network(), "bf16") == [torch.float32, torch.bfloat16, torch.float32]
+def test_the_image_itself_has_more_bits_than_bfloat16() -> None:
+    layers = prepared(network(), "bf16").layers
+    assert [layer.weight.dtype for layer in layers] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    assert [layer.split for layer in layers] == [True, False, False]  # 16 bits of the image in two numbers
+    large = SRCNN(ModelConfig(kernels="9-1-5", filters="16-16"))
+    assert dtypes(large, "bf16") == [torch.float32, torch.bfloat16, torch.float32]
     assert dtypes(network(), "fp32") == [torch.float32] * 3
 
 
@@ -32,14 +36,10 @@ def test_loss_is_small_for_a_network_and_large_for_one_that_bfloat16_ruins() -> 
         made.convolutions[-1].weight.mul_(0.1)
     assert 0 <= bf16_loss(made) <= TOLERANCE
     with torch.no_grad():  # a large offset in the features that the last layer takes off again
-        for layer in made.convolutions[:2]:
-            assert layer.bias is not None
-            layer.bias.fill_(100.0)
-        last = made.convolutions[-1]
-        assert last.bias is not None
-        last.weight.mul_(10.0)
+        _, middle, last = made.convolutions
+        assert middle.bias is not None
+        middle.bias.fill_(1000.0)
         last.weight.sub_(last.weight.mean((1, 2, 3), keepdim=True))
-        last.bias.zero_()
     assert bf16_loss(made) > TOLERANCE
 
 

@@ -124,7 +124,9 @@ def test_padding_is_torchs(replicate: bool) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_do_every_tile_and_tell_in_order(threads: int) -> None:
-    parts, worked, told = tiles(20, 20, 3), [], []
+    parts = tiles(20, 20, 3)
+    worked: list[Tile] = []
+    told: list[Tile] = []
     before = torch.get_num_threads()
     in_threads(worked.append, parts, threads, told.append)
     assert told == parts
