@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -177,19 +178,24 @@ def make_plan(found: Found, wishes: Wishes) -> Plan:
     pairs += [(job.source, job.compare) for _, job in looked_at if job.compare is not None]
     check_outputs(pairs)
     for source, job in looked_at:
-        there = [path for path in (job.output, job.compare) if path is not None and _is_there(path)]
-        if there and not wishes.force:
-            if (
-                wishes.out is not None
-                and is_finished(job.source, job.output, wishes.out, wishes.settings, record)
-                and (job.compare is None or job.compare in there)
-            ):
-                plan.finished += 1
-                continue
-            message = f"{printable(there[0])}: exists; --force writes over it"
-            if source.named:
-                raise ConfigError(message)
-            plan.failures.append((source.path, message))
+        finished = wishes.out is not None and is_finished(job.source, job.output, wishes.out, wishes.settings, record)
+        if finished and not wishes.force and (job.compare is None or _is_there(job.compare)):
+            plan.finished += 1
             continue
-        plan.jobs.append(job)
+        in_the_way = None if wishes.force or finished else _in_the_way(job, wishes, record)
+        if in_the_way is None:
+            plan.jobs.append(job)
+            continue
+        message = f"{printable(in_the_way)}: exists; --force writes over it"
+        if source.named:
+            raise ConfigError(message)
+        plan.failures.append((source.path, message))
     return plan
+
+
+def _in_the_way(job: Job, wishes: Wishes, record: Mapping[str, object]) -> Path | None:
+    """Return an existing file that the job would write over; a comparison of a result in the record does not count."""
+    if _is_there(job.output):
+        return job.output
+    recorded = wishes.out is not None and job.output.relative_to(wishes.out).as_posix() in record
+    return job.compare if _is_there(job.compare) and not recorded else None

@@ -103,7 +103,8 @@ def read_deep(reopen: Callable[[], Image.Image]) -> tuple[NDArray[np.uint16], Im
     second = reopen()
     trailing = _decode(second, f"{channels};16L").astype(np.uint16)
     second.close()
-    deep = leading << 8 | trailing if first_is_high else trailing << 8 | leading
+    high, low = (leading, trailing) if first_is_high else (trailing, leading)
+    deep: NDArray[np.uint16] = np.bitwise_or(np.left_shift(high, 8), low).astype(np.uint16, copy=False)
     if colours == "RGBX":
         deep = np.ascontiguousarray(deep[..., :3])
     if colours == "RGBa":  # the file holds colour times alpha
@@ -214,13 +215,13 @@ def write_tiff(
     """
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    strips = []
+    strips: list[bytes] = []
     rows = 0
-    for strip in _strips(pixels):
-        rows = rows or len(strip)
-        differences = np.array(strip, dtype=strip.dtype.newbyteorder("<"))
-        differences[:, 1:] -= strip[:, :-1]
-        strips.append(zlib.compress(differences.tobytes(), _EFFORT))
+    for part in _strips(pixels):
+        rows = rows or len(part)
+        ordered = np.array(part, dtype=part.dtype.newbyteorder("<"))
+        ordered[:, 1:] = part[:, 1:] - part[:, :-1]  # unsigned: it wraps, and is added up in the same way
+        strips.append(zlib.compress(ordered.tobytes(), _EFFORT))
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
     for key, value in () if exif is None else exif.items():
         tags[key] = value  # a sub-directory is a dictionary

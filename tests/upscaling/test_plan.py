@@ -116,9 +116,13 @@ def test_a_comparison_that_is_missing_is_made(photos: Path, tmp_path: Path) -> N
     wishes = Wishes(Target(), out=out, settings="one", compare=True)
     write_image(out / "a.png", photo())
     remember(photos / "a.png", out / "a.png", out, "one")
-    assert planned(photos, wishes).finished == 0
+    assert [job.output.name for job in planned(photos, wishes).jobs] == ["a.png", "b.jpg"]
     write_image(out / "a_compare.png", photo())
     assert planned(photos, wishes).finished == 1
+    (out / "a.png").unlink()  # its comparison does not stand in the way
+    assert [job.output.name for job in planned(photos, wishes).jobs] == ["a.png", "b.jpg"]
+    write_image(out / "sub" / "b_compare.png", photo())
+    assert any("b_compare.png: exists" in message for _, message in planned(photos, wishes).failures)
 
 
 def test_results_that_meet_are_refused_before_anything(photos: Path, tmp_path: Path) -> None:
