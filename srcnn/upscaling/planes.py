@@ -95,5 +95,5 @@ def _affine(
     return into.sum(axis=1, keepdims=True), offset, _GREY @ back, _GREY @ bias
 
 
-def _kernel(matrix: NDArray[np.float64]) -> Tensor:
+def _kernel(matrix: NDArray[np.floating]) -> Tensor:
     return rows(torch.tensor(matrix, dtype=torch.float32)[:, :, None, None])
