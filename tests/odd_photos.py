@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ def _grey() -> NDArray[np.uint8]:
 def _disc() -> NDArray[np.uint8]:
     """Alpha of a disc with a soft edge."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    return np.clip(255 * (11 - np.hypot(y - HEIGHT / 2, x - WIDTH / 2)), 0, 255).astype(np.uint8)
+    alpha: NDArray[np.uint8] = np.clip(255 * (11 - np.hypot(y - HEIGHT / 2, x - WIDTH / 2)), 0, 255).astype(np.uint8)
+    return alpha
 
 
 def _rgba() -> NDArray[np.uint8]:
@@ -78,7 +80,7 @@ def _rgba() -> NDArray[np.uint8]:
 def _deep(array: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """16 bits whose low bytes are not those of the high ones."""
     fine = np.random.default_rng(1).integers(0, 256, array.shape)
-    return (array.astype(np.uint16) << 8) + fine.astype(np.uint16)
+    return np.asarray(256 * array.astype(np.int64) + fine, dtype=np.uint16)
 
 
 def _saved(array: NDArray[np.generic] | Image.Image, form: str, **options: object) -> bytes:
@@ -219,9 +221,9 @@ ODD_PHOTOS = (
     OddPhoto("wavelet.jp2", lambda: _saved(_rgb(), "JPEG2000")),
     OddPhoto("portable.ppm", lambda: _saved(_rgb(), "PPM")),
     OddPhoto("lzw.tif", lambda: _saved(_rgb(), "TIFF", compression="tiff_lzw"), format="tiff"),
-    OddPhoto("interlaced-name.PNG", lambda: _saved(_rgb(), "PNG")),
+    OddPhoto("capitals.PNG", lambda: _saved(_rgb(), "PNG")),
     # What a file says besides
-    *(OddPhoto(f"turned-{n}.jpg", lambda n=n: _turned(n), format="jpeg", size=(WIDTH, HEIGHT) if n < 5 else (HEIGHT, WIDTH))
+    *(OddPhoto(f"turned-{n}.jpg", partial(_turned, n), format="jpeg", size=(WIDTH, HEIGHT) if n < 5 else (HEIGHT, WIDTH))
       for n in range(1, 9)),
     OddPhoto("turned-by-xmp.png", _xmp_png, size=(HEIGHT, WIDTH)),
     OddPhoto("profile.jpg", _profiled, format="jpeg"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from srcnn.upscaling.names import printable
 
 __all__ = ["comparison", "write_comparison"]
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Pixels = NDArray[Any]  #: uint8 or uint16
 
 _SIDE = 512  #: pixels of the result that are shown on each side, at most
 _MAGNIFIED = 4  #: how many times larger the small part is shown
@@ -28,7 +29,7 @@ _SQUARE = 12  #: of the pattern below transparent pixels
 def _visible(pixels: Pixels) -> NDArray[np.uint8]:
     """Return 8-bit RGB; transparent pixels lie over a chessboard."""
     small = pixels if pixels.dtype == np.uint8 else (pixels.astype(np.uint32) + 128) // 257
-    values = small.reshape(*small.shape[:2], -1).astype(np.float32)
+    values: NDArray[Any] = small.reshape(*small.shape[:2], -1).astype(np.float32)
     if values.shape[2] in (2, 4):
         y, x = np.ogrid[: values.shape[0], : values.shape[1]]
         board = np.where((y // _SQUARE + x // _SQUARE) % 2, 150.0, 200.0).astype(np.float32)[..., None]
@@ -36,7 +37,8 @@ def _visible(pixels: Pixels) -> NDArray[np.uint8]:
         values = values[..., :-1] * alpha + board * (1 - alpha)
     if values.shape[2] == 1:
         values = np.repeat(values, 3, axis=2)
-    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
+    shown: NDArray[np.uint8] = np.clip(values + 0.5, 0, 255).astype(np.uint8)
+    return shown
 
 
 def _busiest(plane: NDArray[np.float32], height: int, width: int) -> tuple[int, int]:
@@ -51,7 +53,7 @@ def _busiest(plane: NDArray[np.float32], height: int, width: int) -> tuple[int, 
 def _detail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return how much each pixel differs from its neighbours."""
     grey = picture.astype(np.float32).mean(axis=2)
-    detail = np.zeros_like(grey)
+    detail: NDArray[np.float32] = np.zeros(grey.shape, np.float32)
     detail[:, 1:] += np.abs(np.diff(grey, axis=1))
     detail[1:] += np.abs(np.diff(grey, axis=0))
     return detail

@@ -19,7 +19,7 @@ from srcnn.upscaling.png_tiff import write_png, write_tiff
 
 __all__ = ["FORMATS", "Encoding", "check_side", "format_of", "output_format", "parse_color", "write_photo"]
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Pixels = NDArray[Any]  #: uint8 or uint16
 
 #: Formats that are written -> suffix of the file.
 FORMATS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}

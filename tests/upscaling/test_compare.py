@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from srcnn.errors import DataError
@@ -21,7 +23,7 @@ from pictures import photo
 def test_bicubic_beside_itself_shows_no_difference(size: tuple[int, int], channels: int, kind: type) -> None:
     rgb = photo()
     whole = np.dstack([rgb, rgb[..., 0]])
-    array = {1: rgb[..., 0], 2: whole[..., :2], 3: rgb, 4: whole}[channels].astype(kind)
+    array: NDArray[Any] = {1: rgb[..., 0], 2: whole[..., :2], 3: rgb, 4: whole}[channels].astype(kind)
     if kind is np.uint16:
         array = array * np.uint16(257)
     array = np.ascontiguousarray(array)

@@ -6,6 +6,7 @@ import io
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_every_orientation_is_turned_as_pillow_turns_it(tmp_path: Path, orientat
     exif[274] = orientation
     for form in ("png", "tiff", "webp"):
         path = tmp_path / f"a.{form}"
-        options = {"lossless": True} if form == "webp" else {}
+        options: dict[str, Any] = {"lossless": True} if form == "webp" else {}
         Image.fromarray(photo()).save(path, exif=exif, **options)
         found = read_photo(path)
         with Image.open(path) as image:

@@ -14,7 +14,7 @@ import pytest
 import srcnn.upscaling.pipeline as pipeline
 from srcnn.errors import ConfigError, DataError
 from srcnn.imaging.image_files import read_image, write_image
-from srcnn.upscaling.photo_reading import Photo
+from srcnn.upscaling.photo_reading import Photo, read_photo
 from srcnn.upscaling.photo_writing import Encoding
 from srcnn.upscaling.pipeline import Event, Job, run_jobs
 
@@ -112,11 +112,10 @@ def test_large_photos_are_handled_alone(jobs: list[Job], monkeypatch: pytest.Mon
     """With room for one result only, the next photo is not read before this one is written."""
     monkeypatch.setattr(pipeline, "_IN_FLIGHT", 4 * 31 * 26)
     log: list[tuple[str, Path]] = []
-    real = pipeline.read_photo
 
     def read(path: Path, **options: Any) -> Photo:
         log.append(("read", path))
-        return real(path, **options)
+        return read_photo(path, **options)
 
     monkeypatch.setattr(pipeline, "read_photo", read)
     run_jobs(jobs, twice, Encoding(), lambda event: None, finished=lambda job: log.append(("written", job.source)))

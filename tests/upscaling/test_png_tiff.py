@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -39,7 +39,9 @@ def test_all_sixteen_bits_of_a_png_are_read(tmp_path: Path, channels: int) -> No
     "layout", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"compression": "zlib", "predictor": True}]
 )
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_all_sixteen_bits_of_a_tiff_are_read(tmp_path: Path, order: str, layout: dict[str, Any], channels: int) -> None:
+def test_all_sixteen_bits_of_a_tiff_are_read(
+    tmp_path: Path, order: Literal["<", ">"], layout: dict[str, Any], channels: int
+) -> None:
     deep = noise("uint16", channels)
     kind = "minisblack" if channels == 1 else "rgb"
     tifffile.imwrite(tmp_path / "a.tif", deep, byteorder=order, photometric=kind, **layout)
@@ -66,7 +68,7 @@ def test_what_is_written_is_read_by_others(monkeypatch: pytest.MonkeyPatch, kind
     tiff.seek(0)
     assert np.array_equal(tifffile.imread(tiff), array)
     tiff.seek(0)
-    assert tifffile.TiffFile(tiff).pages[0].tags["YResolution"].value == (150, 1)
+    assert tifffile.TiffFile(tiff).pages.first.tags["YResolution"].value == (150, 1)
     tiff.seek(0)
     if kind == "uint8" or channels == 1:  # Pillow reads 8 bits of deep colour
         assert np.array_equal(np.asarray(Image.open(png)), array)
