@@ -190,7 +190,7 @@ def _of_store(source: str, scale: int | None, uri: str) -> list[Candidate]:
 
 def _same(one: Any, other: Any, configuration: str) -> bool:
     """Return whether two runs are trainings of the same configuration with the same budget, from different seeds."""
-    return (
+    return bool(
         one.tags.get(configuration) == other.tags.get(configuration)
         and one.params.get("pixels") == other.params.get("pixels")
         and one.params.get("seed") != other.params.get("seed")

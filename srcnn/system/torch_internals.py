@@ -62,7 +62,8 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int =
     routine for small inputs, which adds in another order, and a second pass for ReLU takes a tenth longer. Where torch has no
     oneDNN it is `F.conv2d`. Search words: "use_mkldnn input numel 20480 conv2d different results".
     """
-    fused = getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if torch.backends.mkldnn.is_available() else None
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    fused = getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if available else None
     if fused is None:
         plain = torch.nn.functional.conv2d(x, weight, bias, stride=stride)
         return plain.relu_() if relu else plain

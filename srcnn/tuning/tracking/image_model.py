@@ -105,7 +105,7 @@ def _decoded(entry: Any, row: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # there is a limit of our own
-            image = Image.open(io.BytesIO(entry))
+            image: Image.Image = Image.open(io.BytesIO(entry))
             if image.width * image.height > MOST_PIXELS:
                 raise _mistake(f"{COLUMN} {row}: may have {MOST_PIXELS} pixels, but has {image.width}x{image.height}")
             image = ImageOps.exif_transpose(image)
