@@ -7,6 +7,7 @@ take turns.
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import sys
@@ -107,7 +108,7 @@ def _onnxruntime(network: SRCNN, threads: int) -> Enlarge:
 
 
 def _opencv(network: SRCNN, threads: int) -> Enlarge:
-    import cv2
+    cv2: Any = importlib.import_module("cv2")  # not declared: the comparison is left out without it
 
     cv2.setNumThreads(threads)
     loaded = cv2.dnn.readNetFromONNX(np.frombuffer(onnx_model(network).SerializeToString(), np.uint8))
