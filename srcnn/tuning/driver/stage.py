@@ -224,6 +224,7 @@ def _new_tuner(workers: Workers, stage: Stage, trainable: Any, callback: SearchC
             callbacks=[callback],
             failure_config=tune.FailureConfig(max_failures=_RETRIES),
             verbose=0,
+            progress_reporter=tune.CLIReporter(),  # silent; in a notebook, Tune's own one deletes what a cell has shown
         ),
     )
 
