@@ -183,18 +183,21 @@ def _of_store(source: str, scale: int | None, uri: str) -> list[Candidate]:
             file = artifact_file(client, run_id, names.ARTIFACT_NETWORK, Path(folder) / run_id)
             if parent is None or file is None:
                 raise ConfigError(f"{source}: run {run_id} is not that of a trial with a network")
-            alike = [run, *(c for c in children_of(client, parent) if _same(c.data, run.data, names.TAG_CONFIGURATION))]
+            alike = [run, *(c for c in children_of(client, parent) if _same(c.data, run.data))]
             found.append(_of_file(file, _origin(run.data.tags, parent.data, alike, gain)))
     return found
 
 
-def _same(one: Any, other: Any, configuration: str) -> bool:
+def _same(one: Any, other: Any) -> bool:
     """Return whether two runs are trainings of the same configuration with the same budget, from different seeds."""
+    from srcnn.tuning.tracking import names
+    from srcnn.tuning.trials.outcome import Outcome
+
     return bool(
-        one.tags.get(configuration) == other.tags.get(configuration)
-        and one.params.get("pixels") == other.params.get("pixels")
-        and one.params.get("seed") != other.params.get("seed")
-        and one.tags.get("outcome") == "finished"
+        one.tags.get(names.TAG_CONFIGURATION) == other.tags.get(names.TAG_CONFIGURATION)
+        and one.params.get(names.PARAM_PIXELS) == other.params.get(names.PARAM_PIXELS)
+        and one.params.get(names.PARAM_SEED) != other.params.get(names.PARAM_SEED)
+        and one.tags.get(names.TAG_OUTCOME) == Outcome.FINISHED
     )
 
 
@@ -208,14 +211,14 @@ def _origin(tags: Mapping[str, str], parent: Any, alike: list[Any], gain: str) -
     given = [
         f"--{name.replace('_', '-')} {_value(text)}" for name, text in params.items() if text != defaults.get(name)
     ]
-    seeds = [alike[0], *sorted(alike[1:], key=lambda other: int(other.data.params["seed"]))]
+    seeds = [alike[0], *sorted(alike[1:], key=lambda other: int(other.data.params[names.PARAM_SEED]))]
     return Origin(
         commands=(f"python experiments/search.py {' '.join(given)}",),
         search=parent.tags[names.TAG_SEARCH],
         training=TrainingSet(name=tags[names.TAG_TRAIN_SET], digest=tags[names.TAG_TRAIN_DIGEST]),
         validation=tuple(tags[names.TAG_VALIDATION].split(", ")),
         left_out=tuple(map(str, read_tags(tags)[0])),
-        seeds=tuple(dict.fromkeys(int(other.data.params["seed"]) for other in seeds)),
+        seeds=tuple(dict.fromkeys(int(other.data.params[names.PARAM_SEED]) for other in seeds)),
         gain=gain,
         commit=tags.get(names.TAG_COMMIT, ""),
         versions=names.versions(tags),

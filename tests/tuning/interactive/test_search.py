@@ -71,7 +71,7 @@ def test_arguments_become_settings(planned: Any, workplace: Path) -> None:
         ({"samplers": "tpe"}, "samplers"),
         ({"resume": True}, "name: must be given with resume=True"),
         ({"space": {"parameters": {"lerning_rate": {"type": "int", "low": 1, "high": 2}}}}, "lerning_rate"),
-        ({"space": {"parameters": {"n1": {8, 16}}}}, "space: must consist of texts, numbers"),
+        ({"space": {"parameters": {"n1": 1j}}}, "space: must consist of texts, numbers"),
         ({"space": "nowhere.yaml"}, "nowhere.yaml"),
     ],
     ids=str,
