@@ -194,6 +194,8 @@ def test_mlflow_loads_and_serves_the_champion(
         **os.environ,
         "MLFLOW_TRACKING_URI": tracker.uri,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        # MLflow starts uvicorn by its name: the environment must be active, which `make test` does not need.
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
     }
     process = subprocess.Popen(
         [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],

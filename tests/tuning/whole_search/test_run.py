@@ -231,7 +231,8 @@ def test_a_search_killed_on_its_ladder_climbs_on(workplace: Path) -> None:
         return sorted(tuple(child.data.params[name] for name in names) for child in kinds[kind])
 
     network = ("kernels", "filters", "learning_rate")
-    assert len(set(of("confirm1", *network[:2]))) == 3  # different architectures
+    # Different architectures, as far as the search has begun three; which ones it begins depends on measured times.
+    assert len(set(of("confirm1", *network[:2]))) == min(3, len(set(of("search", *network[:2]))))
     assert set(of("confirm2", *network)) < set(of("confirm1", *network))
     assert set(of("judge", *network)) == set(of("confirm", *network)) < set(of("confirm2", *network))
     assert [{float(pixels) for (pixels,) in of(f"confirm{k}", "pixels")} for k in (1, 2, "")] == [
