@@ -29,7 +29,7 @@ from srcnn.errors import ConfigError, DataError
 from srcnn.evaluation.degradation import Degraded
 from srcnn.evaluation.other_resizing import shrink_and_enlarge
 from srcnn.evaluation.protocol import reconstruct
-from srcnn.imaging.color import luma
+from srcnn.imaging.color import BT601, luma
 from srcnn.imaging.image_files import modcrop
 from srcnn.imaging.metrics import shave
 from srcnn.model.network import SRCNN
@@ -40,7 +40,7 @@ Image = NDArray[np.uint8]
 Planes = NDArray[np.float64]
 
 _JPEG = np.array([0.299, 0.587, 0.114])  # Y of JFIF, full range
-_BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # Y of MATLAB without its offset of 16
+_BT601 = BT601[0] / 255.0  # Y of MATLAB without its offset of 16
 _LUMA_TO_RGB = 255.0 / 219.0  # what a step of Y adds to R, G and B while Cb and Cr stay
 _LEAST_TOLERANCE = 0.005  # dB; other implementations of the same step differ by their rounding
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["luma", "rgb_to_ycbcr", "ycbcr_to_rgb"]
+__all__ = ["BT601", "OFFSET", "luma", "rgb_to_ycbcr", "ycbcr_to_rgb"]
 
-_OFFSET = np.array([16.0, 128.0, 128.0])
-_MATRIX = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
-_INVERSE = np.linalg.inv(_MATRIX)
+#: YCbCr, 0 to 255, of black, and the matrix from R, G, B in [0, 1] to the difference from it, one row for each plane.
+OFFSET = np.array([16.0, 128.0, 128.0])
+BT601 = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
+_INVERSE = np.linalg.inv(BT601)
 
 
 def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -24,7 +25,7 @@ def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def rgb_to_ycbcr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Convert RGB (height, width, 3), uint8 0..255, to YCbCr, uint8, rounded per plane."""
-    ycbcr = _round(rgb.astype(np.float64) / 255.0 @ _MATRIX.T + _OFFSET)
+    ycbcr = _round(rgb.astype(np.float64) / 255.0 @ BT601.T + OFFSET)
     return ycbcr.astype(np.uint8)
 
 
@@ -35,11 +36,11 @@ def luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if image.ndim == 2:
         return image
-    y = _round(image.astype(np.float64) / 255.0 @ _MATRIX[0] + _OFFSET[0])
+    y = _round(image.astype(np.float64) / 255.0 @ BT601[0] + OFFSET[0])
     return y.astype(np.uint8)
 
 
 def ycbcr_to_rgb(ycbcr: NDArray[np.floating] | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Convert YCbCr (height, width, 3), 0..255, any real type, to RGB, uint8, rounded and clipped."""
-    rgb = (np.asarray(ycbcr, dtype=np.float64) - _OFFSET) @ _INVERSE.T * 255.0
+    rgb = (np.asarray(ycbcr, dtype=np.float64) - OFFSET) @ _INVERSE.T * 255.0
     return np.clip(_round(rgb), 0, 255).astype(np.uint8)

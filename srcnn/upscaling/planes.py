@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srcnn.config.architecture import ModelConfig
+from srcnn.imaging.color import BT601, OFFSET
 from srcnn.model.fast_convolutions import rows
 from srcnn.upscaling.tiles import convolve
 
 __all__ = ["PlaneMap", "plane_map"]
 
-_TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]) / 255.0
-_AT_BLACK = np.array([16.0, 128.0, 128.0]) / 255.0
+_TO_YCBCR = BT601 / 255.0
+_AT_BLACK = OFFSET / 255.0
 _TO_RGB: NDArray[np.float64] = np.linalg.inv(_TO_YCBCR).astype(np.float64)
 _GREY = _TO_YCBCR[:1] / _TO_YCBCR[0].sum()  # the share of R, G and B in the grey of a colour
 

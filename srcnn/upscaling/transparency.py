@@ -9,9 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from srcnn.imaging.color import BT601
+
 __all__ = ["match_chroma", "premultiply", "snap_alpha", "unpremultiply"]
 
-_LUMA = (65.481 / 219.0, 128.553 / 219.0, 24.966 / 219.0)  # the share of R, G and B in a luma without offset, BT.601
+_LUMA = tuple(float(part) for part in BT601[0] / BT601[0].sum())  # the share of R, G and B in a luma without offset
 _FAINT = 1 / 255  # of white: below it no chroma can be told from the bicubic image
 
 _NEAR = 1e-4  # of white: bicubic sums of equal pixels are exact to 1e-6

@@ -1,11 +1,11 @@
 """Decides what a free worker does: begin a new configuration, or continue a trial that waits after one of its epochs.
 
 Every option is worth its expected improvement over the best trial of its scale that has finished or is running, divided by a
-power of its time: what it needs to its end, and its part of the training that follows the search, which costs the same whatever
-is chosen here. So before a long confirmation, cheap networks are not preferred for a few saved seconds. Swersky, Snoek and Adams
-("Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014) decide in the same way with an information criterion.
-Values and their uncertainty are those of `CurveModel`. The improvement is that of a
-*difference* between two predictions: a near twin of the best trial differs from it by almost nothing, so it is worth little.
+power of its time: what it needs to its end, and its part of the training that follows the search, which costs the same
+whatever is chosen here. So before a long confirmation, cheap networks are not preferred for a few saved seconds. Swersky,
+Snoek and Adams ("Freeze-Thaw Bayesian Optimization", arXiv:1406.3896, 2014) decide in the same way with an information
+criterion. Values and their uncertainty are those of `CurveModel`. The improvement is that of a *difference* between two
+predictions: a near twin of the best trial differs from it by almost nothing, so it is worth little.
 Trials that have begun without a report count as if their predicted ends had been observed (kriging believer), so that several
 free workers get different things.
 
@@ -57,8 +57,8 @@ _CHANCE = 0.05  # probability to end above the best prediction below which a wai
 def epochs_share(later: float) -> float:
     """Return the share of the epochs of all trials after which no waiting trial continues, once `FINISHED` have finished.
 
-    The epochs that are left out save time of the search alone. So the longer the training that follows, the fewer are left out:
-    as many as save, of the whole, the fraction that they save of a search that nothing follows.
+    Epochs that are left out save time in the search alone, so they matter less if much training follows it. The share that is
+    left out is a half, divided by the length of the search and what follows, relative to the search: a rule of this project.
 
     Args:
         later: training that follows, as a fraction of the full training of all trials.

@@ -15,10 +15,11 @@ et al. ("In-Context Freeze-Thaw Bayesian Optimization", ICML 2024) and of multi-
 
 Values are robust against the deep falls of networks that diverge: deviations from the mean curve are limited from below. A failed
 trial counts as such a low value, but with a large noise: as an exact one, two deep networks that failed at a high rate made the
-model expect little of all deep networks. Several failures of similar networks add up. Three
-epochs of each curve are used, which limits the time of a fit. Curves of earlier searches are another *source*: each source has
-its own offset, and its correlation to the present search is one of the hyperparameters, so that it is ignored where it does not
-help.
+model expect little of all deep networks. Several failures of similar networks add up.
+
+Three epochs of each curve are used, which limits the time of a fit. Curves of earlier searches are another *source*: each
+source has its own offset, and its correlation to the present search is one of the hyperparameters, so that it is ignored
+where it does not help.
 """
 
 from __future__ import annotations
