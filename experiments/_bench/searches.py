@@ -1,8 +1,8 @@
 """Section ``searches``: real searches with the same core-seconds by this project's search, the one before it, and random search.
 
 A search runs the default space at one scale, without a confirmation. Its core-seconds are the processor time of all
-epochs: training, validation and saving of trials with one thread each. Other programs on the machine hardly change them. For every
-set, scale and seed:
+epochs: training, validation and saving of trials with one thread each. Other programs on the machine hardly change them. For
+every set, scale and seed:
 
 1. ``ours`` runs `TRIALS` trials. Its core-seconds are the budget of the two others, which run next in random order.
 2. The others may begin up to `LIMIT` trials. When their trials have used the budget, those that are running go on to their own
