@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from mlflow.entities import Run
@@ -21,6 +21,8 @@ from srcnn.errors import ConfigError
 from srcnn.model.network import count_macs, count_parameters
 from srcnn.overlap.leaks import Leak, read_tags
 from srcnn.tuning.adapters.mlflow_internals import run_address
+from srcnn.tuning.report.data.crop_pictures import CropPicture, read_pictures
+from srcnn.tuning.report.data.history import History, curve_of, history_of
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.tracking import names
@@ -46,8 +48,6 @@ __all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "ne
 
 UI = "http://127.0.0.1:5000"  #: default address of ``mlflow ui`` for a local store
 
-_CURVE = (names.METRIC_PIXELS, names.METRIC_VAL_GAIN)
-
 
 @dataclass(frozen=True)
 class Child:
@@ -65,6 +65,7 @@ class Child:
     values: Mapping[str, Value]  #: values of the parameters of the search space
     network: ModelConfig | None  #: architecture; None: it has fields unknown to this version
     curve: tuple[tuple[float, float], ...]  #: (training pixels, validation gain over bicubic in dB) after each epoch
+    history: History = History()  #: when it ran, and what the search decided about it
 
     @property
     def scale(self) -> int | None:
@@ -100,6 +101,9 @@ class SearchData:
     space: Space | None  #: search space; None: it was not logged, and its file is missing
     children: tuple[Child, ...]  #: trainings, oldest first
     verdicts: tuple[ScaleVerdict, ...] | None = None  #: verdicts of the confirmation, one per scale; None: not logged
+    started: float | None = None  #: time of its start, in seconds since 1970; None: unknown
+    space_text: str | None = None  #: text of the search space's file; None: it was not logged
+    pictures: Mapping[int, tuple[CropPicture, ...]] = field(default_factory=dict)  #: crops of the champions, by scale
 
     def link(self, run_id: str | None) -> str | None:
         """Return the address of a run's page."""
@@ -257,6 +261,9 @@ def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
             space=space,
             children=tuple(_child(client, run, space) for run in runs),
             verdicts=read_verdicts(artifact_text(client, parent, names.ARTIFACT_VERDICTS)),
+            started=None if info.start_time is None else info.start_time / 1000,
+            space_text=artifact_text(client, parent, names.ARTIFACT_SPACE),
+            pictures=read_pictures(client, parent.info.run_id),
         )
 
 
@@ -270,6 +277,7 @@ def _space(client: MlflowClient, parent: Run) -> Space | None:
 
 def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
     tags, params = run.data.tags, run.data.params
+    curve, history = history_of(client, run)
     failed = Outcome.FAILED if run.info.status == "FAILED" else Outcome.INTERRUPTED
     outcome = tags.get(names.TAG_OUTCOME, failed)
     return Child(
@@ -284,7 +292,8 @@ def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
         metrics=dict(run.data.metrics),
         values=_values(space, params),
         network=network_of(params),
-        curve=curve_of(client, run),
+        curve=curve,
+        history=history,
     )
 
 
@@ -302,13 +311,3 @@ def network_of(params: Mapping[str, str]) -> ModelConfig | None:
         return ModelConfig(**fields)
     except ConfigError:
         return None
-
-
-def curve_of(client: MlflowClient, run: Run) -> tuple[tuple[float, float], ...]:
-    """Return (training pixels, validation gain over bicubic in dB) after each report of a run."""
-    if not all(key in run.data.metrics for key in _CURVE):
-        return ()
-    pixels, gains = (
-        {m.step: float(m.value) for m in client.get_metric_history(run.info.run_id, key)} for key in _CURVE
-    )
-    return tuple((pixels[step], gains[step]) for step in sorted(pixels) if step in gains)
