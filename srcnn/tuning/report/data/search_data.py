@@ -8,6 +8,7 @@ partial report that states what is missing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,6 +47,7 @@ from srcnn.tuning.trials.verdict import ScaleVerdict, read_verdicts
 
 __all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
 
+_LOCAL = re.compile(r"https?://(localhost|127\.|\[::1\])")
 UI = "http://127.0.0.1:5000"  #: default address of ``mlflow ui`` for a local store
 
 
@@ -94,7 +96,7 @@ class SearchData:
     status: str  #: status of the run in MLflow: RUNNING, FINISHED, FAILED or KILLED
     seconds: float | None  #: time from start to end; None: it has not ended
     uri: str  #: address of the store
-    ui: str  #: address of MLflow's web pages
+    ui: str  #: address of MLflow's web pages; empty: the report has no links to them
     params: Mapping[str, str]  #: settings of the search
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -106,8 +108,8 @@ class SearchData:
     pictures: Mapping[int, tuple[CropPicture, ...]] = field(default_factory=dict)  #: crops of the champions, by scale
 
     def link(self, run_id: str | None) -> str | None:
-        """Return the address of a run's page."""
-        return None if run_id is None else run_address(self.ui, self.experiment_id, run_id)
+        """Return the address of a run's page; None: the report has no links."""
+        return None if run_id is None or not self.ui else run_address(self.ui, self.experiment_id, run_id)
 
     def of_stage(self, stage: str, scale: int | None = None) -> list[Child]:
         """Return the trainings of a stage at one scale; None: at all scales."""
@@ -231,13 +233,14 @@ def find_parent(uri: str, name: str | None = None) -> Run:
     return there[0]
 
 
-def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
+def gather(uri: str, parent: Run, ui: str = "") -> SearchData:
     """Read the data for the report of a search.
 
     Args:
         uri: address of the tracking store.
         parent: parent run of the search.
-        ui: address of MLflow's web pages, for a store that is not a server.
+        ui: address of MLflow's web pages, for a store that is not a server; empty: no links, unless the store is a server of
+            another machine.
 
     Raises:
         SearchError: the store cannot be read.
@@ -254,7 +257,7 @@ def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
             status=info.status,
             seconds=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
             uri=uri,
-            ui=(uri if uri.startswith("http") else ui).rstrip("/"),
+            ui=(uri if uri.startswith("http") and (ui or not _LOCAL.match(uri)) else ui).rstrip("/"),
             params=dict(parent.data.params),
             tags=dict(parent.data.tags),
             metrics=dict(parent.data.metrics),
