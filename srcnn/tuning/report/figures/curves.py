@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from srcnn.tuning.report.data.search_data import Child
 from srcnn.tuning.report.document.document import Figure
-from srcnn.tuning.report.figures.style import BLACK, BLUE, FONT, GREY, HALF, RED, finish, new_figure, to_png
+from srcnn.tuning.report.figures.style import BLACK, BLUE, FONT, GREY, RED, finish, new_figure, to_png
 from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["curves_figure"]
@@ -52,7 +52,7 @@ def curves_figure(children: Sequence[Child], name: str, caption: str) -> Figure 
         caption += f" {below} of {every.size} points lie below the picture."
     counts = ", ".join(f"{len(group.children)} {group.label}" for group in groups)
     alt = f"Learning curves, gain in dB against millions of training pixels: {counts}."
-    return Figure(name, _static(groups, low, high), caption, alt, half=True)
+    return Figure(name, _static(groups, low, high), caption, alt)
 
 
 def _groups(children: Sequence[Child]) -> list[_Group]:
@@ -85,7 +85,7 @@ def _points(child: Child) -> tuple[list[float], list[float]]:
 
 
 def _static(groups: Sequence[_Group], low: float, high: float) -> bytes:
-    figure = new_figure(3.3, HALF)
+    figure = new_figure(3.4)
     axes = figure.add_subplot()
     for order, group in enumerate(groups):
         for place, child in enumerate(group.children):

@@ -44,13 +44,17 @@ def parameters(data: SearchData) -> tuple[Part, ...]:
 
 def _of_scale(space: Space, scale: int, importance: Importance, ends: list[AtEnd]) -> list[Part]:
     parts: list[Part] = []
+    caption = (
+        f"x{scale}: gain of {len(ends)} trials against one parameter at a time; red: the best, filled: finished, hollow: estimated."
+    )
+    slices = slices_figure(space, ends, f"slices-x{scale}", caption)
     if importance.shares:
         estimated = f", {importance.estimated} of them stopped before the end" if importance.estimated else ""
         caption = (
             f"x{scale}: share of the gain's variance that each parameter explains by itself, by Optuna's {importance.method}, from "
             f"{importance.count} trials{estimated}. Lines: the middle 80 % when these trials are drawn again at random."
         )
-        parts.append(bars_figure(importance, f"importance-x{scale}", caption))
+        parts += [bars_figure(importance, f"importance-x{scale}", caption), *([] if slices is None else [slices])]
         two = [name for name in importance.shares if name in space.parameters][:2]
         if len(two) == 2:
             caption = (
@@ -59,8 +63,6 @@ def _of_scale(space: Space, scale: int, importance: Importance, ends: list[AtEnd
             )
             contour = contour_figure(space, ends, (two[0], two[1]), f"contour-x{scale}", caption)
             parts += [] if contour is None else [contour]
-    caption = (
-        f"x{scale}: gain of {len(ends)} trials against one parameter at a time; red: the best, filled: finished, hollow: estimated."
-    )
-    slices = slices_figure(space, ends, f"slices-x{scale}", caption)
-    return parts + ([] if slices is None else [slices])
+    elif slices is not None:
+        parts.append(slices)
+    return parts

@@ -77,7 +77,7 @@ def _won(data: SearchData, scale: int) -> str:
     elif paper is not None and paper.gain is not None and best.gain is not None:
         beside = f", {best.gain - paper.gain:.3f} dB more than the paper's network with the same budget"
     return (
-        f"x{scale}: **{escape.markdown(best.name)}** was best. It gains {best.gain:.3f} dB over bicubic on the validation "
+        f"x{scale}: **{escape.markdown(best.name.removeprefix(f'x{scale} '))}** was best. It gains {best.gain:.3f} dB over bicubic on the validation "
         f"images{beside}. **Not sure:** this is one seed, the best of many, so partly luck: {unconfirmed}."
     )
 
@@ -85,7 +85,7 @@ def _won(data: SearchData, scale: int) -> str:
 def _confirmed(data: SearchData, verdict: ScaleVerdict, first: Confirmed) -> str:
     text = escape.markdown
     lead = next((lead for lead in verdict.leads if lead.images is None), None) or next(iter(verdict.leads), None)
-    sentences = [f"x{verdict.scale}: **{text(first.name)}** won."]
+    sentences = [f"x{verdict.scale}: **{text(verdict.champion.configuration)}** won."]
     if first.reference:
         sentences.append("It is the paper's network: nothing better was found.")
     elif lead is not None:
