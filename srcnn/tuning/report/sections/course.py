@@ -64,7 +64,9 @@ def _of_scale(data: SearchData, scale: int, zero: float) -> list[Figure]:
 def _drawn(draws: RandomDraws | None) -> str:
     if draws is None:
         return "There are too few trials to say what random search would expect."
-    rest = f" {draws.estimated} of their gains are estimates, since these trials stopped early." if draws.estimated else ""
+    rest = (
+        f" {draws.estimated} of their gains are estimates, since these trials stopped early." if draws.estimated else ""
+    )
     if draws.at_random:
         return (
             f"Random search: expected best of so many draws, with replacement, from the {len(draws.gains)} trials that this search "
@@ -96,7 +98,11 @@ def believed(data: SearchData) -> tuple[Part, ...]:
         if result.inside is not None:
             lines.append(
                 f"- Spread: {result.inside:.0%} of the ends lie in the range that should hold 95 %."
-                + (" Its predictions were more certain than they should be." if result.inside < 0.8 and result.count >= 10 else "")
+                + (
+                    " Its predictions were more certain than they should be."
+                    if result.inside < 0.8 and result.count >= 10
+                    else ""
+                )
             )
         caption = (
             "Predicted against actual gain at the end, over bicubic on validation images. A line is the range that should hold 95 % "

@@ -19,8 +19,12 @@ __all__ = ["parameters"]
 
 def parameters(data: SearchData) -> tuple[Part, ...]:
     """Return the section's parts."""
-    parts: list[Part] = [Text("Hollow dots and grey are trials that stopped before the full budget. A stopped trial counts with the "
-        "gain of its rung, plus what other trials gained from there to the end (a median): an estimate.")]
+    parts: list[Part] = [
+        Text(
+            "Hollow dots and grey are trials that stopped before the full budget. A stopped trial counts with the "
+            "gain of its rung, plus what other trials gained from there to the end (a median): an estimate."
+        )
+    ]
     reasons: dict[str, list[str]] = {}
     for scale in data.scales:
         trials = data.of_stage("search", scale)
@@ -44,9 +48,7 @@ def parameters(data: SearchData) -> tuple[Part, ...]:
 
 def _of_scale(space: Space, scale: int, importance: Importance, ends: list[AtEnd]) -> list[Part]:
     parts: list[Part] = []
-    caption = (
-        f"x{scale}: gain of {len(ends)} trials against one parameter at a time; red: the best, filled: finished, hollow: estimated."
-    )
+    caption = f"x{scale}: gain of {len(ends)} trials against one parameter at a time; red: the best, filled: finished, hollow: estimated."
     slices = slices_figure(space, ends, f"slices-x{scale}", caption)
     if importance.shares:
         estimated = f", {importance.estimated} of them stopped before the end" if importance.estimated else ""

@@ -92,7 +92,9 @@ def _confirmed(data: SearchData, verdict: ScaleVerdict, first: Confirmed) -> str
         where = "judging images" if lead.images is None else text(marked(lead.images, data.leaks[1]))
         sentences.append(f"It is {than_paper(lead.interval)}, on {where} and seeds that did not choose it.")
     else:
-        sentences.append("**Not sure** whether it is better than the paper's network: the two were not judged together.")
+        sentences.append(
+            "**Not sure** whether it is better than the paper's network: the two were not judged together."
+        )
     if first.judged and verdict.champion.gain is not None:
         bounds = f" (95 %: {first.low:.2f} to {first.high:.2f})" if verdict.champion.gain.bounded else ""
         sentences.append(f"It gains {first.gains.mean():.2f} dB over bicubic{bounds}.")
