@@ -1,4 +1,4 @@
-"""Every figure that the README prints is in a file, and every file of results says where it comes from."""
+"""Every figure that the README and docs/explanation print is in a file, and every file of results says where it comes from."""
 
 from __future__ import annotations
 
@@ -39,9 +39,22 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_figure_of_the_readme_is_in_its_file() -> None:
+def pages() -> dict[str, str]:
+    """Pages that print figures, by their path."""
+    files = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs" / "explanation").glob("*.md"))]
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+def test_every_figure_of_the_readme_and_of_the_explanation_is_in_its_file() -> None:
     declared = yaml.safe_load((RESULTS / "figures.yaml").read_text(encoding="utf-8"))
-    assert faults(ROOT, (ROOT / "README.md").read_text(encoding="utf-8"), declared) == []
+    assert faults(ROOT, pages(), declared) == []
+
+
+def test_a_figure_may_stand_in_any_page_and_in_several(root: Path) -> None:
+    declared = {"figures": [{"file": "r.json", "lines": LINES}]}
+    assert faults(root, {"a.md": "Nothing.\n", "b.md": TEXT, "c.md": TEXT}, declared) == []
+    found = faults(root, {"a.md": TEXT, "b.md": "It is 1.5 dB.\n"}, declared)
+    assert found == ["b.md: line 1: no file for 1.5 dB: It is 1.5 dB."]
 
 
 def test_every_file_of_results_says_where_it_comes_from() -> None:
