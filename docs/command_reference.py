@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-__all__ = ["described", "insert", "parser_of"]
+__all__ = ["described", "insert", "parsed", "parser_of"]
 
 ROOT = Path(__file__).resolve().parents[1]
 _MARK = re.compile(r"^<!-- commands: ([\w ]+) -->$", re.MULTILINE)
@@ -24,7 +24,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#{}$])")
 class _Parsed(Exception):
     """Carries the parser of a command, and what it made of a command line, out of the command before it does anything."""
 
-    def __init__(self, parser: argparse.ArgumentParser, options: argparse.Namespace | None) -> None:
+    def __init__(self, parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         super().__init__()
         self.parser = parser
         self.options = options
@@ -43,7 +43,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     """
 
     def stop(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        raise _Parsed(parser, None)
+        raise _Parsed(parser, argparse.Namespace())
 
     with patch.object(argparse.ArgumentParser, "parse_args", stop):
         try:
@@ -68,7 +68,6 @@ def parsed(name: str, arguments: list[str]) -> argparse.Namespace:
         try:
             import_module(module_of(name)).main(arguments)
         except _Parsed as found:
-            assert found.options is not None
             return found.options
     raise AssertionError(f"{name}: its main parses no arguments")
 

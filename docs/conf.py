@@ -16,11 +16,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "experiments"), str(HERE)]
 
+from srcnn import __version__  # noqa: E402
+
 import command_reference  # noqa: E402  the path must be set first
 import field_reference  # noqa: E402
 import layer_picture  # noqa: E402
-
-from srcnn import __version__  # noqa: E402
 
 project = "srcnn"
 copyright = "srcnn contributors, Apache-2.0"
@@ -35,7 +35,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!srcnn\.).*"),
     # Parts of results that a caller seldom touches: the reference names them and describes none.
-    ("py:class", r"srcnn\.(upscaling\.enlarge\._Image|training\.recorded_step\.Recorder|tuning\.interactive\.plots\.Plot)"),
+    (
+        "py:class",
+        r"srcnn\.(upscaling\.enlarge\._Image|training\.recorded_step\.Recorder|tuning\.interactive\.plots\.Plot)",
+    ),
     ("py:class", r"srcnn\.tuning\.report\.data\.search_data\.\w+"),
 ]
 default_role = "code"  # docstrings put names of code between single backticks

@@ -35,7 +35,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _simple(value: object) -> bool:
-    return value is None or isinstance(value, int | float | str | tuple) and value != ""
+    return value is None or (isinstance(value, int | float | str | tuple) and value != "")
 
 
 def _text(field: FieldInfo) -> str:

@@ -1,7 +1,7 @@
 """Draws the map of packages in docs/architecture.md, which is Mermaid text, as a picture inside the page.
 
-Mermaid's own program runs in the browser and comes from another host. The map has a simple form, rows of boxes and arrows that lead
-down, so a row of boxes for each ``subgraph`` is enough; the picture takes the place of the text.
+Mermaid's own program runs in the browser and comes from another host. The map has a simple form, rows of boxes and arrows
+that lead down, so a row of boxes for each ``subgraph`` is enough; the picture takes the place of the text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures of the README and of docs/explanation, and their sources: lines of text with the location of each figure in a results file.
+"""Figures of the README and of docs/explanation, and their sources: lines of text with the place of each figure in a file.
 
 ``experiments/results/figures.yaml`` is a list of groups of lines of these pages:
 
