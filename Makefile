@@ -22,7 +22,8 @@ check: $(VENV)/.installed-dev  ## style, types, the directions of imports, and t
 	$(MAKE) --no-print-directory docs
 
 docs: $(VENV)/.installed-dev  ## the pages of docs/, into build/docs; what has not changed is not built again; a warning is an error
-	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky -d build/doctrees docs build/docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky -d build/doctrees docs build/docs \
+		|| { rm -rf build/doctrees; exit 1; }  # pages that were read are not read again, nor their warnings shown
 
 hooks: $(VENV)/.installed-dev  ## `make check` before every commit
 	$(BIN)/pre-commit install
@@ -38,7 +39,7 @@ ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 
 clean:  ## the environment and the caches; runs and data stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) build/docs build/doctrees .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -18,6 +18,7 @@ __all__ = ["described", "insert", "parsed", "parser_of"]
 
 ROOT = Path(__file__).resolve().parents[1]
 _MARK = re.compile(r"^<!-- commands: ([\w ]+) -->$", re.MULTILINE)
+_FLAG = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#{}$])")
 
 
@@ -103,8 +104,8 @@ def _prose(text: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is."""
-    return _SPECIAL.sub(r"\\\1", text.strip()).replace("--", r"\-\-")
+    """Return text that Markdown shows as it is, with its flags as code."""
+    return _FLAG.sub(r"`\1`", _SPECIAL.sub(r"\\\1", text.strip()))
 
 
 def _flags(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -35,13 +35,11 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!srcnn\.).*"),
     # Parts of results that a caller seldom touches: the reference names them and describes none.
-    (
-        "py:class",
-        r"srcnn\.(upscaling\.enlarge\._Image|training\.recorded_step\.Recorder|tuning\.interactive\.plots\.Plot)",
-    ),
-    ("py:class", r"srcnn\.tuning\.report\.data\.search_data\.\w+"),
+    ("py:class", r"srcnn\.(upscaling\.enlarge\._Image|training\.recorded_step\.Recorder|champions\.card\.\w+)"),
+    ("py:class", r"srcnn\.tuning\.(interactive\.plots|report\.data\.search_data|trials\.\w+)\.\w+"),
 ]
 default_role = "code"  # docstrings put names of code between single backticks
+smartquotes = False  # a flag begins with two hyphens
 highlight_language = "none"  # indented blocks are commands, outputs and Python; fenced ones say what they are
 
 myst_enable_extensions = ["colon_fence", "deflist"]
