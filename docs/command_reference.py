@@ -1,6 +1,7 @@
 """Reference of the commands, made from their own parsers when the pages are built: a flag cannot be there and not here.
 
-A page has a line ``<!-- commands: upscale evaluate -->``; `insert` puts the reference of these commands in its place.
+A page has a line ``<!-- commands: replay bench -->``, or ``all`` for those of the installed program; `insert` puts their
+reference in its place.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+from srcnn.commands.main import COMMANDS
 
 __all__ = ["described", "insert", "parsed", "parser_of"]
 
@@ -78,11 +81,15 @@ def insert(app: Any, _page: str, content: list[str]) -> None:
     if not _MARK.search(content[0]):
         return
     before = set(sys.modules)
-    content[0] = _MARK.sub(lambda mark: "\n".join(described(name) for name in mark[1].split()), content[0])
+    content[0] = _MARK.sub(lambda mark: "\n".join(map(described, _names(mark[1]))), content[0])
     ours = {name for name in {*before, *sys.modules} if name.startswith("srcnn.")}
     for name in ours:
         if (file := getattr(sys.modules[name], "__file__", None)) is not None:
             app.env.note_dependency(file)
+
+
+def _names(listed: str) -> list[str]:
+    return [*COMMANDS] if listed == "all" else listed.split()
 
 
 def described(name: str) -> str:
