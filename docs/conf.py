@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pygments.lexers.special import TextLexer
-
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "experiments"), str(HERE)]
@@ -71,8 +69,7 @@ def _outside(_app: Any, _page: str, content: list[str]) -> None:
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Add what Sphinx does not know: the language of the map, its picture, and the reference of the commands."""
-    app.add_lexer("mermaid", TextLexer)
+    """Add what Sphinx does not know: files outside, the map of packages, and what is made from the code."""
     app.connect("source-read", _outside)
     app.connect("source-read", layer_picture.insert)
     app.connect("source-read", command_reference.insert)
