@@ -37,7 +37,6 @@ nitpick_ignore_regex = [
     ("py:class", r"srcnn\.tuning\.(interactive\.plots|report\.data\.search_data|trials\.\w+)\.\w+"),
 ]
 default_role = "code"  # docstrings put names of code between single backticks
-smartquotes = False  # a flag begins with two hyphens
 highlight_language = "none"  # indented blocks are commands, outputs and Python; fenced ones say what they are
 
 myst_enable_extensions = ["colon_fence", "deflist"]
