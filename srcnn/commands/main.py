@@ -1,6 +1,6 @@
 """The installed program ``srcnn``: finds a command by its name and runs it with the rest of the command line.
 
-Nothing is imported before the command is known, since torch takes seconds to import and ``srcnn --help`` needs none of it.
+The scripts of ``experiments/`` whose commands need the platform start them here too, by `main_of`. Nothing is imported before the command is known, since torch takes seconds to import and ``srcnn --help`` needs none of it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from srcnn import __version__
+from srcnn.system.invocation import command
 
-__all__ = ["COMMANDS", "MODULES", "Entry", "main"]
+__all__ = ["COMMANDS", "MODULES", "Entry", "main", "main_of"]
 
 
 class Entry(NamedTuple):
@@ -71,16 +72,30 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if name not in COMMANDS:
         return _refuse(f"error: {_unknown(name)}")
+    return _start(name, rest, f"srcnn {name}")
+
+
+def main_of(name: str) -> Callable[[list[str] | None], int]:
+    """Return the function ``main`` of ``experiments/NAME.py``: it runs a command, or says in one line what must be installed."""
+
+    def main(argv: list[str] | None = None) -> int:
+        return _start(name, argv, command(name))
+
+    return main
+
+
+def _start(name: str, argv: list[str] | None, typed: str) -> int:
+    """Import and run a command; ``typed`` is what the user typed for it."""
     if COMMANDS[name].extra == "search" and not all(map(_installed, _PLATFORM)):
-        return _refuse(_missing(name, "search"))
+        return _refuse(_missing(typed, "search"))
     try:
-        command: Callable[[list[str]], int] = import_module(f"srcnn.commands.{name}").main
-        return command(rest)
+        run: Callable[[list[str] | None], int] = import_module(f"srcnn.commands.{name}").main
+        return run(argv)
     except ModuleNotFoundError as error:
         extra = MODULES.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        return _refuse(_missing(name, extra))
+        return _refuse(_missing(typed, extra))
 
 
 def _help() -> str:
@@ -106,8 +121,8 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _missing(name: str, extra: str) -> str:
-    return f"srcnn {name}: needs {_WHAT[extra]}; install it with: pip install 'srcnn[{extra}]'"
+def _missing(typed: str, extra: str) -> str:
+    return f"{typed}: needs {_WHAT[extra]}; install it with: pip install 'srcnn[{extra}]'"
 
 
 def _refuse(line: str) -> int:

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
-from srcnn.system.atomic_file import atomic_write
+from srcnn.system.atomic_file import WRITING, atomic_write
 from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW, SCHEDULERS
 from srcnn.tuning.algorithms.study_searcher import SAMPLERS
 from srcnn.tuning.trials.objective import OBJECTIVES
@@ -22,6 +22,7 @@ from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
 __all__ = [
     "SearchSettings",
     "default_name",
+    "has_begun",
     "keep_past",
     "kept_past",
     "load_settings",
@@ -302,6 +303,11 @@ def saved_searches(storage: str) -> list[str]:
     """Return the names of the searches in a storage folder, the most recent first."""
     files = Path(storage).expanduser().resolve().glob(f"*/{_FILE}")
     return [file.parent.name for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)]
+
+
+def has_begun(folder: Path) -> bool:
+    """Return whether the folder of a search holds anything; one that was interrupted before its settings were written does not."""
+    return any(not entry.name.startswith(WRITING) for entry in folder.iterdir()) if folder.is_dir() else folder.exists()
 
 
 def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) -> SearchSettings:

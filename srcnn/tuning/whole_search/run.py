@@ -47,7 +47,7 @@ from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, tr
 from srcnn.tuning.planning.estimate import speed_here
 from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
-from srcnn.tuning.planning.settings import keep_past, save_settings
+from srcnn.tuning.planning.settings import has_begun, keep_past, save_settings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
@@ -92,7 +92,7 @@ def run_search(
             newest snapshot.
     """
     settings, started = plan.settings, time.perf_counter()
-    if not resume and settings.folder.exists():
+    if not resume and has_begun(settings.folder):
         raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
     if resume:
         newest_snapshot(settings.folder)  # raises, before anything is written, if another version began the search
