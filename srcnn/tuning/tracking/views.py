@@ -29,12 +29,14 @@ from srcnn.tuning.tracking.reader import open_store, parent_named, parent_runs, 
 __all__ = ["UI", "VIEWS", "address", "newest_address", "path_of", "save_views", "varying"]
 
 UI = "http://127.0.0.1:5000"  #: default address of ``mlflow ui`` for a local store
+SCALES = (2, 3, 4)  #: scales that a search can have
 VIEWS = (TRIALS, CONFIRMATIONS, SEARCHES) = ("trials", "confirmations", "searches")  #: names of the views
 
 _log = logging.getLogger(__name__)
 _MOST_RUNS = 1000  # runs in a chart
 _PATIENCE = 5.0  # seconds to wait for a server's version
 _SHOWN, _OTHERS = "shown", "others"  # ids of the sections of charts
+_COLUMNS, _HEIGHT = 2, 340  # charts side by side, and height of a chart in pixels
 
 
 def address(uri: str, search: str, *, view: str = TRIALS, ui: str = UI) -> str:
@@ -170,73 +172,45 @@ def save_views(
 def _trials(parent_id: str, params: Sequence[str], scales: Sequence[int]) -> dict[str, Any]:
     gain = names.METRIC_BEST_VAL_GAIN
     several = [names.PARAM_SCALE] if len(scales) > 1 else []
-    cost = {"xaxis": _metric(names.METRIC_TRAIN_SECONDS), "yaxis": _metric(gain)}
+    costs = (names.METRIC_TRAIN_SECONDS, names.METRIC_MACS)
+    rate = [_scatter(_param(names.PARAM_LEARNING_RATE), gain)] if names.PARAM_LEARNING_RATE in params else []
     charts = [
-        _chart(
-            "LINE", "gain over bicubic by epoch (dB)", metricKey=names.METRIC_VAL_GAIN, **_line(names.METRIC_VAL_GAIN)
-        ),
-        _chart(
-            "PARALLEL",
-            "what varies, and the best gain (dB)",
-            selectedParams=[*several, *params],
-            selectedMetrics=[gain],
-            showAllRuns=True,
-        ),
-    ]
-    if names.PARAM_LEARNING_RATE in params:
-        charts.append(
-            _chart(
-                "SCATTER",
-                "best gain (dB) by learning rate",
-                xaxis=_param(names.PARAM_LEARNING_RATE),
-                yaxis=_metric(gain),
-            )
-        )
-    charts += [
-        _chart("SCATTER", "best gain (dB) by training time (s)", **cost),
-        _chart("SCATTER", "best gain (dB) by cost of the network (operations per pixel)", **_by_macs(gain)),
+        _line(names.METRIC_VAL_GAIN),
+        _chart("PARALLEL", selectedParams=[*several, *params], selectedMetrics=[gain], showAllRuns=True),
+        *rate,
+        *(_scatter(_metric(cost), gain) for cost in costs),
     ]
     columns = [
         _column("metrics", gain),
-        _column("metrics", names.METRIC_TRAIN_SECONDS),
         *(_column("params", name) for name in (*several, *params)),
         _column("tags", names.TAG_OUTCOME),
+        _column("metrics", names.METRIC_TRAIN_SECONDS),
     ]
-    return _state(*_rows(TRIALS, parent_id), columns, charts)
+    # Gains at different scales do not compare. The rows are grouped, and the charts show single trials all the same.
+    group = _group("max", "param", names.PARAM_SCALE) if several else {}
+    return {**_state(*_rows(TRIALS, parent_id), columns, charts), **group, "useGroupedValuesInCharts": False}
 
 
 def _confirmations(parent_id: str, params: Sequence[str]) -> dict[str, Any]:
     gain = names.METRIC_BEST_VAL_GAIN
-    charts = [
-        _chart("BAR", "best gain over bicubic, mean over seeds (dB)", metricKey=gain),
-        _chart(
-            "LINE", "gain over bicubic by epoch (dB)", metricKey=names.METRIC_VAL_GAIN, **_line(names.METRIC_VAL_GAIN)
-        ),
-    ]
+    charts = [_chart("BAR", metricKey=gain), _line(names.METRIC_VAL_GAIN)]
     columns = [
         _column("metrics", gain),
-        _column("metrics", names.METRIC_TRAIN_SECONDS),
         *(_column("params", name) for name in (names.PARAM_SCALE, *params, names.PARAM_SEED)),
         *(_column("tags", name) for name in (names.TAG_STAGE, names.TAG_REFERENCE, names.TAG_OUTCOME)),
+        _column("metrics", names.METRIC_TRAIN_SECONDS),
     ]
-    group = {
-        "aggregateFunction": "average",
-        "groupByKeys": [{"mode": "tag", "groupByData": names.TAG_CONFIGURATION}],
+    # The charts show the mean over the seeds of a configuration.
+    return {
+        **_state(*_rows(CONFIRMATIONS, parent_id), columns, charts),
+        **_group("average", "tag", names.TAG_CONFIGURATION),
     }
-    return {**_state(*_rows(CONFIRMATIONS, parent_id), columns, charts), "groupBy": group}
 
 
 def _searches() -> dict[str, Any]:
-    gains = [names.champion_metric(scale, names.CHAMPION_GAIN) for scale in (2, 3, 4)]
-    found = [names.best_metric(scale, names.METRIC_VAL_GAIN) for scale in (2, 3, 4)]
-    charts = [
-        _chart("BAR", f"gain of the champion of x{scale} on judging images (dB), newest search first", metricKey=metric)
-        for scale, metric in zip((2, 3, 4), gains, strict=True)
-    ]
-    charts += [
-        _chart("LINE", f"best gain of x{scale} so far (dB), by trials that ended", metricKey=metric, **_line(metric))
-        for scale, metric in zip((2, 3, 4), found, strict=True)
-    ]
+    gains = [names.champion_metric(scale, names.CHAMPION_GAIN) for scale in SCALES]
+    best = [names.best_metric(scale, names.METRIC_VAL_GAIN) for scale in SCALES]
+    charts = [*(_chart("BAR", metricKey=metric) for metric in gains), *map(_line, best)]
     settings = (names.PARAM_TRAIN, names.PARAM_TRIALS, names.PARAM_BUDGET, names.PARAM_SAMPLER, names.PARAM_SCHEDULER)
     columns = [
         *(_column("metrics", metric) for metric in (*gains, names.METRIC_TOOK_SECONDS)),
@@ -264,11 +238,7 @@ def _state(
     shown = [{**chart, "uuid": f"{_SHOWN}-{place}", "metricSectionId": _SHOWN} for place, chart in enumerate(charts)]
     there = {chart.get("metricKey") for chart in shown}
     rest = [
-        {
-            **_chart("LINE", "", metricKey=metric, **_line(metric)),
-            "uuid": f"{_OTHERS}-{metric}",
-            "metricSectionId": _OTHERS,
-        }
+        {**_line(metric), "uuid": f"{_OTHERS}-{metric}", "metricSectionId": _OTHERS}
         for metric in others
         if metric not in there
     ]
@@ -291,37 +261,36 @@ def _state(
     }
 
 
-def _chart(kind: str, title: str, **fields: Any) -> dict[str, Any]:
-    named = {"displayName": title} if title else {}
-    return {
-        "type": kind,
-        "runsCountToCompare": _MOST_RUNS,
-        "deleted": False,
-        "isGenerated": False,
-        **named,
-        **fields,
-    }
+def _chart(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "runsCountToCompare": _MOST_RUNS, "deleted": False, "isGenerated": False, **fields}
 
 
 def _line(metric: str) -> dict[str, Any]:
-    return {
-        "selectedMetricKeys": [metric],
-        "lineSmoothness": 0,
-        "scaleType": "linear",
-        "xAxisScaleType": "linear",
-        "xAxisKey": "step",
-        "selectedXAxisMetricKey": "",
-        "useGlobalXaxisKey": False,
-        "useGlobalLineSmoothing": False,
-    }
+    return _chart(
+        "LINE",
+        metricKey=metric,
+        selectedMetricKeys=[metric],
+        lineSmoothness=0,
+        scaleType="linear",
+        xAxisScaleType="linear",
+        xAxisKey="step",
+        selectedXAxisMetricKey="",
+        useGlobalXaxisKey=False,
+        useGlobalLineSmoothing=False,
+    )
 
 
-def _by_macs(gain: str) -> dict[str, Any]:
-    return {"xaxis": _metric(names.METRIC_MACS), "yaxis": _metric(gain)}
+def _scatter(x: Mapping[str, str], metric: str) -> dict[str, Any]:
+    return _chart("SCATTER", xaxis=x, yaxis=_metric(metric))
+
+
+def _group(how: str, kind: str, name: str) -> dict[str, Any]:
+    return {"groupBy": {"aggregateFunction": how, "groupByKeys": [{"mode": kind, "groupByData": name}]}}
 
 
 def _section(key: str, title: str, *, is_open: bool) -> dict[str, Any]:
-    return {"uuid": key, "name": title, "display": is_open, "isReordered": True, "deleted": False, "isGenerated": False}
+    fields = {"uuid": key, "name": title, "display": is_open, "isReordered": True, "deleted": False}
+    return {**fields, "isGenerated": False, "columns": _COLUMNS, "cardHeight": _HEIGHT}
 
 
 def _column(kind: str, name: str) -> str:
