@@ -1,4 +1,4 @@
-"""Parsers for numbers in text form: sizes (``9-1-5``), lists (``1,1,0.1``) and amounts of training pixels (``60M``)."""
+"""Numbers in text form: sizes (``9-1-5``), lists (``1,1,0.1``), amounts of training pixels (``60M``), counts (``1 seed``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from srcnn.errors import ConfigError
 
-__all__ = ["Numbers", "Pixels", "Sizes", "format_sizes", "parse_pixels"]
+__all__ = ["Numbers", "Pixels", "Sizes", "counted", "format_sizes", "parse_pixels"]
 
 _PIXELS = re.compile(r"^(\d+(?:\.\d*)?(?:e\+?\d+)?)\s*([kmg]?)$", re.IGNORECASE)
 _PIXELS_RULE = "must be a number of training pixels such as 8M, 500k or 8e6"
@@ -56,6 +56,20 @@ def parse_pixels(text: str, name: str) -> float:
         return float(str(_read_pixels(text)))
     except ValueError:
         raise ConfigError(f"{name}: {_PIXELS_RULE}, but got {text!r}") from None
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun: singular for 1, else plural.
+
+    >>> counted(1, "seed"), counted(5, "seed"), counted(0, "match", "matches")
+    ('1 seed', '5 seeds', '0 matches')
+
+    Args:
+        count: the number of things.
+        one: the noun for one thing.
+        many: the noun for several; None: ``one`` followed by s.
+    """
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def format_sizes(sizes: tuple[int, ...]) -> str:
