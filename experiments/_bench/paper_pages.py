@@ -103,7 +103,8 @@ def _table(block: str, caption: str, known: dict[str, list[list[str]]], path: Pa
         raise DataError(f"{path}: no file of tables/ has the rows of the table {' | '.join(heads)}")
     rest = known.pop(name)[len(shown) + 1 :]
     every = [*map(tuple, rows), *(tuple(map(Cell, row)) for row in rest)]
-    return Table(name, tuple(heads), tuple(every), caption, shown=len(shown) if rest else None)
+    left = lines[1].count(":--")
+    return Table(name, tuple(heads), tuple(every), caption, shown=len(shown) if rest else None, left=left)
 
 
 def _cells(line: str) -> Iterator[Cell]:

@@ -18,6 +18,7 @@ Every claim is tested at 95 % independently: of forty false claims about one pas
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ __all__ = [
     "UNTRAINED",
     "Difference",
     "Verdict",
+    "decisive",
     "judge",
     "read_evidence",
 ]
@@ -73,11 +75,24 @@ class Difference:
     """One difference of the evidence, formatted, for tables."""
 
     of: str  #: what is subtracted from what, such as ``9-5-5 - 9-3-5``
-    mean: str  #: in dB, with its sign
-    interval: str  #: Student's 95 % interval over seeds in dB, in brackets; empty with one seed
+    mean: float  #: in dB
+    low: float  #: limits of Student's 95 % interval over seeds, in dB; infinite with one seed
+    high: float
+    margin: (
+        float | None
+    )  #: the bound that it must be below, in dB; None: the bound is zero, or in the text of the claim
+
+    @property
+    def interval(self) -> str:
+        """The interval as text; empty if it is infinite."""
+        return f"[{self.low:+.3f}, {self.high:+.3f}]" if math.isfinite(self.low) else ""
 
 
-_DIFFERENCE = re.compile(r"(?:^|; )(.+?): ([+-]\d+\.\d+) (?:(\[[^]]+\])|\([^)]+\)) dB")
+_NUMBER = r"([+-]\d+\.\d+)"
+_DIFFERENCE = re.compile(
+    rf"(?:^|; )(?P<of>.+?): (?P<mean>{_NUMBER}) (?:\[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\]|\([^)]+\)) dB"
+    r"(?:, over images too \[[^]]+\])?(?:, margin (?P<margin>\d+\.\d+))?"
+)
 
 
 def read_evidence(text: str) -> list[Difference]:
@@ -86,9 +101,27 @@ def read_evidence(text: str) -> list[Difference]:
     Reports keep the evidence as this text, so that a table of an earlier report can be read again.
 
     >>> read_evidence("a - b: +0.033 [+0.000, +0.065] dB, over images too [-0.100, +0.200], margin 0.05")
-    [Difference(of='a - b', mean='+0.033', interval='[+0.000, +0.065]')]
+    [Difference(of='a - b', mean=0.033, low=0.0, high=0.065, margin=0.05)]
     """
-    return [Difference(of, mean, interval or "") for of, mean, interval in _DIFFERENCE.findall(text)]
+    return [
+        Difference(
+            found["of"],
+            float(found["mean"]),
+            float(found["low"] or -math.inf),
+            float(found["high"] or math.inf),
+            None if found["margin"] is None else float(found["margin"]),
+        )
+        for found in _DIFFERENCE.finditer(text)
+    ]
+
+
+def decisive(verdict: str, differences: Sequence[Difference]) -> Difference | None:
+    """Return the difference that decides the verdict on a claim, of those of its evidence; None if there is none.
+
+    A claim holds if all of its differences do, so the lowest interval decides; it does not hold if one of them does not.
+    """
+    key = (lambda one: one.high) if verdict == HOLDS_NOT else (lambda one: one.low)
+    return min(differences, key=key, default=None)
 
 
 def judge(

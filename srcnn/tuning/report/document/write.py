@@ -81,7 +81,7 @@ def _markdown_cell(cell: Cell) -> str:
 def _markdown_table(table: Table) -> list[str]:
     lines = [
         f"| {' | '.join(map(escape.markdown, table.head))} |",
-        f"| {' | '.join([':--', *['--:'] * (len(table.head) - 1)])} |",
+        f"| {' | '.join([':--'] * table.left + ['--:'] * (len(table.head) - table.left))} |",
         *(f"| {' | '.join(map(_markdown_cell, row))} |" for row in table.rows[: table.shown]),
     ]
     return ["\n".join(lines), escape.markdown(table.caption)]
@@ -107,7 +107,7 @@ def to_latex(table: Table) -> str:
         r"  \centering",
         *([rf"  \caption{{{escape.latex(table.caption)}}}"] if table.caption else []),
         rf"  \label{{tab:{table.name}}}",
-        rf"  \begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
+        rf"  \begin{{tabular}}{{{'l' * table.left}{'r' * (len(table.head) - table.left)}}}",
         r"    \toprule",
         rf"    {' & '.join(map(escape.latex, table.head))} \\",
         r"    \midrule",

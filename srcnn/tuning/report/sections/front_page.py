@@ -18,6 +18,7 @@ from srcnn.tuning.paper.claims import (
     MISSING,
     TOO_CLOSE,
     UNTRAINED,
+    decisive,
     read_evidence,
 )
 from srcnn.tuning.report.document.document import Cell, Document, Section, Table, Text
@@ -42,7 +43,6 @@ class JudgedClaim:
     """A claim with its verdict, as its page shows it."""
 
     page: str  #: name of the page, without extension
-    title: str  #: title of the page
     text: str  #: the claim; with the recipe in brackets if its table has several
     verdict: str
     evidence: str  #: as `srcnn.tuning.paper.claims.Verdict`
@@ -62,7 +62,6 @@ def judged_claims(page: str, document: Document) -> list[JudgedClaim]:
             found.append(
                 JudgedClaim(
                     page,
-                    document.title,
                     f"{cells[CLAIM]}{recipe}",
                     cells[VERDICT],
                     cells[EVIDENCE],
@@ -114,24 +113,26 @@ def _claims(claims: list[JudgedClaim], extension: str) -> Table:
     rows = []
     for claim in sorted(claims, key=lambda one: _ORDER.index(one.verdict) if one.verdict in _ORDER else len(_ORDER)):
         found = read_evidence(claim.evidence)
+        one = decisive(claim.verdict, found)
+        margin = "" if one is None or one.margin is None else f", at most {one.margin:+.2f}"
         rows.append(
             (
-                Cell(claim.text),
                 Cell(claim.verdict, bold=claim.verdict in (HOLDS, HOLDS_NOT)),
-                Cell("; ".join(one.of for one in found)),
-                Cell("; ".join(one.mean for one in found)),
-                Cell("; ".join(one.interval for one in found)),
+                Cell(claim.text, link=f"{claim.page}.{extension}"),
+                Cell("" if one is None else f"{one.of}{margin}"),
+                Cell("" if one is None else f"{one.mean:+.3f}"),
+                Cell("" if one is None else one.interval),
                 Cell(claim.seeds),
                 Cell(claim.general),
-                Cell(claim.title, link=f"{claim.page}.{extension}"),
             )
         )
-    head = (CLAIM, VERDICT, "difference", "dB", "95 % interval", SEEDS, OTHER_IMAGES, "page")
+    head = (VERDICT, CLAIM, "difference", "dB", "95 % interval", SEEDS, OTHER_IMAGES)
     caption = (
-        "One row for each claim, those that hold first. The difference is that of the mean PSNR after the longest training of "
-        "the table, its interval Student's over the seeds; a claim about several rows has several differences."
+        "One row for each claim, those that hold first; the claim is a link to the page of its table. The difference is that of "
+        "the mean PSNR after the longest training of the table, its interval Student's over the seeds. If a claim has several "
+        "differences, the one that decides is shown; its page has all."
     )
-    return Table("claims", head, tuple(rows), caption)
+    return Table("claims", head, tuple(rows), caption, left=3)
 
 
 def _pages(pages: Mapping[str, Document], claims: list[JudgedClaim], extension: str) -> Table:
@@ -142,6 +143,5 @@ def _pages(pages: Mapping[str, Document], claims: list[JudgedClaim], extension: 
         question = document.subtitle.partition(" n = ")[0]
         figures = [str(count) if kinds else "" for count in (kinds[HOLDS], kinds[HOLDS_NOT], undecided)]
         rows.append((Cell(document.title, link=f"{page}.{extension}"), Cell(question), *map(Cell, figures)))
-    return Table(
-        "pages", ("page", "question", HOLDS, HOLDS_NOT, "not decided"), tuple(rows), "Number of claims by verdict."
-    )
+    head = ("page", "question", HOLDS, HOLDS_NOT, "not decided")
+    return Table("pages", head, tuple(rows), "Number of claims by verdict.", left=2)

@@ -50,7 +50,9 @@ def claims_parts(data: TableData) -> tuple[Part, ...]:
         cells.append(Cell(str(one.seeds) if one.seeds else ""))
         rows.append(tuple(cells))
     head = (CLAIM, *[RECIPE] * several, VERDICT, EVIDENCE, "held", OTHER_IMAGES, SEEDS)
-    verdicts = Table(f"{data.name}{CLAIMS}", head, tuple(rows), f"Tested after {data.amount(data.longest)}.")
+    verdicts = Table(
+        f"{data.name}{CLAIMS}", head, tuple(rows), f"Tested after {data.amount(data.longest)}.", left=len(head) - 2
+    )
     return (Text(HOW_TESTED), verdicts, *_variation(data))
 
 
@@ -86,4 +88,4 @@ def _variation(data: TableData) -> tuple[Part, ...]:
         "Standard deviations: between seeds, between images, and of what is left; zero where the analysis of variance finds less "
         f"than none. After {data.amount(data.longest)}."
     )
-    return (Table(f"{data.name}-variation", head, tuple(rows), caption),)
+    return (Table(f"{data.name}-variation", head, tuple(rows), caption, left=3),)

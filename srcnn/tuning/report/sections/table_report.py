@@ -156,7 +156,7 @@ def _metric_table(data: TableData, metric: str, name: str) -> Table:
         f"{figure_name(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
         f"Source of the paper's figures: {data.table.source.rstrip('.')}.{_note(data, metric)}"
     )
-    return Table(name, tuple(head), tuple(rows), caption)
+    return Table(name, tuple(head), tuple(rows), caption, left=1 + several)
 
 
 def _images(data: TableData) -> tuple[Part, ...]:
