@@ -9,14 +9,15 @@ from pathlib import Path
 from mlflow.entities import Run
 
 from srcnn.errors import SearchError, unknown_name
-from srcnn.tuning.report.data.search_data import gather
-from srcnn.tuning.report.document.document import Document, Figure, Section, Table, Text
+from srcnn.tuning.report.data.search_data import find_parent, gather
+from srcnn.tuning.report.document.document import Document, Part, Section, Text
+from srcnn.tuning.report.document.write import write
 from srcnn.tuning.report.sections.search_report import search_document
 from srcnn.tuning.report.sections.table_report import build_table
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import open_store, reading
 
-__all__ = ["KINDS", "build", "combine", "log_report"]
+__all__ = ["KINDS", "build", "combine", "log_report", "report_after"]
 
 
 def _search(uri: str, parent: Run, ui: str) -> Document:
@@ -27,13 +28,13 @@ def _search(uri: str, parent: Run, ui: str) -> Document:
 KINDS: Mapping[str, Callable[[str, Run, str], Document]] = {names.KIND_SEARCH: _search, names.KIND_TABLE: build_table}
 
 
-def build(uri: str, parent: Run, ui: str) -> Document:
+def build(uri: str, parent: Run, ui: str = "") -> Document:
     """Create the report of a parent run.
 
     Args:
         uri: address of the tracking store.
         parent: the parent run.
-        ui: address of MLflow's web pages, for a store that is not a server.
+        ui: address of MLflow's web pages, for links to the runs of a store that is not a server; empty: no links.
 
     Raises:
         SearchError: the store cannot be read, or there is no report for this kind of run.
@@ -56,7 +57,7 @@ def combine(documents: Sequence[Document]) -> Document:
     sections = []
     for number, document in enumerate(documents, start=1):
         for section in document.sections:
-            parts: list[Text | Table | Figure] = []
+            parts: list[Part] = []
             for part in section.parts:
                 if isinstance(part, Text):
                     if part.markdown in said:
@@ -70,6 +71,29 @@ def combine(documents: Sequence[Document]) -> Document:
             sections.append(Section(f"{document.title}: {section.title}", tuple(parts)))
     subtitle = " ".join(document.subtitle for document in documents)
     return Document(", ".join(document.title for document in documents), subtitle, tuple(sections))
+
+
+def report_after(uri: str, name: str, folder: Path, *, log: bool = True) -> Path:
+    """Write the report of a search or table that has ended, and log it. It has no links to a local MLflow.
+
+    Args:
+        uri: address of the tracking store.
+        name: name of the search, or of the table's run.
+        folder: folder for the files, usually ``mlruns/reports/NAME``; it is created if necessary.
+        log: whether to log the files as artifacts of the run.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        SearchError: the store cannot be read or written, or there is no such search.
+        DataError: a file cannot be written.
+    """
+    parent = find_parent(uri, name)
+    files = write(build(uri, parent), folder)
+    if log:
+        log_report(uri, parent, folder, files)
+    return folder / "report.html"
 
 
 def log_report(uri: str, parent: Run, folder: Path, files: Sequence[Path]) -> None:

@@ -8,8 +8,9 @@ partial report that states what is missing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from mlflow.entities import Run
@@ -21,6 +22,8 @@ from srcnn.errors import ConfigError
 from srcnn.model.network import count_macs, count_parameters
 from srcnn.overlap.leaks import Leak, read_tags
 from srcnn.tuning.adapters.mlflow_internals import run_address
+from srcnn.tuning.report.data.crop_pictures import CropPicture, read_pictures
+from srcnn.tuning.report.data.history import History, curve_of, history_of
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.tracking import names
@@ -44,9 +47,8 @@ from srcnn.tuning.trials.verdict import ScaleVerdict, read_verdicts
 
 __all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
 
+_LOCAL = re.compile(r"https?://(localhost|127\.|\[::1\])")
 UI = "http://127.0.0.1:5000"  #: default address of ``mlflow ui`` for a local store
-
-_CURVE = (names.METRIC_PIXELS, names.METRIC_VAL_GAIN)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Child:
     values: Mapping[str, Value]  #: values of the parameters of the search space
     network: ModelConfig | None  #: architecture; None: it has fields unknown to this version
     curve: tuple[tuple[float, float], ...]  #: (training pixels, validation gain over bicubic in dB) after each epoch
+    history: History = History()  #: when it ran, and what the search decided about it
 
     @property
     def scale(self) -> int | None:
@@ -93,17 +96,20 @@ class SearchData:
     status: str  #: status of the run in MLflow: RUNNING, FINISHED, FAILED or KILLED
     seconds: float | None  #: time from start to end; None: it has not ended
     uri: str  #: address of the store
-    ui: str  #: address of MLflow's web pages
+    ui: str  #: address of MLflow's web pages; empty: the report has no links to them
     params: Mapping[str, str]  #: settings of the search
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     space: Space | None  #: search space; None: it was not logged, and its file is missing
     children: tuple[Child, ...]  #: trainings, oldest first
     verdicts: tuple[ScaleVerdict, ...] | None = None  #: verdicts of the confirmation, one per scale; None: not logged
+    started: float | None = None  #: time of its start, in seconds since 1970; None: unknown
+    space_text: str | None = None  #: text of the search space's file; None: it was not logged
+    pictures: Mapping[int, tuple[CropPicture, ...]] = field(default_factory=dict)  #: crops of the champions, by scale
 
     def link(self, run_id: str | None) -> str | None:
-        """Return the address of a run's page."""
-        return None if run_id is None else run_address(self.ui, self.experiment_id, run_id)
+        """Return the address of a run's page; None: the report has no links."""
+        return None if run_id is None or not self.ui else run_address(self.ui, self.experiment_id, run_id)
 
     def of_stage(self, stage: str, scale: int | None = None) -> list[Child]:
         """Return the trainings of a stage at one scale; None: at all scales."""
@@ -227,13 +233,14 @@ def find_parent(uri: str, name: str | None = None) -> Run:
     return there[0]
 
 
-def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
+def gather(uri: str, parent: Run, ui: str = "") -> SearchData:
     """Read the data for the report of a search.
 
     Args:
         uri: address of the tracking store.
         parent: parent run of the search.
-        ui: address of MLflow's web pages, for a store that is not a server.
+        ui: address of MLflow's web pages, for a store that is not a server; empty: no links, unless the store is a server of
+            another machine.
 
     Raises:
         SearchError: the store cannot be read.
@@ -250,13 +257,16 @@ def gather(uri: str, parent: Run, ui: str = UI) -> SearchData:
             status=info.status,
             seconds=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
             uri=uri,
-            ui=(uri if uri.startswith("http") else ui).rstrip("/"),
+            ui=(uri if uri.startswith("http") and (ui or not _LOCAL.match(uri)) else ui).rstrip("/"),
             params=dict(parent.data.params),
             tags=dict(parent.data.tags),
             metrics=dict(parent.data.metrics),
             space=space,
             children=tuple(_child(client, run, space) for run in runs),
             verdicts=read_verdicts(artifact_text(client, parent, names.ARTIFACT_VERDICTS)),
+            started=None if info.start_time is None else info.start_time / 1000,
+            space_text=artifact_text(client, parent, names.ARTIFACT_SPACE),
+            pictures=read_pictures(client, parent.info.run_id),
         )
 
 
@@ -270,6 +280,7 @@ def _space(client: MlflowClient, parent: Run) -> Space | None:
 
 def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
     tags, params = run.data.tags, run.data.params
+    curve, history = history_of(client, run)
     failed = Outcome.FAILED if run.info.status == "FAILED" else Outcome.INTERRUPTED
     outcome = tags.get(names.TAG_OUTCOME, failed)
     return Child(
@@ -284,7 +295,8 @@ def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
         metrics=dict(run.data.metrics),
         values=_values(space, params),
         network=network_of(params),
-        curve=curve_of(client, run),
+        curve=curve,
+        history=history,
     )
 
 
@@ -302,13 +314,3 @@ def network_of(params: Mapping[str, str]) -> ModelConfig | None:
         return ModelConfig(**fields)
     except ConfigError:
         return None
-
-
-def curve_of(client: MlflowClient, run: Run) -> tuple[tuple[float, float], ...]:
-    """Return (training pixels, validation gain over bicubic in dB) after each report of a run."""
-    if not all(key in run.data.metrics for key in _CURVE):
-        return ()
-    pixels, gains = (
-        {m.step: float(m.value) for m in client.get_metric_history(run.info.run_id, key)} for key in _CURVE
-    )
-    return tuple((pixels[step], gains[step]) for step in sorted(pixels) if step in gains)

@@ -1,4 +1,4 @@
-"""Data model of a report: sections with texts, tables and figures, as immutable data.
+"""Data model of a report: sections with texts, tables, figures and comparisons of pictures, as immutable data.
 
 `srcnn.tuning.report.document.write` writes the files of a `Document`. Nothing here depends on searches, MLflow or file formats.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Cell", "Document", "Figure", "Section", "Table", "Text"]
+__all__ = ["Cell", "Comparison", "Document", "Figure", "Part", "Section", "Shot", "Table", "Text"]
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
@@ -56,9 +57,36 @@ class Figure:
     caption: str  #: plain text: content, number of samples, and other information needed to interpret the figure
     alt: str  #: description of the picture for readers who cannot see it
     interactive: Any | None = None  #: bokeh model
+    half: bool = False  #: whether two stand beside each other on a wide page
 
     def __post_init__(self) -> None:
         _check_name("figure", self.name)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a comparison."""
+
+    label: str  #: short plain text: what made the picture, with its figure
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Pictures of the same thing and size, which HTML lays on each other with a slider; elsewhere they stand side by side."""
+
+    name: str  #: beginning of the names of its files in ``pictures/``
+    shots: Mapping[str, Shot]  #: pictures by a word for the name of the file; at least two
+    caption: str  #: plain text
+    alt: str  #: description for readers who cannot see it; the label of the picture is added
+    width: int  #: of every picture, in pixels
+    left: str  #: key of the picture that the slider shows on the left at first
+    right: str  #: likewise on the right
+
+    def __post_init__(self) -> None:
+        _check_name("comparison", self.name)
+        if len(self.shots) < 2 or not {self.left, self.right} <= set(self.shots):
+            raise ValueError(f"comparison {self.name}: must have {self.left}, {self.right}, but got {list(self.shots)}")
 
 
 @dataclass(frozen=True)
@@ -68,24 +96,28 @@ class Text:
     markdown: str
 
 
+#: Part of a section.
+Part = Text | Table | Figure | Comparison
+
+
 @dataclass(frozen=True)
 class Section:
     """Heading with its content."""
 
     title: str
-    parts: tuple[Text | Table | Figure, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
 class Document:
-    """Report. The names of its tables must be unique, and so must those of its figures."""
+    """Report. The names of its tables must be unique, and so must those of its figures and of its comparisons."""
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
 
     def __post_init__(self) -> None:
-        for kind in (Table, Figure):
+        for kind in (Table, Figure, Comparison):
             counts = Counter(part.name for section in self.sections for part in section.parts if isinstance(part, kind))
             for name, count in counts.items():
                 if count > 1:
@@ -102,3 +134,8 @@ class Document:
     def figures(self) -> tuple[Figure, ...]:
         """All figures, in order."""
         return tuple(part for section in self.sections for part in section.parts if isinstance(part, Figure))
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """All comparisons, in order."""
+        return tuple(part for section in self.sections for part in section.parts if isinstance(part, Comparison))

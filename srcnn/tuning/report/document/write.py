@@ -1,10 +1,10 @@
-"""Writing of a `Document` to files: Markdown, one HTML page, a PNG for each figure, and CSV and LaTeX for each table.
+"""Writing of a `Document` to files: Markdown, one HTML page, a PNG for each picture, and CSV and LaTeX for each table.
 
 The files in the folder are::
 
     report.md           Markdown, with the pictures of pictures/
     report.html         self-contained HTML page
-    pictures/NAME.png
+    pictures/NAME.png   figures, and the pictures NAME-KEY.png of comparisons
     tables/NAME.csv     all rows, formatted as on the page
     tables/NAME.tex     LaTeX float with booktabs rules, for \\input
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from srcnn.errors import DataError
 from srcnn.system.atomic_file import atomic_write
 from srcnn.tuning.report.document import escape
-from srcnn.tuning.report.document.document import Cell, Document, Figure, Table, Text
+from srcnn.tuning.report.document.document import Cell, Comparison, Document, Figure, Table, Text
 from srcnn.tuning.report.document.page import to_html
 
 __all__ = ["to_csv", "to_latex", "to_markdown", "write"]
@@ -39,6 +39,9 @@ def write(document: Document, folder: Path) -> list[Path]:
     }
     for figure in document.figures:
         contents[folder / "pictures" / f"{figure.name}.png"] = figure.png
+    for comparison in document.comparisons:
+        for key, shot in comparison.shots.items():
+            contents[folder / "pictures" / f"{comparison.name}-{key}.png"] = shot.png
     for table in document.tables:
         contents[folder / "tables" / f"{table.name}.csv"] = to_csv(table).encode()
         contents[folder / "tables" / f"{table.name}.tex"] = to_latex(table).encode()
@@ -61,6 +64,8 @@ def to_markdown(document: Document) -> str:
                 blocks.append(part.markdown.strip())
             elif isinstance(part, Table):
                 blocks += _markdown_table(part)
+            elif isinstance(part, Comparison):
+                blocks += _markdown_comparison(part)
             else:
                 blocks += _markdown_figure(part)
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -68,6 +73,16 @@ def to_markdown(document: Document) -> str:
 
 def _markdown_figure(figure: Figure) -> list[str]:
     return [f"![{escape.markdown(figure.alt)}](pictures/{figure.name}.png)", escape.markdown(figure.caption)]
+
+
+def _markdown_comparison(comparison: Comparison) -> list[str]:
+    labels, alt = [escape.markdown(shot.label) for shot in comparison.shots.values()], escape.markdown(comparison.alt)
+    pictures = [
+        f"![{alt} {label}](pictures/{comparison.name}-{key}.png)"
+        for key, label in zip(comparison.shots, labels, strict=True)
+    ]
+    rows = [labels, [":-:"] * len(labels), pictures]
+    return ["\n".join(f"| {' | '.join(row)} |" for row in rows), escape.markdown(comparison.caption)]
 
 
 def _markdown_cell(cell: Cell) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "FONT",
     "GREEN",
     "GREY",
+    "HALF",
     "MARKERS",
     "PALETTE",
     "RED",
@@ -48,6 +49,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 DPI = 160
 WIDTH = 6.0  #: inches: 960 pixels
+HALF = 3.9  #: inches, of a figure that stands beside another one: 624 pixels
 FONT = 9.0  #: points: 20 pixels of 960
 
 

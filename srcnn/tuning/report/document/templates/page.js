@@ -18,3 +18,36 @@ document.addEventListener("click", function (event) {
 document.querySelector("#address button").addEventListener("click", function () {
   document.getElementById("address").hidden = true;
 });
+// A slider lays two pictures of a comparison on each other: the right one is cut off where the slider stands.
+document.querySelectorAll(".comparison").forEach(function (box) {
+  var shots = Array.prototype.slice.call(box.querySelectorAll(".shots img"));
+  var slider = box.querySelector(".slider"), range = slider.querySelector("input");
+  var sides = slider.querySelectorAll("select"), shown = slider.querySelectorAll(".stage img");
+  var line = slider.querySelector(".line");
+  function label(key) {
+    var shot = shots.filter(function (one) { return one.dataset.key === key; })[0];
+    return shot.parentNode.querySelector("figcaption").textContent;
+  }
+  function show() {
+    shots.forEach(function (shot) {
+      if (shot.dataset.key === sides[0].value) { shown[0].src = shot.src; }
+      if (shot.dataset.key === sides[1].value) { shown[1].src = shot.src; }
+    });
+    shown[1].style.clipPath = "inset(0 0 0 " + range.value + "%)";
+    line.style.left = range.value + "%";
+    range.setAttribute("aria-valuetext", range.value + " % " + label(sides[0].value) + ", the rest " + label(sides[1].value));
+  }
+  sides.forEach(function (side, place) {
+    shots.forEach(function (shot) {
+      var option = document.createElement("option");
+      option.value = shot.dataset.key;
+      option.textContent = label(shot.dataset.key);
+      side.appendChild(option);
+    });
+    side.value = place ? box.dataset.right : box.dataset.left;
+    side.addEventListener("change", show);
+  });
+  range.addEventListener("input", show);
+  slider.hidden = false;
+  show();
+});
