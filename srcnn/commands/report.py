@@ -7,8 +7,7 @@
 
 The command reads only the tracking store, so it works on every machine with access to it, and also during a search. It
 logs the folder as artifact folder report of the run, where MLflow shows report.html. Several names give a page for each
-and a front page, index.html, with the verdict on every claim; they are not logged, and have no links to a local MLflow
-unless --ui asks for them.
+and a front page, index.html, with the verdict on every claim; they are not logged.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from srcnn.errors import ConfigError
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.build import build, log_report
-from srcnn.tuning.report.data.search_data import UI, find_parent
+from srcnn.tuning.report.data.search_data import find_parent
 from srcnn.tuning.report.document.pages import page_names, write_pages
 from srcnn.tuning.report.document.write import write
 from srcnn.tuning.report.sections.front_page import front_page
@@ -48,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ui",
         metavar="URL",
-        help=f"address of the MLflow UI for links to a local store (default: {UI}; for several names: no links)",
+        help="address of the MLflow UI, for links to the runs of a local store (default: no links)",
     )
     parser.add_argument("--no-log", action="store_true", help="do not log the report to the run in MLflow")
     return parser
@@ -70,7 +69,7 @@ def _main(argv: list[str] | None) -> int:
         files = _pages(uri, parents, named, folder, ui or "")
         console.print(f"reports of {', '.join(named)}: {files[1]}, {_others(files)}")
         return 0
-    files = write(build(uri, parents[0], ui or UI), folder)
+    files = write(build(uri, parents[0], ui or ""), folder)
     console.print(f"report of {named[0]}: {files[1]}, {_others(files)}")
     if not options.no_log:
         log_report(uri, parents[0], folder, files)

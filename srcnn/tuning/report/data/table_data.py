@@ -22,7 +22,7 @@ from srcnn.system.invocation import command
 from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.paper.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
 from srcnn.tuning.paper.table import SAMPLE, Budget, Table, load_table
-from srcnn.tuning.report.data.search_data import curve_of, network_of
+from srcnn.tuning.report.data.search_data import curve_of, network_of, web_pages
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import short_commit
 from srcnn.tuning.tracking.reader import artifact_text, children_of, open_store, reading
@@ -212,7 +212,7 @@ def gather_table(uri: str, parent: Run, ui: str) -> TableData:
             experiment_id=parent.info.experiment_id,
             status=parent.info.status,
             uri=uri,
-            ui=(uri if uri.startswith("http") else ui).rstrip("/"),
+            ui=web_pages(uri, ui),
             table=table,
             budget=budget,
             tags=dict(parent.data.tags),

@@ -16,11 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from srcnn.errors import DataError
-from srcnn.system.atomic_file import atomic_write
-from srcnn.tuning.report.document.document import Document, Figure, Section, Table, Text
+from srcnn.tuning.report.document.document import Document, Part, Section, Text
 from srcnn.tuning.report.document.page import to_html
-from srcnn.tuning.report.document.write import to_csv, to_latex, to_markdown
+from srcnn.tuning.report.document.write import beside, to_markdown, write_files
 
 __all__ = ["FRONT", "back_link", "page_names", "write_pages"]
 
@@ -57,26 +55,15 @@ def write_pages(
     Raises:
         DataError: a file cannot be written.
     """
-    first = {f"{name}.md": to_markdown(front("md")).encode(), f"{name}.html": to_html(front("html")).encode()}
-    contents, documents = dict(first), [front("md")]
+    contents = {f"{name}.md": to_markdown(front("md")).encode(), f"{name}.html": to_html(front("html")).encode()}
+    documents = [front("md")]
     for own, document in zip(pages, _apart(pages), strict=True):
         documents.append(document)
         contents[f"{own}.md"] = to_markdown(_with_link(document, f"{name}.md")).encode()
         contents[f"{own}.html"] = to_html(_with_link(document, f"{name}.html")).encode()
     for document in documents:
-        for figure in document.figures:
-            contents[f"pictures/{figure.name}.png"] = figure.png
-        for table in document.tables:
-            contents[f"tables/{table.name}.csv"] = to_csv(table).encode()
-            contents[f"tables/{table.name}.tex"] = to_latex(table).encode()
-    for place, content in contents.items():
-        path = folder / place
-        try:
-            with atomic_write(path) as file:
-                file.write_bytes(content)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror})") from None
-    return [folder / place for place in contents]
+        contents |= beside(document)
+    return write_files(contents, folder)
 
 
 def back_link(address: str) -> str:
@@ -97,7 +84,7 @@ def _apart(pages: Mapping[str, Document]) -> list[Document]:
     for own, document in pages.items():
         sections = []
         for section in document.sections:
-            parts: list[Text | Table | Figure] = []
+            parts: list[Part] = []
             for part in section.parts:
                 if not isinstance(part, Text):
                     if (type(part), part.name) in taken:
