@@ -5,12 +5,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from srcnn.tuning.paper.claims import FEW_SEEDS, HOLDS, HOLDS_NOT, LEAST_SEEDS, TOO_CLOSE, UNTRAINED
+from srcnn.config.quantities import counted
+from srcnn.tuning.paper.claims import (
+    FEW_SEEDS,
+    HOLDS,
+    HOLDS_NOT,
+    LEAST_SEEDS,
+    TOO_CLOSE,
+    UNTRAINED,
+    Verdict,
+    decisive,
+    read_evidence,
+)
 from srcnn.tuning.report.data.table_data import TableData, figure_name
 from srcnn.tuning.report.document.document import Cell, Figure, Table, Text
 from srcnn.tuning.trials.intervals import components
 
-__all__ = ["CLAIM", "CLAIMS", "EVIDENCE", "HOW_TESTED", "OTHER_IMAGES", "RECIPE", "SEEDS", "VERDICT", "claims_parts"]
+__all__ = [
+    "CLAIM",
+    "CLAIMS",
+    "EVIDENCE",
+    "HOW_TESTED",
+    "OTHER_IMAGES",
+    "RECIPE",
+    "SEEDS",
+    "VERDICT",
+    "claims_parts",
+    "sentence",
+]
 
 Part = Text | Table | Figure
 CLAIMS = "-claims"  #: end of the name of the table of verdicts, after the name of the run
@@ -33,6 +55,23 @@ the difference, changed once more as much as from the last budget but one to the
 is on the same side of the bound, so that the same is expected of other photographs.
 
 Every claim is tested on its own at 95 %: of forty false claims, about one passes by chance."""
+
+
+def sentence(found: Verdict) -> str:
+    """Return the figure behind a verdict in words: ``a - b is +0.033 dB, with 95 % confidence +0.000 to +0.065``."""
+    one = decisive(found.verdict, read_evidence(found.evidence))
+    if one is None:
+        return found.evidence
+    text = f"{one.of} is {one.mean:+.3f} dB"
+    text += f", with 95 % confidence {one.low:+.3f} to {one.high:+.3f}" if one.interval else ""
+    text += "" if one.margin is None else f"; at most {one.margin:+.2f} was claimed"
+    if found.verdict == FEW_SEEDS:
+        text += f"; {counted(found.seeds, 'seed')}, {LEAST_SEEDS} are needed"
+    if found.verdict == UNTRAINED:
+        text += f"; {found.evidence.rpartition('; ')[2]}"
+    if found.general is not None:
+        text += f"; {'sure of other photographs too' if found.general else 'sure of these images only'}"
+    return text
 
 
 def claims_parts(data: TableData) -> tuple[Part, ...]:

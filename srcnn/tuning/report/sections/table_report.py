@@ -21,7 +21,7 @@ from srcnn.tuning.tracking import names
 from srcnn.tuning.trials.intervals import over_seeds
 from srcnn.tuning.trials.outcome import Outcome
 
-__all__ = ["build_table", "table_document"]
+__all__ = ["build_table", "result_tables", "table_document"]
 
 Part = Text | Table | Figure
 
@@ -69,6 +69,13 @@ def _db(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def result_tables(data: TableData) -> list[Table]:
+    """Return the paper's figures beside ours: a table for every shown metric, or one table of all if there is one row."""
+    if len(data.table.rows) == len(data.recipes) == 1:
+        return [_single_row(data)]
+    return [_metric_table(data, metric, f"{data.name}-{number}") for number, metric in enumerate(data.shown, start=1)]
+
+
 def _result(data: TableData) -> tuple[Part, ...]:
     parts: list[Part] = []
     unfinished = [one for one in data.trained if one.outcome not in (Outcome.FINISHED, Outcome.FAILED)]
@@ -76,11 +83,7 @@ def _result(data: TableData) -> tuple[Part, ...]:
         parts.append(
             Text(f"**The table is not complete: {_open_runs(len(unfinished), len(data.trained))} not ended.**")
         )
-    if len(data.table.rows) == len(data.recipes) == 1:
-        parts.append(_single_row(data))
-    else:
-        for number, metric in enumerate(data.shown, start=1):
-            parts.append(_metric_table(data, metric, f"{data.name}-{number}"))
+    parts += result_tables(data)
     failed = [one for one in data.trained if one.outcome is Outcome.FAILED]
     if failed:
         said = "\n".join(f"- {escape.markdown(f'{one.name}: {one.failure[:200]}')}" for one in failed[:8])
