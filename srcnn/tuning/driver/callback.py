@@ -118,15 +118,17 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Start the trial's run in MLflow, or reopen it if the trial continues after a fault or a resume."""
         spec = TrialSpec.from_tune(trial.config)
-        whole = {k: v for k, v in spec.config if k not in spec.params}
+        fields = flat_params((k, v) for k, v in spec.config if k not in spec.params)
+        shown = {k: fields.pop(k) for k in names.SHOWN_FIELDS if k in fields}
         own = {names.TAG_REFERENCE: str(spec.reference), names.TAG_CONFIGURATION: spec.name}
         tags = {**self._tags, **own, **spec.tags}
         self._run.context.tracker.start_trial(
             trial.trial_id,
             self._name(spec),
-            {**spec.params, **flat_params(whole.items())},
+            {**spec.params, **shown},
             tags,
             self._datasets[spec.data_key],
+            fields,
         )
         if decisions := self._decisions(trial.trial_id):
             # A trial that is resumed waits no longer. MLflow's operations here overwrite tags, but delete none.
@@ -153,6 +155,9 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             for step, figures in enumerate(past[done:], start=done + 1):
                 tracker.log_epoch(trial.trial_id, step, names.epoch_metrics(figures))
         assert report.figures is not None, "a trial that has not failed reports figures"
+        if not done:
+            size = {names.METRIC_MACS: report.macs, names.METRIC_PARAMETERS: report.parameters}
+            tracker.log_figures(trial.trial_id, {name: value for name, value in size.items() if value is not None})
         latency = {} if report.latency_ms is None else {names.METRIC_LATENCY: report.latency_ms}
         tracker.log_epoch(trial.trial_id, report.epoch, {**names.epoch_metrics(report.figures), **latency})
 

@@ -27,7 +27,7 @@ from srcnn.tuning.algorithms.allocator import FINISHED, epochs_share
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW
 from srcnn.tuning.planning.confirmations import ladder, training_after
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.planning.speed import Speed, drawn_configs, measure_speed
+from srcnn.tuning.planning.speed import Speed, drawn_configs, known_speed, measure_speed
 
 __all__ = [
     "AGAIN",
@@ -186,12 +186,13 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
     )
 
 
-def speed_here(plan: Plan, *, fresh: bool = False) -> tuple[Speed, int] | None:
+def speed_here(plan: Plan, *, fresh: bool = False, measure: bool = True) -> tuple[Speed, int] | None:
     """Return the speed of this machine and its number of concurrent trials; None if the search runs elsewhere.
 
     Args:
         plan: the search.
         fresh: measure even if the speed is cached.
+        measure: whether to measure it if it is not cached; False: then the result is None as well.
     """
     s = plan.settings
     if s.address is not None:
@@ -200,7 +201,8 @@ def speed_here(plan: Plan, *, fresh: bool = False) -> tuple[Speed, int] | None:
     slots = (os.cpu_count() or 1) // s.cpus_per_trial
     if device.type == "cuda":
         slots = min(slots, int(gpu_count() / s.gpu_share))
-    return measure_speed(plan, device, fresh=fresh), max(1, min(slots, s.max_concurrent or slots))
+    speed = measure_speed(plan, device, fresh=fresh) if measure else known_speed(plan, device)
+    return None if speed is None else (speed, max(1, min(slots, s.max_concurrent or slots)))
 
 
 def _trials(plan: Plan) -> int:

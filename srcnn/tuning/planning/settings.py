@@ -35,7 +35,13 @@ _MOST_RUNGS = 4  # each rung starts its workers anew
 _FILE = "search.json"
 _PAST = "past.json"  # the past trials that the search learns from
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
-_MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # settings that may change when a search is resumed
+_MAY_CHANGE = (
+    "trials",
+    "address",
+    "stall_limit",
+    "data_root",
+    "system_metrics",
+)  # settings that may change when a search is resumed
 
 
 class SearchSettings(Strict):
@@ -113,6 +119,9 @@ class SearchSettings(Strict):
     )
     seed: int = Field(123, ge=0, lt=2**31, description="random seed of the sampler, the split and every trial")
     tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
+    system_metrics: bool = Field(
+        False, description="log the use of the driver's machine (processor, memory, disk, network) to MLflow"
+    )
     storage: str = Field("mlruns/ray", description="folder of the checkpoints and the state of the search")
     address: str | None = Field(
         None,

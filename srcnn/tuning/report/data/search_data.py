@@ -31,6 +31,7 @@ from srcnn.tuning.tracking.provenance import short_commit
 from srcnn.tuning.tracking.reader import (
     artifact_text,
     children_of,
+    fields_of,
     kept_space,
     open_store,
     parent_named,
@@ -289,7 +290,7 @@ def _space(client: MlflowClient, parent: Run) -> Space | None:
 
 
 def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
-    tags, params = run.data.tags, run.data.params
+    tags, params = run.data.tags, fields_of(run.data.params, run.data.tags)
     curve, history = history_of(client, run)
     failed = Outcome.FAILED if run.info.status == "FAILED" else Outcome.INTERRUPTED
     outcome = tags.get(names.TAG_OUTCOME, failed)

@@ -25,7 +25,7 @@ from srcnn.tuning.paper.table import SAMPLE, Budget, Table, load_table
 from srcnn.tuning.report.data.search_data import curve_of, network_of, web_pages
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import short_commit
-from srcnn.tuning.tracking.reader import artifact_text, children_of, open_store, reading
+from srcnn.tuning.tracking.reader import artifact_text, children_of, fields_of, open_store, reading
 from srcnn.tuning.trials.objective import PAPER_GAIN
 from srcnn.tuning.trials.outcome import Outcome
 
@@ -247,7 +247,7 @@ def _latest(runs: Sequence[Run], asked: set[str]) -> list[Run]:
 
 
 def _trained(client: MlflowClient, run: Run) -> Trained:
-    tags, params = run.data.tags, run.data.params
+    tags, params = run.data.tags, fields_of(run.data.params, run.data.tags)
 
     return Trained(
         run_id=run.info.run_id,

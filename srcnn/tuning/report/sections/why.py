@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from srcnn.config.quantities import counted
 from srcnn.errors import SearchError
 from srcnn.tuning.tracking import names
-from srcnn.tuning.tracking.reader import every_run, open_store, reading
+from srcnn.tuning.tracking.reader import every_run, fields_of, open_store, reading
 from srcnn.tuning.trials.decision import Decision, decisions_from
 from srcnn.tuning.trials.objective import PAPER_GAIN
 from srcnn.tuning.trials.outcome import Outcome
@@ -193,7 +193,7 @@ def _end(run: Run, decisions: Sequence[Decision]) -> str:
 
 def _epochs(run: Run) -> tuple[int, int]:
     """Return the number of reported epochs and that of a full trial; 0 if not recorded."""
-    params = run.data.params
+    params = fields_of(run.data.params, run.data.tags)
     try:
         pixels, each = float(params[names.PARAM_PIXELS]), float(params[names.PARAM_EPOCH_PIXELS])
     except (KeyError, ValueError):
