@@ -58,6 +58,7 @@ class Figure:
     alt: str  #: description of the picture for readers who cannot see it
     interactive: Any | None = None  #: bokeh model
     half: bool = False  #: whether two stand beside each other on a wide page
+    tall: bool = False  #: whether a half figure is as high as two others, which then stand beside it
 
     def __post_init__(self) -> None:
         _check_name("figure", self.name)
@@ -91,7 +92,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Text:
-    """Text in Markdown: paragraphs, bullet lists, bold, code and links. Names in it must be escaped by `escape.markdown`."""
+    """Text in Markdown: paragraphs, bullet lists, bold, code, blocks of code, and links. Names in it must be escaped by `escape.markdown`."""
 
     markdown: str
 

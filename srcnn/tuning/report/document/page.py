@@ -26,7 +26,7 @@ __all__ = ["to_html"]
 
 # Only bold, code, links and lists, as documented for `Text`. No pictures, which would cause requests, and no HTML.
 _MARKDOWN = MarkdownIt("zero", {"html": False}).enable(
-    ["list", "emphasis", "backticks", "link", "escape", "entity", "newline"]
+    ["list", "emphasis", "backticks", "fence", "link", "escape", "entity", "newline"]
 )
 
 

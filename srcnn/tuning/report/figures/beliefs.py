@@ -50,10 +50,13 @@ def beliefs_figure(found: Sequence[Belief], name: str, caption: str) -> Figure:
     margin = max(0.03, 0.15 * (high - low))
     axes.plot([low - margin, high + margin], [low - margin, high + margin], color=BLACK, linewidth=0.9, linestyle="dashed")
     axes.set_xlim(low - margin, high + margin)
-    axes.set_ylim(low - 2 * margin, high + 2 * margin)
+    reach = [_NORMAL * (one.spread or 0.0) for one in found]
+    ends = [one.predicted + sign * half for one, half in zip(found, reach, strict=True) for sign in (-1, 1)]
+    span = high - low + 2 * margin  # a very unsure prediction must not press the others together
+    axes.set_ylim(max(min(ends), low - 2 * span) - margin, min(max(ends), high + 2 * span) + margin)
     axes.set_xlabel("gain that came (dB)")
     axes.set_ylabel("gain that was predicted (dB)")
     finish(axes)
-    axes.legend(fontsize=FONT - 1, loc="upper left", framealpha=0.9)
+    figure.legend(fontsize=FONT - 1, loc="outside lower center", ncols=2, frameon=False)
     alt = f"{len(found)} predictions of the gain at the end against what came; on the dashed line they are right."
     return Figure(name, to_png(figure), caption, alt, half=True)

@@ -68,8 +68,7 @@ def contour_figure(space: Space, ends: Sequence[AtEnd], pair: tuple[str, str], n
             s=24,
             facecolor=colors((max(one.gain, low) - low_high[0]) / ((low_high[1] - low_high[0]) or 1.0)),
             edgecolors="white" if one.measured else "black",
-            linewidths=1.1,
-            linestyle="solid" if one.measured else "dotted",
+            linewidths=1.2,
         )
     for number, (parameter_name, parameter) in enumerate(zip(pair, parameters, strict=True)):
         _ticks(axes, number, parameter_name, parameter)

@@ -5,23 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.tuning.report.data.search_data import Child
 from srcnn.tuning.report.document.document import Figure
-from srcnn.tuning.report.figures.interactive import legend_below, new_plot
 from srcnn.tuning.report.figures.style import BLACK, BLUE, FONT, GREY, RED, finish, new_figure, to_png
 from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["curves_figure"]
 
 _X, _Y = "training pixels (millions)", "gain over bicubic on validation (dB)"
-
-
-_DASHES = {"solid": "solid", "dashed": "9 5", "dotted": "2 3"}  # bokeh's own are the same whatever the width
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def curves_figure(children: Sequence[Child], name: str, caption: str) -> Figure 
         caption += f" {below} of {every.size} points lie below the picture."
     counts = ", ".join(f"{len(group.children)} {group.label}" for group in groups)
     alt = f"Learning curves, gain in dB against millions of training pixels: {counts}."
-    return Figure(name, _static(groups, low, high), caption, alt, _twin(groups, low, high))
+    return Figure(name, _static(groups, low, high), caption, alt)
 
 
 def _groups(children: Sequence[Child]) -> list[_Group]:
@@ -90,7 +85,7 @@ def _points(child: Child) -> tuple[list[float], list[float]]:
 
 
 def _static(groups: Sequence[_Group], low: float, high: float) -> bytes:
-    figure = new_figure(3.9)
+    figure = new_figure(3.4)
     axes = figure.add_subplot()
     for order, group in enumerate(groups):
         for place, child in enumerate(group.children):
@@ -114,43 +109,3 @@ def _static(groups: Sequence[_Group], low: float, high: float) -> bytes:
     finish(axes)
     axes.legend(loc="lower right", fontsize=FONT, framealpha=0.9)
     return to_png(figure)
-
-
-def _twin(groups: Sequence[_Group], low: float, high: float) -> Any:
-    from bokeh.models import ColumnDataSource, HoverTool, Range1d
-
-    plot = new_plot(_X, _Y, y_range=Range1d(low, high))
-    plot.x_range.start = 0
-    entries: dict[str, list[Any]] = {}
-    lines = []
-    for group in groups:
-        curves, ends = ColumnDataSource(_columns(group)), ColumnDataSource(_ends(group))
-        style = {"line_color": group.color, "line_alpha": group.alpha}
-        line = plot.multi_line(
-            "x", "y", source=curves, line_width=group.width * 1.3, line_dash=_DASHES[group.dash], **style
-        )
-        line.hover_glyph = line.glyph.clone(line_width=group.width * 1.3 + 2, line_alpha=1.0)
-        dots = plot.scatter("x", "y", source=ends, size=5, color=group.color, alpha=group.alpha)
-        entries[f"{group.label} ({len(group.children)})"] = [line, dots]
-        lines.append(line)
-    tips = [("", "@name"), ("gain", "@gain dB"), ("outcome", "@outcome"), ("after", "@after M pixels")]
-    plot.add_tools(HoverTool(renderers=lines, tooltips=tips, line_policy="nearest"))
-    legend_below(plot, entries)
-    return plot
-
-
-def _columns(group: _Group) -> dict[str, list[Any]]:
-    points = [_points(child) for child in group.children]
-    return {
-        "x": [x for x, _ in points],
-        "y": [y for _, y in points],
-        "name": [child.name for child in group.children],
-        "gain": [f"{max(y):.3f}" for _, y in points],
-        "outcome": [child.outcome for child in group.children],
-        "after": [f"{x[-1]:.1f}" for x, _ in points],
-    }
-
-
-def _ends(group: _Group) -> dict[str, list[float]]:
-    ends = [child.curve[-1] for child in group.children]
-    return {"x": [pixels / 1e6 for pixels, _ in ends], "y": [gain for _, gain in ends]}

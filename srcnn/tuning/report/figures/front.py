@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from srcnn.tuning.report.document.document import Figure
-from srcnn.tuning.report.figures.interactive import legend_below, new_plot
-from srcnn.tuning.report.figures.style import FONT, MARKERS, PALETTE, finish, log_ticks, new_figure, to_png
+from srcnn.tuning.report.figures.style import FONT, HALF, MARKERS, PALETTE, finish, log_ticks, new_figure, to_png
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import front
@@ -16,7 +14,6 @@ from srcnn.tuning.trials.result import TrialResult
 __all__ = ["front_figure"]
 
 _Y = "gain over bicubic on validation (dB)"
-_TWIN_MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "plus", "x")
 
 
 def front_figure(
@@ -48,7 +45,7 @@ def front_figure(
     title = OBJECTIVES[other].title
     counts = ", ".join(f"{len(best)} of {len(every)} at x{scale}" for scale, every, best in series)
     alt = f"Gain against {title}; trials on the front: {counts}."
-    return Figure(name, _static(series, other, title), caption, alt, _twin(series, other, title))
+    return Figure(name, _static(series, other, title), caption, alt, half=True)
 
 
 _Series = Sequence[tuple[int, list[TrialResult], list[TrialResult]]]
@@ -64,7 +61,7 @@ def _ticks(series: _Series, other: str) -> dict[float, str]:
 
 
 def _static(series: _Series, other: str, title: str) -> bytes:
-    figure = new_figure(3.8)
+    figure = new_figure(3.2, HALF)
     axes = figure.add_subplot()
     for (scale, every, best), color, marker in zip(series, PALETTE, MARKERS, strict=False):
         axes.scatter(*_points(every, other), s=14, color=color, alpha=0.35, marker=marker, linewidths=0)
@@ -79,35 +76,3 @@ def _static(series: _Series, other: str, title: str) -> bytes:
     finish(axes)
     axes.legend(fontsize=FONT, loc="lower right")
     return to_png(figure)
-
-
-def _twin(series: _Series, other: str, title: str) -> Any:
-    from bokeh.models import ColumnDataSource, HoverTool
-
-    plot = new_plot(title, _Y, x_axis_type="log")
-    entries: dict[str, list[Any]] = {}
-    dots = []
-    for (scale, every, best), color, marker in zip(series, PALETTE, _TWIN_MARKERS, strict=False):
-        on_front = {row.trial_id for row in best}
-        x, y = _points(every, other)
-        source = ColumnDataSource(
-            {
-                "x": x,
-                "y": y,
-                "name": [row.name for row in every],
-                "gain": [f"{row.val_gain:.3f}" for row in every],
-                "cost": [f"{row.values[other]:.4g}" for row in every],
-                "size": [9 if row.trial_id in on_front else 5 for row in every],
-                "alpha": [1.0 if row.trial_id in on_front else 0.4 for row in every],
-            }
-        )
-        dots.append(plot.scatter("x", "y", source=source, marker=marker, size="size", color=color, alpha="alpha"))
-        line = plot.line(*_points(best, other), line_color=color, line_width=2)
-        entries[f"x{scale}, front ({len(best)} of {len(every)})"] = [dots[-1], line]
-    plot.xaxis.ticker = list(_ticks(series, other))
-    plot.xaxis.major_label_overrides = _ticks(series, other)
-    plot.xgrid.ticker = plot.xaxis[0].ticker
-    tips = [("", "@name"), ("gain", "@gain dB"), (title, "@cost")]
-    plot.add_tools(HoverTool(renderers=dots, tooltips=tips))
-    legend_below(plot, entries)
-    return plot

@@ -10,11 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from srcnn.tuning.report.data.search_data import Child
 from srcnn.tuning.report.document.document import Figure
-from srcnn.tuning.report.figures.interactive import legend_below, new_plot
 from srcnn.tuning.report.figures.style import FONT, GREY, new_figure, plain, shades, to_png
 from srcnn.tuning.space.parameter import Categorical, Parameter, Value
 from srcnn.tuning.space.space import Space
@@ -63,7 +61,7 @@ def parallel_figure(space: Space, children: Sequence[Child], name: str, caption:
         f"Parallel coordinates of {len(shown)} trials over {', '.join(parameters)} and the gain; the best is "
         f"{shown[-1].name}."
     )
-    return Figure(name, _static(axes, lines), caption, alt, _twin(axes, lines))
+    return Figure(name, _static(axes, lines), caption, alt)
 
 
 def _layout(parameters: Mapping[str, Parameter], shown: Sequence[Child]) -> tuple[list[_Axis], list[_Line]]:
@@ -180,62 +178,3 @@ def _static(axes: Sequence[_Axis], lines: Sequence[_Line]) -> bytes:
     for spine in panel.spines.values():
         spine.set_visible(False)
     return to_png(figure)
-
-
-def _twin(axes: Sequence[_Axis], lines: Sequence[_Line]) -> Any:
-    from bokeh.models import ColumnDataSource, HoverTool, Range1d, Span
-
-    plot = new_plot("", "", x_range=Range1d(-0.4, len(axes) - 1 + 0.35), y_range=Range1d(_lowest(axes), 1.07))
-    plot.yaxis.visible = False
-    plot.grid.grid_line_color = None
-    plot.xaxis.ticker = list(range(len(axes)))
-    plot.xaxis.major_label_overrides = {place: _title(axis) for place, axis in enumerate(axes)}
-    plot.xaxis.axis_line_color = plot.xaxis.major_tick_line_color = None
-    entries: dict[str, list[Any]] = {}
-    for finished, label in ((False, "not finished"), (True, "finished, dark to light with the gain")):
-        some = [line for line in lines if line.finished == finished]
-        if not some:
-            continue
-        gains = [float(line.child.objective or 0.0) for line in some]
-        points = [_smooth(line.heights) for line in some]
-        source = ColumnDataSource(
-            {
-                "x": [x for x, _ in points],
-                "y": [y for _, y in points],
-                "color": shades(gains) if finished else [GREY] * len(some),
-                "name": [line.child.name for line in some],
-                "gain": [f"{gain:.3f}" for gain in gains],
-                "outcome": [line.child.outcome for line in some],
-            }
-        )
-        drawn = plot.multi_line(
-            "x", "y", source=source, color="color", line_width=1.8 if finished else 0.9, alpha=0.9 if finished else 0.5
-        )
-        drawn.hover_glyph = drawn.glyph.clone(line_width=4, line_alpha=1.0)
-        entries[f"{label} ({len(some)})"] = [drawn]
-    for place in range(len(axes)):
-        plot.add_layout(Span(location=place, dimension="height", line_color="#404040", line_width=1))
-    ticks = [(place, height, label) for place, axis in enumerate(axes) for height, label in axis.ticks]
-    labels = ColumnDataSource(
-        {"x": [p for p, _, _ in ticks], "y": [h for _, h, _ in ticks], "text": [label for _, _, label in ticks]}
-    )
-    plot.text(
-        "x",
-        "y",
-        "text",
-        source=labels,
-        text_align="right",
-        text_baseline="middle",
-        x_offset=-4,
-        text_font_size="12px",
-        text_color="#1c1e21",
-        background_fill_color="white",
-        background_fill_alpha=0.85,
-        padding=1,
-        level="overlay",
-    )
-    tips = [("", "@name"), ("gain, share of the paper's", "@gain"), ("outcome", "@outcome")]
-    drawn_lines = [renderer for some in entries.values() for renderer in some]
-    plot.add_tools(HoverTool(renderers=drawn_lines, tooltips=tips, line_policy="nearest"))
-    legend_below(plot, entries, columns=1)
-    return plot

@@ -38,7 +38,7 @@ def best_figure(found: Progress, name: str, caption: str, paper: float | None) -
     axes.set_xlabel(f"{word} since the start of the search")
     axes.set_ylabel(_Y)
     finish(axes)
-    axes.legend(fontsize=FONT, loc="lower right", framealpha=0.9)
+    figure.legend(fontsize=FONT, loc="outside lower center", ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0)
     alt = (
         f"Best gain so far, from {found.gains[0]:.3f} to {found.gains[-1]:.3f} dB; {len(found.leaders)} trials led, at last "
         f"{found.leaders[-1][1].name}."
@@ -68,7 +68,7 @@ def compute_figure(found: Progress, draws: RandomDraws | None, name: str, captio
     axes.set_xlabel("compute, in full trainings")
     axes.set_ylabel(_Y)
     finish(axes)
-    axes.legend(fontsize=FONT, loc="lower right", framealpha=0.9)
+    figure.legend(fontsize=FONT, loc="outside lower center", ncols=2, frameon=False, handlelength=1.8)
     alt = f"Best gain against compute: {found.gains[-1]:.3f} dB after {found.trainings[-1]:.1f} full trainings"
     alt += f"; random search would expect {expected[-1]:.3f} dB." if expected else "."
     return Figure(name, to_png(figure), caption, alt, half=True)

@@ -50,7 +50,7 @@ def slices_figure(space: Space, ends: Sequence[AtEnd], name: str, caption: str) 
     figure.supylabel("gain at the full budget (dB)", fontsize=FONT)
     best = max(ends, key=lambda one: one.gain)
     alt = f"Gain of {len(ends)} trials against {', '.join(parameters)}, one at a time; the best is {best.child.name}."
-    return Figure(name, to_png(figure), caption, alt, half=True)
+    return Figure(name, to_png(figure), caption, alt, half=True, tall=True)
 
 
 def lowest_shown(gains: Sequence[float]) -> float:
