@@ -22,9 +22,18 @@ def report(*gains: float, epochs: int = 9, seconds: float = 7.0) -> TrialReport:
     return TrialReport(len(gains), epochs, curve, figures, device="cpu")
 
 
-def event(kind: EventKind, trial: str, gains: tuple[float, ...] = (), outcome: Outcome | None = None, **more: Any) -> Event:
+def event(
+    kind: EventKind, trial: str, gains: tuple[float, ...] = (), outcome: Outcome | None = None, **more: Any
+) -> Event:
     """An event of the trial ``trial`` at x3 in a stage of 12 trials."""
-    fields: dict[str, Any] = {"stage": "search", "trials": 12, "failure": "", "decision": None, "reference": False, **more}
+    fields: dict[str, Any] = {
+        "stage": "search",
+        "trials": 12,
+        "failure": "",
+        "decision": None,
+        "reference": False,
+        **more,
+    }
     spec = TrialSpec(TrainConfig(epochs=1, scale=3), reference=fields["reference"])
     known = report(*gains) if gains else None
     decision: Decision | None = fields["decision"]

@@ -7,6 +7,7 @@ the terminal is narrow.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ def frame(state: LiveState, width: int, height: int, shown: Shown) -> list[Text]
     width, height = max(20, width), max(4, height)
     top = [_head(state, width, shown), _progress(state, width, shown)]
     best = _best(state, width, shown)
-    foot = [_line(f"last decision  {text}", width, shown)] if (text := _decision(state, shown)) else []
+    foot = _decision(state, width, 3 if height >= 16 else 1, shown)
     if shown.note:
         foot.append(_line(shown.note, width, shown, _WAIT))
     room = height - len(top) - len(foot) - len(best) - 1
@@ -77,26 +78,29 @@ def _head(state: LiveState, width: int, shown: Shown) -> Text:
 
 def _progress(state: LiveState, width: int, shown: Shown) -> Text:
     done = min(1.0, _done(state))
-    full, size = round(done * _BAR), _BAR if width >= 72 else 10
+    size = _BAR if width >= 72 else 10
     full = round(done * size)
     bar = ("#" * full + "." * (size - full)) if shown.ascii_only else ("━" * full + "╌" * (size - full))
-    left, later = state.left, ""
-    if left is None:
-        expected = "" if state.expected is None else f", expected {duration(state.expected)} in all"
-        about = f"time left not yet known{expected}" if width >= 60 else "time left not yet known"
-    else:
-        about = f"about {duration(left.seconds)} ± {duration(left.error)} left"
-        if state.stage == "search" and shown.later:
-            later = f", then {duration(shown.later)} to confirm"
     used = f"{state.core_seconds * shown.core_hours_per_second:.2g} {shown.unit}-hours"
-    texts = [bar, duration(state.elapsed), about + later, used]
-    if len("  ".join(texts)) > width:
-        texts[2] = about
-    if len("  ".join(texts)) > width:
-        del texts[0]
+    texts = [bar, duration(state.elapsed), *_left(state, shown), used]
+    for place in (3, 0, 2):  # what gives way first: what comes after this stage, the bar, the time left
+        if len("  ".join(filter(None, texts))) > width:
+            texts[place] = ""
+    texts = list(filter(None, texts))
     text = Text("  ".join(texts).replace("±", "+-" if shown.ascii_only else "±"), no_wrap=True)
     text.truncate(width)
     return text
+
+
+def _left(state: LiveState, shown: Shown) -> tuple[str, str]:
+    """Return the time left of the stage with its error, and what comes after it or was expected; empty where not known."""
+    left = state.left
+    if left is None:
+        return "time left unknown", "" if state.expected is None else f"expected {duration(state.expected)} in all"
+    if left.seconds <= 0:
+        return "", ""
+    about = f"about {duration(left.seconds)} ± {duration(left.error)} left"
+    return about, f"then {duration(shown.later)} to confirm" if state.stage == "search" and shown.later else ""
 
 
 def _done(state: LiveState) -> float:
@@ -155,13 +159,15 @@ def _columns(state: LiveState, width: int, shown: Shown) -> list[_Column]:
         bottom, top = low.get(trial.scale, 0.0), best.get(trial.scale, 0.0)
         return sparkline(trial.curve, 9, bottom, top, ascii_only=shown.ascii_only)
 
+    device = max([3, *(len(trial.device) for trial in state.running)])
+    time = max([4, *(len(_clock(state.seconds_of(trial))) for trial in state.running)])
     every = {
         "epoch": _Column("epoch", 5, lambda t: f"{t.epoch}/{t.epochs}" if t.epochs else "-"),
         "curve": _Column("curve", 9, curve, left=True),
         "gain": _Column("gain dB", 7, lambda t: "" if t.gain is None else f"{t.gain:+.2f}"),
         "to best": _Column("to best", 7, to_best),
-        "device": _Column("on", 6, lambda t: t.device or "-", left=True),
-        "time": _Column("time", 8, lambda t: _clock(state.seconds_of(t))),
+        "device": _Column("on", device, lambda t: t.device or "-", left=True),
+        "time": _Column("time", time, lambda t: _clock(state.seconds_of(t))),
     }
     kept = dict(every)
     for name in ("time", "device", "curve"):
@@ -210,6 +216,12 @@ def _best(state: LiveState, width: int, shown: Shown) -> list[Text]:
     return lines
 
 
-def _decision(state: LiveState, shown: Shown) -> str:
+def _decision(state: LiveState, width: int, most: int, shown: Shown) -> list[Text]:
     text = shown.last if state.decision is None or state.stage != "search" else decision_words(state.decision)
-    return text.replace("±", "+-") if shown.ascii_only else text
+    if not text:
+        return []
+    text = text.replace("±", "+-") if shown.ascii_only else text
+    lines = textwrap.wrap(f"last decision  {text}", width, subsequent_indent=" " * 15)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"{lines[most - 1]} ..."]
+    return [_line(line, width, shown) for line in lines]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from srcnn.commands.live_words import clean, duration, stage_words
-from srcnn.commands.search_start import resume_command
+from srcnn.commands.search_start import near, resume_command
 from srcnn.errors import SRCNNError
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.system.invocation import command
@@ -91,8 +91,9 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str 
         quiet: whether the table is left out.
     """
 
-    def say(text: str, style: str = "") -> None:
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    def say(text: str, style: str = "", *, whole: bool = False) -> None:
+        # A sentence is wrapped for a person at a terminal, but not in a log, and a command never.
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=whole or not console.is_terminal)
 
     for choice in result.choices:
         for place, sentence in enumerate(champion_words(choice)):
@@ -117,7 +118,7 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str 
     for sentence in (*result.notes, *result.champions):
         say(sentence)
     for name, text in _next(result, report):
-        say(f"{name:7} {text}")
+        say(f"{name:7} {text}", whole=True)
 
 
 def failure_counts(rows: Sequence[TrialResult]) -> dict[str, int]:
@@ -166,7 +167,7 @@ def use_line(result: SearchResult) -> str:
     for scale in reversed(result.scales):
         row = best.get(scale) or next(iter(result.of_scale(scale)), None)
         if row is not None and row.checkpoint is not None:
-            return f"{command('upscale')} PHOTO --scale {scale} --model {row.checkpoint}"
+            return f"{command('upscale')} PHOTO --scale {scale} --model {near(row.checkpoint)}"
     return ""
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from srcnn.commands.event_lines import VERSION, Display, JsonLines, PlainLines
 from srcnn.commands.live_display import LiveDisplay
 from srcnn.commands.live_table import Shown
+from srcnn.commands.live_words import duration
 from srcnn.commands.search_end import (
     REPORTS,
     champions_json,
@@ -27,7 +28,7 @@ from srcnn.commands.search_end import (
     use_line,
     write_report,
 )
-from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_start
+from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_rows, show_start
 from srcnn.commands.search_tables import show_front, show_tables
 from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersionError
 from srcnn.system.gpu import gpu_count
@@ -83,10 +84,10 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     if result.interrupted:
         return 130
     if predicted is not None and not options.quiet:
-        hours = display.state.core_seconds * predicted.units / 3600
+        kind, hours = "GPU" if predicted.speed.gpu else "core", display.state.core_seconds * predicted.units / 3600
         console.print(
-            f"expected {predicted.seconds:.0f} s and {predicted.hours:.2g} hours of cores or GPUs; took "
-            f"{result.seconds:.0f} s and {hours:.2g}",
+            f"expected {duration(predicted.seconds)} and {predicted.hours:.2g} {kind}-hours; took {duration(result.seconds)} "
+            f"and {hours:.2g}",
             highlight=False,
             soft_wrap=True,
         )
@@ -105,11 +106,9 @@ def _show_plan(console: Console, plan: Plan, options: argparse.Namespace, *, res
 
 
 def _say_costs(console: Console, plan: Plan, predicted: Estimate | None, line: str) -> None:
-    if line:
-        console.print(line, markup=False, highlight=False)
-    if predicted is not None:
-        console.print(f"expected: {expected_line(predicted)}", markup=False, highlight=False)
-    console.print(f"if it stops: {resume_command(plan.settings)}", markup=False, highlight=False, soft_wrap=True)
+    rows = [("time", line)] if line else []
+    rows += [("expected", expected_line(predicted))] if predicted is not None else []
+    show_rows(console, [*rows, ("if it stops", resume_command(plan.settings))])
 
 
 def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +14,7 @@ from rich.table import Table
 
 from srcnn.commands.live_words import duration
 from srcnn.overlap.leaks import lines as leak_lines
+from srcnn.system.gpu import gpu_count
 from srcnn.system.invocation import command
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW
 from srcnn.tuning.curves.learn_from import counted, overlapping
@@ -21,7 +24,16 @@ from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.trials.objective import OBJECTIVES
 
-__all__ = ["expected_line", "resume_command", "show_past", "show_plan", "show_skipped", "show_start"]
+__all__ = [
+    "expected_line",
+    "near",
+    "resume_command",
+    "show_past",
+    "show_plan",
+    "show_rows",
+    "show_skipped",
+    "show_start",
+]
 
 _MOST_NAMED = 5  # past searches that the line about them names
 _MOST_CHARACTERS = 150  # of a line about images that are left out, in the short plan
@@ -54,6 +66,11 @@ def resume_command(s: SearchSettings, *, trials: int | None = None) -> str:
     return f"{command('search')} --resume {s.name}{more}" + ("" if s.storage == default else f" --storage {s.storage}")
 
 
+def near(path: Path) -> Path:
+    """Return a path as seen from the present folder if it is inside, else the path itself."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def show_start(console: Console, plan: Plan, *, resume: bool) -> None:
     """Print the plan in a dozen lines at a width of 80.
 
@@ -72,22 +89,27 @@ def show_start(console: Console, plan: Plan, *, resume: bool) -> None:
         ("then", _then(plan)),
         ("varies", f"{', '.join(plan.space.parameters)} ({plan.space.source})"),
         ("images", _images(plan)),
-        ("runs on", _workers(s)),
-        ("goes to", f"{os.path.relpath(s.folder)}, {s.tracking_uri}"),
+        ("runs on", _place(s)),
+        ("goes to", f"{near(s.folder)}, {s.tracking_uri}"),
     ]
     if plan.past:
         rows.append(("learns from", _past(plan)))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, escape(value))
     console.print(f"search {s.name}" + (", resumed" if resume else ""), style="bold", highlight=False, soft_wrap=True)
-    console.print(table, highlight=False)
+    show_rows(console, rows)
     for line in leak_lines(plan.left_out, plan.kept):
         short = line if len(line) <= _MOST_CHARACTERS else f"{line[: _MOST_CHARACTERS - 14]} ... (-v: all)"
         console.print(short, markup=False, highlight=False)
     show_skipped(console, plan)
+
+
+def show_rows(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values below one another; the values are wrapped beside the names."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True, width=11)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    console.print(table, highlight=False)
 
 
 def _then(plan: Plan) -> str:
@@ -235,6 +257,14 @@ def _range(parameter: Any) -> str:
     else:
         text = f"[{parameter.low:g}..{parameter.high:g}{' log' if parameter.log else ''}]"
     return f"({text})" if parameter.when else text
+
+
+def _place(s: SearchSettings) -> str:
+    """Return what the trials run on, for the short plan."""
+    if s.address is not None or (s.gpus_per_trial != 0 and gpu_count()):
+        return _workers(s)
+    cores = f"{_counted(os.cpu_count() or 1, 'core')}, {s.cpus_per_trial} for each trial"
+    return f"this machine without a GPU, {cores}" if s.gpus_per_trial != 0 else f"this machine's {cores}, no GPU"
 
 
 def _workers(s: SearchSettings) -> str:

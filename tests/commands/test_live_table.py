@@ -32,7 +32,17 @@ def test_everything_is_there_at_80_by_24() -> None:
     lines = texts(state(), 80, 24)
     text = "\n".join(lines)
     assert lines[0].startswith("search 0/12 · 2 running · 0 waiting · 0 finished")
-    for words in ("10 s", "expected 5 min 00 s in all", "core-hours", "epoch", "3/9", "to best", "-0.10", "best", "cpu"):
+    for words in (
+        "10 s",
+        "expected 5 min 00 s in all",
+        "core-hours",
+        "epoch",
+        "3/9",
+        "to best",
+        "-0.10",
+        "best",
+        "cpu",
+    ):
         assert words in text
     assert "+1.10 dB  +0.10 over the paper's network" in text
     assert "last decision  x3 9-1-5 (31-32) starts: the model chose it; expected +1.20" in text
@@ -72,7 +82,7 @@ def test_time_left_has_its_error_and_what_comes_after() -> None:
         now[0] += 10.0 + place
         found(event("end", one, (1.0,) * 9, Outcome.FINISHED, trials=4))
     text = "\n".join(texts(found, 100, 24, Shown(later=60.0)))
-    assert "about 11 s ± 1 s left, then 1 min 00 s to confirm" in text
+    assert "about 11 s ± 1 s left  then 1 min 00 s to confirm" in text
     assert "3 finished" in text
 
 

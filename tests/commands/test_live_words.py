@@ -43,7 +43,10 @@ def test_texts_fit_and_can_be_printed() -> None:
     [
         (Decision("start", 0, "given"), "starts: it was given"),
         (Decision("start", 0, "model", 0.6, 0.05, 0.7), "the model chose it; expected +1.20 ± 0.10 dB, the best +1.40"),
-        (Decision("pause", 2, "model", 0.6, instead="x3 9-5-5"), "waits after epoch 2, x3 9-5-5 got its slot; expected"),
+        (
+            Decision("pause", 2, "model", 0.6, instead="x3 9-5-5"),
+            "waits after epoch 2, x3 9-5-5 got its slot; expected",
+        ),
         (Decision("resume", 2, "model"), "goes on after epoch 2"),
         (Decision("stop", 3, "model"), "was stopped after epoch 3"),
         (Decision("finish", 9, "model"), "reached its last epoch"),
