@@ -88,6 +88,7 @@ class Estimate:
     units: float  #: cores or GPUs per slot
     memory: float  #: memory of all processes together, in bytes
     limit: float | None  #: time budget, in seconds
+    most: int = 0  #: maximum number of confirmation trials; how many there are depends on the search
 
     @property
     def whole(self) -> float:
@@ -183,7 +184,18 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
         units=settings.gpu_share if speed.gpu else settings.cpus_per_trial,
         memory=_memory(plan, drawn, slots),
         limit=settings.time_budget,
+        most=_most_confirmations(plan, trials) + sum(phase.trials for phase in rungs),
     )
+
+
+def _most_confirmations(plan: Plan, trials: int) -> int:
+    """Return how many trials choosing and judging have at most: as many as if every trial of the search finished."""
+    settings, scales = plan.settings, len(plan.space.scales)
+    if not settings.confirm:
+        return 0
+    given = min(plan.references, trials)
+    others = min(settings.best * scales, trials - given)
+    return (others + given) * settings.choice_seeds + (min(scales, others) + given) * settings.confirm_seeds
 
 
 def speed_here(plan: Plan, *, fresh: bool = False, measure: bool = True) -> tuple[Speed, int] | None:
@@ -262,7 +274,9 @@ def lines(found: Estimate) -> list[tuple[str, str]]:
     """Return an estimate as names and values for printing."""
     parts = f"start {_time(_START)}, {found.search.trials} trials {_time(found.search.seconds)}"
     if found.confirmation.trials:
-        parts += f", {found.confirmation.trials} confirmations {_time(found.confirmation.seconds)}"
+        count, most = found.confirmation.trials, found.most
+        many = f"about {count} (at most {most})" if most > count else str(count)
+        parts += f", {many} confirmations {_time(found.confirmation.seconds)}"
     parts += f", test images {_time(found.tests)}"
     if found.limit is not None and found.whole > found.limit:
         parts += f"; {_time(found.whole)} in all without the time budget"

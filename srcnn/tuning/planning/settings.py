@@ -14,8 +14,7 @@ from pydantic import Field, model_validator
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.system.atomic_file import WRITING, atomic_write
-from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW, SCHEDULERS
-from srcnn.tuning.algorithms.study_searcher import SAMPLERS
+from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
 
@@ -334,8 +333,9 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
     """
     known = saved_searches(storage)
     if not known or (name is not None and name not in known):
-        there = f"there are: {', '.join(known)}" if known else "there are none"
-        raise SearchError(f"resume: no search {name or ''!r} in {storage}; {there}")
+        if not known:
+            raise SearchError(f"resume: there is no search in {storage}" + (f", so not {name!r}" if name else ""))
+        raise SearchError(f"resume: no search {name!r} in {storage}; there are: {', '.join(known)}")
     file = Path(storage).expanduser().resolve() / (name or known[0]) / _FILE
     saved = SearchSettings.from_json(file.read_text(encoding="utf-8"))
     asked = saved.replace(**changes)

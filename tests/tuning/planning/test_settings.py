@@ -88,7 +88,7 @@ def test_a_setting_that_breaks_a_rule_is_named(field: str, value: object) -> Non
 
 
 def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:
-    with pytest.raises(SearchError, match="there are none"):
+    with pytest.raises(SearchError, match="there is no search in"):
         load_settings(None, str(tmp_path), {})
 
 
