@@ -41,6 +41,7 @@ from srcnn.tuning.driver.context import DriverContext
 from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
 from srcnn.tuning.driver.live_state import LiveFile, LiveState
+from srcnn.tuning.driver.optuna_mirror import OptunaMirror
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
 from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, training_after
@@ -51,7 +52,7 @@ from srcnn.tuning.planning.settings import keep_past, save_settings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
-from srcnn.tuning.tracking.tracker import Tracker, open_tracker
+from srcnn.tuning.tracking.tracker import Tracker, open_tracker, ui_command
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.pareto import draw_front, front, front_csv
 from srcnn.tuning.trials.result import TrialResult
@@ -117,8 +118,13 @@ def run_search(
     live = LiveFile(
         settings.folder,
         LiveState(settings.name, settings.trials, limit=settings.time_budget),
-        {"tracking_uri": settings.tracking_uri, "scales": list(plan.space.scales)},
+        {
+            "tracking_uri": settings.tracking_uri,
+            "scales": list(plan.space.scales),
+            "ui": ui_command(settings.tracking_uri),
+        },
     )
+    mirror = OptunaMirror(settings.folder, settings.name, plan.space, settings.objectives)
     status = "FAILED"
     try:
         live.write("running")
@@ -141,7 +147,7 @@ def run_search(
                 spent=time.perf_counter() - started,
                 file=time_file(plan),
             )
-            listeners = (live,) if listener is None else (live, listener)
+            listeners = (live, mirror) if listener is None else (live, mirror, listener)
             context = DriverContext(tracker, StageTime(deadline), listeners)
             found = _run_stages(plan, data, context, tags, resume, acknowledge)
             if not found.interrupted:
@@ -173,6 +179,7 @@ def run_search(
         raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
     finally:
         live.write(_LIVE[status])
+        mirror.close()
         if tracker.parent_id:
             tracker.close_search(status)
 
