@@ -49,7 +49,7 @@ _STATES = {
     Outcome.STOPPED: TrialState.PRUNED,
     Outcome.FAILED: TrialState.FAIL,
 }
-_STALE = 5.0  # age in seconds from which a lock is one that a killed process left; Optuna holds it for milliseconds
+_STALE = 1.0  # seconds after which a killed process has left the lock: Optuna and the dashboard hold it for milliseconds
 _LAST = 10.0  # seconds that the end of a search waits for the file
 
 
@@ -145,7 +145,10 @@ class _Journal:
     def _create(self, name: str, scale: int) -> optuna.Study:
         directions = [OBJECTIVES[objective].direction for objective in self._objectives]
         study = optuna.create_study(study_name=name, storage=self._storage, directions=directions)
-        study.set_metric_names([_title(objective) for objective in self._objectives])
+        with suppress(
+            optuna.exceptions.ExperimentalWarning
+        ):  # an error where warnings are errors; names are not needed
+            study.set_metric_names([_title(objective) for objective in self._objectives])
         study.set_user_attr("search", self._search)
         study.set_user_attr("scale", scale)
         return study
@@ -159,9 +162,10 @@ def _mend(file: Path) -> None:
             with file.open("rb+") as opened:
                 opened.truncate(whole.rfind(b"\n") + 1)
     lock = file.with_name(f"{file.name}.lock")
-    with suppress(FileNotFoundError):
-        if time.time() - lock.lstat().st_mtime > _STALE:
-            lock.unlink()
+    until = time.monotonic() + _STALE
+    while lock.is_symlink() and time.monotonic() < until:
+        time.sleep(0.05)
+    lock.unlink(missing_ok=True)
 
 
 def _title(objective: str) -> str:

@@ -21,7 +21,7 @@ _WIDE = (640, 300)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 36  # margins
 _TICKS = 5  # wanted number of labels on an axis
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-_LOW = 0.1  # share of the points that may lie below the picture: the first epochs can be far below all others
+_LOW = 0.25  # share of the points that may lie below the picture: the first epochs can be far below all others
 _MOST = 400  # curves in a picture; of more, those with the highest gains are drawn
 
 
@@ -85,7 +85,7 @@ def _kind(trial: Trial, best: str | None) -> str:
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:
-    """Return the limits of the vertical axis: all values but the lowest tenth, which first epochs far below would stretch."""
+    """Return the limits of the vertical axis: all values but the lowest quarter, if first epochs lie far below the others."""
     ordered = sorted(values)
     low, high = ordered[int(_LOW * len(ordered))], ordered[-1]
     if low - ordered[0] < (high - low) / 2:  # the lowest ones are not far away

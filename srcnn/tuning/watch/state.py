@@ -21,6 +21,12 @@ __all__ = ["Best", "DecisionMade", "Health", "Live", "TimeLeft", "Trial", "Watch
 _VERSION = 1  # of the file's format, see `srcnn.tuning.driver.live_state`
 _QUIET = 600.0  # seconds without an event after which the page says so, though the process is there
 
+_ENDS = {
+    "ended": "all stages are done",
+    "interrupted": "a person or the system has stopped the search; it can be resumed",
+    "failed": "the search ended with an error; it can be resumed",
+}
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -155,16 +161,15 @@ class WatchedSearch:
 def _health(live: Live) -> Health:
     age = max(0.0, (datetime.now(UTC) - live.updated.astimezone(UTC)).total_seconds())
     if live.state != "running":
-        words = {"ended": "the search has ended", "interrupted": "the search was interrupted and can be resumed"}
-        return Health(live.state, age, words.get(live.state, "the search ended with an error and can be resumed"))
+        return Health(live.state, age, _ENDS[live.state])
     if not process_is_there(live.pid, live.updated):
         text = (
-            f"the search no longer runs: its process {live.pid} is not on this machine and left no word of an end. If it was "
-            "killed, it can be resumed"
+            f"the search's process {live.pid} is not on this machine any more, and left no word of an end; the search can be "
+            "resumed"
         )
         return Health("killed", age, text)
-    quiet = f"; its process {live.pid} is there, but sent nothing for long" if age > _QUIET else ""
-    return Health("running", age, f"the search is running{quiet}")
+    quiet = ", which is there but has sent nothing for long" if age > _QUIET else ""
+    return Health("running", age, f"process {live.pid}{quiet}")
 
 
 def process_is_there(pid: int, since: datetime) -> bool:
