@@ -6,13 +6,14 @@ The file may be of another version, or old, so it is read by models that check e
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from srcnn.tuning.driver.live_state import FILE, State
 
@@ -27,7 +28,14 @@ _ENDS = {
     "failed": "the search ended with an error; it can be resumed",
 }
 
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+#: None: not known, also where the file has NaN.
+Known = Annotated[float | None, BeforeValidator(_known)]
 
 
 class _Read(BaseModel):
@@ -46,7 +54,7 @@ class Trial(_Read):
     epoch: int = 0
     epochs: int = 0  #: number of epochs of a full trial; 0: not yet known
     curve: tuple[float, ...] = ()  #: gain over bicubic after every epoch, in dB; NaN is possible
-    gain: Finite | None = None  #: highest gain so far, in dB
+    gain: Known = None  #: highest gain so far, in dB
     seconds: Finite = 0.0
     device: str = ""
     failure: str = ""
@@ -77,9 +85,9 @@ class DecisionMade(_Read):
     kind: str
     epoch: int
     by: str
-    predicted: Finite | None = None
-    spread: Finite | None = None
-    best: Finite | None = None
+    predicted: Known = None
+    spread: Known = None
+    best: Known = None
     best_name: str = ""
     instead: str = ""
     rivals: int = 0
