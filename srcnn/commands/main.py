@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "upscale": Entry("enlarge photographs"),
         "evaluate": Entry("measure PSNR and SSIM of a network or of bicubic on images"),
         "search": Entry("search for the best network with Ray Tune, Optuna and MLflow", "search"),
+        "watch": Entry("show a search in a browser while it runs, or afterwards", "search"),
         "report": Entry("write the report of a search or of a table", "search"),
         "doctor": Entry("check this machine and its software; explain a foreign PSNR"),
         "train": Entry("train one network"),
@@ -45,8 +46,10 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
 #: Extra of the package that installs a module, for modules that the library alone does not need.
 MODULES: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("ray", "optuna", "mlflow", "bokeh", "jinja2", "markdown_it", "matplotlib"), "search"),
-        **dict.fromkeys(("cmaes", "filelock", "pandas", "requests", "sqlalchemy", "threadpoolctl", "yaml"), "search"),
+        **dict.fromkeys(("ray", "optuna", "mlflow", "bokeh", "jinja2", "markdown_it", "markupsafe"), "search"),
+        **dict.fromkeys(
+            ("cmaes", "filelock", "matplotlib", "pandas", "requests", "sqlalchemy", "threadpoolctl", "yaml"), "search"
+        ),
         **dict.fromkeys(("onnx", "onnxruntime"), "export"),
         **dict.fromkeys(("psycopg",), "cluster"),
     }

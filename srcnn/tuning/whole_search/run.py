@@ -38,6 +38,7 @@ from srcnn.tuning.driver.context import DriverContext
 from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
 from srcnn.tuning.driver.live_state import LiveFile, LiveState
+from srcnn.tuning.driver.optuna_mirror import OptunaMirror
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
 from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, training_after
@@ -49,7 +50,7 @@ from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_fil
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
 from srcnn.tuning.tracking.system_metrics import system_metrics
-from srcnn.tuning.tracking.tracker import Tracker, open_tracker
+from srcnn.tuning.tracking.tracker import Tracker, open_tracker, ui_command
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.whole_search.champion import promote
@@ -115,8 +116,13 @@ def run_search(
     live = LiveFile(
         settings.folder,
         LiveState(settings.name, settings.trials, limit=settings.time_budget),
-        {"tracking_uri": settings.tracking_uri, "scales": list(plan.space.scales)},
+        {
+            "tracking_uri": settings.tracking_uri,
+            "scales": list(plan.space.scales),
+            "ui": ui_command(settings.tracking_uri),
+        },
     )
+    mirror = OptunaMirror(settings.folder, settings.name, plan.space, settings.objectives)
     status = "FAILED"
     try:
         live.write("running")
@@ -138,7 +144,8 @@ def run_search(
                 file=time_file(plan),
             )
             best = BestSoFar.of(tracker, resumed=resume)
-            listeners: tuple[Listener, ...] = (live, best) if listener is None else (live, best, listener)
+            own: tuple[Listener, ...] = (live, mirror, best)
+            listeners = own if listener is None else (*own, listener)
             context = DriverContext(tracker, StageTime(deadline), listeners)
             with system_metrics(tracker.uri, tracker.parent_id, wanted=settings.system_metrics):
                 found = _run_stages(plan, data, context, tags, resume, acknowledge)
@@ -171,6 +178,7 @@ def run_search(
         raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
     finally:
         live.write(_LIVE[status])
+        mirror.close()
         if tracker.parent_id:
             tracker.close_search(status)
 
