@@ -73,12 +73,13 @@ def test_the_view_of_the_trials_compares_what_varies(tracker: Tracker) -> None:
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best/val_gain`", False)
     assert state["selectedColumns"] == [
         "metrics.`best/val_gain`",
-        "metrics.`train_seconds`",
         "params.`scale`",
         "params.`n1`",
         "params.`learning_rate`",
         "tags.`outcome`",
+        "metrics.`train_seconds`",
     ]
+    assert state["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "scale"}]
     shown = [chart for chart in state["compareRunCharts"] if chart["metricSectionId"] == "shown"]
     assert [chart["type"] for chart in shown] == ["LINE", "PARALLEL", "SCATTER", "SCATTER", "SCATTER"]
     assert shown[1]["selectedParams"] == ["scale", "n1", "learning_rate"]
@@ -88,7 +89,7 @@ def test_the_view_of_the_trials_compares_what_varies(tracker: Tracker) -> None:
 def test_a_fixed_rate_and_a_single_scale_have_no_chart_and_no_column(tracker: Tracker) -> None:
     save(tracker, params=("n1",), scales=(3,))
     state = unpacked_view(tags(tracker)["mine-trials"])
-    assert "params.`scale`" not in state["selectedColumns"]
+    assert "params.`scale`" not in state["selectedColumns"] and "groupBy" not in state
     axes = [chart["xaxis"]["key"] for chart in state["compareRunCharts"] if chart["type"] == "SCATTER"]
     assert axes == ["train_seconds", "macs"]
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 from mlflow.entities import Run
 
+from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.tracking import views
 
 from _servers import MlflowServer
