@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 from mlflow.entities import Run
 
+from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.tracking import views
 
 from _servers import MlflowServer
@@ -34,7 +35,7 @@ class Browser:
     def __init__(self, pictures: Path | None) -> None:
         options = selenium.ChromeOptions()
         options.binary_location = PROGRAMS[0]
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1600,1200"):
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1800,2000"):
             options.add_argument(argument)
         for argument in ("--disable-background-networking", "--disable-component-update", "--no-first-run"):
             options.add_argument(argument)  # else the browser itself asks its maker
