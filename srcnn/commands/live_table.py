@@ -78,7 +78,7 @@ def _head(state: LiveState, width: int, shown: Shown) -> Text:
 
 def _progress(state: LiveState, width: int, shown: Shown) -> Text:
     done = min(1.0, _done(state))
-    size = _BAR if width >= 72 else 10
+    size = _BAR if width >= 100 else _BAR // 2
     full = round(done * size)
     bar = ("#" * full + "." * (size - full)) if shown.ascii_only else ("━" * full + "╌" * (size - full))
     used = f"{state.core_seconds * shown.core_hours_per_second:.2g} {shown.unit}-hours"
@@ -96,7 +96,7 @@ def _left(state: LiveState, shown: Shown) -> tuple[str, str]:
     """Return the time left of the stage with its error, and what comes after it or was expected; empty where not known."""
     left = state.left
     if left is None:
-        return "time left unknown", "" if state.expected is None else f"expected {duration(state.expected)} in all"
+        return "time left unknown" if state.expected is None else f"expected {duration(state.expected)} in all", ""
     if left.seconds <= 0:
         return "", ""
     about = f"about {duration(left.seconds)} ± {duration(left.error)} left"

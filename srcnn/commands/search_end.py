@@ -101,10 +101,8 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str 
     for scale in result.scales:
         rows = result.of_scale(scale)
         if not result.choices and rows:
-            say(
-                f"{rows[0].name} is the best single trial, {rows[0].val_gain:+.2f} dB over bicubic; not confirmed",
-                "bold",
-            )
+            gain = f"{rows[0].val_gain:+.2f} dB over bicubic"
+            say(f"{rows[0].name}: best single trial, {gain}, not confirmed", "bold")
         elif not result.choices:
             say(f"x{scale}: no trial finished", "bold")
     if not quiet:

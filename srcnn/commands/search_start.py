@@ -118,15 +118,15 @@ def _then(plan: Plan) -> str:
         return "nothing: the best single trial of each scale wins, not confirmed"
     finalists = ladder(plan)
     first = "".join(f"the best {rung.finalists} with {rung.pixels / 1e6:.3g} million pixels, " for rung in finalists)
-    also = ", with the paper's network" if plan.references else ""
+    paper = " and the paper's network" if plan.references else ""
     return (
-        f"{first}the best {s.best} of each scale with {_counted(s.choice_seeds, 'new seed')}, the winner with "
-        f"{_counted(s.confirm_seeds, 'more')}{also}"
+        f"{first}the best {s.best} of each scale{paper} with {_counted(s.choice_seeds, 'new seed')}; the winner{paper} with "
+        f"{s.confirm_seeds} more"
     )
 
 
 def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 or what == "more" else f"{number} {what}s"
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _images(plan: Plan) -> str:
