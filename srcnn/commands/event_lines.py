@@ -150,7 +150,7 @@ class PlainLines:
 
     def acknowledge(self) -> None:
         """Say at once that the interrupt was received; may be called in a signal handler."""
-        self._lines.write("interrupted: the trials stop and are saved; press Ctrl-C again to end at once")
+        self._lines.write("interrupted: what runs is stopped and saved; press Ctrl-C again to end at once")
 
 
 class JsonLines:

@@ -92,7 +92,7 @@ def show_start(console: Console, plan: Plan, *, resume: bool) -> None:
         ("runs on", _place(s)),
         ("goes to", f"{near(s.folder)}, {s.tracking_uri}"),
     ]
-    if plan.past:
+    if s.learn_from:
         rows.append(("learns from", _past(plan)))
     console.print(f"search {s.name}" + (", resumed" if resume else ""), style="bold", highlight=False, soft_wrap=True)
     show_rows(console, rows)
@@ -143,7 +143,7 @@ def expected_line(found: Estimate) -> str:
     parts = f"{found.search.trials} trials {duration(found.search.seconds)}"
     if found.confirmation.trials:
         count, most = found.confirmation.trials, found.most
-        many = f"about {count}, at most {most}," if most > count else f"{count}"
+        many = f"{count} to {most}" if most > count else f"{count}"
         parts += f", {many} confirmations {duration(found.confirmation.seconds)}"
     kind = "GPU" if found.speed.gpu else "core"
     rate = f"{found.hours:.2g} {kind}-hours, {found.slots} at a time, {found.disk / 1e6:.0f} MB"
