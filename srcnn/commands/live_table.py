@@ -217,11 +217,13 @@ def _best(state: LiveState, width: int, shown: Shown) -> list[Text]:
 
 
 def _decision(state: LiveState, width: int, most: int, shown: Shown) -> list[Text]:
-    text = shown.last if state.decision is None or state.stage != "search" else decision_words(state.decision)
+    decided = state.decision is not None and state.stage == "search"
+    text = decision_words(state.decision) if decided and state.decision is not None else shown.last
     if not text:
         return []
+    title = "last decision  " if decided else "last  "
     text = text.replace("±", "+-") if shown.ascii_only else text
-    lines = textwrap.wrap(f"last decision  {text}", width, subsequent_indent=" " * 15)
+    lines = textwrap.wrap(f"{title}{text}", width, subsequent_indent=" " * len(title))
     if len(lines) > most:
         lines = [*lines[: most - 1], f"{lines[most - 1]} ..."]
     return [_line(line, width, shown) for line in lines]
