@@ -77,9 +77,8 @@ def _say(console: Console, books: Books) -> int:
     ended = Counter(trial.status for trial in books.trials)
     stores = "Tune, Optuna, MLflow and the disk" if books.optuna is not None else "Tune, MLflow and the disk"
     counts = ", ".join(f"{count} {status}" for status, count in ended.items())
-    verdict = f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "all agree"
-    trials = f"{len(books.trials)} trial{'s' * (len(books.trials) != 1)}"
-    console.print(f"{books.name}: {trials} ({counts}) in {stores}: {verdict}", highlight=False)
+    verdict = f"{len(problems)} problems" if problems else "all agree"
+    console.print(f"{books.name}: {len(books.trials)} trials ({counts}) in {stores}: {verdict}", highlight=False)
     return 1 if problems else 0
 
 
