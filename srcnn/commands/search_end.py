@@ -8,13 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mlflow.exceptions import MlflowException
 from rich.console import Console
 from rich.table import Table
 
 from srcnn.commands.live_words import clean, duration, stage_words
 from srcnn.commands.search_start import near, resume_command
-from srcnn.errors import SRCNNError
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.system.invocation import command
 from srcnn.tuning.driver.live_state import LiveState
@@ -155,7 +153,7 @@ def look_lines(uri: str, search: str) -> list[str]:
     where = {"ui": uri} if uri.startswith("http") else {}
     try:
         return [*server, str(views.address(uri, search, **where))]
-    except (SRCNNError, MlflowException) as error:
+    except Exception as error:  # a search has ended all the same
         return [*server, f"no address ({clean(str(error))})"]
 
 
