@@ -78,14 +78,13 @@ def _range(interval: Interval, form: str = ".2f") -> str:
     return f"{low:{form}} to {high:{form}}"
 
 
-def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str = "", quiet: bool = False) -> None:
+def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool = False) -> None:
     """Print the end of a search that was not interrupted.
 
     Args:
         console: where.
         plan: the search.
         result: its result.
-        report: where the report is, or why there is none; empty: nothing is said.
         quiet: whether the table is left out.
     """
 
@@ -113,7 +112,7 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str 
         say(line)
     for sentence in (*result.notes, *result.champions):
         say(sentence)
-    for name, text in _next(result, report):
+    for name, text in _next(result):
         say(f"{name:7} {text}", whole=True)
 
 
@@ -130,9 +129,8 @@ def failure_lines(rows: Sequence[TrialResult]) -> list[str]:
     ]
 
 
-def _next(result: SearchResult, report: str) -> list[tuple[str, str]]:
-    rows = [("report", report)] if report else []
-    rows += [("look", line) for line in look_lines(result.tracking_uri, result.settings.name)]
+def _next(result: SearchResult) -> list[tuple[str, str]]:
+    rows = [("look", line) for line in look_lines(result.tracking_uri, result.settings.name)]
     if use := use_line(result):
         rows.append(("use", use))
     return [*rows, ("go on", go_on_line(result))]
@@ -183,8 +181,8 @@ def write_report(result: SearchResult, folder: Path) -> tuple[str, str]:
     try:
         build: Any = import_module("srcnn.tuning.report.build")
         page: Path = build.report_after(result.tracking_uri, name, folder)
-    except Exception as error:
-        reason = clean(str(error)) or type(error).__name__
+    except (Exception, KeyboardInterrupt) as error:
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else clean(str(error)) or type(error).__name__
         return "", f"not written ({reason}); again: {command('report')} {name}"
     return str(page), str(page)
 

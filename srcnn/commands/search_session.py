@@ -6,7 +6,7 @@ import argparse
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 
 from rich.console import Console
@@ -216,14 +216,16 @@ def _end(
     if result.interrupted:
         show_interrupted(console, display.state, result)
         return None
-    page, said = "", ""
-    if not options.no_report:
-        page, said = write_report(result, REPORTS / plan.settings.name)
     if options.verbose:
         show_tables(console, plan, result)
     if len(plan.settings.objectives) > 1 and not options.quiet:
         show_front(console, result)
-    show_end(console, plan, result, report=said, quiet=options.quiet or options.verbose)
+    show_end(console, plan, result, quiet=options.quiet or options.verbose)
+    if options.no_report:
+        return None
+    with console.status("writing the report") if console.is_terminal and not options.quiet else nullcontext():
+        page, said = write_report(result, REPORTS / plan.settings.name)
+    console.print(f"report  {said}", markup=False, highlight=False, soft_wrap=True)
     return page or None
 
 

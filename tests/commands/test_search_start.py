@@ -75,7 +75,9 @@ def test_the_expected_cost(workplace: Path) -> None:
     assert "core-hours, 2 at a time" in line
     found = estimate(few, SPEED, 2)
     assert found.most >= found.confirmation.trials > 0
-    assert f"{found.confirmation.trials} to {found.most} confirmations" in line or found.most == found.confirmation.trials
+    assert (
+        f"{found.confirmation.trials} to {found.most} confirmations" in line or found.most == found.confirmation.trials
+    )
 
 
 def test_how_to_resume(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
