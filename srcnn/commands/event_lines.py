@@ -3,8 +3,9 @@
 No line has a control character. With ``--json`` each line of the standard output is one object; ``event`` says which:
 
 ``plan``
-    first: version (1), search, resumed, trials, scales, stopping, folder, tracking_uri, resume (command),
-    expected_seconds and expected_hours (null: not estimated)
+    first: version (1), search, resumed, trials, scales, stopping, folder, tracking_uri, resume (command), images (sentences
+    about images that are left out or kept although they show a test image), expected_seconds and
+    expected_hours (null: not estimated)
 ``stage``
     a stage begins: stage (``search``, ``confirm``, ``judge``), trials
 ``restored``, ``start``, ``report``, ``pause``, ``fault``, ``end``

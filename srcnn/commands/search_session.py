@@ -31,6 +31,7 @@ from srcnn.commands.search_end import (
 from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_rows, show_start
 from srcnn.commands.search_tables import show_front, show_tables
 from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersionError
+from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.driver.live_state import LiveState
@@ -241,6 +242,7 @@ def _plan_json(plan: Plan, predicted: Estimate | None, *, resume: bool) -> dict[
         "folder": str(s.folder),
         "tracking_uri": s.tracking_uri,
         "resume": resume_command(s),
+        "images": leak_lines(plan.left_out, plan.kept),
         "expected_seconds": None if predicted is None else predicted.seconds,
         "expected_hours": None if predicted is None else predicted.hours,
     }
