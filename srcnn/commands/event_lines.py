@@ -131,7 +131,7 @@ class PlainLines:
         if before != (self.state.stage, self.state.number) or first:
             self._say(f"{stage_words(self.state.stage)}, {self.state.trials} trials")
         if event.kind == "end":
-            self._say(f"{self.state.ended:3}/{self.state.trials}  {event.name}  {end_words(event)}{self._left()}")
+            self._say(f"{self.state.ended:3}/{self.state.trials}  {event.name:28}  {end_words(event)}{self._left()}")
         elif event.kind == "fault":
             self._say(f"{'':7}  {event.name}  starts again: {clean(event.failure)}")
         elif self._verbose and event.kind in ("start", "report", "pause"):

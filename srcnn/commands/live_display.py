@@ -76,7 +76,7 @@ class LiveDisplay:
             if before != (self.state.stage, self.state.number):
                 self._say(f"{stage_words(self.state.stage)}, {self.state.trials} trials", "bold")
             if event.kind == "end":
-                text = f"{self.state.ended:3}/{self.state.trials}  {event.name}  {end_words(event)}"
+                text = f"{self.state.ended:3}/{self.state.trials}  {event.name:28}  {end_words(event)}"
                 self._shown = replace(self._shown, last=f"{event.name} {end_words(event)}")
                 if self._names:
                     self._say(text, "#D55E00" if event.failure else "")

@@ -20,6 +20,7 @@ __all__ = ["Shown", "frame"]
 
 _MOST_TRIALS = 40  # rows of running trials, however high the terminal is
 _BAR = 24  # characters of the bar
+_LOW = 16  # height below which lines are saved
 #: Colours that people with colour blindness can tell apart (Okabe and Ito, 2008); NO_COLOR turns them off. No meaning is carried
 #: by colour alone.
 _GOOD, _WAIT, _BAD, _DIM = "#009E73", "#E69F00", "#D55E00", "dim"
@@ -46,9 +47,10 @@ def frame(state: LiveState, width: int, height: int, shown: Shown) -> list[Text]
         shown: what else is shown.
     """
     width, height = max(20, width), max(4, height)
-    top = [_head(state, width, shown), _progress(state, width, shown)]
+    gap = [Text()] if height >= _LOW else []  # between the lines of ended trials and the table
+    top = [*gap, _head(state, width, shown), _progress(state, width, shown)]
     best = _best(state, width, shown)
-    foot = _decision(state, width, 3 if height >= 16 else 1, shown)
+    foot = _decision(state, width, 3 if height >= _LOW else 1, shown)
     if shown.note:
         foot.append(_line(shown.note, width, shown, _WAIT))
     room = height - len(top) - len(foot) - len(best) - 1

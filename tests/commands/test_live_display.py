@@ -46,7 +46,7 @@ def test_ended_trials_stay_above_the_table_which_goes() -> None:
         shown(event("fault", "64", failure="the worker died"))
         shown(event("end", "64", (1.25,) * 9, Outcome.FINISHED))
     lines = [line.strip() for line in plain(text).splitlines()]
-    assert "1/12  x3 9-1-5 (64-32)  finished, +1.25 dB, 7 s" in lines
+    assert "1/12  x3 9-1-5 (64-32)              finished, +1.25 dB, 7 s" in lines
     assert "x3 9-1-5 (64-32)  starts again: the worker died" in lines
     assert text.getvalue().rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in text.getvalue()  # the cursor is back
 
