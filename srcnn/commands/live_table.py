@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from srcnn.commands.live_words import decision_words, duration, shorten, sparkline, stage_words
+from srcnn.commands.live_words import decision_words, duration, shorten, shorten_name, sparkline, stage_words
 from srcnn.tuning.driver.live_state import LiveState, LiveTrial
 
 __all__ = ["Shown", "frame"]
@@ -191,7 +191,7 @@ def _clock(seconds: float) -> str:
 def _row(
     name: str, cells: list[str], name_width: int, columns: list[_Column], width: int, shown: Shown, style: str = ""
 ) -> Text:
-    texts = [shorten(name, name_width, ascii_only=shown.ascii_only).ljust(name_width)]
+    texts = [shorten_name(name, name_width, ascii_only=shown.ascii_only).ljust(name_width)]
     for cell, column in zip(cells, columns, strict=True):
         cell = shorten(cell, column.width, ascii_only=shown.ascii_only)
         texts.append(cell.ljust(column.width) if column.left else cell.rjust(column.width))
@@ -211,7 +211,7 @@ def _best(state: LiveState, width: int, shown: Shown) -> list[Text]:
             over = "  the paper's network"
         elif scale in references and state.stage == "search":
             over = f"  {one.gain - references[scale]:+.2f} over the paper's network"
-        name = shorten(one.name, max(12, min(size, width - 14)), ascii_only=shown.ascii_only)
+        name = shorten_name(one.name, max(12, min(size, width - 14)), ascii_only=shown.ascii_only)
         lines.append(
             _line(f"  {name.ljust(min(size, max(12, width - 14)))}  {one.gain:+.2f} dB{over}", width, shown, _GOOD)
         )

@@ -64,7 +64,9 @@ def champion_words(choice: Choice) -> list[str]:
         text = f"{name} is the best; it was not compared with the paper's network on images that did not choose it"
     gain = winner.gain
     over = (
-        "" if gain is None else f"; {gain.mean:+.2f} dB over bicubic" + (f" ({_range(gain, '+.2f')})" if gain.bounded else "")
+        ""
+        if gain is None
+        else f"; {gain.mean:+.2f} dB over bicubic" + (f" ({_range(gain, '+.2f')})" if gain.bounded else "")
     )
     lost = [f"{one} is out, since a seed of it failed" for one in choice.lost]
     return [text + over, *lost]
