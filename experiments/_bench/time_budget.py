@@ -81,7 +81,7 @@ def _search(bench: Bench, flags: Sequence[str], test: str) -> dict[str, Any]:
         paths = ["--data-root", str(data_root(bench.data_root).resolve())]
         paths += ["--space", str(ROOT / "search_spaces" / "default.yaml")]
         load, start = os.getloadavg()[0], time.perf_counter()
-        command = [sys.executable, str(ROOT / "experiments" / "search.py"), *flags, *paths]
+        command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--no-report", *flags, *paths]
         ended = subprocess.run(command, cwd=folder, env=child_environment(), capture_output=True, text=True)
         used = time.perf_counter() - start
         if ended.returncode:

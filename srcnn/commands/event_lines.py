@@ -3,8 +3,9 @@
 No line has a control character. With ``--json`` each line of the standard output is one object; ``event`` says which:
 
 ``plan``
-    first: version (1), search, resumed, trials, scales, stopping, folder, tracking_uri, resume (command),
-    expected_seconds and expected_hours (null: not estimated)
+    first: version (1), search, resumed, trials, scales, stopping, folder, tracking_uri, resume (command), images (sentences
+    about images that are left out or kept although they show a test image), expected_seconds and
+    expected_hours (null: not estimated)
 ``stage``
     a stage begins: stage (``search``, ``confirm``, ``judge``), trials
 ``restored``, ``start``, ``report``, ``pause``, ``fault``, ``end``
@@ -130,7 +131,7 @@ class PlainLines:
         if before != (self.state.stage, self.state.number) or first:
             self._say(f"{stage_words(self.state.stage)}, {self.state.trials} trials")
         if event.kind == "end":
-            self._say(f"{self.state.ended:3}/{self.state.trials}  {event.name}  {end_words(event)}{self._left()}")
+            self._say(f"{self.state.ended:3}/{self.state.trials}  {event.name:28}  {end_words(event)}{self._left()}")
         elif event.kind == "fault":
             self._say(f"{'':7}  {event.name}  starts again: {clean(event.failure)}")
         elif self._verbose and event.kind in ("start", "report", "pause"):
@@ -150,7 +151,7 @@ class PlainLines:
 
     def acknowledge(self) -> None:
         """Say at once that the interrupt was received; may be called in a signal handler."""
-        self._lines.write("interrupted: the trials stop and are saved; press Ctrl-C again to end at once")
+        self._lines.write("interrupted: what runs is stopped and saved; press Ctrl-C again to end at once")
 
 
 class JsonLines:

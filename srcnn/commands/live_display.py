@@ -76,7 +76,7 @@ class LiveDisplay:
             if before != (self.state.stage, self.state.number):
                 self._say(f"{stage_words(self.state.stage)}, {self.state.trials} trials", "bold")
             if event.kind == "end":
-                text = f"{self.state.ended:3}/{self.state.trials}  {event.name}  {end_words(event)}"
+                text = f"{self.state.ended:3}/{self.state.trials}  {event.name:28}  {end_words(event)}"
                 self._shown = replace(self._shown, last=f"{event.name} {end_words(event)}")
                 if self._names:
                     self._say(text, "#D55E00" if event.failure else "")
@@ -90,7 +90,7 @@ class LiveDisplay:
 
     def acknowledge(self) -> None:
         """Say at once that the interrupt was received; may be called in a signal handler."""
-        self._note = "interrupted: the trials stop and are saved; press Ctrl-C again to end at once"
+        self._note = "interrupted: what runs is stopped and saved; press Ctrl-C again to end at once"
         self._wake.put(_WAKE)
 
     def _run(self) -> None:

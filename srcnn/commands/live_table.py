@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from srcnn.commands.live_words import decision_words, duration, shorten, sparkline, stage_words
+from srcnn.commands.live_words import decision_words, duration, shorten, shorten_name, sparkline, stage_words
 from srcnn.tuning.driver.live_state import LiveState, LiveTrial
 
 __all__ = ["Shown", "frame"]
 
 _MOST_TRIALS = 40  # rows of running trials, however high the terminal is
 _BAR = 24  # characters of the bar
+_LOW = 16  # height below which lines are saved
 #: Colours that people with colour blindness can tell apart (Okabe and Ito, 2008); NO_COLOR turns them off. No meaning is carried
 #: by colour alone.
 _GOOD, _WAIT, _BAD, _DIM = "#009E73", "#E69F00", "#D55E00", "dim"
@@ -46,9 +47,10 @@ def frame(state: LiveState, width: int, height: int, shown: Shown) -> list[Text]
         shown: what else is shown.
     """
     width, height = max(20, width), max(4, height)
-    top = [_head(state, width, shown), _progress(state, width, shown)]
+    gap = [Text()] if height >= _LOW else []  # between the lines of ended trials and the table
+    top = [*gap, _head(state, width, shown), _progress(state, width, shown)]
     best = _best(state, width, shown)
-    foot = _decision(state, width, 3 if height >= 16 else 1, shown)
+    foot = _decision(state, width, 3 if height >= _LOW else 1, shown)
     if shown.note:
         foot.append(_line(shown.note, width, shown, _WAIT))
     room = height - len(top) - len(foot) - len(best) - 1
@@ -78,7 +80,7 @@ def _head(state: LiveState, width: int, shown: Shown) -> Text:
 
 def _progress(state: LiveState, width: int, shown: Shown) -> Text:
     done = min(1.0, _done(state))
-    size = _BAR if width >= 72 else 10
+    size = _BAR if width >= 100 else _BAR // 2
     full = round(done * size)
     bar = ("#" * full + "." * (size - full)) if shown.ascii_only else ("━" * full + "╌" * (size - full))
     used = f"{state.core_seconds * shown.core_hours_per_second:.2g} {shown.unit}-hours"
@@ -96,7 +98,7 @@ def _left(state: LiveState, shown: Shown) -> tuple[str, str]:
     """Return the time left of the stage with its error, and what comes after it or was expected; empty where not known."""
     left = state.left
     if left is None:
-        return "time left unknown", "" if state.expected is None else f"expected {duration(state.expected)} in all"
+        return "time left unknown" if state.expected is None else f"expected {duration(state.expected)} in all", ""
     if left.seconds <= 0:
         return "", ""
     about = f"about {duration(left.seconds)} ± {duration(left.error)} left"
@@ -189,7 +191,7 @@ def _clock(seconds: float) -> str:
 def _row(
     name: str, cells: list[str], name_width: int, columns: list[_Column], width: int, shown: Shown, style: str = ""
 ) -> Text:
-    texts = [shorten(name, name_width, ascii_only=shown.ascii_only).ljust(name_width)]
+    texts = [shorten_name(name, name_width, ascii_only=shown.ascii_only).ljust(name_width)]
     for cell, column in zip(cells, columns, strict=True):
         cell = shorten(cell, column.width, ascii_only=shown.ascii_only)
         texts.append(cell.ljust(column.width) if column.left else cell.rjust(column.width))
@@ -209,7 +211,7 @@ def _best(state: LiveState, width: int, shown: Shown) -> list[Text]:
             over = "  the paper's network"
         elif scale in references and state.stage == "search":
             over = f"  {one.gain - references[scale]:+.2f} over the paper's network"
-        name = shorten(one.name, max(12, min(size, width - 14)), ascii_only=shown.ascii_only)
+        name = shorten_name(one.name, max(12, min(size, width - 14)), ascii_only=shown.ascii_only)
         lines.append(
             _line(f"  {name.ljust(min(size, max(12, width - 14)))}  {one.gain:+.2f} dB{over}", width, shown, _GOOD)
         )
@@ -217,11 +219,13 @@ def _best(state: LiveState, width: int, shown: Shown) -> list[Text]:
 
 
 def _decision(state: LiveState, width: int, most: int, shown: Shown) -> list[Text]:
-    text = shown.last if state.decision is None or state.stage != "search" else decision_words(state.decision)
+    decided = state.decision is not None and state.stage == "search"
+    text = decision_words(state.decision) if decided and state.decision is not None else shown.last
     if not text:
         return []
+    title = "last decision  " if decided else "last  "
     text = text.replace("±", "+-") if shown.ascii_only else text
-    lines = textwrap.wrap(f"last decision  {text}", width, subsequent_indent=" " * 15)
+    lines = textwrap.wrap(f"{title}{text}", width, subsequent_indent=" " * len(title))
     if len(lines) > most:
         lines = [*lines[: most - 1], f"{lines[most - 1]} ..."]
     return [_line(line, width, shown) for line in lines]

@@ -11,7 +11,17 @@ from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.trials.objective import PAPER_GAIN
 from srcnn.tuning.trials.outcome import Outcome
 
-__all__ = ["clean", "decision_words", "duration", "end_words", "resumed_words", "shorten", "sparkline", "stage_words"]
+__all__ = [
+    "clean",
+    "decision_words",
+    "duration",
+    "end_words",
+    "resumed_words",
+    "shorten",
+    "shorten_name",
+    "sparkline",
+    "stage_words",
+]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=+*#@"  # for terminals without Unicode
@@ -44,6 +54,15 @@ def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:
         return text
     sign = "~" if ascii_only else "…"
     return text[: max(0, width - 1)] + sign if width > 0 else ""
+
+
+def shorten_name(name: str, width: int, *, ascii_only: bool = False) -> str:
+    """Return the name of a trial cut to a width; the seed at its end is kept, which alone tells some trials apart."""
+    head, seed, number = name.rpartition(" seed ")
+    tail = f"{seed}{number}"
+    if len(name) <= width or not seed or width - len(tail) < 12:
+        return shorten(name, width, ascii_only=ascii_only)
+    return shorten(head, width - len(tail), ascii_only=ascii_only) + tail
 
 
 def sparkline(values: Sequence[float], width: int, low: float, high: float, *, ascii_only: bool = False) -> str:

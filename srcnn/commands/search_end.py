@@ -8,13 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mlflow.exceptions import MlflowException
 from rich.console import Console
 from rich.table import Table
 
 from srcnn.commands.live_words import clean, duration, stage_words
 from srcnn.commands.search_start import near, resume_command
-from srcnn.errors import SRCNNError
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.system.invocation import command
 from srcnn.tuning.driver.live_state import LiveState
@@ -66,7 +64,9 @@ def champion_words(choice: Choice) -> list[str]:
         text = f"{name} is the best; it was not compared with the paper's network on images that did not choose it"
     gain = winner.gain
     over = (
-        "" if gain is None else f"; {gain.mean:+.2f} dB over bicubic" + (f" ({_range(gain)})" if gain.bounded else "")
+        ""
+        if gain is None
+        else f"; {gain.mean:+.2f} dB over bicubic" + (f" ({_range(gain, '+.2f')})" if gain.bounded else "")
     )
     lost = [f"{one} is out, since a seed of it failed" for one in choice.lost]
     return [text + over, *lost]
@@ -80,14 +80,13 @@ def _range(interval: Interval, form: str = ".2f") -> str:
     return f"{low:{form}} to {high:{form}}"
 
 
-def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str = "", quiet: bool = False) -> None:
+def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool = False) -> None:
     """Print the end of a search that was not interrupted.
 
     Args:
         console: where.
         plan: the search.
         result: its result.
-        report: where the report is, or why there is none; empty: nothing is said.
         quiet: whether the table is left out.
     """
 
@@ -101,10 +100,8 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str 
     for scale in result.scales:
         rows = result.of_scale(scale)
         if not result.choices and rows:
-            say(
-                f"{rows[0].name} is the best single trial, {rows[0].val_gain:+.2f} dB over bicubic; not confirmed",
-                "bold",
-            )
+            gain = f"{rows[0].val_gain:+.2f} dB over bicubic"
+            say(f"{rows[0].name}: best single trial, {gain}, not confirmed", "bold")
         elif not result.choices:
             say(f"x{scale}: no trial finished", "bold")
     if not quiet:
@@ -117,7 +114,7 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, report: str 
         say(line)
     for sentence in (*result.notes, *result.champions):
         say(sentence)
-    for name, text in _next(result, report):
+    for name, text in _next(result):
         say(f"{name:7} {text}", whole=True)
 
 
@@ -134,9 +131,8 @@ def failure_lines(rows: Sequence[TrialResult]) -> list[str]:
     ]
 
 
-def _next(result: SearchResult, report: str) -> list[tuple[str, str]]:
-    rows = [("report", report)] if report else []
-    rows += [("look", line) for line in look_lines(result.tracking_uri, result.settings.name)]
+def _next(result: SearchResult) -> list[tuple[str, str]]:
+    rows = [("look", line) for line in look_lines(result.tracking_uri, result.settings.name)]
     if use := use_line(result):
         rows.append(("use", use))
     return [*rows, ("go on", go_on_line(result))]
@@ -157,7 +153,7 @@ def look_lines(uri: str, search: str) -> list[str]:
     where = {"ui": uri} if uri.startswith("http") else {}
     try:
         return [*server, str(views.address(uri, search, **where))]
-    except (SRCNNError, MlflowException) as error:
+    except Exception as error:  # a search has ended all the same
         return [*server, f"no address ({clean(str(error))})"]
 
 
@@ -187,8 +183,8 @@ def write_report(result: SearchResult, folder: Path) -> tuple[str, str]:
     try:
         build: Any = import_module("srcnn.tuning.report.build")
         page: Path = build.report_after(result.tracking_uri, name, folder)
-    except Exception as error:
-        reason = clean(str(error)) or type(error).__name__
+    except (Exception, KeyboardInterrupt) as error:
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else clean(str(error)) or type(error).__name__
         return "", f"not written ({reason}); again: {command('report')} {name}"
     return str(page), str(page)
 

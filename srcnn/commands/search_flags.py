@@ -83,7 +83,9 @@ def search_parser(description: str | None) -> argparse.ArgumentParser:
         "--resume", nargs="?", const="", metavar="NAME", help="go on with a search (without a name: the most recent)"
     )
     parser.add_argument("--dry-run", action="store_true", help="time a few steps, print the expected cost, and exit")
-    for title, flags in _GROUPS.items():
+    grouped = {name for flags in _GROUPS.values() for name, _, _ in flags}
+    further = tuple((name, "VALUE", "") for name in SearchSettings.model_fields if name not in grouped)
+    for title, flags in (*_GROUPS.items(), *([("further", further)] if further else [])):
         group = parser.add_argument_group(title)
         for name, metavar, text in flags:
             if name == "scales":

@@ -6,7 +6,7 @@ import argparse
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 
 from rich.console import Console
@@ -31,6 +31,7 @@ from srcnn.commands.search_end import (
 from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_rows, show_start
 from srcnn.commands.search_tables import show_front, show_tables
 from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersionError
+from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.driver.live_state import LiveState
@@ -216,14 +217,16 @@ def _end(
     if result.interrupted:
         show_interrupted(console, display.state, result)
         return None
-    page, said = "", ""
-    if not options.no_report:
-        page, said = write_report(result, REPORTS / plan.settings.name)
     if options.verbose:
         show_tables(console, plan, result)
     if len(plan.settings.objectives) > 1 and not options.quiet:
         show_front(console, result)
-    show_end(console, plan, result, report=said, quiet=options.quiet or options.verbose)
+    show_end(console, plan, result, quiet=options.quiet or options.verbose)
+    if options.no_report:
+        return None
+    with console.status("writing the report") if console.is_terminal and not options.quiet else nullcontext():
+        page, said = write_report(result, REPORTS / plan.settings.name)
+    console.print(f"report  {said}", markup=False, highlight=False, soft_wrap=True)
     return page or None
 
 
@@ -239,6 +242,7 @@ def _plan_json(plan: Plan, predicted: Estimate | None, *, resume: bool) -> dict[
         "folder": str(s.folder),
         "tracking_uri": s.tracking_uri,
         "resume": resume_command(s),
+        "images": leak_lines(plan.left_out, plan.kept),
         "expected_seconds": None if predicted is None else predicted.seconds,
         "expected_hours": None if predicted is None else predicted.hours,
     }

@@ -92,7 +92,7 @@ def show_start(console: Console, plan: Plan, *, resume: bool) -> None:
         ("runs on", _place(s)),
         ("goes to", f"{near(s.folder)}, {s.tracking_uri}"),
     ]
-    if plan.past:
+    if s.learn_from:
         rows.append(("learns from", _past(plan)))
     console.print(f"search {s.name}" + (", resumed" if resume else ""), style="bold", highlight=False, soft_wrap=True)
     show_rows(console, rows)
@@ -118,15 +118,15 @@ def _then(plan: Plan) -> str:
         return "nothing: the best single trial of each scale wins, not confirmed"
     finalists = ladder(plan)
     first = "".join(f"the best {rung.finalists} with {rung.pixels / 1e6:.3g} million pixels, " for rung in finalists)
-    also = ", with the paper's network" if plan.references else ""
+    paper = " and the paper's network" if plan.references else ""
     return (
-        f"{first}the best {s.best} of each scale with {_counted(s.choice_seeds, 'new seed')}, the winner with "
-        f"{_counted(s.confirm_seeds, 'more')}{also}"
+        f"{first}the best {s.best} of each scale{paper} with {_counted(s.choice_seeds, 'new seed')}; the winner{paper} with "
+        f"{s.confirm_seeds} more"
     )
 
 
 def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 or what == "more" else f"{number} {what}s"
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _images(plan: Plan) -> str:
@@ -143,7 +143,7 @@ def expected_line(found: Estimate) -> str:
     parts = f"{found.search.trials} trials {duration(found.search.seconds)}"
     if found.confirmation.trials:
         count, most = found.confirmation.trials, found.most
-        many = f"about {count}, at most {most}," if most > count else f"{count}"
+        many = f"{count} to {most}" if most > count else f"{count}"
         parts += f", {many} confirmations {duration(found.confirmation.seconds)}"
     kind = "GPU" if found.speed.gpu else "core"
     rate = f"{found.hours:.2g} {kind}-hours, {found.slots} at a time, {found.disk / 1e6:.0f} MB"

@@ -8,6 +8,8 @@ import re
 from io import BytesIO, StringIO, TextIOWrapper
 from typing import Any
 
+import pytest
+
 from srcnn.commands.event_lines import JsonLines, Lines, PlainLines
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.live_state import LiveState
@@ -44,8 +46,8 @@ def test_a_line_with_the_time_for_every_stage_end_and_fault() -> None:
     words = [line[21:].strip() for line in said]
     assert words[0] == "search, 12 trials"
     assert words[1] == "x3 9-1-5 (32-32)  starts again: the worker?[31m died"
-    assert words[2].startswith("1/12  x3 9-1-5 (32-32)  finished, +1.25 dB, 7 s")
-    assert words[3].startswith("2/12  x3 9-1-5 (64-32)  failed: DeadNetworkError: dead")
+    assert words[2].startswith("1/12  x3 9-1-5 (32-32)              finished, +1.25 dB, 7 s")
+    assert words[3].startswith("2/12  x3 9-1-5 (64-32)              failed: DeadNetworkError: dead")
     assert words[4].startswith("confirmation: the best configurations again")
     assert len(said) == 5
     assert all(line.isprintable() for line in said)
@@ -73,7 +75,7 @@ def objects(*events: Event) -> list[dict[str, Any]]:
             shown(one)
         shown.acknowledge()
         shown.write("result", {"gain": math.nan, "rows": [math.inf, 1.0], "of": {"x": -math.inf}})
-    return [json.loads(line, parse_constant=lambda word: word / 0) for line in text.getvalue().splitlines()]
+    return [json.loads(line, parse_constant=pytest.fail) for line in text.getvalue().splitlines()]
 
 
 def test_one_object_a_line() -> None:

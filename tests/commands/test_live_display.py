@@ -46,7 +46,7 @@ def test_ended_trials_stay_above_the_table_which_goes() -> None:
         shown(event("fault", "64", failure="the worker died"))
         shown(event("end", "64", (1.25,) * 9, Outcome.FINISHED))
     lines = [line.strip() for line in plain(text).splitlines()]
-    assert "1/12  x3 9-1-5 (64-32)  finished, +1.25 dB, 7 s" in lines
+    assert "1/12  x3 9-1-5 (64-32)              finished, +1.25 dB, 7 s" in lines
     assert "x3 9-1-5 (64-32)  starts again: the worker died" in lines
     assert text.getvalue().rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in text.getvalue()  # the cursor is back
 
@@ -79,7 +79,7 @@ def test_the_interrupt_is_shown_from_a_signal_handler() -> None:
         with shown:
             wait(lambda: "starting Ray" in plain(text))
             signal.raise_signal(signal.SIGUSR2)
-            wait(lambda: "interrupted: the trials stop and are saved" in plain(text))
+            wait(lambda: "interrupted: what runs is stopped and saved" in plain(text))
     finally:
         signal.signal(signal.SIGUSR2, before)
 

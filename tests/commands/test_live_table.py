@@ -31,7 +31,7 @@ def texts(found: LiveState, width: int, height: int, shown: Shown | None = None)
 def test_everything_is_there_at_80_by_24() -> None:
     lines = texts(state(), 80, 24)
     text = "\n".join(lines)
-    assert lines[0].startswith("search 0/12 · 2 running · 0 waiting · 0 finished")
+    assert lines[1].startswith("search 0/12 · 2 running · 0 waiting · 0 finished")
     for words in (
         "10 s",
         "expected 5 min 00 s in all",

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from srcnn.commands.live_words import clean, decision_words, duration, end_words, shorten, sparkline
+from srcnn.commands.live_words import clean, decision_words, duration, end_words, shorten, shorten_name, sparkline
 from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.trials.decision import Decision
 from srcnn.tuning.trials.outcome import Outcome
@@ -35,6 +35,9 @@ def test_texts_fit_and_can_be_printed() -> None:
     assert shorten("abcdefg", 6) == "abcde…"
     assert shorten("abcdefg", 6, ascii_only=True) == "abcde~"
     assert shorten("abc", 0) == ""
+    assert shorten_name("x3 9-1-5 (64-32) lr 5.0e-04 seed 124", 28) == "x3 9-1-5 (64-32) l… seed 124"
+    assert shorten_name("x3 9-1-5 (64-32) lr 5.0e-04", 20) == "x3 9-1-5 (64-32) lr…"
+    assert shorten_name("x3 9-1-5 seed 124", 15) == "x3 9-1-5 seed …"
     assert clean("a\x1b[31m\nb\t c") == "a?[31m b c"
 
 

@@ -275,7 +275,7 @@ def lines(found: Estimate) -> list[tuple[str, str]]:
     parts = f"start {_time(_START)}, {found.search.trials} trials {_time(found.search.seconds)}"
     if found.confirmation.trials:
         count, most = found.confirmation.trials, found.most
-        many = f"about {count} (at most {most})" if most > count else str(count)
+        many = f"{count} to {most}" if most > count else str(count)
         parts += f", {many} confirmations {_time(found.confirmation.seconds)}"
     parts += f", test images {_time(found.tests)}"
     if found.limit is not None and found.whole > found.limit:
