@@ -109,7 +109,7 @@ def _static(spans: Sequence[Span]) -> bytes:
         for kind, count in used.items()
         if count
     ]
-    marks = {**_MARKS, "resumed": (">", "resumed")}
+    marks: dict[str, tuple[str, str]] = {**_MARKS, "resumed": (">", "resumed")}
     handles += [
         Line2D([], [], color=BLACK, marker=marker, linestyle="none", label=label, markersize=5)
         for kind, (marker, label) in marks.items()
