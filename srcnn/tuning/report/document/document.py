@@ -39,6 +39,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""  #: plain text
     shown: int | None = None  #: number of rows on a page; None: all rows; the CSV file always has all rows
+    fold: str = ""  #: plain text of the line that opens the table in HTML; empty: the table is always open
 
     def __post_init__(self) -> None:
         _check_name("table", self.name)
