@@ -27,8 +27,8 @@ from srcnn.tuning.space.space import Space
 __all__ = ["FEWEST", "Importance", "importances"]
 
 FEWEST = 8  #: minimum number of trials with a gain
-_TREES, _TREES_AGAIN = 32, 8  # of the forest, and of those of the interval
-_AGAIN, _WORK = 24, 1500  # most resamples; most trials in all of them together
+_TREES, _TREES_AGAIN = 24, 6  # of the forest, and of those of the interval
+_AGAIN, _WORK = 20, 1200  # most resamples; most trials in all of them together
 _MIDDLE = (10, 90)  # percentiles of the interval
 
 

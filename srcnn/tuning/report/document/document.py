@@ -40,6 +40,7 @@ class Table:
     caption: str = ""  #: plain text
     shown: int | None = None  #: number of rows on a page; None: all rows; the CSV file always has all rows
     left: int = 1  #: number of left-aligned columns
+    fold: str = ""  #: plain text of the line that opens the table in HTML; empty: the table is always open
 
     def __post_init__(self) -> None:
         _check_name("table", self.name)

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -121,9 +122,9 @@ def to_png(figure: Figure, *, photo: bool = False) -> bytes:
         figure: the picture.
         photo: whether it shows photographs; lines and letters do with 256 colours, at a third of the size.
     """
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
-    image = Image.open(drawn).convert("RGB")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # savefig would draw twice
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     if not photo:
         image = image.quantize(256, dither=Image.Dither.NONE)
     buffer = io.BytesIO()

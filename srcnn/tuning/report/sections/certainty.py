@@ -66,7 +66,10 @@ def _runner_up(winner: ConfirmedConfiguration, second: ConfirmedConfiguration) -
         return f"{ahead}; with one seed each, nobody can say whether that is luck."
     spread = float(np.sqrt(np.mean(np.square(known))))
     if behind <= 2 * spread:
-        return f"{ahead}, and a new seed alone changes a gain by {spread:.3f} dB: **a close call**, the two may well be equally good."
+        return (
+            f"{ahead}, and a new seed alone changes a gain by {spread:.3f} dB: **a close call**, the two may well be equally "
+            "good."
+        )
     return f"{ahead}, and a new seed changes a gain by {spread:.3f} dB only: **a clear choice** among those confirmed."
 
 

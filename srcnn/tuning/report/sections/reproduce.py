@@ -26,6 +26,7 @@ __all__ = ["command_of", "reproduce", "setting"]
 # Settings that say where a search ran and what it is called, not what it computes.
 _PLACE = ("name", "storage", "tracking_uri", "address", "data_root", "stall_limit", "max_concurrent")
 _PIXELS = ("budget", "confirm_budget")
+_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _FLAGS = {"scales": "--scale"}
 _STAGES = (
     ("search", "search"),
@@ -113,9 +114,9 @@ def reproduce(data: SearchData) -> tuple[Part, ...]:
     parts: list[Part] = [Text("\n".join(["```", *commands, "```"])), _bullets(items)]
     parts.append(
         Text(
-            "The same commit, versions, seed and machine start the same configurations. With several workers, which trial ends first "
-            "depends on timing, and the search decides by what has ended: a second run finds other trials, and should find a "
-            "gain within the intervals above."
+            "The same commit, versions, seed and machine start the same configurations. With several workers, which trial ends "
+            "first depends on timing, and the search decides by what has ended: a second run finds other trials, and "
+            "should find a gain within the intervals above."
         )
     )
     return tuple(parts)

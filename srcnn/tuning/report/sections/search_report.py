@@ -48,15 +48,17 @@ def _of_scale(data: SearchData, scale: int) -> tuple[Part, ...]:
     parts: list[Part] = []
     confirmed = confirmed_at(data, scale)
     if confirmed:
-        parts += [champions(data, scale, confirmed), seeds(data, scale, confirmed)]
+        parts.append(champions(data, scale, confirmed))
     elif data.of_stage("confirm", scale):
         ended = "Confirmations ran, but the search ended before it chose by them."
         parts.append(Text(NOT_KEPT if data.confirmation_lost else ended))
     trials = data.of_stage("search", scale)
     if trials:
-        parts.append(leaderboard(data, scale))
         figure = curves_figure(trials, f"curves-x{scale}", f"Learning curves at x{scale}. {provenance(data, trials)}")
         parts.append(figure if figure is not None else Text("No trial has reported a figure, so there are no curves."))
+        parts.append(leaderboard(data, scale))
+    if confirmed:
+        parts.append(seeds(data, scale, confirmed))
     return tuple(parts)
 
 

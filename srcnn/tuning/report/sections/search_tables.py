@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from srcnn.config.quantities import counted
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.tuning.report.data.confirmed import Confirmed
 from srcnn.tuning.report.data.search_data import Child, SearchData
@@ -21,6 +22,7 @@ __all__ = ["champions", "leaderboard", "ranked", "seeds"]
 
 _PAPER = " (the paper's)"
 _SHOWN = 20  # rows of a leaderboard on the page
+_OPEN = 5  # rows of a leaderboard that is not folded
 _IN_THE_NAME = ("kernels", "filters", "scale")  # fields that a configuration's name says in full
 
 
@@ -77,7 +79,9 @@ def seeds(data: SearchData, scale: int, confirmed: Sequence[Confirmed]) -> Table
         f"The new seeds at x{scale}: gains on validation images of those that choose, on judging images of the others. "
         f"{footnote(data.leaks[1])}"
     ).rstrip()
-    return Table(f"seeds-x{scale}", head, tuple(rows), caption)
+    return Table(
+        f"seeds-x{scale}", head, tuple(rows), caption, fold=f"x{scale}, seed by seed: {counted(len(rows), 'training')}"
+    )
 
 
 def leaderboard(data: SearchData, scale: int) -> Table:
@@ -109,7 +113,8 @@ def leaderboard(data: SearchData, scale: int) -> Table:
         f"Trials of the search at x{scale}, one seed each, by their best gain over bicubic on validation images; finished "
         f"ones first, since a stopped one's gain is of a smaller budget. {more}{provenance(data, trials)}"
     )
-    return Table(f"leaderboard-x{scale}", head, tuple(rows), caption, shown=_SHOWN)
+    fold = f"x{scale}, all trials: {counted(len(rows), 'row')}" if len(rows) > _OPEN else ""
+    return Table(f"leaderboard-x{scale}", head, tuple(rows), caption, shown=_SHOWN, fold=fold)
 
 
 def _show(value: float | None, form: str) -> str:

@@ -76,8 +76,9 @@ def _won(data: SearchData, scale: int) -> str:
         beside = ", and it is the paper's network"
     elif paper is not None and paper.gain is not None and best.gain is not None:
         beside = f", {best.gain - paper.gain:.3f} dB more than the paper's network with the same budget"
+    name = escape.markdown(best.name.removeprefix(f"x{scale} "))
     return (
-        f"x{scale}: **{escape.markdown(best.name.removeprefix(f'x{scale} '))}** was best. It gains {best.gain:.3f} dB over bicubic on the validation "
+        f"x{scale}: **{name}** was best. It gains {best.gain:.3f} dB over bicubic on the validation "
         f"images{beside}. **Not sure:** this is one seed, the best of many, so partly luck: {unconfirmed}."
     )
 

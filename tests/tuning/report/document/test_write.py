@@ -28,7 +28,8 @@ def test_pictures_of_a_comparison_are_files_of_their_own(tmp_path: Path) -> None
     shots = {"a": Shot("bi|cubic", b"1"), "b": Shot("champion", b"2")}
     document = Document("d", "", (Section("s", (Comparison("c", shots, "caption", "Part:", 4, "a", "b"),)),))
     assert to_markdown(document).endswith(
-        "| bi\\|cubic | champion |\n| :-: | :-: |\n| ![Part: bi\\|cubic](pictures/c-a.png) | ![Part: champion](pictures/c-b.png) |"
+        "| bi\\|cubic | champion |\n| :-: | :-: |\n"
+        "| ![Part: bi\\|cubic](pictures/c-a.png) | ![Part: champion](pictures/c-b.png) |"
         "\n\ncaption\n"
     )
     files = {file.name: file for file in write(document, tmp_path)}

@@ -39,7 +39,7 @@ def params(**fields: Any) -> dict[str, str]:
 def test_the_command_gives_the_same_settings_again(fields: dict[str, Any]) -> None:
     command = command_of(params(**fields))
     assert command.startswith(START)
-    options = search._parser().parse_args(shlex.split(command.removeprefix(START)) + ["--name", "mine"])
+    options = search._parser().parse_args([*shlex.split(command.removeprefix(START)), "--name", "mine"])
     again, resume = search._settings(options)
     assert not resume
     want = SearchSettings(name="mine", **fields)

@@ -51,3 +51,7 @@ document.querySelectorAll(".comparison").forEach(function (box) {
   slider.hidden = false;
   show();
 });
+// What is folded is printed too.
+window.addEventListener("beforeprint", function () {
+  document.querySelectorAll("details").forEach(function (one) { one.open = true; });
+});
