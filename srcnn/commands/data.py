@@ -21,6 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.config.quantities import counted
 from srcnn.data import fetch
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import SETS, data_root
@@ -114,7 +115,10 @@ def compare(names: list[str], root: Path, console: Console) -> int:
         count += len(found)
     images = sum(map(len, sets))
     pairs = "1 pair shows" if count == 1 else f"{count} pairs show" if count else "no two show"
-    _print(console, f"{images} images, {images * (images - 1) // 2} pairs: {pairs} the same photograph")
+    _print(
+        console,
+        f"{counted(images, 'image')}, {counted(images * (images - 1) // 2, 'pair')}: {pairs} the same photograph",
+    )
     return 0
 
 

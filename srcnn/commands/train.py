@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.config.presets import PRESETS, preset
+from srcnn.config.quantities import counted
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
@@ -227,7 +228,7 @@ def _main(argv: list[str] | None) -> int:
         file.write_text(json.dumps(asdict(replace(job, digest=images.digest)), indent=2) + "\n", encoding="utf-8")
     console.print(
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
-        f"{count_macs(config):.0f} multiply-adds per pixel; {len(training)} images of {images.name}"
+        f"{count_macs(config):.0f} multiply-adds per pixel; {counted(len(training), 'image')} of {images.name}"
         + (f", {len(held_out)} held out for validation" if held_out else "")
         + f"; {device}, {resolve_precision(config.precision, device)}"
     )
