@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -58,11 +59,13 @@ def _print(console: Console, line: str) -> None:
 
 def show(root: Path, console: Console) -> int:
     """Print a table of all sets and their state."""
-    table = Table(title=escape(f"data root: {root}"), title_justify="left")
+    table = Table(
+        title=escape(f"data root: {root}"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
+    )
     table.add_column("name", no_wrap=True)
     table.add_column("files", justify="right")
     for title in ("where", "state", "source"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "where")
     wrong = []
     for name in _everything():
         state = _status(name, root)
