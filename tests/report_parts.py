@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from PIL import Image
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.tuning.paper.table import Table
+from srcnn.tuning.report.data.history import History
 from srcnn.tuning.report.data.search_data import Child, SearchData
 from srcnn.tuning.report.data.table_data import TableData, Trained
 from srcnn.tuning.space.parameter import Value
+from srcnn.tuning.trials.decision import Decision
 from srcnn.tuning.trials.outcome import Outcome
 
-__all__ = ["PNG", "child", "search_data", "table_data", "trained"]
+__all__ = ["PNG", "child", "picture", "search_data", "table_data", "timed", "trained"]
 
 PNG = b"\x89PNG\r\n\x1a\n"  #: how every PNG file begins
 
@@ -36,6 +42,18 @@ def child(
         network=ModelConfig(),
         curve=tuple((1e6 * epoch, gain) for epoch, gain in enumerate(gains, start=1)),
     )
+
+
+def timed(one: Child, start: float, times: Sequence[float], end: float | None, *decisions: Decision) -> Child:
+    """The run with its times, in seconds since 1970, and what was decided about it."""
+    return replace(one, history=History(start, end, tuple(times), tuple(range(1, len(times) + 1)), decisions))
+
+
+def picture(shade: int, width: int = 4, height: int = 3) -> bytes:
+    """A PNG file of one shade of grey."""
+    file = io.BytesIO()
+    Image.new("L", (width, height), shade).save(file, "png")
+    return file.getvalue()
 
 
 def search_data(children: Sequence[Child], **fields: object) -> SearchData:

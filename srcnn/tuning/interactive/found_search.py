@@ -15,7 +15,7 @@ from srcnn.model.network import SRCNN, count_parameters
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.interactive.plots import Plot, curves, history, parameters
 from srcnn.tuning.report.build import build
-from srcnn.tuning.report.data.search_data import UI, Child, SearchData, find_parent, gather
+from srcnn.tuning.report.data.search_data import Child, SearchData, find_parent, gather
 from srcnn.tuning.report.document.write import write
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import artifact_file, open_store, reading
@@ -178,7 +178,7 @@ class FoundSearch:
         if target.exists() and not target.is_dir():
             raise ConfigError(f"folder: must be a folder, but {target} is a file")
         parent = find_parent(self.data.uri, self.name)
-        return write(build(self.data.uri, parent, UI), target)[1]
+        return write(build(self.data.uri, parent), target)[1]
 
     def __repr__(self) -> str:
         lines = [self._heading()]

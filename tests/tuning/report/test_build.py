@@ -8,8 +8,27 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from srcnn.commands import report
+from srcnn.errors import SearchError
+from srcnn.tuning.report.build import report_after
 
-from report_store import Store
+from report_store import Page, Store
+
+
+def test_a_report_at_the_end_is_logged_and_has_no_links_to_a_local_server(store: Store) -> None:
+    store.open("mine")
+    store.trial("a", [0.5, 0.6])
+    store.tracker.close_search("FINISHED")
+    client, folder = MlflowClient(store.uri), store.folder / "reports" / "mine"
+    assert report_after(store.uri, "mine", folder, log=False) == folder / "report.html"
+    assert not client.list_artifacts(store.tracker.parent_id, "report")
+    file = report_after(store.uri, "mine", folder)
+    source = file.read_text(encoding="utf-8")
+    assert all(link.startswith("#") for link in Page(source).links) and "127.0.0.1" not in source
+    assert "127.0.0.1" not in (folder / "report.md").read_text(encoding="utf-8")
+    kept = {Path(artifact.path).name for artifact in client.list_artifacts(store.tracker.parent_id, "report")}
+    assert kept == {"report.html", "report.md", "pictures", "tables"}
+    with pytest.raises(SearchError, match="search 'mien' does not exist"):
+        report_after(store.uri, "mien", folder)
 
 
 def test_the_command(store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

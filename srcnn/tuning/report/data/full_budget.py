@@ -33,7 +33,9 @@ def at_full_budget(children: Sequence[Child]) -> list[AtEnd]:
     Args:
         children: trials of one scale.
     """
-    known = [child for child in children if child.outcome is not Outcome.FAILED and (child.curve or child.gain is not None)]
+    known = [
+        child for child in children if child.outcome is not Outcome.FAILED and (child.curve or child.gain is not None)
+    ]
     best = [list(itertools.accumulate((gain for _, gain in child.curve), max)) for child in known]
     length = max(map(len, best), default=0)
     growth = []

@@ -40,7 +40,9 @@ class Importance:
     method: str
     count: int  #: number of trials used
     reason: str = ""  #: sentence with the reason why there are no importances
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  #: middle 80 % of the resamples, by parameter
+    intervals: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  #: middle 80 % of the resamples, by parameter
     estimated: int = 0  #: number of trials whose gain at the full budget is an estimate
 
 
@@ -70,7 +72,9 @@ def importances(space: Space | None, children: Sequence[Child]) -> Importance:
         if not shares:
             return Importance({}, method, len(trials), "No parameter varies in all trials: nothing to compare.")
         drawn = _again(trials, space.conditional)
-    intervals = {name: _interval([one.get(name, 0.0) for one in drawn], shares[name]) for name in shares} if drawn else {}
+    intervals = (
+        {name: _interval([one.get(name, 0.0) for one in drawn], shares[name]) for name in shares} if drawn else {}
+    )
     ordered = dict(sorted(shares.items(), key=lambda item: -item[1]))
     return Importance(ordered, method, len(trials), intervals=intervals, estimated=estimated)
 
@@ -93,9 +97,7 @@ def _varied(trials: Sequence[optuna.trial.FrozenTrial]) -> set[str]:
     return {name for trial in trials for name in trial.params if len({repr(t.params.get(name)) for t in trials}) > 1}
 
 
-def _shares(
-    trials: Sequence[optuna.trial.FrozenTrial], conditional: bool, trees: int, seed: int
-) -> dict[str, float]:
+def _shares(trials: Sequence[optuna.trial.FrozenTrial], conditional: bool, trees: int, seed: int) -> dict[str, float]:
     study = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
     study.add_trials(trials)
     evaluator: optuna.importance.BaseImportanceEvaluator = (

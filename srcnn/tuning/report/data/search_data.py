@@ -68,7 +68,7 @@ class Child:
     values: Mapping[str, Value]  #: values of the parameters of the search space
     network: ModelConfig | None  #: architecture; None: it has fields unknown to this version
     curve: tuple[tuple[float, float], ...]  #: (training pixels, validation gain over bicubic in dB) after each epoch
-    history: History = History()  #: when it ran, and what the search decided about it
+    history: History = field(default_factory=History)  #: when it ran, and what the search decided about it
 
     @property
     def scale(self) -> int | None:

@@ -7,6 +7,7 @@ there) or an interruption. Spans are then placed on as few rows as possible, so 
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def timeline(children: Sequence[Child], zero: float) -> list[Span]:
 def _epoch(child: Child) -> float:
     """Return the typical time of an epoch in seconds."""
     times = child.history.times
-    apart = [b - a for a, b in zip(times, times[1:], strict=False)]
+    apart = [b - a for a, b in itertools.pairwise(times)]
     known = child.metrics.get(names.METRIC_EPOCH_SECONDS)
     return min(filter(None, (known, statistics.median(apart) if apart else None)), default=0.0)
 

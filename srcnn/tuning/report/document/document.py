@@ -92,7 +92,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Text:
-    """Text in Markdown: paragraphs, bullet lists, bold, code, blocks of code, and links. Names in it must be escaped by `escape.markdown`."""
+    """Text in Markdown: paragraphs, bullet lists, bold, code, blocks of code, and links.
+
+    Names in it must be escaped by `escape.markdown`.
+    """
 
     markdown: str
 

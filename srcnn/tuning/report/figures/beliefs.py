@@ -48,7 +48,9 @@ def beliefs_figure(found: Sequence[Belief], name: str, caption: str) -> Figure:
     values = np.array([[one.came, one.predicted] for one in found])
     low, high = float(values.min()), float(values.max())
     margin = max(0.03, 0.15 * (high - low))
-    axes.plot([low - margin, high + margin], [low - margin, high + margin], color=BLACK, linewidth=0.9, linestyle="dashed")
+    axes.plot(
+        [low - margin, high + margin], [low - margin, high + margin], color=BLACK, linewidth=0.9, linestyle="dashed"
+    )
     axes.set_xlim(low - margin, high + margin)
     reach = [_NORMAL * (one.spread or 0.0) for one in found]
     ends = [one.predicted + sign * half for one, half in zip(found, reach, strict=True) for sign in (-1, 1)]

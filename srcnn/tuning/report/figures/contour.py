@@ -24,7 +24,9 @@ _FINE = 60  # places along the axis of a number
 _STEPS = 12  # of the fit, each of which improves every hyperparameter once
 
 
-def contour_figure(space: Space, ends: Sequence[AtEnd], pair: tuple[str, str], name: str, caption: str) -> Figure | None:
+def contour_figure(
+    space: Space, ends: Sequence[AtEnd], pair: tuple[str, str], name: str, caption: str
+) -> Figure | None:
     """Colours are the expected gain, over all values of the other parameters; dots are trials.
 
     Args:

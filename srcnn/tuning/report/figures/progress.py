@@ -38,7 +38,9 @@ def best_figure(found: Progress, name: str, caption: str, paper: float | None) -
     axes.set_xlabel(f"{word} since the start of the search")
     axes.set_ylabel(_Y)
     finish(axes)
-    figure.legend(fontsize=FONT, loc="outside lower center", ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0)
+    figure.legend(
+        fontsize=FONT, loc="outside lower center", ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0
+    )
     alt = (
         f"Best gain so far, from {found.gains[0]:.3f} to {found.gains[-1]:.3f} dB; {len(found.leaders)} trials led, at last "
         f"{found.leaders[-1][1].name}."

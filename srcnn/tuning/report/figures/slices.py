@@ -20,7 +20,9 @@ _SPREAD = 0.18  # around a choice, so that trials do not hide each other
 
 def varied_parameters(space: Space, ends: Sequence[AtEnd]) -> dict[str, Parameter]:
     """Return the parameters of a space with at least two values among some trials."""
-    seen = {name: {repr(one.child.values[name]) for one in ends if name in one.child.values} for name in space.parameters}
+    seen = {
+        name: {repr(one.child.values[name]) for one in ends if name in one.child.values} for name in space.parameters
+    }
     return {name: parameter for name, parameter in space.parameters.items() if len(seen[name]) > 1}
 
 
@@ -68,7 +70,11 @@ def _panel(axes: Axes, name: str, parameter: Parameter, ends: Sequence[AtEnd], l
             continue
         value, y = one.child.values[name], max(one.gain, low)
         if isinstance(parameter, Categorical):
-            x = parameter.choices.index(value) + source.uniform(-_SPREAD, _SPREAD) if value in parameter.choices else None
+            x = (
+                parameter.choices.index(value) + source.uniform(-_SPREAD, _SPREAD)
+                if value in parameter.choices
+                else None
+            )
         else:
             x = float(value) if isinstance(value, int | float) else None
         if x is None:
@@ -79,7 +85,9 @@ def _panel(axes: Axes, name: str, parameter: Parameter, ends: Sequence[AtEnd], l
     if isinstance(parameter, Categorical):
         choices = [plain(str(choice)) for choice in parameter.choices]
         slanted = sum(map(len, choices)) > 40
-        axes.set_xticks(range(len(choices)), choices, rotation=30 if slanted else 0, ha="right" if slanted else "center")
+        axes.set_xticks(
+            range(len(choices)), choices, rotation=30 if slanted else 0, ha="right" if slanted else "center"
+        )
         axes.set_xlim(-0.5, len(choices) - 0.5)
     elif parameter.log:
         axes.set_xscale("log")

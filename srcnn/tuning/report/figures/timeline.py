@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from srcnn.tuning.report.data.timeline import End, Span
+from srcnn.tuning.report.data.timeline import Span
 from srcnn.tuning.report.document.document import Figure
 from srcnn.tuning.report.figures.style import BLACK, BLUE, FONT, GREEN, GREY, RED, finish, new_figure, to_png
+from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["timeline_figure"]
 
@@ -25,7 +26,7 @@ _STYLES = {
     "confirmation": (GREEN, "//"),
 }
 #: Marks at the end of a span.
-_MARKS: dict[End, tuple[str, str]] = {
+_MARKS: dict[str, tuple[str, str]] = {
     "paused": ("|", "paused"),
     "stopped": ("s", "stopped for good"),
     "failed": ("X", "failed"),
@@ -58,9 +59,7 @@ def timeline_figure(spans: Sequence[Span], name: str, caption: str) -> Figure | 
 
 
 def _style(span: Span) -> str:
-    if span.child.outcome in ("failed",):
-        return "failed"
-    if span.child.stage != "search":
+    if span.child.stage != "search" and span.child.outcome is not Outcome.FAILED:
         return "confirmation"
     return span.child.outcome if span.child.outcome in _STYLES else "not ended"
 

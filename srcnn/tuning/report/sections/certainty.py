@@ -50,7 +50,9 @@ def _plain(verdict: ScaleVerdict) -> list[str]:
     if not winner.judged:
         lines.append(f"{at}: {name} was not judged on new seeds, so its figures are too high by luck.")
     if not lines:
-        lines.append(f"{at}: {name} was the only configuration that was confirmed, so there is nothing to compare it with.")
+        lines.append(
+            f"{at}: {name} was the only configuration that was confirmed, so there is nothing to compare it with."
+        )
     return lines
 
 
@@ -65,7 +67,8 @@ def _runner_up(winner: ConfirmedConfiguration, second: ConfirmedConfiguration) -
     spread = float(np.sqrt(np.mean(np.square(known))))
     if behind <= 2 * spread:
         return (
-            f"{ahead}, and a new seed alone changes a gain by {spread:.3f} dB: **a close call**, the two may well be equally good."
+            f"{ahead}, and a new seed alone changes a gain by {spread:.3f} dB: **a close call**, the two may well be equally "
+            "good."
         )
     return f"{ahead}, and a new seed changes a gain by {spread:.3f} dB only: **a clear choice** among those confirmed."
 

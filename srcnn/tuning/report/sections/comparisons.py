@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from srcnn.tuning.report.data.crop_pictures import CropPicture
 from srcnn.tuning.report.data.search_data import SearchData
 from srcnn.tuning.report.document.document import Comparison, Part, Shot, Text
@@ -32,7 +30,7 @@ def comparisons(data: SearchData) -> tuple[Part, ...]:
             if place and size > _MOST_BYTES:
                 left_out += 1
                 continue
-            parts.append(_comparison(scale, picture))
+            parts.append(_comparison(scale, place + 1, picture))
     if not parts:
         return ()
     parts.sort(key=lambda part: part.name if isinstance(part, Comparison) else "")
@@ -42,7 +40,7 @@ def comparisons(data: SearchData) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _comparison(scale: int, picture: CropPicture) -> Comparison:
+def _comparison(scale: int, number: int, picture: CropPicture) -> Comparison:
     shots = {}
     for kind, png in picture.files.items():
         psnr = picture.psnr.get(kind)
@@ -52,7 +50,7 @@ def _comparison(scale: int, picture: CropPicture) -> Comparison:
         "champion and bicubic differ most; the PSNR is of the whole image. One image proves nothing: the tables have all."
     )
     return Comparison(
-        f"crop-x{scale}-{re.sub(r'[^A-Za-z0-9._-]', '-', picture.image) or 'image'}",
+        f"crop-x{scale}-{number}",
         shots,
         caption,
         f"Part of {picture.image} at x{scale}:",

@@ -18,6 +18,7 @@ from srcnn.tuning.trials.outcome import Outcome
 __all__ = ["believed", "course"]
 
 _EXPECTED, _TOOK = "expected_seconds", "took_seconds"  # metrics of the search's run
+_TOO_FEW, _ENOUGH = 0.8, 10  # share of ends in a range of 95 %, and number of predictions, for which it is said
 
 
 def course(data: SearchData) -> tuple[Part, ...]:
@@ -27,8 +28,8 @@ def course(data: SearchData) -> tuple[Part, ...]:
         return ()
     spans = timeline(data.children, data.started)
     caption = (
-        f"When each of the {counted(len(data.children), 'training')} ran. Colour: how it ended; black frame: the paper's network. "
-        "MLflow does not keep the worker, so a row is what one worker could have done."
+        f"When each of the {counted(len(data.children), 'training')} ran. Colour: how it ended; black frame: the paper's "
+        "network. MLflow does not keep the worker, so a row is what one worker could have done."
     )
     figure = timeline_figure(spans, "timeline", caption)
     parts += [figure] if figure is not None else []
@@ -56,7 +57,8 @@ def _of_scale(data: SearchData, scale: int, zero: float) -> list[Figure]:
         found,
         draws,
         f"compute-x{scale}",
-        f"x{scale}: best gain against compute; one unit is a full training of {data.budget / 1e6:.3g} million pixels. {_drawn(draws)}",
+        f"x{scale}: best gain against compute; one unit is a full training of {data.budget / 1e6:.3g} million pixels. "
+        f"{_drawn(draws)}",
     )
     return [first, second]
 
@@ -64,15 +66,17 @@ def _of_scale(data: SearchData, scale: int, zero: float) -> list[Figure]:
 def _drawn(draws: RandomDraws | None) -> str:
     if draws is None:
         return "There are too few trials to say what random search would expect."
-    rest = f" {draws.estimated} of their gains are estimates, since these trials stopped early." if draws.estimated else ""
+    rest = (
+        f" {draws.estimated} of their gains are estimates, since these trials stopped early." if draws.estimated else ""
+    )
     if draws.at_random:
         return (
-            f"Random search: expected best of so many draws, with replacement, from the {len(draws.gains)} trials that this search "
-            f"drew at random.{rest}"
+            f"Random search: expected best of so many draws, with replacement, from the {len(draws.gains)} trials that this "
+            f"search drew at random.{rest}"
         )
     return (
-        f"Random search: expected best of so many draws, with replacement, from all {len(draws.gains)} configurations as recorded. "
-        f"The search chose most of them, which flatters random search.{rest}"
+        f"Random search: expected best of so many draws, with replacement, from all {len(draws.gains)} configurations as "
+        f"recorded. The search chose most of them, which flatters random search.{rest}"
     )
 
 
@@ -82,8 +86,8 @@ def believed(data: SearchData) -> tuple[Part, ...]:
     expected, took = data.metrics.get(_EXPECTED), data.metrics.get(_TOOK, data.seconds)
     if expected is not None and took is not None and expected > 0:
         lines.append(
-            f"- Time: {duration(expected)} was expected before the start, and it took {duration(took)}, {took / expected:.2f} times "
-            "as long."
+            f"- Time: {duration(expected)} was expected before the start, and it took {duration(took)}, {took / expected:.2f} "
+            "times as long."
         )
     found = beliefs(data.of_stage("search"))
     result = calibration(found)
@@ -94,14 +98,15 @@ def believed(data: SearchData) -> tuple[Part, ...]:
             f"{abs(result.bias):.3f} dB {side} on average, and {result.error:.3f} dB off (root mean square)."
         )
         if result.inside is not None:
+            bold = result.inside < _TOO_FEW and result.count >= _ENOUGH
             lines.append(
-                f"- Spread: {result.inside:.0%} of the ends lie in the range that should hold 95 %."
-                + (" Its predictions were more certain than they should be." if result.inside < 0.8 and result.count >= 10 else "")
+                f"- Spread: {100 * result.inside:.0f} % of the ends lie in the range that should hold 95 %."
+                + (" Its predictions were more certain than they should be." if bold else "")
             )
         caption = (
-            "Predicted against actual gain at the end, over bicubic on validation images. A line is the range that should hold 95 % "
-            "of the ends; on the dashed line a prediction is right. Only trials that finished can be compared, and these are "
-            "the ones that promised most."
+            "Predicted against actual gain at the end, over bicubic on validation images. A line is the range that should hold "
+            "95 % of the ends; on the dashed line a prediction is right. Only trials that finished can be compared, and "
+            "these are the ones that promised most."
         )
         parts.append(beliefs_figure(found, "beliefs", caption))
     elif any(child.history.decisions for child in data.of_stage("search")):

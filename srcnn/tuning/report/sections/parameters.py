@@ -16,11 +16,15 @@ from srcnn.tuning.space.space import Space
 
 __all__ = ["parameters"]
 
+_COUNTED = (
+    "Hollow dots and grey lines are trials that stopped before the full budget. In all but the last picture, a stopped trial "
+    "counts with the gain of its rung, plus what other trials gained from there to the end (a median): an estimate."
+)
+
 
 def parameters(data: SearchData) -> tuple[Part, ...]:
     """Return the section's parts."""
-    parts: list[Part] = [Text("Hollow dots and grey are trials that stopped before the full budget. A stopped trial counts with the "
-        "gain of its rung, plus what other trials gained from there to the end (a median): an estimate.")]
+    parts: list[Part] = [Text(_COUNTED)]
     reasons: dict[str, list[str]] = {}
     for scale in data.scales:
         trials = data.of_stage("search", scale)
@@ -45,14 +49,15 @@ def parameters(data: SearchData) -> tuple[Part, ...]:
 def _of_scale(space: Space, scale: int, importance: Importance, ends: list[AtEnd]) -> list[Part]:
     parts: list[Part] = []
     caption = (
-        f"x{scale}: gain of {len(ends)} trials against one parameter at a time; red: the best, filled: finished, hollow: estimated."
+        f"x{scale}: gain of {len(ends)} trials against one parameter at a time; red: the best, filled: finished, hollow: "
+        "estimated."
     )
     slices = slices_figure(space, ends, f"slices-x{scale}", caption)
     if importance.shares:
         estimated = f", {importance.estimated} of them stopped before the end" if importance.estimated else ""
         caption = (
-            f"x{scale}: share of the gain's variance that each parameter explains by itself, by Optuna's {importance.method}, from "
-            f"{importance.count} trials{estimated}. Lines: the middle 80 % when these trials are drawn again at random."
+            f"x{scale}: share of the gain's variance that each parameter explains by itself, by Optuna's {importance.method}, "
+            f"from {importance.count} trials{estimated}. Lines: the middle 80 % when these trials are drawn again at random."
         )
         parts += [bars_figure(importance, f"importance-x{scale}", caption), *([] if slices is None else [slices])]
         two = [name for name in importance.shares if name in space.parameters][:2]

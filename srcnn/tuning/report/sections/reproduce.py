@@ -26,6 +26,7 @@ __all__ = ["command_of", "reproduce", "setting"]
 # Settings that say where a search ran and what it is called, not what it computes.
 _PLACE = ("name", "storage", "tracking_uri", "address", "data_root", "stall_limit", "max_concurrent")
 _PIXELS = ("budget", "confirm_budget")
+_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _FLAGS = {"scales": "--scale"}
 _STAGES = (
     ("search", "search"),
@@ -91,7 +92,9 @@ def reproduce(data: SearchData) -> tuple[Part, ...]:
     commands = [f"git checkout {plain}"] if plain.isalnum() else []
     commands.append(command_of(data.params))
     versions = [f"{library} {version}" for library, version in names.versions(tags).items()]
-    seeds = sorted({one.seed for verdict in data.verdicts or () for c in verdict.ranked for one in (*c.chose, *c.judged)})
+    seeds = sorted(
+        {one.seed for verdict in data.verdicts or () for c in verdict.ranked for one in (*c.chose, *c.judged)}
+    )
     space = "" if data.space_text is None else hashlib.sha256(data.space_text.encode()).hexdigest()[:16]
     items = {
         "Commit": escape.code(commit) if commit else "unknown",
@@ -101,7 +104,9 @@ def reproduce(data: SearchData) -> tuple[Part, ...]:
         "Seeds of the confirmation": text(", ".join(map(str, seeds))),
         "Training images": f"{text(tags.get(names.TAG_TRAIN_SET, '?'))}, digest "
         f"{escape.code(tags.get(names.TAG_TRAIN_DIGEST, '?'))}",
-        "Search space": f"artifact {escape.code(names.ARTIFACT_SPACE)}, SHA-256 begins with {escape.code(space)}" if space else "",
+        "Search space": f"artifact {escape.code(names.ARTIFACT_SPACE)}, SHA-256 begins with {escape.code(space)}"
+        if space
+        else "",
     }
     link = escape.safe_link(data.link(data.run_id))
     if link is not None:
@@ -109,9 +114,9 @@ def reproduce(data: SearchData) -> tuple[Part, ...]:
     parts: list[Part] = [Text("\n".join(["```", *commands, "```"])), _bullets(items)]
     parts.append(
         Text(
-            "The same commit, versions, seed and machine start the same configurations. With several workers, which trial ends first "
-            "depends on timing, and the search decides by what has ended: a second run finds other trials, and should find a "
-            "gain within the intervals above."
+            "The same commit, versions, seed and machine start the same configurations. With several workers, which trial ends "
+            "first depends on timing, and the search decides by what has ended: a second run finds other trials, and "
+            "should find a gain within the intervals above."
         )
     )
     return tuple(parts)
@@ -153,7 +158,10 @@ def _flag_text(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ",".join(_shown_path(str(part)) for part in value)
     if name in _PIXELS and isinstance(value, int | float):
-        return next((f"{value / unit:.12g}{sign}" for unit, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= unit), f"{value:g}")
+        return next(
+            (f"{value / unit:.12g}{sign}" for unit, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= unit),
+            f"{value:g}",
+        )
     return f"{value:.12g}" if isinstance(value, float) else _shown_path(str(value))
 
 

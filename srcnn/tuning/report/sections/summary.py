@@ -76,8 +76,9 @@ def _won(data: SearchData, scale: int) -> str:
         beside = ", and it is the paper's network"
     elif paper is not None and paper.gain is not None and best.gain is not None:
         beside = f", {best.gain - paper.gain:.3f} dB more than the paper's network with the same budget"
+    name = escape.markdown(best.name.removeprefix(f"x{scale} "))
     return (
-        f"x{scale}: **{escape.markdown(best.name.removeprefix(f'x{scale} '))}** was best. It gains {best.gain:.3f} dB over bicubic on the validation "
+        f"x{scale}: **{name}** was best. It gains {best.gain:.3f} dB over bicubic on the validation "
         f"images{beside}. **Not sure:** this is one seed, the best of many, so partly luck: {unconfirmed}."
     )
 
@@ -92,7 +93,9 @@ def _confirmed(data: SearchData, verdict: ScaleVerdict, first: Confirmed) -> str
         where = "judging images" if lead.images is None else text(marked(lead.images, data.leaks[1]))
         sentences.append(f"It is {than_paper(lead.interval)}, on {where} and seeds that did not choose it.")
     else:
-        sentences.append("**Not sure** whether it is better than the paper's network: the two were not judged together.")
+        sentences.append(
+            "**Not sure** whether it is better than the paper's network: the two were not judged together."
+        )
     if first.judged and verdict.champion.gain is not None:
         bounds = f" (95 %: {first.low:.2f} to {first.high:.2f})" if verdict.champion.gain.bounded else ""
         sentences.append(f"It gains {first.gains.mean():.2f} dB over bicubic{bounds}.")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from srcnn.errors import DataError
-from srcnn.tuning.report.document.document import Cell, Document, Table
-from srcnn.tuning.report.document.write import to_csv, to_latex, write
+from srcnn.tuning.report.document.document import Cell, Comparison, Document, Section, Shot, Table
+from srcnn.tuning.report.document.write import to_csv, to_latex, to_markdown, write
 
 
 def test_csv_and_latex() -> None:
@@ -22,6 +22,18 @@ def test_csv_and_latex() -> None:
     assert "n\\_2" not in tex and "http" not in tex
     for rule in ("toprule", "midrule", "bottomrule"):
         assert tex.count(f"\\{rule}") == 1
+
+
+def test_pictures_of_a_comparison_are_files_of_their_own(tmp_path: Path) -> None:
+    shots = {"a": Shot("bi|cubic", b"1"), "b": Shot("champion", b"2")}
+    document = Document("d", "", (Section("s", (Comparison("c", shots, "caption", "Part:", 4, "a", "b"),)),))
+    assert to_markdown(document).endswith(
+        "| bi\\|cubic | champion |\n| :-: | :-: |\n"
+        "| ![Part: bi\\|cubic](pictures/c-a.png) | ![Part: champion](pictures/c-b.png) |"
+        "\n\ncaption\n"
+    )
+    files = {file.name: file for file in write(document, tmp_path)}
+    assert (files["c-a.png"].read_bytes(), files["c-b.png"].read_bytes()) == (b"1", b"2")
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

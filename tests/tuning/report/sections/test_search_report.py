@@ -16,8 +16,16 @@ from report_store import VERDICT, Store, table_rows
 def test_a_whole_search(whole: Store) -> None:
     folder = whole.folder / "out"
     text = (folder / "report.md").read_text(encoding="utf-8")
-    assert "**trial 9** gains 1.585 dB [95 %: 1.200 to 1.900, over seeds and images]" in text
-    assert "32.20 dB on Set5, means of 2 seeds that took no part in the choice" in text
+    headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "In short",
+        "How sure each choice is",
+        "Scale x3",
+        "What the search did",
+        "Parameters",
+        "What was searched",
+        "How to run it again",
+    ]
     for sentence in VERDICT.sentences():
         assert f"- {escape.markdown(sentence)}." in text
     assert "for people" not in text
@@ -33,9 +41,13 @@ def test_a_whole_search(whole: Store) -> None:
     assert [row["outcome"] for row in board] == [Outcome.FINISHED] * 11 + [Outcome.STOPPED, Outcome.FAILED]
     assert [row["configuration"] for row in board][:2] == ["trial 9", "trial 7"]
     assert board[0]["gain (dB)"] == "1.390" and board[0]["parameters"] == "865" and board[-1]["gain (dB)"] == "–"
-    for name in ("curves-x3", "importance", "parallel"):
+    widths = {"curves-x3": 960, "parallel": 960, "timeline": 960} | dict.fromkeys(
+        ("importance-x3", "slices-x3", "contour-x3", "best-x3", "compute-x3"), 624
+    )
+    assert {file.stem for file in (folder / "pictures").iterdir()} == set(widths)
+    for name, width in widths.items():
         with Image.open(folder / "pictures" / f"{name}.png") as picture:
-            assert 900 <= picture.width <= 1000
+            assert abs(picture.width - width) <= 2
         assert f"](pictures/{name}.png)" in text
 
 
@@ -76,13 +88,13 @@ def test_one_trial_and_equal_trials(store: Store) -> None:
     store.open("one")
     store.trial("a", [0.5, 0.6])
     text = (store.write() / "report.md").read_text(encoding="utf-8")
-    assert f"Importances need {FEWEST} finished trials, but 1 trial finished." in text
+    assert f"x3: Importances need {FEWEST} trials with a gain, but 1 trial reported one." in text
     assert "Too few trials to compare parameters in a picture." in text
-    assert "one seed, the best of many, so partly luck" in text
+    assert "**Not sure:** this is one seed, the best of many, so partly luck: nothing was confirmed." in text
     for i in range(FEWEST):
         store.trial(str(i), [0.5, 0.6], n1=8 + 8 * (i % 2))
     text = (store.write() / "report.md").read_text(encoding="utf-8")
-    assert "finished trials have one and the same gain: nothing to explain." in text
+    assert "trials have one and the same gain: nothing to explain." in text
 
 
 def test_nothing_but_failures(store: Store) -> None:
