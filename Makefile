@@ -30,7 +30,9 @@ soak: $(VENV)/.installed-dev  ## searches killed at random moments, on SQLite an
 	$(BIN)/python experiments/soak.py --store sqlite --driver-kills 20 --worker-kills 20
 	$(BIN)/python experiments/soak.py --store postgresql --driver-kills 20 --worker-kills 20
 
-ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000
+ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000; prints the address that compares the trials of the newest search
+	@$(BIN)/python -c "from srcnn.tuning.tracking.views import newest_address; \
+	print('the trials of the newest search:', newest_address('sqlite:///$(CURDIR)/mlruns/mlflow.db'))"
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 
 clean:  ## the environment and the caches; runs and data stay

@@ -104,7 +104,10 @@ def _verdict(store: str, test: str) -> dict[str, Any]:
         "trials": len(trials),
         "outcomes": {one: outcomes.count(one) for one in sorted(set(outcomes))},
         "architectures": len(
-            {run.data.params.get("kernels", "") + run.data.params.get("filters", "") for run in trials}
+            {
+                tuple(run.data.params.get(name, "") for name in (names.PARAM_KERNELS, names.PARAM_FILTERS))
+                for run in trials
+            }
         ),
     }
     if verdict is None:

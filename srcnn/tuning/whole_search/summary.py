@@ -12,7 +12,8 @@ from srcnn.overlap.leaks import footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning.adapters.mlflow_internals import artifact_address
 from srcnn.tuning.tracking import names
-from srcnn.tuning.tracking.views import CONFIRMATIONS, SEARCHES, TRIALS, path_of
+from srcnn.tuning.tracking.view_states import CONFIRMATIONS, SEARCHES, TRIALS
+from srcnn.tuning.tracking.views import path_of
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.whole_search.choice import Choice
 from srcnn.tuning.whole_search.pictures import Picture, picture_file

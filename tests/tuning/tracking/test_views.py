@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from srcnn.tuning.adapters.mlflow_internals import SHARED_VIEW, unpacked_view
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.tracking import views
 from srcnn.tuning.tracking.tracker import Tracker
+from srcnn.tuning.tracking.view_states import trials_state
 
 SPACE = """\
 parameters:
@@ -64,33 +66,9 @@ def test_a_search_writes_three_views_and_writing_them_again_changes_nothing(trac
     assert tags(tracker) == first
     save(tracker, params=("n1",))
     assert {key for key, text in tags(tracker).items() if text != first[key]} == {"mine-trials", "mine-confirmations"}
-
-
-def test_the_view_of_the_trials_compares_what_varies(tracker: Tracker) -> None:
-    save(tracker)
-    state = unpacked_view(tags(tracker)["mine-trials"])
-    assert state["searchFilter"] == f"tags.`mlflow.parentRunId` = '{tracker.parent_id}' and tags.`stage` = 'search'"
-    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best/val_gain`", False)
-    assert state["selectedColumns"] == [
-        "metrics.`best/val_gain`",
-        "metrics.`train_seconds`",
-        "params.`scale`",
-        "params.`n1`",
-        "params.`learning_rate`",
-        "tags.`outcome`",
-    ]
-    shown = [chart for chart in state["compareRunCharts"] if chart["metricSectionId"] == "shown"]
-    assert [chart["type"] for chart in shown] == ["LINE", "PARALLEL", "SCATTER", "SCATTER", "SCATTER"]
-    assert shown[1]["selectedParams"] == ["scale", "n1", "learning_rate"]
     assert all(len(text) < 5000 for text in tags(tracker).values())  # MLflow's limit for a tag of an experiment
-
-
-def test_a_fixed_rate_and_a_single_scale_have_no_chart_and_no_column(tracker: Tracker) -> None:
-    save(tracker, params=("n1",), scales=(3,))
-    state = unpacked_view(tags(tracker)["mine-trials"])
-    assert "params.`scale`" not in state["selectedColumns"]
-    axes = [chart["xaxis"]["key"] for chart in state["compareRunCharts"] if chart["type"] == "SCATTER"]
-    assert axes == ["train_seconds", "macs"]
+    state = trials_state(tracker.parent_id, ("n1",), (2, 3))
+    assert unpacked_view(tags(tracker)["mine-trials"]) == json.loads(json.dumps(state))
 
 
 def test_the_address_opens_the_view_or_a_plain_table(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,3 +111,11 @@ def test_a_store_that_refuses_views_is_a_warning(tracker: Tracker, caplog: pytes
     )
     assert "plain table of the search, not its view: read-only" in caplog.text
     assert not tags(tracker)
+
+
+def test_a_run_of_a_table_has_a_plain_table_of_its_trainings(tracker: Tracker) -> None:
+    table = Tracker(tracker.uri)
+    table.open_search("filters", {"srcnn.kind": "table"}, {})
+    address = views.address(tracker.uri, "filters")
+    assert f"{table.parent_id}%27&orderByKey" in address and "stage" not in address
+    assert tracker.parent_id in views.newest_address(tracker.uri)  # the newest search

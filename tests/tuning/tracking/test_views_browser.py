@@ -12,9 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from mlflow.entities import Run
 
+from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.tracking import views
 
 from _servers import MlflowServer
@@ -32,7 +35,7 @@ class Browser:
     def __init__(self, pictures: Path | None) -> None:
         options = selenium.ChromeOptions()
         options.binary_location = PROGRAMS[0]
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1600,1200"):
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1800,2000"):
             options.add_argument(argument)
         for argument in ("--disable-background-networking", "--disable-component-update", "--no-first-run"):
             options.add_argument(argument)  # else the browser itself asks its maker
@@ -94,6 +97,10 @@ def browser() -> Iterator[Browser]:
     made.driver.quit()
 
 
+def page(server: MlflowServer, run: Run) -> str:
+    return run_address(server.uri, run.info.experiment_id, run.info.run_id)
+
+
 def mine(browser: Browser, server: MlflowServer) -> None:
     assert browser.hosts() == {server.uri.removeprefix("http://")}
 
@@ -103,13 +110,91 @@ def test_the_printed_address_compares_the_trials_without_a_click(
 ) -> None:
     address = views.address(server.uri, "browsed")
     assert "viewStateShareKey=browsed-trials" in address and address.startswith(server.uri)
+    assert address.replace(server.uri, views.UI) == views.address(browsed.uri, "browsed")
     trials = [run for run in browsed.children if run.data.tags["stage"] == "search"]
-    shown = browser.open(
-        address, "gain over bicubic by epoch", "what varies, and the best gain", trials[0].info.run_name
-    )
-    assert all(run.info.run_name in shown for run in trials)
-    assert "seed" not in shown.replace("seeds", "")  # runs of the confirmation have it in their names
-    assert browser.wait("document.querySelectorAll('.js-plotly-plot').length") >= 3
+    charts = ("Comparison", "Parallel Coordinates", "learning_rate vs. best/val_gain", "macs vs. best/val_gain")
+    shown = browser.open(address, *charts, "Group: 2", "Group: 3", *(run.info.run_name for run in trials))
+    assert f"{len(trials)} matching runs" in shown and " seed " not in shown  # as in the names of confirmations
+    assert browser.wait("document.querySelectorAll('.js-plotly-plot, .parcoords').length >= 4")
     browser.picture("trials")
     mine(browser, server)
-    assert address.replace(server.uri, views.UI) == views.address(browsed.uri, "browsed")
+
+
+def test_the_table_of_a_view_has_its_columns_and_its_order(
+    browsed: Browsed, server: MlflowServer, browser: Browser
+) -> None:
+    address = views.address(server.uri, "browsed").replace("&compareRunsMode=CHART", "")
+    best = max(
+        (run for run in browsed.children if run.data.tags["stage"] == "search" and run.data.params["scale"] == "2"),
+        key=lambda run: run.data.metrics.get("best/val_gain", -1.0),
+    )
+    shown = browser.open(address, "best/val_gain", "kernels", "n1", "Sort: best/val_gain", best.info.run_name)
+    names = [run.info.run_name for run in browsed.children if run.data.tags["stage"] == "search"]
+    assert min((shown.index(name), name) for name in names if name.startswith("x2"))[1] == best.info.run_name
+    browser.picture("table")
+    mine(browser, server)
+
+
+def test_confirmations_and_all_searches_have_views_as_well(
+    browsed: Browsed, server: MlflowServer, browser: Browser
+) -> None:
+    seeds = [run.info.run_name for run in browsed.children if run.data.tags["stage"] != "search"]
+    shown = browser.open(views.address(server.uri, "browsed", view="confirmations"), "Comparison", "Group: x2", *seeds)
+    assert f"{len(seeds)} matching runs" in shown
+    browser.picture("confirmations")
+    mine(browser, server)
+    browser.open(views.address(server.uri, "browsed", view="searches"), "1 matching run", "champion/x3/gain", "browsed")
+    browser.picture("searches")
+    mine(browser, server)
+
+
+def test_the_page_of_a_search_shows_words_pictures_data_sets_and_links(
+    browsed: Browsed, server: MlflowServer, browser: Browser
+) -> None:
+    parent = browsed.parent
+    digest = parent.data.tags["data.digest"]
+    shown = browser.open(
+        page(server, parent), "Compare the trials", digest, "judged by 2 further seeds", "took_seconds"
+    )
+    assert "12 trials (" in shown
+    pictures = "[...document.querySelectorAll('img')].filter(one => one.src.includes('get-artifact'))"
+    assert browser.wait(f"{pictures}.length >= 6 && {pictures}.every(one => one.naturalWidth === 160)")
+    links = "[...document.querySelectorAll('a')].filter(one => one.innerText === 'Compare the trials')"
+    assert browser.wait(f"{links}[0].href") == views.address(server.uri, "browsed")
+    browser.picture("search")
+    mine(browser, server)
+
+
+def test_the_page_of_a_trial_shows_what_varies_its_data_set_and_its_model(
+    browsed: Browsed, server: MlflowServer, browser: Browser
+) -> None:
+    (version,) = browsed.client.search_model_versions("name='srcnn-x3'")
+    trial = browsed.client.get_run(version.run_id)
+    digest = browsed.parent.data.tags["data.digest"]
+    browser.open(page(server, trial), "Parameters (8)", digest, "srcnn-x3", f"models:/srcnn-x3/{version.version}")
+    browser.picture("trial")
+    mine(browser, server)
+
+
+def test_the_registry_names_the_data_and_leads_back_to_the_search(
+    browsed: Browsed, server: MlflowServer, browser: Browser
+) -> None:
+    (version,) = browsed.client.search_model_versions("name='srcnn-x2'")
+    digest = browsed.parent.data.tags["data.digest"]
+    browser.open(f"{server.uri}/#/models/srcnn-x2/versions/{version.version}", "of the search browsed", digest)
+    links = "[...document.querySelectorAll('a')].filter(one => one.innerText === 'browsed')"
+    assert browser.wait(f"{links}[0].href").startswith(page(server, browsed.parent))
+    browser.picture("registry")
+    mine(browser, server)
+
+
+def test_two_trials_side_by_side_differ_in_what_varies(
+    browsed: Browsed, server: MlflowServer, browser: Browser
+) -> None:
+    pair = [run for run in browsed.children if run.data.tags["stage"] == "search"][:2]
+    runs = json.dumps([run.info.run_id for run in pair])
+    experiments = json.dumps([browsed.parent.info.experiment_id])
+    address = f"{server.uri}/#/compare-runs?runs={quote(runs)}&experiments={quote(experiments)}"
+    browser.open(address, *(run.info.run_name for run in pair), "learning_rate")
+    browser.picture("compare")
+    mine(browser, server)
