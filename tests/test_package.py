@@ -17,6 +17,7 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(srcnn.__path__,
 #: Parts of the commands that need the platform.
 PLATFORM = {f"srcnn.commands.{name}" for name, entry in COMMANDS.items() if entry.extra == "search"}
 PLATFORM |= {"srcnn.commands.monitor", "srcnn.commands.search_output"}
+PLATFORM |= {"srcnn.commands.table_output"}  # of ablation
 DECLARED = [
     name
     for name in MODULES
