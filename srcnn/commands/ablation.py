@@ -30,6 +30,7 @@ from srcnn.tuning.report.build import report_after
 from srcnn.tuning.report.data.search_data import find_parent
 from srcnn.tuning.report.data.table_data import gather_table
 from srcnn.tuning.tracking.tracker import ui_command
+from srcnn.tuning.tracking.views import address
 
 __all__ = ["main"]
 
@@ -78,6 +79,18 @@ def _report(console: Console, plan: TablePlan, result: TableRun) -> None:
         say(console, f"report: {page}")
 
 
+def _look(console: Console, result: TableRun) -> None:
+    """Print what shows the runs of a table in MLflow: a command for a local store, and the address of the page."""
+    local = not result.uri.startswith("http")
+    lines = [ui_command(result.uri)] if local else []
+    try:  # the stage of a table's runs is not that of a search's trials
+        lines.append(address(result.uri, result.name, view="confirmations"))
+    except SRCNNError as error:
+        lines.append(f"no address: {error}")
+    for head, line in zip(("look:", " " * 5), lines, strict=False):
+        console.print(f"{head} {line}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     configure()
@@ -103,7 +116,7 @@ def _main(argv: list[str] | None) -> int:
             console.print()
             if not options.no_report:
                 _report(console, plan, result)
-            say(console, f"look: {ui_command(plans[0].settings.tracking_uri)}")
+            _look(console, result)
     if len(plans) > 1:
         names = " ".join(plan.name for plan in plans)
         say(console, f"all of them, with one front page: {command('report')} {names} --out {_REPORTS / 'paper'}")

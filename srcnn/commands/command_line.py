@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import shutil
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("allow_abbrev", False)
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         options.setdefault("prog", console_name())
-        options["description"] = as_typed(options.get("description") or "") or None
+        options["description"] = _filled(as_typed(options.get("description") or "")) or None
         super().__init__(*arguments, **options)
 
     def error(self, message: str) -> NoReturn:
@@ -39,6 +41,23 @@ class Parser(argparse.ArgumentParser):
             message = f"{flag}: no such flag" + (f"; did you mean {' or '.join(near)}?" if near else "; see --help")
         print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
+
+
+def _filled(text: str) -> str:
+    """Return a description whose paragraphs fit the terminal; lines with commands, which are indented, stay as they are.
+
+    In a paragraph with lines that are indented by two spaces, every other line begins an item of a list.
+    """
+    width = max(40, min(shutil.get_terminal_size().columns, 132) - 2)
+    found = []
+    for block in text.split("\n\n"):
+        if block.startswith("    "):
+            found.append(block)
+            continue
+        items = re.split(r"\n(?! )", block) if "\n  " in block else [block]
+        rest = "  " if len(items) > 1 else ""
+        found.append("\n".join(textwrap.fill(" ".join(item.split()), width, subsequent_indent=rest) for item in items))
+    return "\n\n".join(found)
 
 
 def _flag(name: str) -> str:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mlflow.entities import Run
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
@@ -66,7 +65,9 @@ def _main(argv: list[str] | None) -> int:
         raise ConfigError(f"--out: must be a folder, but {folder} is a file")
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if len(parents) > 1:
-        files = _pages(uri, parents, named, folder, ui or "")
+        documents = [build(uri, parent, ui or "") for parent in parents]
+        pages = dict(zip(page_names(named), documents, strict=True))
+        files = write_pages(pages, partial(front_page, pages), folder)
         console.print(f"reports of {', '.join(named)}: {files[1]}, {_others(files)}")
         return 0
     files = write(build(uri, parents[0], ui or ""), folder)
@@ -75,12 +76,6 @@ def _main(argv: list[str] | None) -> int:
         log_report(uri, parents[0], folder, files)
         console.print(f"logged to its run: {ui_command(uri)}")
     return 0
-
-
-def _pages(uri: str, parents: Sequence[Run], named: list[str], folder: Path, ui: str) -> list[Path]:
-    documents = [build(uri, parent, ui) for parent in parents]
-    pages = dict(zip(page_names(named), documents, strict=True))
-    return write_pages(pages, partial(front_page, pages), folder)
 
 
 def _others(files: Sequence[Path]) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.config.quantities import counted
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
@@ -77,8 +78,10 @@ def _say(console: Console, books: Books) -> int:
     ended = Counter(trial.status for trial in books.trials)
     stores = "Tune, Optuna, MLflow and the disk" if books.optuna is not None else "Tune, MLflow and the disk"
     counts = ", ".join(f"{count} {status}" for status, count in ended.items())
-    verdict = f"{len(problems)} problems" if problems else "all agree"
-    console.print(f"{books.name}: {len(books.trials)} trials ({counts}) in {stores}: {verdict}", highlight=False)
+    verdict = counted(len(problems), "problem") if problems else "all agree"
+    console.print(
+        f"{books.name}: {counted(len(books.trials), 'trial')} ({counts}) in {stores}: {verdict}", highlight=False
+    )
     return 1 if problems else 0
 
 

@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.config.presets import PRESETS, preset
+from srcnn.config.quantities import counted
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
@@ -118,11 +119,16 @@ def _bar(console: Console) -> Iterator[Callable[[int, int, int], None]]:
         yield update
 
 
-def _line(result: EpochResult) -> str:
-    text = f"epoch {result.epoch}/{result.epochs}: loss {result.loss:.6f}, rate {result.learning_rate:.2e}"
+def _line(result: EpochResult, short: bool) -> str:
+    """Return the line of an epoch; a short one fits a terminal of 80 columns."""
+    text = f"epoch {result.epoch}/{result.epochs}: loss {result.loss:.6f}"
+    if not short:
+        text += f", rate {result.learning_rate:.2e}"
     if result.val_psnr is not None and result.val_gain is not None:
         text += f", validation {result.val_psnr:.2f} dB ({result.val_gain:+.2f} over bicubic)"
-    return text + f", {result.pixels / 1e6 / result.seconds:.2f} Mpixel/s, {result.seconds:.1f} s"
+    if not short:
+        text += f", {result.pixels / 1e6 / result.seconds:.2f} Mpixel/s"
+    return f"{text}, {result.seconds:.1f} s"
 
 
 def _divide(images: ImageSet, test: ImageSet, job: _Job, config: TrainConfig) -> Divided:
@@ -227,7 +233,10 @@ def _main(argv: list[str] | None) -> int:
         file.write_text(json.dumps(asdict(replace(job, digest=images.digest)), indent=2) + "\n", encoding="utf-8")
     console.print(
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
-        f"{count_macs(config):.0f} multiply-adds per pixel; {len(training)} images of {images.name}"
+        f"{count_macs(config):.0f} multiply-adds per pixel"
+    )
+    console.print(
+        f"{counted(len(training), 'image')} of {images.name}"
         + (f", {len(held_out)} held out for validation" if held_out else "")
         + f"; {device}, {resolve_precision(config.precision, device)}"
     )
@@ -241,7 +250,7 @@ def _main(argv: list[str] | None) -> int:
         for result in fit(config, data, validation=held_out, state=state, device=device, on_step=bar):
             save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch})
             save_state(folder / _STATE, result.state())
-            console.print(_line(result))
+            console.print(_line(result, short=console.is_terminal and console.width < 110))
             if config.protocol == "article":
                 # As in the article, after every epoch. It does not affect the result: the last epoch is always kept.
                 psnr = average_psnr(result.network, test_images, config.test_batch_size)

@@ -13,6 +13,7 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
+from srcnn.config.quantities import counted
 from srcnn.errors import SearchError
 from srcnn.tuning.adapters.ray_internals import TRIAL_STATES, forget_statistics, kept_failure, state_folder
 from srcnn.tuning.driver.cluster import end_in_good_order
@@ -77,7 +78,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         """
         run = self._run
         if missing := run.expected - {trial.trial_id for trial in trials}:
-            raise SearchError(f"resume: Ray Tune did not restore {len(missing)} trials of {self._folder}")
+            raise SearchError(f"resume: Ray Tune did not restore {counted(len(missing), 'trial')} of {self._folder}")
         self.tell_restored(trials)
 
     def tell_restored(self, trials: Sequence[Trial]) -> None:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from typing import Any, TextIO
 
+from srcnn.config.quantities import counted
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.trials.outcome import Outcome
 
@@ -94,7 +95,7 @@ class Progress:
         done = sum(self._ended.values())
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._ended.items())) or "none ended"
         best = ", ".join(f"x{scale} {gain:+.3f} dB" for scale, gain in sorted(self._best.items()))
-        head = f"{self._stage}: {done} of {self._trials} trials ({kinds}), {len(self._running)} running"
+        head = f"{self._stage}: {done} of {counted(self._trials, 'trial')} ({kinds}), {len(self._running)} running"
         head += f", {time.monotonic() - self._started:.0f} s" + (f"; best gain so far: {best}" if best else "")
         lines = "\n".join(map(html.escape, self._lines[-_LINES:]))
         bar = f'<progress value="{done}" max="{max(self._trials, 1)}" style="width: 60%"></progress>'

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from statistics import fmean
 
+from srcnn.config.quantities import counted
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import ConfigError
@@ -272,7 +273,7 @@ def _memory(plan: Plan, drawn: Sequence[TrainConfig], slots: int) -> float:
 
 def lines(found: Estimate) -> list[tuple[str, str]]:
     """Return an estimate as names and values for printing."""
-    parts = f"start {_time(_START)}, {found.search.trials} trials {_time(found.search.seconds)}"
+    parts = f"start {_time(_START)}, {counted(found.search.trials, 'trial')} {_time(found.search.seconds)}"
     if found.confirmation.trials:
         count, most = found.confirmation.trials, found.most
         many = f"{count} to {most}" if most > count else str(count)
@@ -284,7 +285,7 @@ def lines(found: Estimate) -> list[tuple[str, str]]:
     probes = ", ".join(f"{p.name} {p.step_seconds * 1e3:.3g} ms" for p in found.speed.probes)
     return [
         ("time", f"{_time(found.seconds)} ({parts})"),
-        (f"{kind}-hours", f"{found.hours:.2g}, with {found.slots} trials at a time"),
+        (f"{kind}-hours", f"{found.hours:.2g}, with {counted(found.slots, 'trial')} at a time"),
         ("disk", f"{_size(found.disk)} for checkpoints and the tracking store"),
         ("memory", f"{_size(found.memory)}, all processes together"),
         ("measured", f"a training step on {found.speed.device}, {found.speed.threads} thread(s): {probes}"),

@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from srcnn.config.quantities import counted
 from srcnn.system.gpu import gpu_name
 from srcnn.tuning.tracking import names
 
@@ -41,11 +42,12 @@ def short_commit(tags: Mapping[str, str]) -> str:
 
 
 def processor() -> str:
+    cores = counted(os.cpu_count() or 1, "core")
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
-                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
-    return f"CPU, {os.cpu_count()} cores"
+                return f"{line.partition(':')[2].strip()}, {cores}"
+    return f"CPU, {cores}"
 
 
 def _commit() -> str:

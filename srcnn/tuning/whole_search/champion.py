@@ -21,6 +21,7 @@ import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from srcnn.config.quantities import counted
 from srcnn.errors import SRCNNError
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.weights_file import load_network
@@ -155,7 +156,7 @@ def _beats(plan: Plan, tracker: Tracker, choice: Choice, holder: ModelVersion) -
     except (MlflowException, OSError, SRCNNError) as error:
         return False, f"its weights cannot be read to compare with ({_first_line(error)})"
     lead = difference(judged, held)
-    where = f"{len(images)} judging images, {seeds} seeds"
+    where = f"{counted(len(images), 'judging image')}, {counted(seeds, 'seed')}"
     if lead.above_zero:
         return True, f"{lead.signed()} dB over version {holder.version} on {where}"
     return False, f"the lead of {lead.signed()} dB on {where} may be chance"

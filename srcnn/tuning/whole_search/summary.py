@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from srcnn.config.quantities import counted
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.tuning.adapters.mlflow_internals import artifact_address
@@ -37,7 +38,7 @@ def summary_markdown(
     counts = ", ".join(
         f"{result.count(kind)} {kind}" for kind in Outcome if kind != Outcome.WAITING or result.count(kind)
     )
-    lines = [f"**{name}**: {len(result.rows)} trials ({counts}), {result.seconds:.0f} s."]
+    lines = [f"**{name}**: {counted(len(result.rows), 'trial')} ({counts}), {result.seconds:.0f} s."]
     if experiment_id:
         trials, confirmations, searches = (
             path_of("", experiment_id, name, view).removeprefix("/") for view in (TRIALS, CONFIRMATIONS, SEARCHES)

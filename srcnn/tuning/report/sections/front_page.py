@@ -99,12 +99,12 @@ def _summary(pages: int, claims: list[JudgedClaim]) -> str:
     """Return the number of claims by verdict, as a sentence."""
     if not claims:
         return f"{counted(pages, 'report')}."
-    kinds = Counter(claim.verdict for claim in claims)
+    kinds, tables = Counter(claim.verdict for claim in claims), len({claim.page for claim in claims})
     holds, fails = kinds[HOLDS], kinds[HOLDS_NOT]
     open_ones = [f"{kinds[kind]} {kind}" for kind in _ORDER[2:] if kinds[kind]]
     rest = f", {len(claims) - holds - fails} cannot be decided ({', '.join(open_ones)})" if open_ones else ""
     return (
-        f"{counted(len(claims), 'claim')} from {counted(pages, 'table')}: {holds} {'holds' if holds == 1 else 'hold'}, "
+        f"{counted(len(claims), 'claim')} from {counted(tables, 'table')}: {holds} {'holds' if holds == 1 else 'hold'}, "
         f"{fails} {'does' if fails == 1 else 'do'} not hold{rest}."
     )
 
