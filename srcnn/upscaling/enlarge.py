@@ -23,7 +23,7 @@ from srcnn.upscaling.precision import PRECISIONS, prepared
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "Networks", "enlarge_image", "result_size", "upscale"]
+__all__ = ["MAX_PIXELS", "Networks", "enlarge_image", "passes", "result_size", "upscale"]
 
 #: A result has at most this many pixels unless the caller says more.
 MAX_PIXELS = 2_000_000_000
@@ -217,7 +217,7 @@ def _networks_of_passes(image: NDArray[Any], width: int, height: int, network: N
 
         network = load_champion
     found = []
-    for scale in _passes(factor):
+    for scale in passes(factor):
         chosen = network(scale)
         if chosen is None:
             return []
@@ -227,12 +227,14 @@ def _networks_of_passes(image: NDArray[Any], width: int, height: int, network: N
     return found
 
 
-def _passes(factor: float) -> tuple[int, ...]:
-    """The scales of the passes, largest first, with the smallest product that reaches the factor; of these the fewest.
+def passes(factor: float) -> tuple[int, ...]:
+    """Return the scales of the passes, largest first, with the smallest product that reaches the factor; of these the fewest.
 
-    >>> _passes(6), _passes(8), _passes(2.5), _passes(5)
-    ((3, 2), (4, 2), (3,), (3, 2))
+    >>> passes(6), passes(8), passes(2.5), passes(1)
+    ((3, 2), (4, 2), (3,), ())
     """
+    if factor <= 1:
+        return ()
     most = math.ceil(math.log2(factor))
     ways = (way for count in range(1, most + 1) for way in combinations_with_replacement(_SCALES[::-1], count))
     return min((way for way in ways if math.prod(way) >= factor), key=lambda way: (math.prod(way), len(way)))

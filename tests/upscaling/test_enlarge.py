@@ -21,7 +21,7 @@ from srcnn.imaging.metrics import psnr, quantize, shave
 from srcnn.imaging.resize import imresize
 from srcnn.model.network import SRCNN
 from srcnn.model.official_weights import load_official, official_file
-from srcnn.upscaling.enlarge import _passes, enlarge_image, result_size, upscale
+from srcnn.upscaling.enlarge import enlarge_image, passes, result_size, upscale
 
 
 def small(scale: int = 2) -> SRCNN:
@@ -86,7 +86,7 @@ def test_types_agree_but_for_rounding(dtype: Any) -> None:
 
 
 def test_passes() -> None:
-    assert [_passes(f) for f in (1.5, 2, 2.5, 3, 4, 5, 6, 8, 9, 12)] == [
+    assert [passes(f) for f in (1.5, 2, 2.5, 3, 4, 5, 6, 8, 9, 12)] == [
         (2,), (2,), (3,), (3,), (4,), (3, 2), (3, 2), (4, 2), (3, 3), (4, 3),
     ]  # fmt: skip
 
