@@ -31,7 +31,7 @@ from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, SRCNNError
 from srcnn.model.network import SRCNN
 from srcnn.upscaling.compare import write_comparison
-from srcnn.upscaling.enlarge import Networks, passes, upscale
+from srcnn.upscaling.enlarge import Networks, empty_image, enlarge_image, passes
 from srcnn.upscaling.folders import find_photos, remember
 from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo
@@ -167,9 +167,11 @@ def _enlarger(options: argparse.Namespace, target: Target, networks: Networks) -
 
     def enlarge(photo: Photo, progress: Callable[[int, int], None]) -> Any:
         height, width = photo.pixels.shape[:2]
-        return upscale(
+        wide, high = target.size(width, height)
+        return enlarge_image(
             photo.pixels,
-            size=target.size(width, height),
+            empty_image((high, wide, *photo.pixels.shape[2:]), photo.pixels.dtype),
+            size=(wide, high),
             network=networks,
             precision=options.precision,
             threads=options.threads,

@@ -7,6 +7,7 @@ what is too much is taken off by bicubic resizing, antialiased. Between passes t
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Callable
 from itertools import combinations_with_replacement
@@ -23,7 +24,7 @@ from srcnn.upscaling.precision import PRECISIONS, prepared
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "Networks", "enlarge_image", "passes", "result_size", "upscale"]
+__all__ = ["MAX_PIXELS", "Networks", "empty_image", "enlarge_image", "passes", "result_size", "upscale"]
 
 #: A result has at most this many pixels unless the caller says more.
 MAX_PIXELS = 2_000_000_000
@@ -251,13 +252,25 @@ def _sizes_of_passes(image: NDArray[Any], width: int, height: int, scales: list[
 
 
 def _between(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """An array for the image between two passes; in a temporary file without a name if it is large."""
+    """An array for the image between two passes."""
     dtype = np.dtype(np.uint16) if image.dtype.kind == "u" else image.dtype
-    shape = (height, width, *image.shape[2:])
-    if math.prod(shape) * dtype.itemsize <= _IN_MEMORY:
+    return empty_image((height, width, *image.shape[2:]), dtype, _IN_MEMORY)
+
+
+def empty_image(shape: tuple[int, ...], dtype: np.dtype[Any], in_memory: int = 1 << 30) -> NDArray[Any]:
+    """Return an array to be filled, of more than ``in_memory`` bytes in a temporary file without a name.
+
+    The system writes parts of such an array to the disk where memory is short. If the disk has no room, it is in memory.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size <= in_memory or not hasattr(os, "posix_fallocate"):
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile() as file:  # the map keeps it
-        return np.memmap(file, dtype, "w+", shape=shape)
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)  # writing to a map on a full disk would end the process
+        except OSError:
+            return np.empty(shape, dtype)
+        return np.memmap(file, dtype, "r+", shape=shape)
 
 
 def _report(progress: Progress | None, total: int) -> Callable[[int], None] | None:
