@@ -163,7 +163,7 @@ def run(main: Callable[[], int], interrupted: str) -> int:
     try:
         return main()
     except SRCNNError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_typed(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)

@@ -1,6 +1,7 @@
 """The installed program ``srcnn``: finds a command by its name and runs it with the rest of the command line.
 
-The scripts of ``experiments/`` whose commands need the platform start them here too, by `main_of`. Nothing is imported before the command is known, since torch takes seconds to import and ``srcnn --help`` needs none of it.
+The scripts of ``experiments/`` whose commands need the platform start them here too, by `main_of`. Nothing is imported before
+the command is known, since torch takes seconds to import and ``srcnn --help`` needs none of it.
 """
 
 from __future__ import annotations

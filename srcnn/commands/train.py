@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -40,6 +42,7 @@ from srcnn.model.weights_file import load_network, save_network
 from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device, resolve_precision
+from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patch_cache import prepare_cached
@@ -168,6 +171,8 @@ class _Job:
     validation: int | None
     digest: str = ""  #: digest of the training images
     allow_overlap: bool = False
+    commit: str = ""  #: git commit of the code; several with commas if it was resumed with another one
+    versions: dict[str, str] = field(default_factory=dict)  #: of the libraries, by name
 
     @classmethod
     def read(cls, folder: Path) -> _Job:
@@ -190,6 +195,13 @@ def _job(options: argparse.Namespace) -> _Job:
                 f"--{name.replace('_', '-')}: must be {kept} as in the run in {options.resume}, but got {given}"
             )
     return job
+
+
+def _stamped(job: _Job, digest: str) -> _Job:
+    """Add the training set's digest, and the code and libraries that train now."""
+    commits = [commit for commit in job.commit.split(", ") if commit]
+    versions = {name: version(name) for name in ("torch", "numpy")} | {"python": platform.python_version()}
+    return replace(job, digest=digest, commit=", ".join(dict.fromkeys([*commits, source_commit()])), versions=versions)
 
 
 def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
@@ -230,7 +242,7 @@ def _main(argv: list[str] | None) -> int:
     held_out = _degraded(validation, config) if validation else []
     folder = _folder(options, config)
     with atomic_write(folder / _RUN) as file:
-        file.write_text(json.dumps(asdict(replace(job, digest=images.digest)), indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(asdict(_stamped(job, images.digest)), indent=2) + "\n", encoding="utf-8")
     console.print(
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
         f"{count_macs(config):.0f} multiply-adds per pixel"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
@@ -39,6 +41,7 @@ def test_errors_and_interrupts_have_their_exit_codes(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "interrupted, nothing was written\n"
 
 
+<<<<<<< HEAD
 def test_a_description_fits_the_terminal_and_commands_stay_whole(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,3 +58,14 @@ def test_a_description_fits_the_terminal_and_commands_stay_whole(
     assert (
         sum(line.startswith(("  another", "  word", "  a ")) for line in lines) > 2
     )
+=======
+def test_an_error_names_commands_as_the_installed_program_has_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wrong() -> int:
+        raise ConfigError("weights: not there; fetch them with: python experiments/data.py fetch weights")
+
+    monkeypatch.setattr(sys, "argv", ["bin/srcnn", "evaluate"])
+    assert run(wrong, "") == 2
+    assert capsys.readouterr().err == "error: weights: not there; fetch them with: srcnn data fetch weights\n"
+>>>>>>> photos

@@ -121,6 +121,8 @@ def test_a_script_of_the_checkout_is_the_same_command(name: str) -> None:
     script = (EXPERIMENTS / f"{name}.py").read_text(encoding="utf-8")
     code = Path(program.__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
     assert script.splitlines()[0] == code.splitlines()[0]
-    later = COMMANDS[name].extra or name == "export"  # libraries may be missing, so they are imported when it is started
+    later = (
+        COMMANDS[name].extra or name == "export"
+    )  # libraries may be missing, so they are imported when it is started
     assert (f'main = main_of("{name}")\n' if later else f"from srcnn.commands.{name} import main\n") in script
     assert "sys.exit(main())" in script

@@ -314,7 +314,7 @@ def saved_searches(storage: str) -> list[str]:
 
 
 def has_begun(folder: Path) -> bool:
-    """Return whether the folder of a search holds anything; one that was interrupted before its settings were written does not."""
+    """Return whether a search has its folder; not if it was stopped before its settings were written there."""
     return any(not entry.name.startswith(WRITING) for entry in folder.iterdir()) if folder.is_dir() else folder.exists()
 
 
