@@ -24,6 +24,7 @@ check: $(VENV)/.installed-dev  ## style, types, the directions of imports, and t
 docs: $(VENV)/.installed-dev  ## the pages of docs/, into build/docs; what has not changed is not built again; a warning is an error
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky -d build/doctrees docs build/docs \
 		|| { rm -rf build/doctrees; exit 1; }  # pages that were read are not read again, nor their warnings shown
+	@echo "the pages: build/docs/index.html"
 
 hooks: $(VENV)/.installed-dev  ## `make check` before every commit
 	$(BIN)/pre-commit install

@@ -24,7 +24,7 @@ from srcnn.tuning.space.space_file import load_space
 
 from checkout import ROOT
 from command_reference import parsed, parser_of
-from written_commands import Block, Written, blocks, commands_in, commands_of, flags_in, is_python
+from written_commands import Block, Written, blocks, commands_in, commands_of, flags_in, is_python, split
 
 DOCUMENTS = sorted(
     p.relative_to(ROOT).as_posix()
@@ -338,3 +338,21 @@ def test_a_wrong_command_is_found() -> None:
     assert wrong(("mlflow", "ui", "--prot", "1")).startswith("mlflow: ")
     assert "nobody knows the program" in wrong(("wget", "x"))
     assert "no script of experiments/" in wrong(("python", "search.py"))
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "replay", "record", "bench", "soak"])
+def test_the_examples_in_the_help_of_a_command_are_understood(name: str) -> None:
+    text = parser_of(name).description or ""
+    found = [f"{one.text}: {fault}" for one in commands_in(text) if not one.named and (fault := wrong(one.words))]
+    assert found == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "search_spaces").rglob("*.yaml")), ids=lambda path: path.name)
+def test_the_command_at_the_top_of_a_space_or_table_is_understood(path: Path) -> None:
+    comment = re.match(r"(?:#.*\n)*", path.read_text(encoding="utf-8"))
+    assert comment is not None
+    lines = comment[0].replace("\n#", "\n").removeprefix("#")
+    told = re.search(r"^ *Command: *((?:.*\\\n)*.*)$", lines, re.MULTILINE)
+    if told is not None:
+        for words in split(told[1].replace("\\\n", " ")):
+            assert wrong(words) == ""

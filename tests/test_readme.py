@@ -125,6 +125,7 @@ def test_the_first_screen_uses_no_word_before_it_is_explained() -> None:
     )
     ordinary = {
         "word",
+        "card",
         "search",
         "network",
         "training",

@@ -41,7 +41,6 @@ def test_errors_and_interrupts_have_their_exit_codes(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "interrupted, nothing was written\n"
 
 
-<<<<<<< HEAD
 def test_a_description_fits_the_terminal_and_commands_stay_whole(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,10 +54,9 @@ def test_a_description_fits_the_terminal_and_commands_stay_whole(
     assert command in lines
     assert max(len(line) for line in lines if line != command) <= 60
     assert "second: short" in lines
-    assert (
-        sum(line.startswith(("  another", "  word", "  a ")) for line in lines) > 2
-    )
-=======
+    assert sum(line.startswith(("  another", "  word", "  a ")) for line in lines) > 2
+
+
 def test_an_error_names_commands_as_the_installed_program_has_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,4 +66,3 @@ def test_an_error_names_commands_as_the_installed_program_has_them(
     monkeypatch.setattr(sys, "argv", ["bin/srcnn", "evaluate"])
     assert run(wrong, "") == 2
     assert capsys.readouterr().err == "error: weights: not there; fetch them with: srcnn data fetch weights\n"
->>>>>>> photos

@@ -44,27 +44,5 @@ def processor() -> str:
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
-<<<<<<< HEAD
                 return f"{line.partition(':')[2].strip()}, {cores}"
     return f"CPU, {cores}"
-
-
-def _commit() -> str:
-    """Return the commit of the code, with a suffix if files differ from it; ``unknown`` outside a git checkout."""
-    with suppress(OSError, subprocess.SubprocessError):
-        here = Path(__file__).parent
-
-        def git(*arguments: str) -> str:
-            return subprocess.run(
-                ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
-            ).stdout.strip()
-
-        git(
-            "ls-files", "--error-unmatch", Path(__file__).name
-        )  # else installed below somebody's checkout of something else
-        return git("rev-parse", "HEAD") + (_MODIFIED if git("status", "--porcelain", "--untracked-files=no") else "")
-    return _UNKNOWN
-=======
-                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
-    return f"CPU, {os.cpu_count()} cores"
->>>>>>> photos
