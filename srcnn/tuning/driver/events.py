@@ -21,9 +21,9 @@ EventKind = Literal["start", "report", "pause", "fault", "end", "restored"]
 class Event:
     """Start, report, pause, fault or end of a trial, or its state after a resume."""
 
-    #: Kind of the event. After a ``fault`` Tune restarts the trial. A ``pause`` frees its slot; a later ``start`` resumes it. An ``end``
-    #: is sent once a durable snapshot includes it. After a resume, ``restored`` comes first for every trial of the snapshot: with
-    #: its outcome if it had ended, ``waiting`` if it was paused, and ``interrupted`` if it goes on.
+    #: Kind of the event. After a ``fault`` Tune restarts the trial. A ``pause`` frees its slot; a later ``start`` resumes it. An
+    #: ``end`` is sent once a durable snapshot includes it. After a resume, ``restored`` comes first, for every trial of the
+    #: snapshot: with its outcome if it had ended, ``waiting`` if it was paused, and ``interrupted`` if it goes on.
     kind: EventKind
     trial_id: str
     name: str  #: name of the trial in tables; includes the seed in stages that train a configuration with several seeds
@@ -33,9 +33,7 @@ class Event:
     report: TrialReport | None = None  #: latest report of the trial; None: it has sent none
     outcome: Outcome | None = None  #: outcome of the trial, for ``end`` and ``restored``; None: the trial has not ended
     failure: str = ""  #: error message in one line, for ``fault`` and for the ``end`` of a failed trial
-    decision: Decision | None = (
-        None  #: latest decision about the trial, for ``start``, ``pause`` and ``end`` of a search with pauses
-    )
+    decision: Decision | None = None  #: latest decision about the trial, in a search with pauses
 
 
 Listener = Callable[[Event], None]  #: a function called with every event

@@ -215,7 +215,7 @@ class LiveState:
 
     @property
     def left(self) -> TimeLeft | None:
-        """Expected time until the end of the running stage; None: fewer than two of its trials have used a slot and paused or ended.
+        """Expected time until the end of the running stage; None: fewer than two of its trials have paused or ended.
 
         The mean time of the trials so far is taken for those to come, and the spread of this mean for the error. Trials that
         wait may run again, so they count for half of what is missing to their mean.
@@ -267,8 +267,8 @@ _ENDED = {outcome.value for outcome in Outcome} - {Outcome.WAITING.value}
 class LiveFile:
     """Listener that keeps ``live.json`` in the folder of a search; an error while writing never disturbs the search.
 
-    Besides the fields of `LiveState.to_json` the file has ``pid``, ``updated`` (UTC, ISO 8601), ``state`` (``running``, ``ended``,
-    ``interrupted`` or ``failed``) and ``about``.
+    Besides the fields of `LiveState.to_json` the file has ``pid``, ``updated`` (UTC, ISO 8601), ``about`` and ``state``:
+    ``running``, ``ended``, ``interrupted`` or ``failed``.
 
     Args:
         folder: folder of the search.
