@@ -28,9 +28,9 @@ REPORTS = Path("mlruns/reports")  #: folder with a folder for each finished repo
 
 PAGE = "report.html"  #: first file of a report
 
-_EVERY = 30.0  # minimum time between the starts of two processes, in seconds
-_LONGEST = 300.0  # a process that takes longer is ended, in seconds
-_NICE = 15  # added to the process's priority number: the search comes first
+_EVERY = 30.0  # minimum time between the end of a process and the start of the next one, in seconds
+_LONGEST = 600.0  # a process that takes longer is ended, in seconds
+_NICE = 5  # added to the priority number: the search comes first, and the report still takes less than a minute
 
 
 class ReportSoFar:
@@ -47,7 +47,7 @@ class ReportSoFar:
         self._lock = threading.Lock()
         self._made: Path | None = None  # parent of the folders that are made here
         self._newest: Path | None = None
-        self._begun, self._of = -float("inf"), ""
+        self._ended, self._of = -float("inf"), ""
         self._working = False
         self._trouble = ""
 
@@ -57,9 +57,9 @@ class ReportSoFar:
         if finished is not None:
             return finished
         with self._lock:
-            due = time.monotonic() - self._begun >= self._every and self._of != found.stamp
+            due = time.monotonic() - self._ended >= self._every and self._of != found.stamp
             if found.live is not None and due and not self._working:
-                self._working, self._begun, self._of = True, time.monotonic(), found.stamp
+                self._working, self._of = True, found.stamp
                 uri = str(found.live.about.get("tracking_uri", ""))
                 threading.Thread(target=self._make, args=(uri, found.name), daemon=True, name="report so far").start()
             return self._newest
@@ -103,7 +103,7 @@ class ReportSoFar:
         except (OSError, subprocess.TimeoutExpired) as error:
             trouble = str(error)
         with self._lock:
-            self._working = False
+            self._working, self._ended = False, time.monotonic()
             if trouble:
                 self._trouble = f"The report could not be written: {trouble}"
                 shutil.rmtree(target, ignore_errors=True)
