@@ -28,6 +28,7 @@ REPORTS = Path("mlruns/reports")  #: folder with a folder for each finished repo
 
 PAGE = "report.html"  #: first file of a report
 
+_PROGRAM = "srcnn.tuning.watch.report_so_far"  # this module
 _EVERY = 30.0  # minimum time between the end of a process and the start of the next one, in seconds
 _LONGEST = 600.0  # a process that takes longer is ended, in seconds
 _NICE = 5  # added to the priority number: the search comes first, and the report still takes less than a minute
@@ -93,7 +94,7 @@ class ReportSoFar:
             self._made = Path(tempfile.mkdtemp(prefix="srcnn-report-"))
             atexit.register(shutil.rmtree, self._made, ignore_errors=True)
         target, trouble = self._made / f"{time.monotonic_ns()}", ""
-        command = [sys.executable, "-m", __name__, uri, name, str(target)]
+        command = [sys.executable, "-m", _PROGRAM, uri, name, str(target)]
         try:
             ended = subprocess.run(
                 command, capture_output=True, text=True, timeout=_LONGEST, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -116,7 +117,6 @@ class ReportSoFar:
 def main(argv: list[str]) -> int:
     """Write the report of a search: the address of the tracking store, its name, the folder for the files."""
     uri, name, folder = argv
-    os.nice(_NICE)
     from srcnn.tuning.adapters.environment import configure
     from srcnn.tuning.report.build import build
     from srcnn.tuning.report.data.search_data import UI, find_parent
@@ -132,4 +132,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.nice(_NICE)
     sys.exit(main(sys.argv[1:]))

@@ -54,11 +54,17 @@ def test_the_finished_report_comes_first_if_it_is_newer(tmp_path: Path) -> None:
     assert ReportSoFar(folder, tmp_path / "reports")._finished(WatchedSearch.read(folder)) is None
 
 
-def test_what_goes_wrong_is_told_in_one_line(tmp_path: Path) -> None:
-    folder = put(tmp_path / "today", state(trial("a"), about={"tracking_uri": "nonsense://store"}))
+def test_what_goes_wrong_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert report_so_far.main(["nonsense://store", "today", str(tmp_path / "report")]) == 2
+    assert capsys.readouterr().err.startswith("tracking-uri: nonsense://store cannot be read: ")
+    monkeypatch.setattr(report_so_far, "_PROGRAM", "srcnn_nothing")
+    folder = put(tmp_path / "today", state(trial("a")))
     so_far, found = ReportSoFar(folder, tmp_path / "reports"), WatchedSearch.read(folder)
     assert wait_for(so_far, found) is None
-    assert so_far.words.startswith("The report could not be written: ") and "\n" not in so_far.words
+    assert so_far.words.startswith("The report could not be written: ") and "srcnn_nothing" in so_far.words
+    assert "\n" not in so_far.words
 
 
 def test_a_process_that_cannot_be_started_or_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
