@@ -63,9 +63,9 @@ def find_folder(storage: str, name: str | None) -> Path:
     if name is None:
         return place / known[0]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=_NAMED, cutoff=0.0)
-        more = f" (of {len(known)})" if len(known) > len(near) else ""
-        raise SearchError(f"name: no search {name!r} in {storage}; the nearest names are {', '.join(near)}{more}")
+        near = difflib.get_close_matches(name, known, n=_NAMED)
+        words = "the nearest names are" if near else "the newest are"
+        raise SearchError(f"name: no search {name!r} in {storage}; {words} {', '.join(near or known[:_NAMED])}")
     return place / name
 
 

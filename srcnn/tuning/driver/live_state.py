@@ -10,6 +10,7 @@ import json
 import math
 import os
 import statistics
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ VERSION = 1  #: of the file's format
 
 _EVERY = 1.0  # minimum time between two writes of the file, in seconds
 _SHARE = 200  # a write waits this many times as long as the last one took: half a percent of the time
+_LONGEST = 10.0  # but no longer than this, in seconds: on a busy disk one write can take a second
 State = Literal["running", "waiting", "finished", "stopped", "failed", "interrupted"]
 
 
@@ -267,6 +269,8 @@ _ENDED = {outcome.value for outcome in Outcome} - {Outcome.WAITING.value}
 class LiveFile:
     """Listener that keeps ``live.json`` in the folder of a search; an error while writing never disturbs the search.
 
+    Events that come soon after a write are written together, by a thread, so that also the last of them is in the file.
+
     Besides the fields of `LiveState.to_json` the file has ``pid``, ``updated`` (UTC, ISO 8601), ``about`` and ``state``:
     ``running``, ``ended``, ``interrupted`` or ``failed``.
 
@@ -279,15 +283,35 @@ class LiveFile:
     def __init__(self, folder: Path, state: LiveState, about: Mapping[str, Any] | None = None) -> None:
         self._file, self._state, self._about = folder / FILE, state, dict(about or {})
         self._next = -math.inf
+        self._lock = threading.Lock()  # no event while the state is written
+        self._later: threading.Timer | None = None  # a write that is due
+        self._over = False
 
     def __call__(self, event: Event) -> None:
-        """Take in an event, and write the file if the last write is long enough ago."""
-        self._state(event)
-        if time.monotonic() >= self._next:
-            self.write("running")
+        """Take in an event, and write the file if the last write is long enough ago, else as soon as it is."""
+        with self._lock:
+            self._state(event)
+            wait = self._next - time.monotonic()
+            if wait <= 0:
+                self._write("running")
+            elif self._later is None:
+                self._later = threading.Timer(wait, self._write_later)
+                self._later.daemon = True
+                self._later.start()
+
+    def _write_later(self) -> None:
+        with self._lock:
+            self._later = None
+            if not self._over:
+                self._write("running")
 
     def write(self, state: Literal["running", "ended", "interrupted", "failed"]) -> None:
-        """Write the file now."""
+        """Write the file now; after an end, no write is due any more."""
+        with self._lock:
+            self._over = state != "running"
+            self._write(state)
+
+    def _write(self, state: Literal["running", "ended", "interrupted", "failed"]) -> None:
         began = time.monotonic()
         data = {
             **self._state.to_json(),
@@ -299,4 +323,4 @@ class LiveFile:
         with suppress(OSError), atomic_write(self._file) as temporary:
             temporary.write_text(json.dumps(data), encoding="utf-8")
         took = time.monotonic() - began
-        self._next = time.monotonic() + max(_EVERY, _SHARE * took)
+        self._next = time.monotonic() + min(max(_EVERY, _SHARE * took), _LONGEST)

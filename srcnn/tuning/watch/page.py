@@ -76,7 +76,7 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "ago": words.ago,
-        "db": words.decibel,
+        "figure": words.figure,
         "difference": words.difference,
         "duration": words.duration,
         "plural": words.plural,

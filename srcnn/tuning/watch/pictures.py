@@ -132,11 +132,6 @@ def _axes(epochs: int, low: float, high: float) -> Markup:
         )
     middle = (_LEFT + width - _RIGHT) / 2
     parts.append(Markup('<text x="{}" y="{}" text-anchor="middle">epoch</text>').format(middle, height - 4))
-    parts.append(
-        Markup(
-            '<text transform="translate(11 {}) rotate(-90)" text-anchor="middle">gain over bicubic (dB)</text>'
-        ).format((height - _BOTTOM + _TOP) / 2)
-    )
     return Markup("").join(map(escape, parts))
 
 

@@ -28,9 +28,10 @@ REPORTS = Path("mlruns/reports")  #: folder with a folder for each finished repo
 
 PAGE = "report.html"  #: first file of a report
 
-_EVERY = 30.0  # minimum time between the starts of two processes, in seconds
-_LONGEST = 300.0  # a process that takes longer is ended, in seconds
-_NICE = 15  # added to the process's priority number: the search comes first
+_PROGRAM = "srcnn.tuning.watch.report_so_far"  # this module
+_EVERY = 30.0  # minimum time between the end of a process and the start of the next one, in seconds
+_LONGEST = 600.0  # a process that takes longer is ended, in seconds
+_NICE = 5  # added to the priority number: the search comes first, and the report still takes less than a minute
 
 
 class ReportSoFar:
@@ -47,7 +48,7 @@ class ReportSoFar:
         self._lock = threading.Lock()
         self._made: Path | None = None  # parent of the folders that are made here
         self._newest: Path | None = None
-        self._begun, self._of = -float("inf"), ""
+        self._ended, self._of = -float("inf"), ""
         self._working = False
         self._trouble = ""
 
@@ -57,9 +58,9 @@ class ReportSoFar:
         if finished is not None:
             return finished
         with self._lock:
-            due = time.monotonic() - self._begun >= self._every and self._of != found.stamp
+            due = time.monotonic() - self._ended >= self._every and self._of != found.stamp
             if found.live is not None and due and not self._working:
-                self._working, self._begun, self._of = True, time.monotonic(), found.stamp
+                self._working, self._of = True, found.stamp
                 uri = str(found.live.about.get("tracking_uri", ""))
                 threading.Thread(target=self._make, args=(uri, found.name), daemon=True, name="report so far").start()
             return self._newest
@@ -93,7 +94,7 @@ class ReportSoFar:
             self._made = Path(tempfile.mkdtemp(prefix="srcnn-report-"))
             atexit.register(shutil.rmtree, self._made, ignore_errors=True)
         target, trouble = self._made / f"{time.monotonic_ns()}", ""
-        command = [sys.executable, "-m", __name__, uri, name, str(target)]
+        command = [sys.executable, "-m", _PROGRAM, uri, name, str(target)]
         try:
             ended = subprocess.run(
                 command, capture_output=True, text=True, timeout=_LONGEST, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -103,7 +104,7 @@ class ReportSoFar:
         except (OSError, subprocess.TimeoutExpired) as error:
             trouble = str(error)
         with self._lock:
-            self._working = False
+            self._working, self._ended = False, time.monotonic()
             if trouble:
                 self._trouble = f"The report could not be written: {trouble}"
                 shutil.rmtree(target, ignore_errors=True)
@@ -116,7 +117,6 @@ class ReportSoFar:
 def main(argv: list[str]) -> int:
     """Write the report of a search: the address of the tracking store, its name, the folder for the files."""
     uri, name, folder = argv
-    os.nice(_NICE)
     from srcnn.tuning.adapters.environment import configure
     from srcnn.tuning.report.build import build
     from srcnn.tuning.report.data.search_data import UI, find_parent
@@ -132,4 +132,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.nice(_NICE)
     sys.exit(main(sys.argv[1:]))

@@ -82,13 +82,15 @@ class WatchServer:
         return f"http://{_LOOPBACK}:{self.port}/"
 
     def run(self) -> None:
-        """Answer requests until `close` is called."""
-        self._http.serve_forever(0.2)
+        """Answer requests until `close` is called from another thread, or this one is interrupted; then the port is closed."""
+        try:
+            self._http.serve_forever(0.2)
+        finally:
+            self._http.server_close()
 
     def close(self) -> None:
-        """End `run` and close the port."""
+        """End `run`."""
         self._http.shutdown()
-        self._http.server_close()
 
     def is_host(self, host: str | None) -> bool:
         """Return whether a header ``Host`` means this server."""

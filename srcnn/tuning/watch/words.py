@@ -7,7 +7,7 @@ import math
 from srcnn.tuning.trials.objective import PAPER_GAIN
 from srcnn.tuning.watch.state import DecisionMade, Live, TimeLeft
 
-__all__ = ["ago", "core_time", "decibel", "decision_text", "difference", "duration", "plural", "time_left"]
+__all__ = ["ago", "core_time", "decibel", "decision_text", "difference", "duration", "figure", "plural", "time_left"]
 
 _MINUTE, _HOUR = 60, 3600
 _STARTED = {
@@ -50,14 +50,20 @@ def time_left(left: TimeLeft | None) -> str:
     return f"about {duration(left.seconds)}, give or take {duration(left.error)}"
 
 
+def figure(gain: float | None) -> str:
+    """Return a gain in dB without its unit, such as ``+1.234``; a dash if there is none."""
+    return "–" if gain is None or not math.isfinite(gain) else f"{gain:+.3f}".replace("-", "−")
+
+
 def decibel(gain: float | None) -> str:
-    """Return a gain such as ``+1.234 dB``; a dash if there is none."""
-    return "–" if gain is None or not math.isfinite(gain) else f"{gain:+.3f} dB".replace("-", "−")
+    """Return a gain with its unit, such as ``+1.234 dB``; a dash if there is none."""
+    text = figure(gain)
+    return text if text == "–" else f"{text} dB"
 
 
 def difference(gain: float | None, other: float | None) -> str:
-    """Return the difference of two gains, a dash if one is missing."""
-    return decibel(None if gain is None or other is None else gain - other)
+    """Return the difference of two gains without its unit, a dash if one is missing."""
+    return figure(None if gain is None or other is None else gain - other)
 
 
 def decision_text(live: Live) -> str:

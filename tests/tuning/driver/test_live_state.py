@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from srcnn.config.training import TrainConfig
+from srcnn.tuning.driver import live_state
 from srcnn.tuning.driver.events import Event, EventKind
 from srcnn.tuning.driver.live_state import FILE, LiveFile, LiveState
 from srcnn.tuning.trials.decision import Decision
@@ -124,3 +126,34 @@ def test_the_file_is_whole_and_says_how_the_search_ended(tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_written_disturbs_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     LiveFile(tmp_path / "file" / "folder", LiveState("s", 4)).write("ended")
+
+
+def test_the_last_of_many_events_is_written_without_a_further_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_state, "_EVERY", 0.05)
+    monkeypatch.setattr(live_state, "_SHARE", 0)
+    live = LiveFile(tmp_path, LiveState("s", 4))
+    for trial in "abc":
+        live(event("start", trial))
+    until = time.monotonic() + 20
+    while len(json.loads((tmp_path / FILE).read_text())["trials"]) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(json.loads((tmp_path / FILE).read_text())["trials"]) == 3
+
+
+def test_no_write_comes_after_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_state, "_EVERY", 0.05)
+    live = LiveFile(tmp_path, LiveState("s", 4))
+    live(event("start", "a"))
+    live(event("report", "a", report(0.5)))
+    live.write("ended")
+    time.sleep(0.2)
+    assert json.loads((tmp_path / FILE).read_text())["state"] == "ended"
+
+
+def test_a_slow_disk_does_not_silence_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_state, "_SHARE", 1e9)
+    live = LiveFile(tmp_path, LiveState("s", 4))
+    live(event("start", "a"))
+    assert live._next - time.monotonic() <= 10.0

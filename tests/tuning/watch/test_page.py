@@ -32,18 +32,18 @@ def words(text: str) -> str:
 def test_the_page_tells_the_state(tmp_path: Path) -> None:
     left = {"seconds": 600.0, "error": 120.0}
     decision = {"trial": "runs", "name": "x3 9-1-5 runs", "scale": 3, "kind": "resume", "epoch": 1, "by": "model"}
-    shown = words(page(tmp_path, *TRIALS, left=left, decision=decision, limit=3600.0, age=5))
+    shown = words(page(tmp_path, *TRIALS, left=left, decision=decision, limit=3600.0))
     for part in (
         "Search today",
-        "Last update: 5 s ago",
+        "Last update:",
         "3 of 12 ended",
         "1 running, 1 waiting, 1 finished, 1 stopped, 1 failed",
         "about 10 min 0 s, give or take 2 min 0 s",
         "0.05 core-hours",
         "time budget 1 h 0 min",
         "Last decision: x3 9-1-5 runs goes on after epoch 1",
-        "x3 x3 9-1-5 good +0.750 dB +0.500 dB +0.250 dB",  # the best beside the paper's network
-        "x3 9-1-5 runs 2/9 +0.250 dB −0.500 dB 12 s cpu",
+        "x3 x3 9-1-5 good +0.750 +0.500 +0.250",  # the best beside the paper's network
+        "x3 9-1-5 runs 2/9 +0.250 −0.500 12 s cpu",
         "1 trial: DivergenceError: loss is NaN",
         "x3, 4 trials",
     ):
@@ -54,7 +54,7 @@ def test_the_page_tells_the_state(tmp_path: Path) -> None:
 def test_a_killed_search_says_so_by_process_and_age(tmp_path: Path) -> None:
     text = page(tmp_path, *TRIALS, pid=2**31 - 1, age=3700)
     shown = words(text)
-    assert "killed: the search's process 2147483647 is not on this machine any more" in shown
+    assert "killed : the search's process 2147483647 is not on this machine any more" in shown
     assert "Last update: 1 h 1 min ago" in shown
     assert "Were running at the last update" in shown
     assert "time left" not in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 from xml.etree import ElementTree
 
 from srcnn.tuning.watch.pictures import curves, sparkline
@@ -11,7 +12,7 @@ from srcnn.tuning.watch.state import Trial
 from watch_states import HOSTILE, trial
 
 
-def made(key: str, curve: tuple[float, ...] = (0.1, 0.4, 0.5), **fields: object) -> Trial:
+def made(key: str, curve: tuple[float, ...] = (0.1, 0.4, 0.5), **fields: Any) -> Trial:
     return Trial.model_validate(trial(key, curve, **fields))
 
 

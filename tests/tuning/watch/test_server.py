@@ -1,4 +1,4 @@
-"""The server answers browsers of this machine, only reads, and gives out no other file. In Chromium: tests/test_watch_page.py."""
+"""The server answers browsers of this machine, only reads, and gives out no other file. In Chromium: test_in_browser.py."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_a_process_that_ended_and_was_not_waited_for_is_gone() -> None:
 
 
 def test_a_long_silence_is_told_though_the_process_is_there(tmp_path: Path) -> None:
-    put(tmp_path, state(), age=5)
+    put(tmp_path, state())
     assert "nothing for long" not in WatchedSearch.read(tmp_path).health.text
     # This process began long after that time, so a parent that is older stands for it.
     put(tmp_path, state(pid=1), age=700)
