@@ -40,8 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "mirrored": False,
     }
     job = {"train": "train", "test": "test", "validation": None, "digest": "d", "allow_overlap": False}
-    job |= {"commit": "c0ffee", "versions": {"torch": "2"}}
-    (run / "run.json").write_text(json.dumps(job), encoding="utf-8")
+    made = {"commit": "c0ffee", "versions": {"torch": "2"}}
+    (run / "run.json").write_text(json.dumps(job | made), encoding="utf-8")
     (run / "result.json").write_text(json.dumps({"left_out": [leak], "kept": []}), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SRCNN_CACHE", str(tmp_path / "cache"))
