@@ -121,7 +121,7 @@ METRIC_BEST_VAL_PSNR, METRIC_BEST_VAL_GAIN = f"best/{METRIC_VAL_PSNR}", f"best/{
 METRIC_LOSS = "loss"  #: mean squared error on planes with values in [0, 1]
 METRIC_LEARNING_RATE = "learning_rate"
 METRIC_PIXELS = "pixels"  #: target pixels so far
-METRIC_TRAIN_SECONDS, METRIC_EPOCH_SECONDS = "train_seconds", "epoch_seconds"
+METRIC_TRAIN_SECONDS, METRIC_EPOCH_SECONDS, METRIC_CPU_SECONDS = "train_seconds", "epoch_seconds", "cpu_seconds"
 METRIC_LATENCY = "latency_ms"  #: latency for an image of 512x512 pixels, in ms; only if latency is an objective
 #: Of the trial's network, one value: multiply-accumulate operations per pixel of the large image; weights and biases.
 METRIC_MACS, METRIC_PARAMETERS = "macs", "parameters"
@@ -140,6 +140,7 @@ EPOCH_METRICS: Mapping[str, str] = {
     "pixels": METRIC_PIXELS,
     "train_seconds": METRIC_TRAIN_SECONDS,
     "epoch_seconds": METRIC_EPOCH_SECONDS,
+    "cpu_seconds": METRIC_CPU_SECONDS,
 }
 
 # --- Metrics of a search, without steps ---
