@@ -6,9 +6,9 @@ Tune pickles its callbacks together with the experiment. A tracker or a listener
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
@@ -17,7 +17,7 @@ from srcnn.errors import SearchError
 from srcnn.tuning.adapters.ray_internals import TRIAL_STATES, forget_statistics, kept_failure, state_folder
 from srcnn.tuning.driver.cluster import end_in_good_order
 from srcnn.tuning.driver.context import StageRun
-from srcnn.tuning.driver.events import Event
+from srcnn.tuning.driver.events import Event, EventKind
 from srcnn.tuning.driver.faults import Fault, error_line, fault_of, more_room
 from srcnn.tuning.driver.snapshot import keep_snapshot
 from srcnn.tuning.tracking import names
@@ -30,6 +30,7 @@ from srcnn.tuning.worker.run_trial import NETWORK_FILE, history
 
 __all__ = ["SearchCallback", "failure_line"]
 
+_DECIDED = ("start", "pause", "end")  # events that follow a decision of a search with pauses
 _RETRIES = 1  # maximum retries of a trial whose own code raised an error: such errors usually repeat
 
 
@@ -77,7 +78,24 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         run = self._run
         if missing := run.expected - {trial.trial_id for trial in trials}:
             raise SearchError(f"resume: Ray Tune did not restore {len(missing)} trials of {self._folder}")
-        run.expected = set()
+        self.tell_restored(trials)
+
+    def tell_restored(self, trials: Sequence[Trial]) -> None:
+        """Tell the listeners, which are new, of the trials that began before a resume; once."""
+        if self._run.expected:
+            self._run.expected = set()
+            for trial in trials:
+                self._tell_restored(trial)
+
+    def _tell_restored(self, trial: Trial) -> None:
+        report = TrialReport.last_of(trial.last_result)
+        if trial.status in (Trial.TERMINATED, Trial.ERROR):
+            failed = trial.status == Trial.ERROR or report is None
+            outcome = Outcome.FAILED if failed or report is None else report.outcome
+        else:
+            outcome = Outcome.WAITING if trial.status == Trial.PAUSED else Outcome.INTERRUPTED
+        failure = failure_line(trial, self._run) if trial.status == Trial.ERROR else ""
+        self._tell("restored", trial, report, outcome, failure or ("" if report is None else report.failure))
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Save a snapshot if Tune has written its state in this step: it includes everything logged so far."""
@@ -91,6 +109,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             if trial.status == Trial.PAUSED:
                 tags = {names.TAG_OUTCOME: Outcome.WAITING.value, **self._decisions(trial_id)}
                 self._run.context.tracker.tag_trial(trial_id, tags)
+                self._tell("pause", trial, TrialReport.last_of(trial.last_result))
             if trial.status != Trial.RUNNING:
                 self._run.reported.pop(trial_id)
 
@@ -213,7 +232,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def _tell(
         self,
-        kind: Literal["start", "report", "fault", "end"],
+        kind: EventKind,
         trial: Trial,
         report: TrialReport | None = None,
         end: Outcome | None = None,
@@ -221,7 +240,9 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     ) -> None:
         spec = TrialSpec.from_tune(trial.config)
         name, trials = self._name(spec), self._run.trials
-        event = Event(kind, trial.trial_id, name, spec, self._stage, trials, report, end, failure)
+        decisions = self._run.decisions(trial.trial_id) if kind in _DECIDED else ()
+        decision = decisions[-1] if decisions else None
+        event = Event(kind, trial.trial_id, name, spec, self._stage, trials, report, end, failure, decision)
         if kind == "end":
             self._run.pending_ends.append(event)
         else:

@@ -18,6 +18,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from mlflow.exceptions import MlflowException
 
@@ -36,6 +37,7 @@ from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet, end_in_goo
 from srcnn.tuning.driver.context import DriverContext
 from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
+from srcnn.tuning.driver.live_state import LiveFile, LiveState
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
 from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, training_after
@@ -66,13 +68,20 @@ __all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
 FAILURES = 10  #: number of consecutive failures with the same cause that ends a search
 
 
-def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
+def run_search(
+    plan: Plan,
+    *,
+    resume: bool = False,
+    listener: Listener | None = None,
+    acknowledge: Callable[[], None] | None = None,
+) -> SearchResult:
     """Run or resume a planned search, confirm its best configurations, and measure the results on the test sets.
 
     Args:
         plan: plan from `plan_search`.
         resume: whether to resume an earlier search with the same name.
         listener: function called with every `srcnn.tuning.driver.events.Event`, in this thread.
+        acknowledge: function called at once at the first Ctrl-C or SIGTERM, before the trials are stopped and saved.
 
     Raises:
         SearchError: a search with this name exists and ``resume`` is False, another version of this project began it, a
@@ -103,8 +112,14 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
         names.TAG_JUDGING: ", ".join(name for name, _ in plan.judging.images),
         **overlap_tags(plan.left_out, plan.kept),
     }
+    live = LiveFile(
+        settings.folder,
+        LiveState(settings.name, settings.trials, limit=settings.time_budget),
+        {"tracking_uri": settings.tracking_uri, "scales": list(plan.space.scales)},
+    )
     status = "FAILED"
     try:
+        live.write("running")
         with Cluster(settings.address) as cluster:
             # While Ray is starting, open the store and prepare the images.
             counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
@@ -122,11 +137,11 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
                 spent=time.perf_counter() - started,
                 file=time_file(plan),
             )
-            best = BestSoFar.of(tracker, resumed=resume)
-            listeners: tuple[Listener, ...] = (best,) if listener is None else (best, listener)
+            best = BestSoFar(tracker)
+            listeners: tuple[Listener, ...] = (live, best) if listener is None else (live, best, listener)
             context = DriverContext(tracker, StageTime(deadline), listeners)
             with system_metrics(tracker.uri, tracker.parent_id, wanted=settings.system_metrics):
-                found = _run_stages(plan, data, context, tags, resume)
+                found = _run_stages(plan, data, context, tags, resume, acknowledge)
             if not found.interrupted:
                 found = _measure(plan, tracker, found)
         result = SearchResult(
@@ -155,8 +170,16 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
     except MlflowException as error:
         raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
     finally:
+        live.write(_LIVE[status])
         if tracker.parent_id:
             tracker.close_search(status)
+
+
+_LIVE: Mapping[str, Literal["ended", "interrupted", "failed"]] = {
+    "FINISHED": "ended",
+    "KILLED": "interrupted",
+    "FAILED": "failed",
+}
 
 
 def _scale_data(plan: Plan, scale: int) -> ScaleData:
@@ -208,6 +231,7 @@ def _run_stages(
     context: DriverContext,
     tags: dict[str, str],
     resume: bool,
+    acknowledge: Callable[[], None] | None,
 ) -> _Found:
     settings, failures, deadline = plan.settings, _SameFailure(), context.time.deadline
     context = replace(context, listeners=(*context.listeners, failures))
@@ -234,7 +258,7 @@ def _run_stages(
         "latency" in settings.objectives,
     )
     choices: list[Choice] = []
-    with Interrupt() as interrupt:
+    with Interrupt(acknowledge) as interrupt:
         rows = run_stage(settings, search, data, context, tags, resume=resume)
         if failures.over:
             raise SearchError(
