@@ -31,10 +31,9 @@ __all__ = [
     "unpacked_view",
 ]
 
-#: Tag of an experiment that says that it has training runs, not traces of language models. Pages of MLflow 3.10 to 3.16 choose
-#: their kind by it; those of 3.17 choose by ``workflowType`` in the address (`runs_address`), and use the tag for the icon in
-#: the list of experiments only. There is no public function to set it. Search words: "mlflow.experimentKind
-#: custom_model_development".
+#: Tag of an experiment that says that it has training runs, not traces of language models. The pages of MLflow 3.17 open in the
+#: mode for language models all the same, unless the address has ``workflowType`` (`runs_address`). There is no public function to
+#: set it. Search words: "mlflow.experimentKind custom_model_development".
 TRAINING_EXPERIMENT: Mapping[str, str] = MappingProxyType({"mlflow.experimentKind": "custom_model_development"})
 
 
