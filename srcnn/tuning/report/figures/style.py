@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -122,7 +123,7 @@ def to_png(figure: Figure, *, photo: bool = False) -> bytes:
         figure: the picture.
         photo: whether it shows photographs; lines and letters do with 256 colours, at a third of the size.
     """
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
     canvas.draw()  # savefig would draw twice
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     if not photo:
