@@ -20,6 +20,7 @@ decision-cost: time of the driver for one decision of a search, after 100, 500 a
 time-budget: searches with ten minutes each on T91 at x3, by this project's search and by random search with asha; --seeds.
 upscale: a photo of 24 megapixels at x2, one thread and two: seconds, memory, and small photos a second, against plain torch,
   ONNX Runtime and OpenCV.
+small-photos: a folder of 200 photos of 320x240 at x2 through experiments/upscale.py, one core and two, against ONNX Runtime.
 
 Every section prints a table and writes its results to the file of --json, which keeps the results of other sections.
 Interrupted sections quality, searches and time-budget resume with the same file. If T91, Set5 or BSDS300 are not on disk, the
@@ -56,6 +57,7 @@ from _bench.record import Bench, Record
 from _bench.scale import run_scale
 from _bench.search_cost import run_platform
 from _bench.searches import run_searches
+from _bench.small_photos import run_small_photos
 from _bench.time_budget import run_time_budget
 from _bench.train import run_train
 from _bench.upscale import run_upscale
@@ -74,6 +76,7 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "decision-cost": run_decision_cost,
     "time-budget": run_time_budget,
     "upscale": run_upscale,
+    "small-photos": run_small_photos,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 

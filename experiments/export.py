@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import sys
 
-from srcnn.commands.export import main
+from srcnn.commands.main import main_of
+
+main = main_of("export")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from srcnn.commands.command_line import Parser, run
-from srcnn.config.quantities import parse_pixels
+from srcnn.config.quantities import counted, parse_pixels
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
@@ -71,8 +71,8 @@ def _main(argv: list[str] | None) -> int:
 
     table = record(recording, options.out, say, about)
     print(
-        f"{options.out}: {len(table.params)} configurations, {options.seeds} seeds each, {table.seconds:.0f} core-seconds; "
-        f"best {table.quality.max():.3f} dB over bicubic"
+        f"{options.out}: {counted(len(table.params), 'configuration')}, {counted(options.seeds, 'seed')} each, "
+        f"{table.seconds:.0f} core-seconds; best {table.quality.max():.3f} dB over bicubic"
     )
     return 0
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import sys
 
-from srcnn.commands.runs import main
+from srcnn.commands.main import main_of
+
+main = main_of("runs")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -99,7 +99,17 @@ class Soak:
             began = time.monotonic()
             process = subprocess.Popen(
                 [
-                    *(sys.executable, str(_COMMAND), "--name", name, "--resume", name, "--space", "space.yaml"),
+                    *(
+                        sys.executable,
+                        str(_COMMAND),
+                        "--name",
+                        name,
+                        "--resume",
+                        name,
+                        "--space",
+                        "space.yaml",
+                        "--no-report",
+                    ),
                     *("--train", "train", "--test", "test", "--validation", "2", "--trials", str(self._trials)),
                     *("--budget", self._budget, "--best", "1", "--confirm-seeds", "2", "--tracking-uri", self._uri),
                 ],

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from srcnn.commands import runs, search
+from srcnn.commands import runs
+from srcnn.commands.search_flags import search_parser
 
 from checkout import ROOT
 
@@ -90,7 +91,7 @@ def test_every_flag_exists() -> None:
     }
     named |= set(re.findall(r"`(--[a-z][a-z-]*)", PAGE.read_text(encoding="utf-8")))  # in prose
     assert {"--address", "--storage", "--tracking-uri", "--name", "--resume", "--gpus-per-trial"} <= named
-    assert named <= flags_of(search._parser())
+    assert named <= flags_of(search_parser(None))
     verify = {flag for text in texts for flag in named_flags(r"experiments/runs\.py verify", text)}
     assert verify
     assert verify <= flags_of(runs._parser())

@@ -13,7 +13,9 @@ MORE_THAN_A_MODULE = {
     "tests/tuning/adapters/test_private_names.py",  # nothing private of another library is used outside the adapters
     "tests/tuning/driver/test_fault_types.py",  # faults of every kind, told by their types
     "tests/tuning/algorithms/test_scale_condition.py",  # every sampler draws for the scale of its trial
+    "tests/tuning/tracking/test_views_browser.py",  # the driver's runs, views and models in MLflow's pages
     "tests/tuning/report/document/test_page_browser.py",  # a report in a real browser
+    "tests/tuning/watch/test_in_browser.py",  # the page and its server in Chromium, beside a real search
     "tests/tuning/whole_search/test_truth.py",  # a search whose answer is known
     "tests/tuning/whole_search/test_overlap.py",  # a search on sets that share a photograph
 }

@@ -16,7 +16,14 @@ from srcnn.commands.main import COMMANDS
 MODULES = sorted(module.name for module in pkgutil.walk_packages(srcnn.__path__, "srcnn."))
 #: Parts of the commands that need the platform.
 PLATFORM = {f"srcnn.commands.{name}" for name, entry in COMMANDS.items() if entry.extra == "search"}
-PLATFORM |= {"srcnn.commands.monitor", "srcnn.commands.search_output"}
+PLATFORM |= {
+    f"srcnn.commands.{name}"
+    for name in (
+        *("event_lines", "live_display", "live_table", "live_words"),
+        *("search_end", "search_flags", "search_session", "search_start", "search_tables"),
+        "table_output",  # of ablation
+    )
+}
 DECLARED = [
     name
     for name in MODULES

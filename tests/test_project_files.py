@@ -45,7 +45,7 @@ def imported(folder: str) -> set[str]:
 
 def own_modules() -> set[str]:
     """Modules of the checkout that are imported without a package."""
-    folders = (ROOT, ROOT / "experiments", ROOT / "tests")
+    folders = (ROOT, ROOT / "docs", ROOT / "experiments", ROOT / "tests")
     return {path.stem for folder in folders for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
 
 

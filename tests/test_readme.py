@@ -1,9 +1,10 @@
-"""Every figure that the README prints is in a file, and every file of results says where it comes from."""
+"""Every figure that the README and docs/explanation print is in a file, and every file of results says where it comes from."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from _bench.figures import FigureError, faults, look_up, render
 from _bench.machine import ROOT
 from _bench.provenance import header, header_faults, results_faults
+from written_commands import commands_in
 
 RESULTS = ROOT / "experiments" / "results"
 HEADER = {"command": "python x.py", "commit": "0123abc", "machine": "m", "n": 3, "seed": 0}
@@ -39,13 +41,147 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_figure_of_the_readme_is_in_its_file() -> None:
+def pages() -> dict[str, str]:
+    """Pages that print figures, by their path."""
+    files = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs" / "explanation").glob("*.md"))]
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+def test_every_figure_of_the_readme_and_of_the_explanation_is_in_its_file() -> None:
     declared = yaml.safe_load((RESULTS / "figures.yaml").read_text(encoding="utf-8"))
-    assert faults(ROOT, (ROOT / "README.md").read_text(encoding="utf-8"), declared) == []
+    assert faults(ROOT, pages(), declared) == []
+
+
+def test_a_figure_may_stand_in_any_page_and_in_several(root: Path) -> None:
+    declared = {"figures": [{"file": "r.json", "lines": LINES}]}
+    assert faults(root, {"a.md": "Nothing.\n", "b.md": TEXT, "c.md": TEXT}, declared) == []
+    found = faults(root, {"a.md": TEXT, "b.md": "It is 1.5 dB.\n"}, declared)
+    assert found == ["b.md: line 1: no file for 1.5 dB: It is 1.5 dB."]
 
 
 def test_every_file_of_results_says_where_it_comes_from() -> None:
     assert results_faults(RESULTS) == []
+
+
+#: Words of the README's first screen that a reader may not know, and how the text explains each at its first use.
+EXPLAINED = {
+    "SRCNN": "SRCNN, a small neural network published in 2014",
+    "bicubic": "bicubic interpolation, the usual method of image programs",
+    "dB": "decibels (dB); higher is better",
+    "Set5": "five photographs called Set5",
+    "x2": "enlarged two, three and four times (x2, x3, x4)",
+    "x3": "enlarged two, three and four times (x2, x3, x4)",
+    "x4": "enlarged two, three and four times (x2, x3, x4)",
+    "95 %": "in brackets the range in which the true mean lies with 95 % confidence",
+}
+#: Words of the field and of this project that the first screen must not use, besides those of the glossary.
+UNEXPLAINED = (
+    *(
+        "PSNR",
+        "SSIM",
+        "GPU",
+        "CPU",
+        "Ray",
+        "Optuna",
+        "MLflow",
+        "Tune",
+        "hyperparameter",
+        "filter",
+        "kernel",
+        "learning rate",
+        "seed",
+        "T91",
+    ),
+    *(
+        "Set14",
+        "9-1-5",
+        "residual",
+        "sub-pixel",
+        "tile",
+        "parity",
+        "baseline",
+        "batch",
+        "layer",
+        "loss",
+        "optimizer",
+        "Muon",
+        "sampler",
+    ),
+)
+
+
+def first_screen(text: str) -> str:
+    """The README up to its second heading, without pictures, links and code."""
+    shown = text.split("\n## ")[0].split("\n", 4)[4]
+    return " ".join(re.sub(r"!\[[^\]]*\]\([^)]*\)|https?://\S+|`[^`]*`", "", shown).split())
+
+
+def test_the_first_screen_uses_no_word_before_it_is_explained() -> None:
+    """The list of such words is empty."""
+    shown = first_screen((ROOT / "README.md").read_text(encoding="utf-8"))
+    early = [word for word, text in EXPLAINED.items() if not 0 <= shown.find(text) <= shown.find(word)]
+    glossary = re.findall(
+        r"^\| ([a-z][^|(,]+?) [|(,]", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    ordinary = {
+        "word",
+        "card",
+        "search",
+        "network",
+        "training",
+        "image",
+        "step",
+        "run",
+        "table",
+        "event",
+        "large image",
+        "report",
+    }
+    assert len(glossary) > 60
+    unknown = {
+        word
+        for word in {*glossary, *UNEXPLAINED} - ordinary - set(EXPLAINED)
+        if re.search(rf"\b{re.escape(word)}s?\b", shown)
+    }
+    assert (early, unknown) == ([], set())
+
+
+def test_the_first_screen_is_one_picture_one_small_table_and_two_commands() -> None:
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ")[0]
+    assert shown.count("![") == 1
+    assert len(re.findall(r"^\| x\d", shown, re.MULTILINE)) == len(re.findall(r"^\|", shown, re.MULTILINE)) - 2 <= 4
+    assert len([one for one in commands_in(shown) if not one.named]) == 2
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def parts(text: str) -> dict[str, list[str]]:
+    """What two languages must have in common: commands, figures, links, pieces of code, headings and tables."""
+    unwrapped = re.sub(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff])", "", text)
+    numbers = re.sub(r"`[^`\n]*`|\]\([^)]*\)|https?://\S+", "", unwrapped)
+    return {
+        "commands": [one.text for one in commands_in(text) if not one.named],
+        "figures": sorted(re.findall(r"[-+]?\d+\.\d+|(?<![\w.-])\d{2,}(?![\w.])", numbers)),
+        "links": [link.replace(".zh.md", ".md") for link in re.findall(r"\]\(([^)]*)\)", text)],
+        "code": sorted(code for code in re.findall(r"`([^`\n]+)`", text)),
+        "headings": [line.split()[0] for line in text.splitlines() if re.match(r"#+ ", line)],
+        "rows": [line.split("|")[1].strip() for line in text.splitlines() if re.match(r"\| x\d", line)],
+    }
+
+
+@pytest.mark.parametrize("part", ["commands", "figures", "links", "code", "headings", "rows"])
+def test_the_readme_in_chinese_says_the_same(part: str) -> None:
+    english, chinese = (
+        parts((ROOT / name).read_text(encoding="utf-8"))[part] for name in ("README.md", "README.zh.md")
+    )
+    assert english
+    assert chinese == english
+
+
+def test_a_difference_between_the_languages_is_found() -> None:
+    text = (ROOT / "README.zh.md").read_text(encoding="utf-8")
+    assert parts(text.replace("36.52", "36.53"))["figures"] != parts(text)["figures"]
+    assert parts(text.replace("--scale 2", "--scale 4"))["commands"] != parts(text)["commands"]
+    assert parts(text.replace("docs/models.md", "docs/gpu.md"))["links"] != parts(text)["links"]
 
 
 def test_a_text_whose_figures_are_in_its_file_has_no_fault(root: Path) -> None:

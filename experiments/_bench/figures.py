@@ -1,6 +1,6 @@
-"""Figures of the README and their sources: templates of text lines, with the location of each figure in a results file.
+"""Figures of the README and of docs/explanation, and their sources: lines of text with the place of each figure in a file.
 
-``experiments/results/figures.yaml`` is a list of groups of README lines:
+``experiments/results/figures.yaml`` is a list of groups of lines of these pages:
 
     figures:
       - file: experiments/results/replay.json     # default file of the group's locations
@@ -19,7 +19,7 @@ prefix ``FILE#`` selects another file. The result is a number, or a text of whic
 a Python format, so the figure is compared with the printed decimals; ``s`` prints a text unchanged, and ``.0 %`` prints 0.98
 as 98 %.
 
-Rules (`faults`): each line must occur in the README, apart from spaces and line ends. Every figure with a unit (dB,
+Rules (`faults`): each line must occur in one of the pages, apart from spaces and line ends. Every figure with a unit (dB,
 core-s, core-seconds), and every separate number in a row of a table, must be part of such a line, and must come from a
 location unless the group names an external source.
 """
@@ -140,17 +140,17 @@ def _joined(group: Mapping[str, Any], place: str) -> str:
     return f".{place}" if group.get("at") and place[:1] not in ("[", "#", ".") else place
 
 
-def faults(root: Path, text: str, declared: Mapping[str, Any]) -> list[str]:
-    """Return the differences between a text and its declared figures, one line each; empty if there are none.
+def faults(root: Path, text: str | Mapping[str, str], declared: Mapping[str, Any]) -> list[str]:
+    """Return the differences between pages and their declared figures, one line each; empty if there are none.
 
     Args:
         root: the folder to which file names are relative.
-        text: Markdown text.
+        text: Markdown text, or several by the name of their page. A declared line must occur in one of them.
         declared: ``figures`` and ``undeclared``, as described above.
     """
     found: list[str] = []
-    flat, starts = _flat(text)
-    covered = bytearray(len(flat))
+    texts = {"": text} if isinstance(text, str) else text
+    pages = [_Page(f"{name}: " if name else "", one) for name, one in texts.items()]
     for group in declared.get("figures", ()):
         for line in group["lines"]:
             if not group.get("printed"):
@@ -160,26 +160,48 @@ def faults(root: Path, text: str, declared: Mapping[str, Any]) -> list[str]:
             except FigureError as error:
                 found.append(f"{line!r}: {error}")
                 continue
-            place = flat.find(rendered)
-            if place < 0:
+            standing = [page.cover(rendered) for page in pages]  # in each: a figure may stand in several
+            if not any(standing):
                 found.append(f"the files say {rendered!r}, which the text does not")
-            while place >= 0:
-                covered[place : place + len(rendered)] = b"\1" * len(rendered)
-                place = flat.find(rendered, place + 1)
-    lines = text.splitlines()
     debts = dict.fromkeys(declared.get("undeclared", ()), False)
-    bare: dict[int, list[str]] = {}
-    for at, figure in _figures(flat, text, starts):
-        if all(covered[at : at + len(figure)]):
-            continue
-        number = bisect.bisect_right(starts, at) - 1
-        owing = [debt for debt in debts if debt in lines[number]]
-        debts.update(dict.fromkeys(owing, True))
-        if not owing:
-            bare.setdefault(number, []).append(figure.replace("*", ""))
-    for number, figures in sorted(bare.items()):
-        found.append(f"line {number + 1}: no file for {', '.join(dict.fromkeys(figures))}: {lines[number].strip()}")
+    for page in pages:
+        found += page.bare(debts)
     return found + [f"undeclared: {debt!r} owes nothing any more" for debt, used in debts.items() if not used]
+
+
+class _Page:
+    """A text, and which of its characters a declared line covers."""
+
+    def __init__(self, prefix: str, text: str) -> None:
+        self._prefix = prefix
+        self._text = text
+        self._flat, self._starts = _flat(text)
+        self._covered = bytearray(len(self._flat))
+
+    def cover(self, rendered: str) -> bool:
+        """Mark every place of a line with its figures; return whether there is one."""
+        place = first = self._flat.find(rendered)
+        while place >= 0:
+            self._covered[place : place + len(rendered)] = b"\1" * len(rendered)
+            place = self._flat.find(rendered, place + 1)
+        return first >= 0
+
+    def bare(self, debts: dict[str, bool]) -> list[str]:
+        """Return the lines with figures that no declared line covers; mark the debts that excuse one."""
+        lines = self._text.splitlines()
+        bare: dict[int, list[str]] = {}
+        for at, figure in _figures(self._flat, self._text, self._starts):
+            if all(self._covered[at : at + len(figure)]):
+                continue
+            number = bisect.bisect_right(self._starts, at) - 1
+            owing = [debt for debt in debts if debt in lines[number]]
+            debts.update(dict.fromkeys(owing, True))
+            if not owing:
+                bare.setdefault(number, []).append(figure.replace("*", ""))
+        return [
+            f"{self._prefix}line {number + 1}: no file for {', '.join(dict.fromkeys(figures))}: {lines[number].strip()}"
+            for number, figures in sorted(bare.items())
+        ]
 
 
 def _literal(line: str) -> list[str]:

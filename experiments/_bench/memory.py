@@ -96,7 +96,7 @@ def _watch(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 def _measure(bench: Bench, folder: Path, slots: int, train: str, test: str) -> dict[str, Any]:
     name = f"memory{slots}"
-    command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--name", name]
+    command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--name", name, "--no-report"]
     command += ["--trials", "4" if bench.quick else "8", "--budget", "500k" if bench.quick else "3M"]
     command += ["--train", train, "--test", test, "--max-concurrent", str(slots), "--gpus-per-trial", "0"]
     command += ["--space", str(ROOT / "search_spaces" / "default.yaml"), "--storage", str(folder / "ray")]

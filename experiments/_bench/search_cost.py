@@ -171,6 +171,7 @@ def _to_first_step(bench: Bench, folder: Path, name: str, train: str, test: str)
 
     uri = f"sqlite:///{folder}/first.db"  # one store for all: the first command creates its tables and fills the caches
     command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--name", name, "--trials", "1"]
+    command += ["--no-report"]  # which comes after the search
     command += ["--train", train, "--test", test, "--budget", "500k", "--storage", str(folder / "ray")]
     command += ["--tracking-uri", uri, "--space", str(_SPACES / "default.yaml"), "--gpus-per-trial", "0"]
     command += ["--data-root", bench.data_root] if bench.data_root else []

@@ -1,7 +1,8 @@
 """Section ``searches``: real searches with the same core-seconds by this project's search, the one before it, and random search.
 
-A search runs the default space at one scale, without a confirmation. Its core-seconds are the sum of ``epoch_seconds`` over all
-reports: training, validation and saving of trials with one thread each. For every set, scale and seed:
+A search runs the default space at one scale, without a confirmation. Its core-seconds are the processor time of all
+epochs: training, validation and saving of trials with one thread each. Other programs on the machine hardly change them. For
+every set, scale and seed:
 
 1. ``ours`` runs `TRIALS` trials. Its core-seconds are the budget of the two others, which run next in random order.
 2. The others may begin up to `LIMIT` trials. When their trials have used the budget, those that are running go on to their own
@@ -142,7 +143,7 @@ class Watch:
             return
         if report.last and not self.spent:
             self.in_time.append(trial)
-        self.core_seconds += figures.epoch_seconds
+        self.core_seconds += figures.cost_seconds
         self.work += (figures.pixels - self._pixels.get(trial, 0.0)) * (report.macs or 0.0)
         self._epochs[trial], self._pixels[trial] = report.epoch, figures.pixels
 

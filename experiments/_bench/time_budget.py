@@ -81,7 +81,7 @@ def _search(bench: Bench, flags: Sequence[str], test: str) -> dict[str, Any]:
         paths = ["--data-root", str(data_root(bench.data_root).resolve())]
         paths += ["--space", str(ROOT / "search_spaces" / "default.yaml")]
         load, start = os.getloadavg()[0], time.perf_counter()
-        command = [sys.executable, str(ROOT / "experiments" / "search.py"), *flags, *paths]
+        command = [sys.executable, str(ROOT / "experiments" / "search.py"), "--no-report", *flags, *paths]
         ended = subprocess.run(command, cwd=folder, env=child_environment(), capture_output=True, text=True)
         used = time.perf_counter() - start
         if ended.returncode:
@@ -104,7 +104,10 @@ def _verdict(store: str, test: str) -> dict[str, Any]:
         "trials": len(trials),
         "outcomes": {one: outcomes.count(one) for one in sorted(set(outcomes))},
         "architectures": len(
-            {run.data.params.get("kernels", "") + run.data.params.get("filters", "") for run in trials}
+            {
+                tuple(run.data.params.get(name, "") for name in (names.PARAM_KERNELS, names.PARAM_FILTERS))
+                for run in trials
+            }
         ),
     }
     if verdict is None:

@@ -34,7 +34,7 @@ from srcnn.upscaling.precision import prepared
 from _bench.machine import images
 from _bench.record import Bench, summary
 
-__all__ = ["WAYS", "big_photo", "measure", "run_upscale"]
+__all__ = ["SCALE", "WAYS", "big_photo", "measure", "run_upscale"]
 
 SCALE = 2
 _SIZE, _QUICK_SIZE = (6000, 4000), (360, 240)  # width and height of the photo

@@ -41,7 +41,10 @@ class Origin(Strict):
     gain: str = Field(
         "", description="gain over bicubic on judging images in dB, with its 95 % interval; empty: not judged"
     )
-    commit: str = Field("", description="git commit of the code that trained it; empty: not known")
+    commit: str = Field(
+        "",
+        description="git commit of the code that trained it; empty: not known, see docs/models.md",
+    )
     versions: dict[str, str] = Field(
         default_factory=dict, description="versions of the libraries that trained it, by name"
     )

@@ -5,38 +5,42 @@
     python experiments/ablation.py --list
 
 The same command resumes an interrupted table; a finished cell is never run twice. Every cell is a run in MLflow, below one
-parent run per table. experiments/report.py writes the report.
+parent run per table. At the end the command prints the paper's figures beside ours with a verdict on each of the paper's
+claims, and writes the report to mlruns/reports/NAME.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections import Counter
+import shlex
+from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table as Grid
 
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
-from srcnn.errors import ConfigError
-from srcnn.overlap.leaks import lines as leak_lines
+from srcnn.commands.table_output import TableMonitor, say, say_end, say_plan, say_result, say_tables
+from srcnn.errors import ConfigError, SRCNNError
 from srcnn.system.invocation import command
 from srcnn.tuning import configure
 from srcnn.tuning.driver.cluster import Cluster
-from srcnn.tuning.driver.events import Event
 from srcnn.tuning.paper.run_table import TableRun, run_table
 from srcnn.tuning.paper.table import load_table, table_files
 from srcnn.tuning.paper.table_plan import TablePlan, TableSettings, plan_table
-from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.report.build import report_after
+from srcnn.tuning.report.data.search_data import find_parent
+from srcnn.tuning.report.data.table_data import gather_table
+from srcnn.tuning.tracking.tracker import ui_command
+from srcnn.tuning.tracking.views import address
 
 __all__ = ["main"]
+
+_REPORTS = Path("mlruns/reports")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--list", action="store_true", help="list the existing tables and their questions, and exit")
+    parser.add_argument("--no-report", action="store_true", help="write no report at the end")
     add_fields(parser, TableSettings)
     return parser
 
@@ -55,79 +59,36 @@ def _plans(options: argparse.Namespace) -> list[TablePlan]:
     return [plan_table(TableSettings(**{**fields, "table": name})) for name in names]
 
 
-def _list(console: Console) -> int:
-    grid = Grid(title="tables", title_justify="left", show_header=True)
-    for head in ("name", "question", "rows", "source"):
-        grid.add_column(head)
-    for name, path in table_files().items():
-        table = load_table(path)
-        grid.add_row(name, escape(table.question), str(len(table.rows)), escape(table.source))
-    console.print(grid)
-    return 0
-
-
-def _say_plan(console: Console, plan: TablePlan) -> None:
-    table = plan.table
-    lengths = ", ".join(
-        f"{length / 1e6:g} million pixels" if plan.budget.unit == "pixels" else f"{length:g} epochs"
-        for length in plan.budget.lengths
-    )
-    seeds = plan.settings.seeds or plan.budget.seeds
-    console.print(f"table {plan.name}: {table.question}", markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        f"  {len(plan.cells)} cells: {len(table.rows)} rows, scale {', '.join(map(str, table.scales))}, recipes "
-        f"{', '.join(table.recipes)}; {lengths}; {seeds} seeds",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    for line in leak_lines(*plan.leaks, flag="allow_overlap"):
-        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-
-
-class _Monitor:
-    """A line for every finished cell, and a progress bar in a terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self._console, self._ended, self._started = console, 0, time.monotonic()
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self.bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self.bar.add_task("starting Ray", total=None)
-
-    def __call__(self, event: Event) -> None:
-        self.bar.update(self._task, completed=self._ended, total=event.trials, description=event.name)
-        if event.kind != "end":
-            return
-        self._ended += 1
-        text, figures = event.failure, None if event.report is None else event.report.figures
-        if event.outcome != Outcome.FAILED and figures is not None:
-            text = f"gain {figures.best_val_gain:+.2f} dB, {figures.train_seconds:.0f} s"
-        elapsed = time.monotonic() - self._started
-        self._console.print(
-            f"{self._ended:3}/{event.trials} {elapsed:5.0f} s  {event.name:48} {event.outcome:9} {text}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
 def _command(plan: TablePlan) -> str:
     given = plan.settings.model_dump(exclude_defaults=True)
-    return (
-        command("ablation")
-        + " "
-        + " ".join(f"--{n.replace('_', '-')}" + ("" if v is True else f" {v}") for n, v in given.items())
-    )
+    flags = [
+        text
+        for name, value in given.items()
+        for text in (f"--{name.replace('_', '-')}", *([] if value is True else [str(value)]))
+    ]
+    return f"{command('ablation')} {shlex.join(flags)}"
 
 
-def _say_end(console: Console, plan: TablePlan, result: TableRun) -> None:
-    kinds = Counter(trained=result.trained, **{"finished before": result.kept}, failed=len(result.failed))
-    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    console.print(f"{result.name}: {counts}", markup=False, highlight=False)
-    for line in result.failed:
-        console.print(f"  failed: {line}", markup=False, highlight=False, soft_wrap=True)
-    if result.interrupted:
-        console.print(f"interrupted; to continue: {_command(plan)}", markup=False, highlight=False, soft_wrap=True)
+def _report(console: Console, plan: TablePlan, result: TableRun) -> None:
+    """Write the report. What was trained is safe without it, so a report that cannot be written does not fail the command."""
+    try:
+        page = report_after(result.uri, plan.name, _REPORTS / plan.name)
+    except SRCNNError as error:
+        say(console, f"no report: {error}; {command('report')} {plan.name} writes it")
+    else:
+        say(console, f"report: {page}")
+
+
+def _look(console: Console, result: TableRun) -> None:
+    """Print what shows the runs of a table in MLflow: a command for a local store, and the address of the page."""
+    local = not result.uri.startswith("http")
+    lines = [ui_command(result.uri)] if local else []
+    try:  # the stage of a table's runs is not that of a search's trials
+        lines.append(address(result.uri, result.name, view="confirmations"))
+    except SRCNNError as error:
+        lines.append(f"no address: {error}")
+    for head, line in zip(("look:", " " * 5), lines, strict=False):
+        console.print(f"{head} {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _main(argv: list[str] | None) -> int:
@@ -135,18 +96,30 @@ def _main(argv: list[str] | None) -> int:
     configure()
     console = Console()
     if options.list:
-        return _list(console)
+        files = table_files()
+        if not files:
+            raise ConfigError("--list: there is no table in search_spaces/paper, and the package has none")
+        say_tables(console, [(name, load_table(path)) for name, path in files.items()])
+        return 0
     plans = _plans(options)
     with Cluster(plans[0].settings.address) as cluster:  # one cluster for all tables
         cluster.wait()
         for plan in plans:
-            _say_plan(console, plan)
-            monitor = _Monitor(console)
+            say_plan(console, plan)
+            monitor = TableMonitor(console)
             with monitor.bar:
                 result = run_table(plan, listener=monitor)
-            _say_end(console, plan, result)
+            say_end(console, result, _command(plan))
             if result.interrupted:
                 return 130
+            say_result(console, gather_table(result.uri, find_parent(result.uri, plan.name), ""))
+            console.print()
+            if not options.no_report:
+                _report(console, plan, result)
+            _look(console, result)
+    if len(plans) > 1:
+        names = " ".join(plan.name for plan in plans)
+        say(console, f"all of them, with one front page: {command('report')} {names} --out {_REPORTS / 'paper'}")
     return 0
 
 

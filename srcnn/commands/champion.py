@@ -148,6 +148,8 @@ def _of_folder(folder: Path) -> Candidate:
         training=TrainingSet(name=job["train"], digest=job["digest"]),
         left_out=tuple(str(Leak(**leak)) for leak in result["left_out"]),
         seeds=(config.seed,),
+        commit=job.get("commit", ""),  # not in folders of earlier versions
+        versions=job.get("versions", {}),
     )
     return _of_file(file, origin)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
+import shutil
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from srcnn.errors import SRCNNError
 from srcnn.system.invocation import as_typed, console_name
 
-__all__ = ["Parser", "add_fields", "given_fields", "run"]
+__all__ = ["Parser", "add_field", "add_fields", "given_fields", "run"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("allow_abbrev", False)
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         options.setdefault("prog", console_name())
-        options["description"] = as_typed(options.get("description") or "") or None
+        options["description"] = _filled(as_typed(options.get("description") or "")) or None
         super().__init__(*arguments, **options)
 
     def error(self, message: str) -> NoReturn:
@@ -37,6 +41,23 @@ class Parser(argparse.ArgumentParser):
             message = f"{flag}: no such flag" + (f"; did you mean {' or '.join(near)}?" if near else "; see --help")
         print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
+
+
+def _filled(text: str) -> str:
+    """Return a description whose paragraphs fit the terminal; lines with commands, which are indented, stay as they are.
+
+    In a paragraph with lines that are indented by two spaces, every other line begins an item of a list.
+    """
+    width = max(40, min(shutil.get_terminal_size().columns, 132) - 2)
+    found = []
+    for block in text.split("\n\n"):
+        if block.startswith("    "):
+            found.append(block)
+            continue
+        items = re.split(r"\n(?! )", block) if "\n  " in block else [block]
+        rest = "  " if len(items) > 1 else ""
+        found.append("\n".join(textwrap.fill(" ".join(item.split()), width, subsequent_indent=rest) for item in items))
+    return "\n\n".join(found)
 
 
 def _flag(name: str) -> str:
@@ -64,23 +85,67 @@ def add_fields(
 
     The description of the field is the help text; the model validates the value.
     """
-    for name, field in model.model_fields.items():
-        if name in skip:
-            continue
-        names = [_flag(name), *aliases.get(name, ())]
-        default = "" if field.is_required() else f" (default: {_show(field.default)})"
-        text = f"{field.description}{default}".replace("%", "%%")
-        if _is_bool(field.annotation):
-            parser.add_argument(*names, dest=name, action=argparse.BooleanOptionalAction, default=None, help=text)
-        else:
-            parser.add_argument(*names, dest=name, default=None, metavar="VALUE", help=text)
+    for name in model.model_fields:
+        if name not in skip:
+            add_field(parser, model, name, aliases=aliases.get(name, ()))
+
+
+def add_field(
+    parser: argparse._ActionsContainer,
+    model: type[BaseModel],
+    name: str,
+    *,
+    metavar: str = "VALUE",
+    aliases: Sequence[str] = (),
+    text: str = "",
+) -> None:
+    """Add the flag of one field of a configuration.
+
+    Args:
+        parser: parser, or a group of one.
+        model: the configuration.
+        name: name of the field.
+        metavar: word for the value in the help.
+        aliases: further names of the flag.
+        text: help text; default: the description and the default of the field.
+    """
+    field, names = model.model_fields[name], [_flag(name), *aliases]
+    text = (text or _help(field)).replace("%", "%%")
+    if _is_bool(field.annotation):
+        parser.add_argument(*names, dest=name, action=argparse.BooleanOptionalAction, default=None, help=text)
+    else:
+        parser.add_argument(*names, dest=name, default=None, metavar=metavar, help=text)
+
+
+def _help(field: FieldInfo) -> str:
+    """Return the description of a field with its default.
+
+    Where no value stands for something, such as ``none: a tenth`` in the description, that is shown as the default: the word
+    ``none`` alone would say the opposite.
+    """
+    text = field.description or ""
+    if field.is_required():
+        return text
+    if field.default is not None:
+        shown = _show(field.default)
+        return text if not shown or f"default: {shown}" in text else f"{text} (default: {shown})"
+    meaning = _NONE.search(text)
+    if meaning is None:
+        return text
+    return f"{text[: meaning.start()]}{text[meaning.end() :]} (default: {meaning[1]})"
+
+
+_NONE = re.compile(r"; none: ([^;]+)")
 
 
 def _show(value: object) -> str:
+    """Return a default as a person types it; empty for an empty list."""
     if isinstance(value, tuple):
         joint = "-" if all(isinstance(v, int) for v in value) else ","
-        return joint.join(map(str, value)) or "none"
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return joint.join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def given_fields(options: argparse.Namespace, model: type[BaseModel], *, skip: Iterable[str] = ()) -> dict[str, Any]:
@@ -98,7 +163,7 @@ def run(main: Callable[[], int], interrupted: str) -> int:
     try:
         return main()
     except SRCNNError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_typed(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)

@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.config.quantities import counted
 from srcnn.data import fetch
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import SETS, data_root
@@ -57,11 +59,13 @@ def _print(console: Console, line: str) -> None:
 
 def show(root: Path, console: Console) -> int:
     """Print a table of all sets and their state."""
-    table = Table(title=escape(f"data root: {root}"), title_justify="left")
+    table = Table(
+        title=escape(f"data root: {root}"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
+    )
     table.add_column("name", no_wrap=True)
     table.add_column("files", justify="right")
     for title in ("where", "state", "source"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "where")
     wrong = []
     for name in _everything():
         state = _status(name, root)
@@ -114,7 +118,10 @@ def compare(names: list[str], root: Path, console: Console) -> int:
         count += len(found)
     images = sum(map(len, sets))
     pairs = "1 pair shows" if count == 1 else f"{count} pairs show" if count else "no two show"
-    _print(console, f"{images} images, {images * (images - 1) // 2} pairs: {pairs} the same photograph")
+    _print(
+        console,
+        f"{counted(images, 'image')}, {counted(images * (images - 1) // 2, 'pair')}: {pairs} the same photograph",
+    )
     return 0
 
 

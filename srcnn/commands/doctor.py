@@ -34,6 +34,7 @@ from srcnn.commands.psnr_table import FLAGS, add_flags, psnr_table
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.gpu import gpu_name
+from srcnn.system.invocation import as_typed
 from srcnn.tuning import configure
 from srcnn.tuning.doctor.examination import Finding, examine
 
@@ -60,7 +61,7 @@ def _show(console: Console, findings: list[Finding]) -> None:
         table.add_column(head, overflow="fold")
     for one in findings:
         outcome = f"[{_STYLES[one.outcome]}]{one.outcome}[/]"
-        table.add_row(one.name, outcome, escape(one.text), escape(one.advice))
+        table.add_row(one.name, outcome, escape(as_typed(one.text)), escape(as_typed(one.advice)))
     console.print(table)
 
 

@@ -1,6 +1,7 @@
 """The installed program ``srcnn``: finds a command by its name and runs it with the rest of the command line.
 
-Nothing is imported before the command is known, since torch takes seconds to import and ``srcnn --help`` needs none of it.
+The scripts of ``experiments/`` whose commands need the platform start them here too, by `main_of`. Nothing is imported before
+the command is known, since torch takes seconds to import and ``srcnn --help`` needs none of it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from srcnn import __version__
+from srcnn.system.invocation import command
 
-__all__ = ["COMMANDS", "MODULES", "Entry", "main"]
+__all__ = ["COMMANDS", "MODULES", "Entry", "main", "main_of"]
 
 
 class Entry(NamedTuple):
@@ -31,6 +33,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "upscale": Entry("enlarge photographs"),
         "evaluate": Entry("measure PSNR and SSIM of a network or of bicubic on images"),
         "search": Entry("search for the best network with Ray Tune, Optuna and MLflow", "search"),
+        "watch": Entry("show a search in a browser while it runs, or afterwards", "search"),
         "report": Entry("write the report of a search or of a table", "search"),
         "doctor": Entry("check this machine and its software; explain a foreign PSNR"),
         "train": Entry("train one network"),
@@ -44,8 +47,10 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
 #: Extra of the package that installs a module, for modules that the library alone does not need.
 MODULES: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("ray", "optuna", "mlflow", "bokeh", "jinja2", "markdown_it", "matplotlib"), "search"),
-        **dict.fromkeys(("cmaes", "filelock", "pandas", "requests", "sqlalchemy", "threadpoolctl", "yaml"), "search"),
+        **dict.fromkeys(("ray", "optuna", "mlflow", "bokeh", "jinja2", "markdown_it", "markupsafe"), "search"),
+        **dict.fromkeys(
+            ("cmaes", "filelock", "matplotlib", "pandas", "requests", "sqlalchemy", "threadpoolctl", "yaml"), "search"
+        ),
         **dict.fromkeys(("onnx", "onnxruntime"), "export"),
         **dict.fromkeys(("psycopg",), "cluster"),
     }
@@ -71,16 +76,30 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if name not in COMMANDS:
         return _refuse(f"error: {_unknown(name)}")
+    return _start(name, rest, f"srcnn {name}")
+
+
+def main_of(name: str) -> Callable[..., int]:
+    """Return the function ``main`` of ``experiments/NAME.py``: it runs a command, or says in one line what must be installed."""
+
+    def main(argv: list[str] | None = None) -> int:
+        return _start(name, argv, command(name))
+
+    return main
+
+
+def _start(name: str, argv: list[str] | None, typed: str) -> int:
+    """Import and run a command; ``typed`` is what the user typed for it."""
     if COMMANDS[name].extra == "search" and not all(map(_installed, _PLATFORM)):
-        return _refuse(_missing(name, "search"))
+        return _refuse(_missing(typed, "search"))
     try:
-        command: Callable[[list[str]], int] = import_module(f"srcnn.commands.{name}").main
-        return command(rest)
+        run: Callable[[list[str] | None], int] = import_module(f"srcnn.commands.{name}").main
+        return run(argv)
     except ModuleNotFoundError as error:
         extra = MODULES.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        return _refuse(_missing(name, extra))
+        return _refuse(_missing(typed, extra))
 
 
 def _help() -> str:
@@ -106,8 +125,8 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _missing(name: str, extra: str) -> str:
-    return f"srcnn {name}: needs {_WHAT[extra]}; install it with: pip install 'srcnn[{extra}]'"
+def _missing(typed: str, extra: str) -> str:
+    return f"{typed}: needs {_WHAT[extra]}; install it with: pip install 'srcnn[{extra}]'"
 
 
 def _refuse(line: str) -> int:

@@ -6,24 +6,29 @@
     python experiments/report.py NAME --tracking-uri http://server:5000 --no-log
 
 The command reads only the tracking store, so it works on every machine with access to it, and also during a search. It
-logs the folder as artifact folder report of the run, where MLflow shows report.html. Several names give one report,
-which is not logged.
+logs the folder as artifact folder report of the run, where MLflow shows report.html. Several names give a page for each
+and a front page, index.html, with the verdict on every claim; they are not logged.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.config.quantities import counted
 from srcnn.errors import ConfigError
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.report.build import build, combine, log_report
-from srcnn.tuning.report.data.search_data import UI, find_parent
+from srcnn.tuning.report.build import build, log_report
+from srcnn.tuning.report.data.search_data import find_parent
+from srcnn.tuning.report.document.pages import page_names, write_pages
 from srcnn.tuning.report.document.write import write
+from srcnn.tuning.report.sections.front_page import front_page
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import ui_command
 
@@ -39,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     uri = SearchSettings.model_fields["tracking_uri"].default
     parser.add_argument("--tracking-uri", default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
     parser.add_argument(
-        "--ui", default=UI, metavar="URL", help=f"address of the MLflow UI for links to a local store (default: {UI})"
+        "--ui",
+        metavar="URL",
+        help="address of the MLflow UI, for links to the runs of a local store (default: no links)",
     )
     parser.add_argument("--no-log", action="store_true", help="do not log the report to the run in MLflow")
     return parser
@@ -48,21 +55,31 @@ def _parser() -> argparse.ArgumentParser:
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     configure()
-    if not options.ui.startswith(("http://", "https://")):
-        raise ConfigError(f"--ui: must begin with http:// or https://, but got {options.ui}")
-    parents = [find_parent(options.tracking_uri, name) for name in options.names or [None]]
-    name = "+".join(parent.data.tags.get(names.TAG_SEARCH) or parent.info.run_id for parent in parents)
-    folder = options.out or _FOLDER / name
+    uri, ui = options.tracking_uri, options.ui
+    if ui is not None and not ui.startswith(("http://", "https://")):
+        raise ConfigError(f"--ui: must begin with http:// or https://, but got {ui}")
+    parents = [find_parent(uri, name) for name in dict.fromkeys(options.names) or [None]]
+    named = [parent.data.tags.get(names.TAG_SEARCH) or parent.info.run_id for parent in parents]
+    folder = options.out or _FOLDER / "+".join(named)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--out: must be a folder, but {folder} is a file")
-    documents = [build(options.tracking_uri, parent, options.ui) for parent in parents]
-    files = write(combine(documents), folder)
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(f"report of {name}: {files[1]}, and {len(files) - 1} other files in its folder")
-    if not options.no_log and len(parents) == 1:
-        log_report(options.tracking_uri, parents[0], folder, files)
-        console.print(f"logged to its run: {ui_command(options.tracking_uri)}")
+    if len(parents) > 1:
+        documents = [build(uri, parent, ui or "") for parent in parents]
+        pages = dict(zip(page_names(named), documents, strict=True))
+        files = write_pages(pages, partial(front_page, pages), folder)
+        console.print(f"reports of {', '.join(named)}: {files[1]}, {_others(files)}")
+        return 0
+    files = write(build(uri, parents[0], ui or ""), folder)
+    console.print(f"report of {named[0]}: {files[1]}, {_others(files)}")
+    if not options.no_log:
+        log_report(uri, parents[0], folder, files)
+        console.print(f"logged to its run: {ui_command(uri)}")
     return 0
+
+
+def _others(files: Sequence[Path]) -> str:
+    return f"and {counted(len(files) - 1, 'other file')} in its folder"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.config.quantities import counted
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
@@ -47,14 +48,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(console: Console, uri: str) -> int:
-    table = Table(title=f"runs in {uri}", title_justify="left")
-    for head in ("name", "kind", "status", "MLflow run"):
-        table.add_column(head)
+    """Print a line a run. Other commands need the name, so it is never cut; the id gives way in a narrow terminal."""
+    rows = [("name", "kind", "status", "started", "MLflow run")]
     for parent in parents(uri):
-        tags = parent.data.tags
-        name, kind = tags.get(names.TAG_SEARCH, ""), tags.get(names.TAG_KIND, names.KIND_SEARCH)
-        table.add_row(name, kind, parent.info.status, parent.info.run_id)
-    console.print(table)
+        tags, info = parent.data.tags, parent.info
+        started = datetime.fromtimestamp(info.start_time / 1000).strftime("%Y-%m-%d %H:%M") if info.start_time else ""
+        kind = tags.get(names.TAG_KIND, names.KIND_SEARCH)
+        rows.append((tags.get(names.TAG_SEARCH, ""), kind, info.status, started, info.run_id))
+    if len(rows) == 1:
+        console.print(f"no runs in {uri}", markup=False, highlight=False, soft_wrap=True)
+        return 0
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = len(widths)
+    if console.is_terminal:
+        while shown > 1 and sum(widths[:shown]) + 2 * (shown - 1) > console.width:
+            shown -= 1
+    for row in rows:
+        line = "  ".join(text.ljust(width) for text, width in zip(row[:shown], widths, strict=False))
+        console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -67,8 +78,10 @@ def _say(console: Console, books: Books) -> int:
     ended = Counter(trial.status for trial in books.trials)
     stores = "Tune, Optuna, MLflow and the disk" if books.optuna is not None else "Tune, MLflow and the disk"
     counts = ", ".join(f"{count} {status}" for status, count in ended.items())
-    verdict = f"{len(problems)} problems" if problems else "all agree"
-    console.print(f"{books.name}: {len(books.trials)} trials ({counts}) in {stores}: {verdict}", highlight=False)
+    verdict = counted(len(problems), "problem") if problems else "all agree"
+    console.print(
+        f"{books.name}: {counted(len(books.trials), 'trial')} ({counts}) in {stores}: {verdict}", highlight=False
+    )
     return 1 if problems else 0
 
 

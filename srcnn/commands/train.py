@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -26,6 +28,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.config.presets import PRESETS, preset
+from srcnn.config.quantities import counted
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
@@ -39,6 +42,7 @@ from srcnn.model.weights_file import load_network, save_network
 from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device, resolve_precision
+from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patch_cache import prepare_cached
@@ -118,11 +122,16 @@ def _bar(console: Console) -> Iterator[Callable[[int, int, int], None]]:
         yield update
 
 
-def _line(result: EpochResult) -> str:
-    text = f"epoch {result.epoch}/{result.epochs}: loss {result.loss:.6f}, rate {result.learning_rate:.2e}"
+def _line(result: EpochResult, short: bool) -> str:
+    """Return the line of an epoch; a short one fits a terminal of 80 columns."""
+    text = f"epoch {result.epoch}/{result.epochs}: loss {result.loss:.6f}"
+    if not short:
+        text += f", rate {result.learning_rate:.2e}"
     if result.val_psnr is not None and result.val_gain is not None:
         text += f", validation {result.val_psnr:.2f} dB ({result.val_gain:+.2f} over bicubic)"
-    return text + f", {result.pixels / 1e6 / result.seconds:.2f} Mpixel/s, {result.seconds:.1f} s"
+    if not short:
+        text += f", {result.pixels / 1e6 / result.seconds:.2f} Mpixel/s"
+    return f"{text}, {result.seconds:.1f} s"
 
 
 def _divide(images: ImageSet, test: ImageSet, job: _Job, config: TrainConfig) -> Divided:
@@ -162,6 +171,8 @@ class _Job:
     validation: int | None
     digest: str = ""  #: digest of the training images
     allow_overlap: bool = False
+    commit: str = ""  #: git commit of the code; several with commas if it was resumed with another one
+    versions: dict[str, str] = field(default_factory=dict)  #: of the libraries, by name
 
     @classmethod
     def read(cls, folder: Path) -> _Job:
@@ -184,6 +195,13 @@ def _job(options: argparse.Namespace) -> _Job:
                 f"--{name.replace('_', '-')}: must be {kept} as in the run in {options.resume}, but got {given}"
             )
     return job
+
+
+def _stamped(job: _Job, digest: str) -> _Job:
+    """Add the training set's digest, and the code and libraries that train now."""
+    commits = [commit for commit in job.commit.split(", ") if commit]
+    versions = {name: version(name) for name in ("torch", "numpy")} | {"python": platform.python_version()}
+    return replace(job, digest=digest, commit=", ".join(dict.fromkeys([*commits, source_commit()])), versions=versions)
 
 
 def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
@@ -224,10 +242,13 @@ def _main(argv: list[str] | None) -> int:
     held_out = _degraded(validation, config) if validation else []
     folder = _folder(options, config)
     with atomic_write(folder / _RUN) as file:
-        file.write_text(json.dumps(asdict(replace(job, digest=images.digest)), indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(asdict(_stamped(job, images.digest)), indent=2) + "\n", encoding="utf-8")
     console.print(
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
-        f"{count_macs(config):.0f} multiply-adds per pixel; {len(training)} images of {images.name}"
+        f"{count_macs(config):.0f} multiply-adds per pixel"
+    )
+    console.print(
+        f"{counted(len(training), 'image')} of {images.name}"
         + (f", {len(held_out)} held out for validation" if held_out else "")
         + f"; {device}, {resolve_precision(config.precision, device)}"
     )
@@ -241,7 +262,7 @@ def _main(argv: list[str] | None) -> int:
         for result in fit(config, data, validation=held_out, state=state, device=device, on_step=bar):
             save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch})
             save_state(folder / _STATE, result.state())
-            console.print(_line(result))
+            console.print(_line(result, short=console.is_terminal and console.width < 110))
             if config.protocol == "article":
                 # As in the article, after every epoch. It does not affect the result: the last epoch is always kept.
                 psnr = average_psnr(result.network, test_images, config.test_batch_size)

@@ -18,18 +18,20 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from srcnn.champions.shipped import SCALES
 from srcnn.commands.command_line import Parser, run
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.commands.upscale_display import Display, JsonLines, Lines, ProgressBar, Tally
 from srcnn.config.quantities import parse_pixels
-from srcnn.errors import ConfigError
+from srcnn.errors import ConfigError, SRCNNError
 from srcnn.model.network import SRCNN
 from srcnn.upscaling.compare import write_comparison
-from srcnn.upscaling.enlarge import Networks, upscale
+from srcnn.upscaling.enlarge import Networks, empty_image, enlarge_image, passes
 from srcnn.upscaling.folders import find_photos, remember
 from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo
@@ -119,13 +121,21 @@ def _networks(options: argparse.Namespace, target: Target) -> Networks:
                 f"--scale: must be 2, 3 or 4 for {name}, the one that it was trained for, but got {target}"
             )
         return known(scale)
-    known(_some_scale(target))
+    if target.box is None:
+        for one in passes(target.scale):
+            known(one)
+    elif not any(_found(known)):
+        known(SCALES[0])  # says why
     return known
 
 
-def _some_scale(target: Target) -> int:
-    """Return a scale whose network will be needed, or may be."""
-    return int(target.scale) if target.box is None and target.scale in (2, 3, 4) else 2
+def _found(networks: Callable[[int], SRCNN | None]) -> list[SRCNN | None]:
+    """Return the networks of the scales that have one: a registry need not have all, and a size may need any."""
+    found = []
+    for scale in SCALES:
+        with suppress(SRCNNError):
+            found.append(networks(scale))
+    return found
 
 
 def _digest(network: SRCNN | None) -> str:
@@ -143,7 +153,11 @@ def _settings(options: argparse.Namespace, target: Target, encoding: Encoding, n
     if networks is None or isinstance(networks, str):
         model = str(networks)
     else:
-        model = _digest(networks if isinstance(networks, SRCNN) else networks(_some_scale(target)))
+        if isinstance(networks, SRCNN):
+            used: list[SRCNN | None] = [networks]
+        else:
+            used = _found(networks) if target.box else [networks(scale) for scale in passes(target.scale)]
+        model = "+".join(dict.fromkeys(map(_digest, used)))
     parts = (options.model, model, target, options.precision, encoding, options.first_page)
     return "|".join(map(str, parts))
 
@@ -153,9 +167,11 @@ def _enlarger(options: argparse.Namespace, target: Target, networks: Networks) -
 
     def enlarge(photo: Photo, progress: Callable[[int, int], None]) -> Any:
         height, width = photo.pixels.shape[:2]
-        return upscale(
+        wide, high = target.size(width, height)
+        return enlarge_image(
             photo.pixels,
-            size=target.size(width, height),
+            empty_image((high, wide, *photo.pixels.shape[2:]), photo.pixels.dtype),
+            size=(wide, high),
             network=networks,
             precision=options.precision,
             threads=options.threads,

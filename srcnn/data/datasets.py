@@ -142,7 +142,7 @@ def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
         else:
             images.append((file.stem if stems[file.stem] == 1 else file.name, image))
     if not images:
-        raise DataError(f"{name}: none of its {len(files)} files can be decoded, such as {skipped[0]}")
+        raise DataError(f"{name}: no file can be decoded, of {len(files)}, such as {skipped[0]}")
     return ImageSet(name, tuple(images), tuple(skipped))
 
 

@@ -81,7 +81,7 @@ def split(
             held |= group
     if not held:
         raise DataError(
-            f"{images.name}: every group of images of one photograph has more than {validation} images, the number to hold out"
+            f"{images.name}: every group of images of one photograph has more images than are to be held out, {validation}"
         )
     train, out = (
         tuple(pair for pair in images.images if pair[0] not in leave_out and (pair[0] in held) == wanted)

@@ -130,8 +130,8 @@ def trained_on(
     left = _less(rest, [leak.image for leak in found])
     if not len(left):
         raise DataError(
-            f"{images.name}: no training image remains after {len(validation)} images are held out and those that show a test "
-            "or validation image are left out"
+            f"{images.name}: no training image remains without the {len(validation)} held out and those that show a test or "
+            "validation image"
         )
     return Divided(left, validation, found, ())
 

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_write"]
+__all__ = ["WRITING", "atomic_write"]
+
+#: How the names of files that are being written begin. One of a process that was killed stays.
+WRITING = ".writing-"
 
 
 @contextmanager
@@ -24,7 +27,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile.mkstemp: only the owner may read its files, and os.replace keeps these permissions.
-    temporary = path.with_name(f".writing-{secrets.token_hex(8)}{path.suffix}")
+    temporary = path.with_name(f"{WRITING}{secrets.token_hex(8)}{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb+") as file:  # the data must be on disk before the rename

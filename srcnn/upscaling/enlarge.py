@@ -7,6 +7,7 @@ what is too much is taken off by bicubic resizing, antialiased. Between passes t
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Callable
 from itertools import combinations_with_replacement
@@ -23,7 +24,7 @@ from srcnn.upscaling.precision import PRECISIONS, prepared
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "Networks", "enlarge_image", "result_size", "upscale"]
+__all__ = ["MAX_PIXELS", "Networks", "empty_image", "enlarge_image", "passes", "result_size", "upscale"]
 
 #: A result has at most this many pixels unless the caller says more.
 MAX_PIXELS = 2_000_000_000
@@ -217,7 +218,7 @@ def _networks_of_passes(image: NDArray[Any], width: int, height: int, network: N
 
         network = load_champion
     found = []
-    for scale in _passes(factor):
+    for scale in passes(factor):
         chosen = network(scale)
         if chosen is None:
             return []
@@ -227,12 +228,14 @@ def _networks_of_passes(image: NDArray[Any], width: int, height: int, network: N
     return found
 
 
-def _passes(factor: float) -> tuple[int, ...]:
-    """The scales of the passes, largest first, with the smallest product that reaches the factor; of these the fewest.
+def passes(factor: float) -> tuple[int, ...]:
+    """Return the scales of the passes, largest first, with the smallest product that reaches the factor; of these the fewest.
 
-    >>> _passes(6), _passes(8), _passes(2.5), _passes(5)
-    ((3, 2), (4, 2), (3,), (3, 2))
+    >>> passes(6), passes(8), passes(2.5), passes(1)
+    ((3, 2), (4, 2), (3,), ())
     """
+    if factor <= 1:
+        return ()
     most = math.ceil(math.log2(factor))
     ways = (way for count in range(1, most + 1) for way in combinations_with_replacement(_SCALES[::-1], count))
     return min((way for way in ways if math.prod(way) >= factor), key=lambda way: (math.prod(way), len(way)))
@@ -249,13 +252,25 @@ def _sizes_of_passes(image: NDArray[Any], width: int, height: int, scales: list[
 
 
 def _between(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """An array for the image between two passes; in a temporary file without a name if it is large."""
+    """An array for the image between two passes."""
     dtype = np.dtype(np.uint16) if image.dtype.kind == "u" else image.dtype
-    shape = (height, width, *image.shape[2:])
-    if math.prod(shape) * dtype.itemsize <= _IN_MEMORY:
+    return empty_image((height, width, *image.shape[2:]), dtype, _IN_MEMORY)
+
+
+def empty_image(shape: tuple[int, ...], dtype: np.dtype[Any], in_memory: int = 1 << 30) -> NDArray[Any]:
+    """Return an array to be filled, of more than ``in_memory`` bytes in a temporary file without a name.
+
+    The system writes parts of such an array to the disk where memory is short. If the disk has no room, it is in memory.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size <= in_memory or not hasattr(os, "posix_fallocate"):
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile() as file:  # the map keeps it
-        return np.memmap(file, dtype, "w+", shape=shape)
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)  # writing to a map on a full disk would end the process
+        except OSError:
+            return np.empty(shape, dtype)
+        return np.memmap(file, dtype, "r+", shape=shape)
 
 
 def _report(progress: Progress | None, total: int) -> Callable[[int], None] | None:

@@ -40,7 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "mirrored": False,
     }
     job = {"train": "train", "test": "test", "validation": None, "digest": "d", "allow_overlap": False}
-    (run / "run.json").write_text(json.dumps(job), encoding="utf-8")
+    made = {"commit": "c0ffee", "versions": {"torch": "2"}}
+    (run / "run.json").write_text(json.dumps(job | made), encoding="utf-8")
     (run / "result.json").write_text(json.dumps({"left_out": [leak], "kept": []}), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SRCNN_CACHE", str(tmp_path / "cache"))
@@ -52,6 +53,7 @@ def test_a_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = champion_card(3, folder / "out")
     assert card.configuration == CONFIG
     assert (card.training_pixels, card.origin.seeds, card.origin.training.name) == (2e6, (7,), "train")
+    assert (card.origin.commit, card.origin.versions) == ("c0ffee", {"torch": "2"})
     assert card.origin.left_out == ("a shows b of test at scale 1.00",)
     assert card.origin.commands == (
         "python experiments/train.py --train train --test test --kernels 5-3-3 --filters 8-6 --learning-rate 0.0001 "

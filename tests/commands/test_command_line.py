@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
@@ -37,3 +39,30 @@ def test_errors_and_interrupts_have_their_exit_codes(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "error: scale: must be 2, 3 or 4, but got 5\n"
     assert run(interrupted, "interrupted, nothing was written") == 130
     assert capsys.readouterr().err == "interrupted, nothing was written\n"
+
+
+def test_a_description_fits_the_terminal_and_commands_stay_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    command = f"    do --this {'and-that ' * 8}".rstrip()
+    words = "a word after another one " * 8
+    parser = Parser(description=f"What it does.\n\n{command}\n\n{words}\n\nfirst: {words}\n  {words}\nsecond: short")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert command in lines
+    assert max(len(line) for line in lines if line != command) <= 60
+    assert "second: short" in lines
+    assert sum(line.startswith(("  another", "  word", "  a ")) for line in lines) > 2
+
+
+def test_an_error_names_commands_as_the_installed_program_has_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wrong() -> int:
+        raise ConfigError("weights: not there; fetch them with: python experiments/data.py fetch weights")
+
+    monkeypatch.setattr(sys, "argv", ["bin/srcnn", "evaluate"])
+    assert run(wrong, "") == 2
+    assert capsys.readouterr().err == "error: weights: not there; fetch them with: srcnn data fetch weights\n"

@@ -77,6 +77,19 @@ def test_without_the_platform_a_search_says_what_to_install(
     assert refused([name, "--help"], capsys) == line
 
 
+@pytest.mark.parametrize("name", ["search", "report", "runs", "ablation"])
+def test_without_the_platform_a_script_of_the_checkout_says_it_too(name: str) -> None:
+    code = (
+        "import runpy, sys\n"
+        "sys.modules['ray'] = None\n"
+        f"sys.argv = [{str(EXPERIMENTS / f'{name}.py')!r}, '--help']\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    line = f"python experiments/{name}.py: needs the platform; install it with: pip install 'srcnn[search]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
 @pytest.mark.parametrize(
     ("module", "line"),
     [
@@ -108,5 +121,8 @@ def test_a_script_of_the_checkout_is_the_same_command(name: str) -> None:
     script = (EXPERIMENTS / f"{name}.py").read_text(encoding="utf-8")
     code = Path(program.__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
     assert script.splitlines()[0] == code.splitlines()[0]
-    assert f"from srcnn.commands.{name} import main\n" in script
+    later = (
+        COMMANDS[name].extra or name == "export"
+    )  # libraries may be missing, so they are imported when it is started
+    assert (f'main = main_of("{name}")\n' if later else f"from srcnn.commands.{name} import main\n") in script
     assert "sys.exit(main())" in script

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from srcnn.commands import runs
@@ -24,3 +26,23 @@ def test_runs_explains_a_trial(past: PastStore, capsys: pytest.CaptureFixture[st
         (store, "but got neither"),
     ):
         assert words in refusal(runs.main, wrong, capsys)
+
+
+def test_the_list_never_cuts_a_name(
+    past: PastStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "a-name-of-seventy-characters-" + "x" * 41
+    past.open(name)
+    past.close()
+    store = ["list", "--tracking-uri", past.uri]
+    monkeypatch.setenv("COLUMNS", "80")
+    assert runs.main(store) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["name", "kind", "status", "started", "MLflow", "run"]
+    assert any(re.fullmatch(rf"{name}  search +FINISHED +\S+ \S+ +[0-9a-f]{{32}}", line) for line in lines)
+    assert any(line.startswith("earlier  ") for line in lines)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal of this width
+    assert runs.main(store) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{name}  search" in lines
+    assert max(map(len, lines)) <= 80

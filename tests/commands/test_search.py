@@ -20,7 +20,7 @@ def test_a_new_search_says_which_past_ones_overlap(past: PastStore, capsys: pyte
     assert line in capsys.readouterr().out
     assert search.main([*given, "--learn-from", "earlier"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"learns from\W+earlier \(1 trial\)", text)
+    assert re.search(r"learns from\s+earlier \(1 trial\)", text)
     assert "past searches that overlap" not in text
     for wrong, words in (
         ("earlyer", "did you mean 'earlier'?"),

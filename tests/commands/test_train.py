@@ -21,6 +21,7 @@ from srcnn.data.datasets import load
 from srcnn.evaluation.protocol import evaluate
 from srcnn.imaging.image_files import write_image
 from srcnn.model.weights_file import load_network, read_header
+from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state
 
 from checkout import EXPERIMENTS
@@ -36,6 +37,9 @@ def test_a_tiny_run_writes_a_network_and_its_figures(photos: Path, capsys: pytes
     assert (network.config.kernels, network.config.filters, network.config.scale) == ((3, 1, 3), (8, 8), 2)
     result = json.loads((out / "result.json").read_text(encoding="utf-8"))
     assert {"test", "psnr", "ssim", "bicubic", "bicubic_ssim", "seconds"} <= result.keys()
+    job = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert job["commit"] == source_commit()
+    assert set(job["versions"]) == {"torch", "numpy", "python"}
     printed = capsys.readouterr().out
     assert "epoch 1/2: loss" in printed
     assert "epoch 2/2: loss" in printed

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from srcnn.commands.upscale import main
@@ -63,6 +64,55 @@ def test_a_file_is_what_the_library_makes_of_it(place: Path, capsys: pytest.Capt
     expected = upscale(photo(), 2, network=network(), precision="fp32")
     assert np.array_equal(read_image(place / "photos" / "a_x2.png"), expected)
     assert "photos/a.png -> photos/a_x2.png, 52x62" in capsys.readouterr().out
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> MlflowClient:
+    """A store whose registry has a champion for x3 alone."""
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
+    client.create_experiment("srcnn", artifact_location=(tmp_path / "artifacts").as_uri())
+    client.create_registered_model("srcnn-x3")
+    promote(client, tmp_path, 3)
+    return client
+
+
+def promote(client: MlflowClient, folder: Path, seed: int) -> SRCNN:
+    """Register a new network as the champion for x3."""
+    made = SRCNN(ModelConfig(kernels=(3, 1), filters=(4,), scale=3))
+    made.initialize("he", 0.1, torch.Generator().manual_seed(seed))
+    save_network(folder / "network.safetensors", made.state_dict(), made.config)
+    run = client.create_run(client.get_experiment_by_name("srcnn").experiment_id)
+    client.log_artifact(run.info.run_id, str(folder / "network.safetensors"), "checkpoint")
+    version = client.create_model_version("srcnn-x3", f"{run.info.artifact_uri}/checkpoint", run.info.run_id)
+    client.set_registered_model_alias("srcnn-x3", "champion", version.version)
+    return made.eval()
+
+
+def test_the_registry_needs_champions_of_the_passes_only(
+    place: Path, registry: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["photos/a.png", "--model", "registry", "--precision", "fp32"]
+    for target in (["--scale", "2.5"], ["--scale", "9"], ["--size", "78x99"]):
+        assert main([*given, *target]) == 0
+    capsys.readouterr()
+    for scale in ("2", "6"):  # 6 = 3 x 2
+        assert "has no champion at x2" in refusal([*given, "--scale", scale], capsys)
+    registry.delete_registered_model("srcnn-x3")
+    assert "has no champion at x2" in refusal([*given, "--size", "78x93", "--force"], capsys)
+
+
+def test_a_new_champion_in_the_registry_makes_a_folder_anew(
+    place: Path, registry: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["photos/a.png", "--model", "registry", "--precision", "fp32", "--out", "large", "--scale", "2.5"]
+    assert main(given) == main(given) == 0
+    assert "1 finished before" in capsys.readouterr().out
+    newer = promote(registry, place, 4)
+    assert "large/a.png: exists; --force writes over it" in refusal(given, capsys)
+    assert main([*given, "--force"]) == 0
+    assert np.array_equal(
+        read_image(place / "large" / "a.png"), upscale(photo(), 2.5, network=lambda scale: newer, precision="fp32")
+    )
 
 
 def test_a_folder_goes_on_where_it_was(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

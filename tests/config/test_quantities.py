@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from srcnn.config.architecture import ModelConfig
-from srcnn.config.quantities import format_sizes, parse_pixels
+from srcnn.config.quantities import counted, format_sizes, parse_pixels
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError
 
@@ -48,3 +48,8 @@ def test_a_budget_that_is_no_number_is_refused(text: str) -> None:
         parse_pixels(text, "budget")
     with pytest.raises(ConfigError, match=rf"^pixels: must be a number of training pixels such as .* got '{text}'$"):
         TrainConfig(pixels=text)
+
+
+def test_counts_agree_with_their_nouns() -> None:
+    assert [counted(n, "seed") for n in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
+    assert [counted(n, "match", "matches") for n in (1, 2)] == ["1 match", "2 matches"]

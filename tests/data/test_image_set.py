@@ -72,7 +72,7 @@ def test_groups_go_to_one_side_and_leave_a_draw_that_divides_none_as_it_was() ->
 
 def test_a_group_that_is_too_large_is_trained_on() -> None:
     assert names(split(numbered(4), 2, 0, together=[{"00", "01", "02"}])[1]) == ["03"]  # fewer than were asked for
-    with pytest.raises(DataError, match="more than 1 images, the number to hold out"):
+    with pytest.raises(DataError, match="more images than are to be held out, 1"):
         split(numbered(4), 1, 0, together=[{"00", "01"}, {"02", "03"}])
 
 

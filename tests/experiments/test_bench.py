@@ -219,6 +219,23 @@ def test_upscale_measures_every_way_on_the_same_photo(
         assert row["mean_level"] == pytest.approx(rows["ours"]["mean_level"], abs=3.0)  # Pillow has another Y
 
 
+def test_a_folder_of_small_photos_is_enlarged_by_every_way(
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, which stays on its cores; ONNX Runtime is skipped with a reason where it is not installed."""
+    section = module("_bench.small_photos")
+    monkeypatch.setattr(section, "in_own_process", lambda function, way, n, _, folder: function(way, n, [], folder))
+    monkeypatch.setattr(section, "_SIZE", (40, 30))
+    file = tmp_path / "small.json"
+    assert module("bench").main(["small-photos", "--quick", "--json", str(file)]) == 0
+    assert "photos/s" in capsys.readouterr().out
+    result = json.loads(file.read_text(encoding="utf-8"))["small-photos"]
+    assert [row["way"] for row in result["rows"]] == list(section.FOLDER_WAYS)
+    ours, other = result["rows"]
+    assert (ours["files"], ours["seconds"]["n"], result["photos"]) == (4, 1, 4)
+    assert "skipped" in other or other["files"] == 4
+
+
 def test_a_big_photo_is_filled_with_images(module: Any) -> None:
     sources = [np.full((200, 300, 3), level, np.uint8) for level in (1, 2, 3)]
     photo = module("_bench.upscale").big_photo(700, 500, sources)

@@ -147,7 +147,7 @@ def test_training_images_that_show_a_validation_image_of_another_set_leave(photo
     kept = trained_on(images, pool, validation, [shown(photos, 6)], allow_overlap=True)
     assert names(kept.training) == [*names(photos)[3:], "copy"]  # the very images held out are never trained on
     assert kept.kept == found.left_out
-    with pytest.raises(DataError, match="no training image remains after 2 images are held out"):
+    with pytest.raises(DataError, match="no training image remains without the 2 held out"):
         trained_on(validation, pool, validation, [])
 
 

@@ -11,9 +11,10 @@ from srcnn.data.datasets import load
 from srcnn.imaging.image_files import write_image
 from srcnn.tuning import configure
 
+from browsed_search import browsed
 from past_store import past_store
 
-__all__ = ["past_store"]
+__all__ = ["browsed", "past_store"]
 
 SPACE = """\
 parameters:

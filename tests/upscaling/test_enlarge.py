@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from srcnn.imaging.metrics import psnr, quantize, shave
 from srcnn.imaging.resize import imresize
 from srcnn.model.network import SRCNN
 from srcnn.model.official_weights import load_official, official_file
-from srcnn.upscaling.enlarge import _passes, enlarge_image, result_size, upscale
+from srcnn.upscaling.enlarge import empty_image, enlarge_image, passes, result_size, upscale
+
+from pictures import photo
 
 
 def small(scale: int = 2) -> SRCNN:
@@ -86,7 +89,7 @@ def test_types_agree_but_for_rounding(dtype: Any) -> None:
 
 
 def test_passes() -> None:
-    assert [_passes(f) for f in (1.5, 2, 2.5, 3, 4, 5, 6, 8, 9, 12)] == [
+    assert [passes(f) for f in (1.5, 2, 2.5, 3, 4, 5, 6, 8, 9, 12)] == [
         (2,), (2,), (3,), (3,), (4,), (3, 2), (3, 2), (4, 2), (3, 3), (4, 3),
     ]  # fmt: skip
 
@@ -178,3 +181,20 @@ def test_sizes() -> None:
     assert result_size(5, 1, size=(7, 9)) == (7, 9)
     with pytest.raises(ConfigError, match=r"^out: must be uint8 of shape"):
         enlarge_image(IMAGE, np.empty((3, 3), np.uint8), scale=2, network="bicubic")
+
+
+def test_a_large_array_lies_in_a_file_if_the_disk_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = photo(30, 20)
+    small = empty_image((60, 40, 3), image.dtype)
+    assert type(small) is np.ndarray
+    large = empty_image((60, 40, 3), image.dtype, in_memory=1000)
+    assert isinstance(large, np.memmap)
+    for out in (small, large):
+        enlarge_image(image, out, size=(40, 60), network="bicubic")
+    assert np.array_equal(small, large)
+
+    def full(*arguments: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    assert type(empty_image((60, 40, 3), image.dtype, in_memory=1000)) is np.ndarray

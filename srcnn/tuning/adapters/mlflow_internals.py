@@ -6,20 +6,35 @@ and therefore not listed here. ``tests/tuning/adapters/test_mlflow_internals.py`
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from mlflow.tracking import MlflowClient
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
-__all__ = ["TRAINING_EXPERIMENT", "columns_of_runs", "run_address"]
+__all__ = [
+    "SHARED_VIEW",
+    "TRAINING_EXPERIMENT",
+    "artifact_address",
+    "columns_of_runs",
+    "packed_view",
+    "run_address",
+    "runs_address",
+    "shows_views",
+    "unpacked_view",
+]
 
-#: Tag of an experiment that makes MLflow's web pages show training runs instead of traces of language models. Without the tag,
-#: the pages guess the kind from the first runs of the experiment. There is no public function to set it. Search words:
-#: "mlflow.experimentKind custom_model_development".
+#: Tag of an experiment that says that it has training runs, not traces of language models. Pages of MLflow 3.10 to 3.16 choose
+#: their kind by it; those of 3.17 choose by ``workflowType`` in the address (`runs_address`), and use the tag for the icon in
+#: the list of experiments only. There is no public function to set it. Search words: "mlflow.experimentKind
+#: custom_model_development".
 TRAINING_EXPERIMENT: Mapping[str, str] = MappingProxyType({"mlflow.experimentKind": "custom_model_development"})
 
 
@@ -34,6 +49,66 @@ def run_address(ui: str, experiment_id: str, run_id: str) -> str:
         run_id: id of the run.
     """
     return f"{ui}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+#: Beginning of the name of an experiment's tag with a shared view; the rest is the key. MLflow writes such tags when a person
+#: shares a view of the runs, and has no public function for it. Search words: "mlflow.sharedViewState viewStateShareKey".
+SHARED_VIEW = "mlflow.sharedViewState."
+
+_DEFLATED = "deflate;"  # before the compressed state of a view
+
+
+def shows_views(version: str) -> bool:
+    """Return whether the web pages of a version of MLflow open the views of `packed_view`: tested with 3.17 only."""
+    return version.split(".")[:2] == ["3", "17"]
+
+
+def packed_view(name: str, state: Mapping[str, Any], created: int) -> str:
+    """Return the value of the tag of a shared view; equal arguments give equal texts.
+
+    Args:
+        name: title of the view.
+        state: state of the page: filter, order, columns, charts.
+        created: time in milliseconds since 1970.
+    """
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode(), 9)).decode()
+    return json.dumps({"name": name, "createdAt": created, "updatedAt": created, "state": _DEFLATED + packed})
+
+
+def unpacked_view(text: str) -> dict[str, Any]:
+    """Return the state of a view from the value of its tag."""
+    packed = json.loads(text)["state"].removeprefix(_DEFLATED)
+    return dict(json.loads(zlib.decompress(base64.b64decode(packed))))
+
+
+def artifact_address(run_id: str, path: str) -> str:
+    """Return the address of an artifact relative to MLflow's web pages, which show it as a picture in a description.
+
+    Search words: "mlflow get-artifact run_uuid".
+    """
+    return f"get-artifact?{urlencode({'path': path, 'run_uuid': run_id}, quote_via=quote, safe='/')}"
+
+
+def runs_address(
+    ui: str, experiment_id: str, *, view: str = "", query: str = "", order: str = "", ascending: bool = False
+) -> str:
+    """Return the address of the page with the runs of an experiment, in the mode for training runs.
+
+    Args:
+        ui: address of MLflow's web pages, without a slash at the end.
+        experiment_id: id of the experiment.
+        view: key of a shared view, which opens with its charts; empty: a plain table with the next arguments.
+        query: filter of the runs.
+        order: column by which the runs are sorted; empty: newest first.
+        ascending: whether the lowest value comes first.
+    """
+    fields = {"workflowType": "machine_learning"}
+    if view:  # the page ignores the view if the address has a filter or an order
+        fields |= {"compareRunsMode": "CHART", "viewStateShareKey": view}
+    else:
+        fields |= {"searchFilter": query} if query else {}
+        fields |= {"orderByKey": order, "orderByAsc": str(ascending).lower()} if order else {}
+    return f"{ui}/#/experiments/{experiment_id}/runs?{urlencode(fields, quote_via=quote)}"
 
 
 #: Query for each kind of column, with the key of the columns and the tag that chooses the runs.

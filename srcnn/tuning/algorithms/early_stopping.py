@@ -15,6 +15,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
 from srcnn.tuning.adapters.ray_internals import forgive
+from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SCHEDULERS
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.trials.objective import METRIC
 from srcnn.tuning.trials.report import TrialReport
@@ -29,14 +30,6 @@ REDUCTION = 3  #: reduction factor: about one in this number of trials continues
 #: recorded grid (`srcnn.tuning.replay.simulator`), its rank correlation with the final values (Spearman) is 0.5; that of the
 #: second report is 0.7. A rung at the first epoch loses the best configuration in half of all searches.
 GRACE = 2
-
-FREEZE_THAW = "freeze-thaw"  #: name of the scheduler under which trials pause (`srcnn.tuning.algorithms.freeze_thaw`)
-
-#: Names of the schedulers: trials pause and continue, decided by a model of curves (`srcnn.tuning.algorithms.freeze_thaw`, not a
-#: part of `PerScale`); asynchronous successive halving (ASHA); ASHA with three brackets, the later of which stop trials later
-#: or never (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020); the median stopping rule (Golovin et
-#: al., "Google Vizier", KDD 2017); no early stopping.
-SCHEDULERS = (FREEZE_THAW, "asha", "hyperband", "median", "none")
 
 
 class PerScale(FIFOScheduler):  # type: ignore[misc]

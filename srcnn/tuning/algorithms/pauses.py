@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -121,8 +120,7 @@ class Pauses:
 
         That are references, trials in their first epochs, and those that were resumed and repeat their last report.
         """
-        figures = report.figures
-        seconds = 0.0 if figures is None or math.isnan(figures.epoch_seconds) else figures.epoch_seconds
+        seconds = 0.0 if report.figures is None else report.figures.cost_seconds
         news = self.allocator.note(trial_id, report.curve, seconds)
         return not news or report.last or self.allocator.known[trial_id].reference or report.epoch < GRACE
 

@@ -37,6 +37,7 @@ from srcnn.tuning.adapters.ray_internals import SEARCHER_STATES
 from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
 from srcnn.tuning.algorithms.curve_sampler import CurveSampler
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
+from srcnn.tuning.algorithms.method_names import SAMPLERS
 from srcnn.tuning.algorithms.pauses import Pauses
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
@@ -47,11 +48,6 @@ from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 
 __all__ = ["SAMPLERS", "StudySearcher", "load_study"]
-
-#: Names of the samplers: a Gaussian process that learns from all curves, including those of stopped trials (`CurveSampler`;
-#: with several objectives, the tree-structured Parzen estimator); Optuna's TPE, random, Gaussian process and CMA-ES samplers
-#: (CMA-ES samples categories at random); all combinations of a grid.
-SAMPLERS = ("curves", "tpe", "random", "gp", "cmaes", "grid")
 
 #: Samplers that cannot condition on a scale, so that they need a separate study for each scale.
 _APART = ("tpe", "gp", "cmaes")

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
+from srcnn.config.quantities import counted
 from srcnn.system.atomic_file import atomic_write
 
 __all__ = [
@@ -292,17 +293,17 @@ class Deadline:
         asked, least = self._sizes[0], self._sizes[-1]
         lower = sum(sum(rung.trials.values()) for rung in asked.ladder[done:])
         long = (
-            f"the confirmation of {asked.count + lower} trials needs about {self.after(asked, done):.0f} s of the "
+            f"the confirmation of {counted(asked.count + lower, 'trial')} needs about {self.after(asked, done):.0f} s of the "
             f"{self._seconds:.0f} s"
         )
         if size is None:
             return (
-                f"time_budget: {long}, the smallest one ({least.count} trials) {self.after(least):.0f} s, so there is none; "
-                "the best single trial is the winner"
+                f"time_budget: {long}, the smallest one ({counted(least.count, 'trial')}) {self.after(least):.0f} s, so there "
+                "is none; the best single trial is the winner"
             )
         return (
             f"time_budget: {long}, so it is made smaller: {_rungs(asked, size, done)}the best {size.best} of each scale and "
-            f"{size.seeds} seeds, at most {size.count} trials, about {self.after(size, done):.0f} s"
+            f"{counted(size.seeds, 'seed')}, at most {counted(size.count, 'trial')}, about {self.after(size, done):.0f} s"
         )
 
     @property

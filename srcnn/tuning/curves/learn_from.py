@@ -26,7 +26,7 @@ from srcnn.tuning.space.list_entries import entry_of
 from srcnn.tuning.space.parameter import Categorical, Parameter, Value, contains
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.tracking import names
-from srcnn.tuning.tracking.reader import every_run, open_store, parent_runs, reading
+from srcnn.tuning.tracking.reader import every_run, fields_of, open_store, parent_runs, reading
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.past import ALL, PastTrial
 
@@ -186,7 +186,7 @@ class _Trial:
     """What is needed of a trial's run."""
 
     run_id: str
-    params: Mapping[str, str]
+    params: Mapping[str, str]  #: all fields of its configuration
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
 
@@ -237,15 +237,17 @@ def _trials(client: MlflowClient, parents: Mapping[str, str]) -> list[_Trial]:
         experiment.experiment_id,
         (names.TAG_STAGE, _STAGE),
         params=tuple(TrainConfig.model_fields),
-        tags=(names.TAG_PARENT_RUN, names.TAG_TRIAL, names.TAG_OUTCOME, names.TAG_FAILURE_KIND),
+        tags=(names.TAG_PARENT_RUN, names.TAG_TRIAL, names.TAG_OUTCOME, names.TAG_FAILURE_KIND, names.TAG_FIELDS),
         metrics=(names.METRIC_OBJECTIVE, names.METRIC_TRAIN_SECONDS),
     )
     if columns is None:
         runs = every_run(client, experiment.experiment_id, f"tags.`{names.TAG_STAGE}` = '{_STAGE}'")
-        trials = [_Trial(run.info.run_id, run.data.params, run.data.tags, run.data.metrics) for run in runs]
-    else:
-        trials = [_Trial(run_id, *column) for run_id, column in columns.items()]
-    return [trial for trial in trials if trial.tags.get(names.TAG_PARENT_RUN) in parents]
+        columns = {run.info.run_id: (run.data.params, run.data.tags, run.data.metrics) for run in runs}
+    return [
+        _Trial(run_id, fields_of(params, tags), tags, metrics)
+        for run_id, (params, tags, metrics) in columns.items()
+        if tags.get(names.TAG_PARENT_RUN) in parents
+    ]
 
 
 def _past(client: MlflowClient, trial: _Trial, name: str, made: tuple[dict[str, Value], TrainConfig]) -> PastTrial:

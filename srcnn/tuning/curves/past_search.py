@@ -19,6 +19,7 @@ from srcnn.tuning.space.space import Space
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import (
     children_of,
+    fields_of,
     kept_space,
     open_store,
     parent_named,
@@ -78,7 +79,7 @@ def _table(client: MlflowClient, space: Space, children: list[Run], name: str, u
     curves: dict[tuple[tuple[str, Value], ...], list[Curve]] = defaultdict(list)
     partial = 0
     for run in ours:
-        params = tuple(values_of(space, run.data.params).items())
+        params = tuple(values_of(space, fields_of(run.data.params, run.data.tags)).items())
         curve, whole = _curve(client, run, epochs)
         partial += not whole
         curves[params].append(curve)
@@ -98,7 +99,8 @@ def _reported(run: Run) -> bool:
 
 
 def _budget(run: Run) -> tuple[str, str]:
-    return run.data.params.get(names.PARAM_PIXELS, "None"), run.data.params.get(names.PARAM_EPOCH_PIXELS, "None")
+    fields = fields_of(run.data.params, run.data.tags)
+    return fields.get(names.PARAM_PIXELS, "None"), fields.get(names.PARAM_EPOCH_PIXELS, "None")
 
 
 def _last_step(run: Run) -> int:
@@ -117,7 +119,7 @@ def _curve(client: MlflowClient, run: Run, epochs: int) -> tuple[Curve, bool]:
     )
     seed = int(run.data.params.get(names.PARAM_SEED, 0))
     if run.data.tags.get(names.TAG_OUTCOME) == Outcome.FAILED:
-        step = float(run.data.params.get(names.PARAM_EPOCH_PIXELS, 0) or 0)
+        step = float(fields_of(run.data.params, run.data.tags).get(names.PARAM_EPOCH_PIXELS, 0) or 0)
         cost = sum(seconds) / len(seconds) if seconds else 1.0
         last = pixels[-1] if pixels else 0.0
         return Curve(seed, (*values, FAILED), (*seconds, cost), (*pixels, last + step)), True

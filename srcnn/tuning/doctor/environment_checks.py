@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from srcnn.config.quantities import counted
 from srcnn.data.datasets import verify
 from srcnn.data.known_sets import SETS, data_root, locate
 from srcnn.errors import ConfigError, DataError, SearchError, TrainingError
@@ -61,12 +62,14 @@ def threads() -> Seen:
     """Check that torch uses no more threads than there are cores, and measure training with one thread and with all."""
     cores, own = _cores(), torch.get_num_threads()
     if own > cores:
-        raise ConfigError(f"OMP_NUM_THREADS: torch must use at most {cores} threads, the usable cores, but uses {own}")
+        raise ConfigError(
+            f"OMP_NUM_THREADS: torch must use at most {counted(cores, 'thread')}, one for each usable core, but uses {own}"
+        )
     rates: dict[int, float] = {}
     for count in sorted({1, own}):  # the process is the check's own, so the number need not be put back
         torch.set_num_threads(count)
         rates[count] = training_rate("5-1-3", (16, 8), sample(), torch.device("cpu"), _SECONDS)
-    text = f"{cores} cores, {own} threads of torch; training: " + ", ".join(
+    text = f"{counted(cores, 'core')}, {counted(own, 'thread')} of torch; training: " + ", ".join(
         f"{rate / 1e6:.2f} Mpixel/s with {count}" for count, rate in rates.items()
     )
     if rates[own] < rates[1]:

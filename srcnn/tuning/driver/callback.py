@@ -6,18 +6,19 @@ Tune pickles its callbacks together with the experiment. A tracker or a listener
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
 
+from srcnn.config.quantities import counted
 from srcnn.errors import SearchError
 from srcnn.tuning.adapters.ray_internals import TRIAL_STATES, forget_statistics, kept_failure, state_folder
 from srcnn.tuning.driver.cluster import end_in_good_order
 from srcnn.tuning.driver.context import StageRun
-from srcnn.tuning.driver.events import Event
+from srcnn.tuning.driver.events import Event, EventKind
 from srcnn.tuning.driver.faults import Fault, error_line, fault_of, more_room
 from srcnn.tuning.driver.snapshot import keep_snapshot
 from srcnn.tuning.tracking import names
@@ -30,6 +31,7 @@ from srcnn.tuning.worker.run_trial import NETWORK_FILE, history
 
 __all__ = ["SearchCallback", "failure_line"]
 
+_DECIDED = ("start", "pause", "end")  # events that follow a decision of a search with pauses
 _RETRIES = 1  # maximum retries of a trial whose own code raised an error: such errors usually repeat
 
 
@@ -76,8 +78,25 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         """
         run = self._run
         if missing := run.expected - {trial.trial_id for trial in trials}:
-            raise SearchError(f"resume: Ray Tune did not restore {len(missing)} trials of {self._folder}")
-        run.expected = set()
+            raise SearchError(f"resume: Ray Tune did not restore {counted(len(missing), 'trial')} of {self._folder}")
+        self.tell_restored(trials)
+
+    def tell_restored(self, trials: Sequence[Trial]) -> None:
+        """Tell the listeners, which are new, of the trials that began before a resume; once."""
+        if self._run.expected:
+            self._run.expected = set()
+            for trial in trials:
+                self._tell_restored(trial)
+
+    def _tell_restored(self, trial: Trial) -> None:
+        report = TrialReport.last_of(trial.last_result)
+        if trial.status in (Trial.TERMINATED, Trial.ERROR):
+            failed = trial.status == Trial.ERROR or report is None
+            outcome = Outcome.FAILED if failed or report is None else report.outcome
+        else:
+            outcome = Outcome.WAITING if trial.status == Trial.PAUSED else Outcome.INTERRUPTED
+        failure = failure_line(trial, self._run) if trial.status == Trial.ERROR else ""
+        self._tell("restored", trial, report, outcome, failure or ("" if report is None else report.failure))
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Save a snapshot if Tune has written its state in this step: it includes everything logged so far."""
@@ -91,6 +110,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             if trial.status == Trial.PAUSED:
                 tags = {names.TAG_OUTCOME: Outcome.WAITING.value, **self._decisions(trial_id)}
                 self._run.context.tracker.tag_trial(trial_id, tags)
+                self._tell("pause", trial, TrialReport.last_of(trial.last_result))
             if trial.status != Trial.RUNNING:
                 self._run.reported.pop(trial_id)
 
@@ -118,15 +138,17 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Start the trial's run in MLflow, or reopen it if the trial continues after a fault or a resume."""
         spec = TrialSpec.from_tune(trial.config)
-        whole = {k: v for k, v in spec.config if k not in spec.params}
+        fields = flat_params((k, v) for k, v in spec.config if k not in spec.params)
+        shown = {k: fields.pop(k) for k in names.SHOWN_FIELDS if k in fields}
         own = {names.TAG_REFERENCE: str(spec.reference), names.TAG_CONFIGURATION: spec.name}
         tags = {**self._tags, **own, **spec.tags}
         self._run.context.tracker.start_trial(
             trial.trial_id,
             self._name(spec),
-            {**spec.params, **flat_params(whole.items())},
+            {**spec.params, **shown},
             tags,
             self._datasets[spec.data_key],
+            fields,
         )
         if decisions := self._decisions(trial.trial_id):
             # A trial that is resumed waits no longer. MLflow's operations here overwrite tags, but delete none.
@@ -153,6 +175,9 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             for step, figures in enumerate(past[done:], start=done + 1):
                 tracker.log_epoch(trial.trial_id, step, names.epoch_metrics(figures))
         assert report.figures is not None, "a trial that has not failed reports figures"
+        if not done:
+            size = {names.METRIC_MACS: report.macs, names.METRIC_PARAMETERS: report.parameters}
+            tracker.log_figures(trial.trial_id, {name: value for name, value in size.items() if value is not None})
         latency = {} if report.latency_ms is None else {names.METRIC_LATENCY: report.latency_ms}
         tracker.log_epoch(trial.trial_id, report.epoch, {**names.epoch_metrics(report.figures), **latency})
 
@@ -208,7 +233,7 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
 
     def _tell(
         self,
-        kind: Literal["start", "report", "fault", "end"],
+        kind: EventKind,
         trial: Trial,
         report: TrialReport | None = None,
         end: Outcome | None = None,
@@ -216,7 +241,9 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
     ) -> None:
         spec = TrialSpec.from_tune(trial.config)
         name, trials = self._name(spec), self._run.trials
-        event = Event(kind, trial.trial_id, name, spec, self._stage, trials, report, end, failure)
+        decisions = self._run.decisions(trial.trial_id) if kind in _DECIDED else ()
+        decision = decisions[-1] if decisions else None
+        event = Event(kind, trial.trial_id, name, spec, self._stage, trials, report, end, failure, decision)
         if kind == "end":
             self._run.pending_ends.append(event)
         else:

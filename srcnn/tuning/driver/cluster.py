@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -78,10 +79,14 @@ class Interrupt:
 
     A second signal raises KeyboardInterrupt immediately. Tune stops gracefully at SIGUSR1 and at SIGINT, but does not tell
     its caller that a signal was the cause; `came` is set for that purpose.
+
+    Args:
+        acknowledge: called at once at the first signal, before anything is saved; None: nothing is said.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, acknowledge: Callable[[], None] | None = None) -> None:
         self.came = False
+        self._acknowledge = acknowledge
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupt:
@@ -97,6 +102,8 @@ class Interrupt:
         if self.came:
             raise KeyboardInterrupt
         self.came = True
+        if self._acknowledge is not None:
+            self._acknowledge()
         end_in_good_order()
 
 

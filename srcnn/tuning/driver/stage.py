@@ -141,6 +141,9 @@ def run_stage(
         variables = {"TUNE_GLOBAL_CHECKPOINT_S": period, **starting(workers, stage)}
         with temporarily(variables), patient_resets(), newest_failures() as run.errors:
             trials = trials_of(tuner.fit())
+        for callback in tuner_parts(tuner).callbacks:
+            if isinstance(callback, SearchCallback):  # Tune calls nothing of a stage that had already ended
+                callback.tell_restored(trials)
     except BaseException as error:  # includes the KeyboardInterrupt of a second Ctrl-C
         context.tracker.truncate_uncommitted()
         if is_disk_full(error):

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from srcnn.config.quantities import counted
 from srcnn.errors import ConfigError, SearchError
 from srcnn.model.network import SRCNN, count_parameters
 from srcnn.model.weights_file import load_network
@@ -201,7 +202,7 @@ class FoundSearch:
     def _heading(self) -> str:
         trials = self.data.of_stage("search")
         counts = [(kind, sum(child.outcome is kind for child in trials)) for kind in Outcome]
-        text = f"search {self.name}: {len(trials)} trials"
+        text = f"search {self.name}: {counted(len(trials), 'trial')}"
         text += "".join(f", {count} {kind}" for kind, count in counts if count)
         return text + ("; it has not ended: resume=True continues it" if self.interrupted else "")
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from typing import Any, TextIO
 
+from srcnn.config.quantities import counted
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.trials.outcome import Outcome
 
@@ -43,6 +44,7 @@ class Progress:
         self._running: set[str] = set()
         self._best: dict[int, float] = {}
         self._lines: list[str] = []
+        self._last = ""
         self._display = notebook_display() if stream is None else None
         self._handle: Any = None
         if self._display is not None:
@@ -93,13 +95,21 @@ class Progress:
         done = sum(self._ended.values())
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._ended.items())) or "none ended"
         best = ", ".join(f"x{scale} {gain:+.3f} dB" for scale, gain in sorted(self._best.items()))
-        head = f"{self._stage}: {done} of {self._trials} trials ({kinds}), {len(self._running)} running"
+        head = f"{self._stage}: {done} of {counted(self._trials, 'trial')} ({kinds}), {len(self._running)} running"
         head += f", {time.monotonic() - self._started:.0f} s" + (f"; best gain so far: {best}" if best else "")
         lines = "\n".join(map(html.escape, self._lines[-_LINES:]))
         bar = f'<progress value="{done}" max="{max(self._trials, 1)}" style="width: 60%"></progress>'
-        return f"<div>{bar}<br>{html.escape(head)}<pre>{lines}</pre></div>"
+        last = f"<b>{html.escape(self._last)}</b>" if self._last else ""
+        return f"<div>{bar}<br>{html.escape(head)}<pre>{lines}</pre>{last}</div>"
 
-    def close(self) -> None:
-        """Show the last state."""
+    def close(self, last: str = "") -> None:
+        """Show the last state.
+
+        Args:
+            last: one line that goes below it, such as how an interrupted search goes on.
+        """
         self._running.clear()
+        self._last = last
+        if last and self._display is None:
+            print(last, file=self._stream or sys.stdout, flush=True)
         self._update(force=True)

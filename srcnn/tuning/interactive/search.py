@@ -16,7 +16,14 @@ from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.interactive.found_search import FoundSearch
 from srcnn.tuning.interactive.progress import Progress
 from srcnn.tuning.planning.plan import Plan, plan_search
-from srcnn.tuning.planning.settings import SearchSettings, default_name, load_settings, parse_duration, saved_searches
+from srcnn.tuning.planning.settings import (
+    SearchSettings,
+    default_name,
+    has_begun,
+    load_settings,
+    parse_duration,
+    saved_searches,
+)
 from srcnn.tuning.whole_search.remote import run_anywhere
 
 __all__ = ["open_search", "search"]
@@ -43,7 +50,8 @@ def search(
     """Search for the best network, and return what was found. All trials are runs in MLflow, as with the command.
 
     Ctrl-C (in a notebook: interrupt the kernel) stops the trials, saves their state and returns what there is, with
-    ``interrupted`` set; a second one raises KeyboardInterrupt. Then ``search(..., name=NAME, resume=True)`` continues.
+    ``interrupted`` set. A second one, and one before the first trial, raises KeyboardInterrupt. The last line of the progress
+    says how to go on: the same call with ``name=NAME, resume=True``.
 
     Args:
         data: training images: name of a set or a folder, or several of them.
@@ -76,9 +84,13 @@ def search(
     if time_budget is not None:
         given["time_budget"] = parse_duration(time_budget) if isinstance(time_budget, str) else time_budget
     given = {field: value for field, value in given.items() if value is not None}
-    plan, again = _planned(given, space, resume)
+    try:
+        plan, again = _planned(given, space, resume)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted before the search began") from None
     shown = Progress(plan.settings.trials) if progress else None
     listeners: list[Listener] = [*([shown] if shown is not None else []), *callbacks]
+    rest, last = f"the same call with name={plan.settings.name!r}, resume=True continues", ""
 
     def listen(event: Event) -> None:
         for listener in listeners:
@@ -86,13 +98,18 @@ def search(
 
     try:
         result = run_anywhere(plan, resume=again, listener=listen)
+        if result.interrupted:
+            last = f"interrupted, the state is saved; {rest}"
+    except KeyboardInterrupt:  # without the frames of the libraries
+        last = f"interrupted; {rest}"
+        raise KeyboardInterrupt(last) from None
     except SearchExistsError:
         raise SearchExistsError(
             f"name: a search {plan.settings.name} exists; resume=True continues it, open_search reads it"
         ) from None
     finally:
         if shown is not None:
-            shown.close()
+            shown.close(last)
     return FoundSearch.read(result.tracking_uri, plan.settings.name, interrupted=result.interrupted)
 
 
@@ -132,7 +149,7 @@ def _planned(given: dict[str, Any], space: str | Path | Mapping[str, Any] | None
     new = None
     if isinstance(space, Mapping):
         file = Path(storage).expanduser().resolve() / f"{given['name']}.space.yaml"
-        new = _written(file, space, keep=again or file.with_name(given["name"]).exists())
+        new = _written(file, space, keep=again or has_begun(file.with_name(given["name"])))
         given["space"] = str(file)
     try:
         settings = load_settings(given["name"], storage, given) if again else SearchSettings(**given)

@@ -18,12 +18,15 @@ Every claim is tested at 95 % independently: of forty false claims about one pas
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srcnn.config.quantities import counted
 from srcnn.tuning.paper.table import Claim
 from srcnn.tuning.trials.intervals import Interval, difference, over_seeds
 
@@ -37,8 +40,11 @@ __all__ = [
     "MISSING",
     "TOO_CLOSE",
     "UNTRAINED",
+    "Difference",
     "Verdict",
+    "decisive",
     "judge",
+    "read_evidence",
 ]
 
 HOLDS, HOLDS_NOT = "holds", "does not hold"
@@ -61,6 +67,61 @@ class Verdict:
     evidence: str  #: the differences, as text
     since: float | None  #: shortest budget from which the claim always held; None if it does not hold at the longest
     general: bool | None = None  #: whether the verdict is significant for other images too; None if not tested
+    seeds: int = 0  #: number of seeds of every row at the longest budget; 0 if the claim is not measured
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference of the evidence, formatted, for tables."""
+
+    of: str  #: what is subtracted from what, such as ``9-5-5 - 9-3-5``
+    mean: float  #: in dB
+    low: float  #: limits of Student's 95 % interval over seeds, in dB; infinite with one seed
+    high: float
+    margin: (
+        float | None
+    )  #: the bound that it must be below, in dB; None: the bound is zero, or in the text of the claim
+
+    @property
+    def interval(self) -> str:
+        """The interval as text; empty if it is infinite."""
+        return f"[{self.low:+.3f}, {self.high:+.3f}]" if math.isfinite(self.low) else ""
+
+
+_NUMBER = r"([+-]\d+\.\d+)"
+_DIFFERENCE = re.compile(
+    rf"(?:^|; )(?P<of>.+?): (?P<mean>{_NUMBER}) (?:\[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\]|\([^)]+\)) dB"
+    r"(?:, over images too \[[^]]+\])?(?:, margin (?P<margin>\d+\.\d+))?"
+)
+
+
+def read_evidence(text: str) -> list[Difference]:
+    """Return the differences of the evidence of a `Verdict`, in order; none if the claim is not measured.
+
+    Reports keep the evidence as this text, so that a table of an earlier report can be read again.
+
+    >>> read_evidence("a - b: +0.033 [+0.000, +0.065] dB, over images too [-0.100, +0.200], margin 0.05")
+    [Difference(of='a - b', mean=0.033, low=0.0, high=0.065, margin=0.05)]
+    """
+    return [
+        Difference(
+            found["of"],
+            float(found["mean"]),
+            float(found["low"] or -math.inf),
+            float(found["high"] or math.inf),
+            None if found["margin"] is None else float(found["margin"]),
+        )
+        for found in _DIFFERENCE.finditer(text)
+    ]
+
+
+def decisive(verdict: str, differences: Sequence[Difference]) -> Difference | None:
+    """Return the difference that decides the verdict on a claim, of those of its evidence; None if there is none.
+
+    A claim holds if all of its differences do, so the lowest interval decides; it does not hold if one of them does not.
+    """
+    key = (lambda one: one.high) if verdict == HOLDS_NOT else (lambda one: one.low)
+    return min(differences, key=key, default=None)
 
 
 def judge(
@@ -106,20 +167,22 @@ def judge(
         assert learnt is not None
         last = figures[low[0]][common[-1]].mean()
         evidence += f"; {low[0]} has {last:.2f} dB and counts as trained from {learnt:.2f}"
-        return Verdict(claim, recipe, UNTRAINED, evidence, None)
+        return Verdict(claim, recipe, UNTRAINED, evidence, None, seeds=seeds)
     if seeds < LEAST_SEEDS:
-        evidence += f"; {seeds} seed{'' if seeds == 1 else 's'}, {LEAST_SEEDS} are needed"
-        return Verdict(claim, recipe, FEW_SEEDS, evidence, None)
+        evidence += f"; {counted(seeds, 'seed')}, {LEAST_SEEDS} are needed"
+        return Verdict(claim, recipe, FEW_SEEDS, evidence, None, seeds=seeds)
     against, unsure = ([test for test in tests if _side(test, -1) in sides] for sides in ((-1,), (0,)))
     if any(test.stays for test in against):
         general = [_side_of(test.general, test) < 0 for test in against if test.stays and test.general is not None]
-        return Verdict(claim, recipe, HOLDS_NOT, evidence, None, any(general) if general else None)
+        return Verdict(claim, recipe, HOLDS_NOT, evidence, None, any(general) if general else None, seeds=seeds)
     if unsure and not against:
-        return Verdict(claim, recipe, TOO_CLOSE, evidence, since)
+        return Verdict(claim, recipe, TOO_CLOSE, evidence, since, seeds=seeds)
     if against or not all(test.stays for test in tests):
-        return Verdict(claim, recipe, UNTRAINED, f"{evidence}; another step like the last would change that", since)
+        return Verdict(
+            claim, recipe, UNTRAINED, f"{evidence}; another step like the last would change that", since, seeds=seeds
+        )
     general = [_side_of(test.general, test) > 0 for test in tests if test.general is not None]
-    return Verdict(claim, recipe, HOLDS, evidence, since, all(general) if general else None)
+    return Verdict(claim, recipe, HOLDS, evidence, since, all(general) if general else None, seeds=seeds)
 
 
 @dataclass(frozen=True)

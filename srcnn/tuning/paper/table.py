@@ -21,7 +21,7 @@ from srcnn.config.strict import Strict
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import ConfigError, unknown_name
-from srcnn.tuning.space.shipped_spaces import readable
+from srcnn.tuning.space.shipped_spaces import shipped
 from srcnn.tuning.space.space_file import compose
 from srcnn.tuning.space.yaml_nodes import plain
 
@@ -232,8 +232,9 @@ def cells(table: Table, budget: Budget, seeds: int, reports: int, overlapping: C
 
 
 def table_files(folder: Path = FOLDER) -> dict[str, Path]:
-    """Return the files of the existing tables, by name; those of the package if there is no such folder."""
-    return {path.stem: path for path in sorted(readable(folder).glob("*.yaml"))}
+    """Return the files of the tables in a folder, by name; those of the package if there is none in the folder."""
+    given, own = sorted(folder.glob("*.yaml")), shipped(folder)
+    return {path.stem: path for path in given or sorted(own.glob("*.yaml") if own else ())}
 
 
 def load_table(path: Path) -> Table:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from statistics import fmean
 
+from srcnn.config.quantities import counted
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import ConfigError
@@ -27,7 +28,7 @@ from srcnn.tuning.algorithms.allocator import FINISHED, epochs_share
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW
 from srcnn.tuning.planning.confirmations import ladder, training_after
 from srcnn.tuning.planning.plan import Plan
-from srcnn.tuning.planning.speed import Speed, drawn_configs, measure_speed
+from srcnn.tuning.planning.speed import Speed, drawn_configs, known_speed, measure_speed
 
 __all__ = [
     "AGAIN",
@@ -88,6 +89,7 @@ class Estimate:
     units: float  #: cores or GPUs per slot
     memory: float  #: memory of all processes together, in bytes
     limit: float | None  #: time budget, in seconds
+    most: int = 0  #: maximum number of confirmation trials; how many there are depends on the search
 
     @property
     def whole(self) -> float:
@@ -183,15 +185,27 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
         units=settings.gpu_share if speed.gpu else settings.cpus_per_trial,
         memory=_memory(plan, drawn, slots),
         limit=settings.time_budget,
+        most=_most_confirmations(plan, trials) + sum(phase.trials for phase in rungs),
     )
 
 
-def speed_here(plan: Plan, *, fresh: bool = False) -> tuple[Speed, int] | None:
+def _most_confirmations(plan: Plan, trials: int) -> int:
+    """Return how many trials choosing and judging have at most: as many as if every trial of the search finished."""
+    settings, scales = plan.settings, len(plan.space.scales)
+    if not settings.confirm:
+        return 0
+    given = min(plan.references, trials)
+    others = min(settings.best * scales, trials - given)
+    return (others + given) * settings.choice_seeds + (min(scales, others) + given) * settings.confirm_seeds
+
+
+def speed_here(plan: Plan, *, fresh: bool = False, measure: bool = True) -> tuple[Speed, int] | None:
     """Return the speed of this machine and its number of concurrent trials; None if the search runs elsewhere.
 
     Args:
         plan: the search.
         fresh: measure even if the speed is cached.
+        measure: whether to measure it if it is not cached; False: then the result is None as well.
     """
     s = plan.settings
     if s.address is not None:
@@ -200,7 +214,8 @@ def speed_here(plan: Plan, *, fresh: bool = False) -> tuple[Speed, int] | None:
     slots = (os.cpu_count() or 1) // s.cpus_per_trial
     if device.type == "cuda":
         slots = min(slots, int(gpu_count() / s.gpu_share))
-    return measure_speed(plan, device, fresh=fresh), max(1, min(slots, s.max_concurrent or slots))
+    speed = measure_speed(plan, device, fresh=fresh) if measure else known_speed(plan, device)
+    return None if speed is None else (speed, max(1, min(slots, s.max_concurrent or slots)))
 
 
 def _trials(plan: Plan) -> int:
@@ -258,9 +273,11 @@ def _memory(plan: Plan, drawn: Sequence[TrainConfig], slots: int) -> float:
 
 def lines(found: Estimate) -> list[tuple[str, str]]:
     """Return an estimate as names and values for printing."""
-    parts = f"start {_time(_START)}, {found.search.trials} trials {_time(found.search.seconds)}"
+    parts = f"start {_time(_START)}, {counted(found.search.trials, 'trial')} {_time(found.search.seconds)}"
     if found.confirmation.trials:
-        parts += f", {found.confirmation.trials} confirmations {_time(found.confirmation.seconds)}"
+        count, most = found.confirmation.trials, found.most
+        many = f"{count} to {most}" if most > count else str(count)
+        parts += f", {many} confirmations {_time(found.confirmation.seconds)}"
     parts += f", test images {_time(found.tests)}"
     if found.limit is not None and found.whole > found.limit:
         parts += f"; {_time(found.whole)} in all without the time budget"
@@ -268,7 +285,7 @@ def lines(found: Estimate) -> list[tuple[str, str]]:
     probes = ", ".join(f"{p.name} {p.step_seconds * 1e3:.3g} ms" for p in found.speed.probes)
     return [
         ("time", f"{_time(found.seconds)} ({parts})"),
-        (f"{kind}-hours", f"{found.hours:.2g}, with {found.slots} trials at a time"),
+        (f"{kind}-hours", f"{found.hours:.2g}, with {counted(found.slots, 'trial')} at a time"),
         ("disk", f"{_size(found.disk)} for checkpoints and the tracking store"),
         ("memory", f"{_size(found.memory)}, all processes together"),
         ("measured", f"a training step on {found.speed.device}, {found.speed.threads} thread(s): {probes}"),

@@ -13,15 +13,15 @@ from pydantic import Field, model_validator
 
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
-from srcnn.system.atomic_file import atomic_write
-from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW, SCHEDULERS
-from srcnn.tuning.algorithms.study_searcher import SAMPLERS
+from srcnn.system.atomic_file import WRITING, atomic_write
+from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
 
 __all__ = [
     "SearchSettings",
     "default_name",
+    "has_begun",
     "keep_past",
     "kept_past",
     "load_settings",
@@ -35,7 +35,13 @@ _MOST_RUNGS = 4  # each rung starts its workers anew
 _FILE = "search.json"
 _PAST = "past.json"  # the past trials that the search learns from
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
-_MAY_CHANGE = ("trials", "address", "stall_limit", "data_root")  # settings that may change when a search is resumed
+_MAY_CHANGE = (
+    "trials",
+    "address",
+    "stall_limit",
+    "data_root",
+    "system_metrics",
+)  # settings that may change when a search is resumed
 
 
 class SearchSettings(Strict):
@@ -113,6 +119,9 @@ class SearchSettings(Strict):
     )
     seed: int = Field(123, ge=0, lt=2**31, description="random seed of the sampler, the split and every trial")
     tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
+    system_metrics: bool = Field(
+        False, description="log the use of the driver's machine (processor, memory, disk, network) to MLflow"
+    )
     storage: str = Field("mlruns/ray", description="folder of the checkpoints and the state of the search")
     address: str | None = Field(
         None,
@@ -304,6 +313,11 @@ def saved_searches(storage: str) -> list[str]:
     return [file.parent.name for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)]
 
 
+def has_begun(folder: Path) -> bool:
+    """Return whether a search has its folder; not if it was stopped before its settings were written there."""
+    return any(not entry.name.startswith(WRITING) for entry in folder.iterdir()) if folder.is_dir() else folder.exists()
+
+
 def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) -> SearchSettings:
     """Load the settings of a search to resume.
 
@@ -319,8 +333,9 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
     """
     known = saved_searches(storage)
     if not known or (name is not None and name not in known):
-        there = f"there are: {', '.join(known)}" if known else "there are none"
-        raise SearchError(f"resume: no search {name or ''!r} in {storage}; {there}")
+        if not known:
+            raise SearchError(f"resume: there is no search in {storage}" + (f", so not {name!r}" if name else ""))
+        raise SearchError(f"resume: no search {name!r} in {storage}; there are: {', '.join(known)}")
     file = Path(storage).expanduser().resolve() / (name or known[0]) / _FILE
     saved = SearchSettings.from_json(file.read_text(encoding="utf-8"))
     asked = saved.replace(**changes)

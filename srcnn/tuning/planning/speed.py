@@ -34,7 +34,7 @@ from srcnn.training.patch_cache import prepare_cached
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.space.space import Space
 
-__all__ = ["Probe", "Speed", "drawn_configs", "measure_speed"]
+__all__ = ["Probe", "Speed", "drawn_configs", "known_speed", "measure_speed"]
 
 _LAYOUT = 1  # version of the file; with a new number everything is measured again
 _DRAWS = 200  # random configurations that represent a space
@@ -74,6 +74,13 @@ class Speed:
         return _between(count_macs(config), [(p.macs, p.look_seconds) for p in self.probes])
 
 
+def known_speed(plan: Plan, device: torch.device) -> Speed | None:
+    """Return the cached result of `measure_speed`; None: it was not measured, or its file is damaged."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return _read(_cached(plan, _name(device)))
+    return None
+
+
 def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> Speed:
     """Measure the training and evaluation times of the smallest, the median and the largest configuration.
 
@@ -85,19 +92,33 @@ def measure_speed(plan: Plan, device: torch.device, *, fresh: bool = False) -> S
         device: device of the trials; a GPU is measured from a separate process.
         fresh: measure even if a cached result exists.
     """
-    threads, on_gpu = plan.settings.cpus_per_trial, device.type == "cuda"
-    name = (gpu_name(device.index or 0) or "a GPU") if on_gpu else _processor()
-    facts = [_LAYOUT, name, torch.__version__, threads, repr((plan.space.parameters, plan.space.constants))]
-    key = hashlib.sha256(json.dumps([*facts, repr(plan.space.constraints)]).encode()).hexdigest()[:32]
-    path = cache_folder() / f"speed-{key}.json"
-    if not fresh:
-        with suppress(OSError, ValueError, KeyError, TypeError):  # missing or damaged
-            return _read(path)
+    name = _name(device)
+    path = _cached(plan, name)
+    if not fresh and (known := known_speed(plan, device)) is not None:
+        return known
     # A driver that used a GPU would keep part of its memory, which trials need.
-    speed = (in_own_process if on_gpu else _call)(_measure, plan, device, name, threads)
+    call = in_own_process if device.type == "cuda" else _call
+    speed = call(_measure, plan, device, name, plan.settings.cpus_per_trial)
     with suppress(OSError), atomic_write(path) as file:  # a full or read-only disk: the next search measures again
         file.write_text(json.dumps(asdict(speed)), encoding="utf-8")
     return speed
+
+
+def _name(device: torch.device) -> str:
+    return (gpu_name(device.index or 0) or "a GPU") if device.type == "cuda" else _processor()
+
+
+def _cached(plan: Plan, name: str) -> Path:
+    """Return the file with the speed of a device for the space of a search."""
+    parts = [
+        _LAYOUT,
+        name,
+        torch.__version__,
+        plan.settings.cpus_per_trial,
+        repr((plan.space.parameters, plan.space.constants)),
+    ]
+    key = hashlib.sha256(json.dumps([*parts, repr(plan.space.constraints)]).encode()).hexdigest()[:32]
+    return cache_folder() / f"speed-{key}.json"
 
 
 def _read(path: Path) -> Speed:

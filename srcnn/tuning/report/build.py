@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mlflow.entities import Run
 
 from srcnn.errors import SearchError, unknown_name
 from srcnn.tuning.report.data.search_data import find_parent, gather
-from srcnn.tuning.report.document.document import Document, Part, Section, Text
+from srcnn.tuning.report.document.document import Document
 from srcnn.tuning.report.document.write import write
 from srcnn.tuning.report.sections.search_report import search_document
 from srcnn.tuning.report.sections.table_report import build_table
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import open_store, reading
 
-__all__ = ["KINDS", "build", "combine", "log_report", "report_after"]
+__all__ = ["KINDS", "build", "log_report", "report_after"]
 
 
 def _search(uri: str, parent: Run, ui: str) -> Document:
@@ -43,34 +42,6 @@ def build(uri: str, parent: Run, ui: str = "") -> Document:
     if kind not in KINDS:
         raise SearchError(unknown_name("kind of report", kind, KINDS))
     return KINDS[kind](uri, parent, ui)
-
-
-def combine(documents: Sequence[Document]) -> Document:
-    """Combine several reports into one; a single report is returned unchanged.
-
-    Names of tables and figures that an earlier report uses get the number of the report as a suffix. Repeated texts are removed.
-    """
-    if len(documents) == 1:
-        return documents[0]
-    taken: set[tuple[type, str]] = set()
-    said: set[str] = set()
-    sections = []
-    for number, document in enumerate(documents, start=1):
-        for section in document.sections:
-            parts: list[Part] = []
-            for part in section.parts:
-                if isinstance(part, Text):
-                    if part.markdown in said:
-                        continue
-                    said.add(part.markdown)
-                else:
-                    if (type(part), part.name) in taken:
-                        part = replace(part, name=f"{part.name}-{number}")
-                    taken.add((type(part), part.name))
-                parts.append(part)
-            sections.append(Section(f"{document.title}: {section.title}", tuple(parts)))
-    subtitle = " ".join(document.subtitle for document in documents)
-    return Document(", ".join(document.title for document in documents), subtitle, tuple(sections))
 
 
 def report_after(uri: str, name: str, folder: Path, *, log: bool = True) -> Path:

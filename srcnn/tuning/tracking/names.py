@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from srcnn.overlap.leaks import KEPT, LEFT_OUT
@@ -27,6 +27,14 @@ TAG_NOTE = "mlflow.note.content"  #: search, at its end: Markdown shown at the t
 TAG_COMMIT = "mlflow.source.git.commit"  #: every run: git commit, see `srcnn.tuning.tracking.provenance`
 TAG_SOURCE = "mlflow.source.name"  #: every run: name of the command
 TAG_USER = "mlflow.user"  #: every run: name of the user
+TAG_CONTEXT = "mlflow.data.context"  #: data set of a run: what the run used it for, a value of `CONTEXTS`
+#: Training, choices, judging the winner, and measuring after all choices.
+CONTEXTS = (CONTEXT_TRAINING, CONTEXT_VALIDATION, CONTEXT_JUDGING, CONTEXT_TEST) = (
+    "training",
+    "validation",
+    "judging",
+    "test",
+)
 
 # --- Tags of every run, written when it is created ---
 
@@ -47,6 +55,7 @@ _VERSION = "version."  # prefix of the name of a library
 TAG_SEARCH = "srcnn.search"  #: name of the search or of the table's run
 TAG_KIND = "srcnn.kind"  #: `KIND_TABLE`; a run without this tag is a search
 KIND_SEARCH, KIND_TABLE = "search", "table"
+TAG_CHAMPION = "srcnn.champion"  #: search, at its end: prefix of the tag of a scale, see `champion_tag`
 TAG_PAST = "srcnn.past"  #: search that learns from past ones: number of past trials by search, such as ``a (48 trials), b (12)``
 
 # --- Tags of a trial, written by the driver ---
@@ -56,6 +65,10 @@ TAG_STAGE = "stage"  #: at its start: name of the stage: ``search``, ``confirm``
 TAG_RUNG = "srcnn.rung"
 TAG_REFERENCE = "reference"  #: at its start: ``True`` for the paper's network trained with the same budget
 TAG_CONFIGURATION = "srcnn.configuration"  #: at its start: name in tables, without the seed
+#: At its start: those fields of its `TrainConfig` that are no parameters of the run, as a JSON object of texts.
+TAG_FIELDS = "srcnn.fields"
+#: Trial that a search registered: address of its version in the model registry, such as ``models:/srcnn-x3/2``.
+TAG_REGISTERED = "srcnn.registered"
 #: At its end, or while it waits for its turn: a value of `srcnn.tuning.trials.outcome.Outcome`, or one of the next two.
 TAG_OUTCOME = "outcome"
 OUTCOME_GIVEN = "given"  #: trial of a table: measured, but not trained here (bicubic, the authors' networks)
@@ -70,8 +83,9 @@ TAG_ROW, TAG_RECIPE = "srcnn.row", "srcnn.recipe"  #: trial of a table: row and 
 TAG_LENGTH = "srcnn.length"  #: trial of a table: budget of the cell, in training pixels or epochs
 
 # --- Parameters ---
-# A parent run has every field of its settings (`SearchSettings`, `TableSettings`) under the field's name. A trial has every field
-# of its `TrainConfig` and every parameter of the search space. Only those that some code reads are listed here.
+# A parent run has every field of its settings (`SearchSettings`, `TableSettings`) that is not None, under the field's name. A
+# trial has the parameters that its search varies, and the fields of its `TrainConfig` in `SHOWN_FIELDS`; earlier: all fields.
+# `srcnn.tuning.tracking.reader.fields_of` returns all of them. Only those that some code reads are listed here.
 
 PARAM_SPACE = "space"  #: search: path of the search space
 PARAM_BUDGET = "budget"  #: search: training pixels per trial; table: name of the budget
@@ -86,6 +100,11 @@ PARAM_LEARN_FROM = "learn_from"  #: search: names of past searches that it learn
 PARAM_SEED = "seed"  #: search or trial: its seed
 PARAM_SCALE = "scale"  #: trial: upscaling factor
 PARAM_PIXELS, PARAM_EPOCH_PIXELS = "pixels", "epoch_pixels"  #: trial: training pixels in total and per epoch
+#: Trial: sizes of the kernels, and number of filters of each layer but the last, such as ``9-1-5`` and ``64-32``.
+PARAM_KERNELS, PARAM_FILTERS = "kernels", "filters"
+PARAM_LEARNING_RATE = "learning_rate"  #: trial: highest learning rate
+#: Fields of a `TrainConfig` that are always parameters of a trial: the network, and what differs between the stages of a search.
+SHOWN_FIELDS = (PARAM_SCALE, PARAM_KERNELS, PARAM_FILTERS, PARAM_PIXELS, PARAM_SEED)
 #: Trial of a table: row and recipe of the cell; the row of bicubic is ``bicubic``.
 PARAM_ROW, PARAM_RECIPE = "row", "recipe"
 
@@ -102,8 +121,10 @@ METRIC_BEST_VAL_PSNR, METRIC_BEST_VAL_GAIN = f"best/{METRIC_VAL_PSNR}", f"best/{
 METRIC_LOSS = "loss"  #: mean squared error on planes with values in [0, 1]
 METRIC_LEARNING_RATE = "learning_rate"
 METRIC_PIXELS = "pixels"  #: target pixels so far
-METRIC_TRAIN_SECONDS, METRIC_EPOCH_SECONDS = "train_seconds", "epoch_seconds"
+METRIC_TRAIN_SECONDS, METRIC_EPOCH_SECONDS, METRIC_CPU_SECONDS = "train_seconds", "epoch_seconds", "cpu_seconds"
 METRIC_LATENCY = "latency_ms"  #: latency for an image of 512x512 pixels, in ms; only if latency is an objective
+#: Of the trial's network, one value: multiply-accumulate operations per pixel of the large image; weights and biases.
+METRIC_MACS, METRIC_PARAMETERS = "macs", "parameters"
 
 #: Names of the metrics, by field of `EpochFigures`.
 EPOCH_METRICS: Mapping[str, str] = {
@@ -119,7 +140,13 @@ EPOCH_METRICS: Mapping[str, str] = {
     "pixels": METRIC_PIXELS,
     "train_seconds": METRIC_TRAIN_SECONDS,
     "epoch_seconds": METRIC_EPOCH_SECONDS,
+    "cpu_seconds": METRIC_CPU_SECONDS,
 }
+
+# --- Metrics of a search, without steps ---
+
+METRIC_EXPECTED_SECONDS = "expected_seconds"  #: at its start, if this machine's speed is known: expected wall time
+METRIC_TOOK_SECONDS = "took_seconds"  #: at the end of a search that was not resumed: wall time
 
 # --- Figures on test sets, without steps ---
 # Written after all choices are made: on a trial's run under ``test/``, on a search's run under ``best/`` and ``champion/``.
@@ -136,6 +163,7 @@ _SCALES = {f"x{scale}": scale for scale in (2, 3, 4)}
 
 ARTIFACT_CHECKPOINT = "checkpoint"  #: trial: folder of its network, written at its end
 ARTIFACT_NETWORK = f"{ARTIFACT_CHECKPOINT}/network.safetensors"  #: trial: the network of its best epoch
+ARTIFACT_CONFIG = "config.yaml"  #: trial: its whole `TrainConfig`, for people; not read by this project
 ARTIFACT_MODEL = (
     "model"  #: trial that a search registered: its network as an MLflow model, see `srcnn.tuning.tracking.image_model`
 )
@@ -146,6 +174,8 @@ ARTIFACT_VERDICTS = "verdicts.json"  #: search, at its end: see `srcnn.tuning.tr
 ARTIFACT_CONFIRMED = "confirmed.csv"  #: search, at its end: the figures of `ARTIFACT_VERDICTS` as a table for people
 ARTIFACT_FRONT = "pareto.csv"  #: search with several objectives, at its end: the trials on the Pareto front
 ARTIFACT_FRONT_PICTURE = "pareto.png"  #: search with several objectives, at its end: plot of the Pareto front
+#: Search, at its end: folder with pictures of the champions, and in the folder of a scale the file with the list of them.
+ARTIFACT_PICTURES, ARTIFACT_PICTURE_LIST = "pictures", "pictures.json"
 ARTIFACT_OVERLAP = "overlap.json"  #: search, at its end: the complete lists of leaks, left out and kept
 ARTIFACT_TABLE = "table.yaml"  #: table, at its start: copy of its file
 ARTIFACT_CELLS = "cells.json"  #: table, at its start: digests of the cells in the latest request
@@ -157,12 +187,19 @@ MODEL_SEARCH, MODEL_CONFIGURATION = "search", "configuration"  #: tags of a vers
 MODEL_SEEDS = "seeds"  #: tag of a version: number of seeds behind its figures
 MODEL_VALIDATION_GAIN = "validation.gain"  #: tag of a version: mean validation gain over the choosing seeds, in dB
 MODEL_JUDGING_GAIN = "judging.gain"  #: tag of a version: mean judging gain with its 95 % interval, in dB; not read back
+#: Tags of a version: ids of the runs of its search and of its trial, which link back to where it came from.
+MODEL_SEARCH_RUN, MODEL_TRIAL_RUN = "search.run", "trial.run"
 MODEL_VALIDATION, MODEL_JUDGING = "validation.images", "judging.images"  #: tags of a version: JSON lists of names
 
 
 def registered_model(scale: int) -> str:
     """Return the name of a scale's model in the model registry, such as ``srcnn-x3``."""
     return f"srcnn-x{scale}"
+
+
+def champion_tag(scale: int) -> str:
+    """Return the name of a search's tag with the address of its registered champion of a scale, such as ``srcnn.champion.x3``."""
+    return f"{TAG_CHAMPION}.x{scale}"
 
 
 def param_text(value: object) -> str:
@@ -174,6 +211,29 @@ def valid_metric(name: str) -> str:
     """Return a valid MLflow metric name. The given name may contain the name of a test set, which can be any folder name."""
     parts = (part for part in name.split("/") if part not in ("", ".", ".."))
     return re.sub(r"[^\w\-. :/]", "_", "/".join(parts))
+
+
+def set_titles(sets: Iterable[str]) -> dict[str, str]:
+    """Return short names of image sets for names of metrics: a folder by as many last parts of its path as make it unique.
+
+    Names of sets that are no paths, such as ``Set5`` and ``sample/test``, remain.
+    """
+    given = list(dict.fromkeys(sets))
+    taken = {name for name in given if not _is_path(name)}
+    titles = {name: name for name in taken}
+    for name in given:
+        parts = [part for part in name.split("/") if part not in ("", ".", "..", "~")]
+        if name in titles or not parts:
+            titles.setdefault(name, name)
+            continue
+        title = next(("/".join(parts[-n:]) for n in range(1, len(parts)) if "/".join(parts[-n:]) not in taken), None)
+        titles[name] = title or "/".join(parts)
+        taken.add(titles[name])
+    return titles
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", "~", "./", "../"))
 
 
 def version_tag(library: str) -> str:

@@ -6,6 +6,7 @@ A search or a run of a table is one parent run with a child run for each trainin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,7 @@ __all__ = [
     "artifact_text",
     "children_of",
     "every_run",
+    "fields_of",
     "kept_space",
     "open_store",
     "parent_named",
@@ -140,6 +142,18 @@ def kept_space(client: MlflowClient, parent: Run) -> Space:
     with TemporaryDirectory() as folder:
         file = artifact_file(client, parent.info.run_id, names.ARTIFACT_SPACE, Path(folder))
         return load_space(Path(parent.data.params.get(names.PARAM_SPACE, "")) if file is None else file)
+
+
+def fields_of(params: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, str]:
+    """Return all fields of a trial's configuration and all values of its search space, as text, from the columns of its run.
+
+    Trials of earlier versions have all of them as parameters; then the tag with the others is missing.
+    """
+    try:
+        others = json.loads(tags.get(names.TAG_FIELDS, "{}"))
+    except ValueError:
+        others = {}
+    return {**(others if isinstance(others, dict) else {}), **params}
 
 
 def value_of(space: Space, name: str, text: str) -> Value:

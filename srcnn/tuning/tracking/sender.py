@@ -10,13 +10,13 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 import requests
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -35,7 +35,7 @@ from srcnn.tuning.tracking.operations import (
 )
 from srcnn.tuning.tracking.reader import every_run
 
-__all__ = ["PATIENCE", "Batch", "Runs", "Sender", "batched"]
+__all__ = ["PATIENCE", "Batch", "Runs", "Sender", "batched", "data_input"]
 
 PATIENCE = 900.0  #: seconds for which a finished search waits for an unavailable store
 
@@ -129,15 +129,24 @@ class Runs:
                 self._experiment_id, start_time=operation.time, tags=tags, run_name=operation.name
             )
             self.known[trial] = run.info.run_id
-        data = operation.dataset
-        entity = Dataset(
-            name=data["name"],
-            digest=data["digest"],
-            source_type="local",
-            source=json.dumps({"uri": data["name"]}),
-            profile=json.dumps({"images": data["images"]}),
-        )
-        self.client.log_inputs(self.known[trial], [DatasetInput(entity)])
+        given = {"context": names.CONTEXT_TRAINING, **operation.dataset}
+        self.client.log_inputs(self.known[trial], [data_input(given)])
+
+
+def data_input(data: Mapping[str, str]) -> DatasetInput:
+    """Return an image set as an input of a run.
+
+    Args:
+        data: ``name``, ``digest`` and number of ``images``, and the ``context`` in which the run uses it.
+    """
+    entity = Dataset(
+        name=data["name"],
+        digest=data["digest"],
+        source_type="local",
+        source=json.dumps({"uri": data["name"]}),
+        profile=json.dumps({"images": data["images"]}),
+    )
+    return DatasetInput(entity, [InputTag(names.TAG_CONTEXT, data["context"])])
 
 
 def batched(operations: Iterable[Operation]) -> list[Operation | Batch]:

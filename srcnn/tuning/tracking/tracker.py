@@ -9,11 +9,12 @@ a search ends, none of its runs remains RUNNING.
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from srcnn.tuning.tracking.operations import (
     SetTags,
 )
 from srcnn.tuning.tracking.reader import absolute_uri, every_run
-from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched
+from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched, data_input
 
 __all__ = ["Tracker", "flat_params", "open_tracker", "ui_command"]
 
@@ -106,14 +107,32 @@ class Tracker:
         """Current length of the journal in bytes, for a snapshot that includes all of it; 0 without a journal."""
         return self._journal.length if self._journal is not None else 0
 
-    def open_search(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], counts: int = 0) -> bool:
+    @property
+    def experiment_id(self) -> str:
+        """Id of the experiment, after `open_search`."""
+        return self._experiment_id
+
+    @property
+    def started(self) -> int:
+        """Start of the search, in milliseconds since 1970, after `open_search`."""
+        return self._started
+
+    def open_search(
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        counts: int = 0,
+        datasets: Sequence[Mapping[str, str]] = (),
+    ) -> bool:
         """Find or create the parent run of a search, and read its child runs.
 
         Args:
             name: name of the search.
             tags: tags for a new run.
-            params: parameters for a new run.
+            params: parameters for a new run; those that are None are omitted.
             counts: length of the journal that Tune's newest snapshot includes, in bytes.
+            datasets: image sets of the search, each with ``name``, ``digest``, number of ``images`` and ``context``.
 
         Returns:
             Whether the run existed before.
@@ -140,7 +159,10 @@ class Tracker:
                 whole = {**tags, names.TAG_SEARCH: name, names.TAG_TRIAL: names.PARENT}
                 run = self.client.create_run(self._experiment_id, run_name=name, tags=whole)
                 self.parent_id, self._started = run.info.run_id, int(run.info.start_time)
-                self.client.log_batch(self.parent_id, params=[Param(k, names.param_text(v)) for k, v in params.items()])
+                given = [Param(k, names.param_text(v)) for k, v in params.items() if v is not None]
+                self.client.log_batch(self.parent_id, params=given)
+            if datasets:  # logging a data set again has no effect
+                self.client.log_inputs(self.parent_id, [data_input(one) for one in datasets])
         except (MlflowException, OSError) as error:
             raise SearchError(f"tracking-uri: {self.uri} cannot be opened: {str(error).splitlines()[0]}") from None
         there = self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{self.parent_id}'") if found else []
@@ -211,15 +233,30 @@ class Tracker:
         params: Mapping[str, Any],
         tags: Mapping[str, str],
         dataset: Mapping[str, str],
+        others: Mapping[str, str] | None = None,
     ) -> None:
-        """Create the run of a trial, or reopen it: Tune starts a trial again after a fault or a resume."""
+        """Create the run of a trial, or reopen it: Tune starts a trial again after a fault or a resume.
+
+        Args:
+            trial_id: Ray Tune's id of the trial.
+            name: name of the run.
+            params: what people compare, as parameters.
+            tags: tags of the run.
+            dataset: ``name``, ``digest`` and number of ``images`` of the training set.
+            others: the other fields of the configuration, which get one tag together, and are in the file
+                `srcnn.tuning.tracking.names.ARTIFACT_CONFIG` with the parameters; None: there is no such file.
+        """
         self._open[trial_id] = self.journal_length
         if trial_id in self._last_step:
             self._do(SetStatus(trial_id, "RUNNING"))
             return
         self._last_step[trial_id] = 0
         whole = {k: str(v) for k, v in params.items()}
-        self._do(CreateRun(trial_id, name, whole, dict(tags), dict(dataset), _now()))
+        more = {} if others is None else {names.TAG_FIELDS: json.dumps(dict(others))}
+        self._do(CreateRun(trial_id, name, whole, {**tags, **more}, dict(dataset), _now()))
+        if others is not None:
+            text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in sorted({**others, **whole}.items()))
+            self._do(LogText(trial_id, text, names.ARTIFACT_CONFIG))
 
     def run_of(self, trial_id: str) -> str:
         """Return the id of a trial's run, after sending all entries."""
@@ -238,10 +275,13 @@ class Tracker:
         self._do(LogMetrics(trial_id, epoch, dict(metrics), _now()))
         self._last_step[trial_id] = epoch
 
-    def log_figures(self, trial_id: str | None, metrics: Mapping[str, float]) -> None:
-        """Log figures of a whole run (None: the search's own run). Logging the same figures again has no effect."""
+    def log_figures(self, trial_id: str | None, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log figures of a run (None: the search's own run), of the whole run or of a step.
+
+        Logging the same figures again has no effect.
+        """
         named = {names.valid_metric(name): value for name, value in metrics.items()}
-        self._do(LogMetrics(trial_id, 0, named, self._started))
+        self._do(LogMetrics(trial_id, step, named, self._started))
 
     def log_file(self, trial_id: str | None, file: Path, folder: str | None = None) -> None:
         """Log a file as an artifact of a trial's run (None: the search's own run). It must exist until it is sent."""
@@ -263,6 +303,10 @@ class Tracker:
         if tags:
             self._do(SetTags(trial_id, dict(tags)))
         self._do(EndRun(trial_id, status, _now()))
+
+    def tag_search(self, tags: Mapping[str, str]) -> None:
+        """Set tags of the search's own run."""
+        self._do(SetTags(None, dict(tags)))
 
     def note(self, text: str) -> None:
         """Set the Markdown text at the top of the search's page."""

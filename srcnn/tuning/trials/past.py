@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from srcnn.errors import SearchError
-from srcnn.tuning.space.parameter import Value
+
+if TYPE_CHECKING:  # numpy takes a moment to import, and ``--help`` needs none of it
+    from srcnn.tuning.space.parameter import Value
 
 __all__ = ["ALL", "PastTrial", "past_from", "past_json"]
 

@@ -31,10 +31,11 @@ class EpochFigures:
     pixels: float = _NAN  #: number of target pixels so far
     train_seconds: float = _NAN  #: training time so far without validation, in seconds
     epoch_seconds: float = _NAN  #: wall time of the epoch with validation and saving, in seconds
+    cpu_seconds: float = _NAN  #: processor time of the same, in seconds, of a trial with one thread on a CPU
 
     def to_json(self) -> dict[str, float]:
-        """Return JSON-serializable data by field, for `from_json`."""
-        return dict(vars(self))
+        """Return JSON-serializable data by field, for `from_json`; figures that were not measured are absent."""
+        return {METRIC: self.objective, **self.known}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EpochFigures:
@@ -44,6 +45,16 @@ class EpochFigures:
             KeyError: the objective is missing.
         """
         return cls(data[METRIC], **{name: data[name] for name in _OPTIONAL if name in data})
+
+    @property
+    def cost_seconds(self) -> float:
+        """Time that the epoch costs, in seconds; 0 if unknown.
+
+        That is the processor time if known, which other programs on the machine, or a machine that stands still, do not change;
+        else the wall time.
+        """
+        known = (seconds for seconds in (self.cpu_seconds, self.epoch_seconds) if not math.isnan(seconds))
+        return next(known, 0.0)
 
     @property
     def known(self) -> dict[str, float]:

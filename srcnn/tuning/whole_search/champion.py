@@ -21,10 +21,12 @@ import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from srcnn.config.quantities import counted
 from srcnn.errors import SRCNNError
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.weights_file import load_network
 from srcnn.overlap.leaks import tags as overlap_tags
+from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import Tracker
@@ -71,11 +73,18 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
         names.MODEL_JUDGING_GAIN: str(gain) if gain is not None else "",
         names.MODEL_JUDGING: json.dumps([image for image, _ in plan.judging.images]),
         names.MODEL_SEEDS: str(len(choice.winner.final)),
+        names.MODEL_SEARCH_RUN: tracker.parent_id,
+        names.MODEL_TRIAL_RUN: run_id,
         **overlap_tags(plan.left_out, plan.kept),
     }
     _log_model(plan, tracker, best, run_id)
     source = f"{client.get_run(run_id).info.artifact_uri}/{names.ARTIFACT_MODEL}"
-    version = client.create_model_version(name, source, run_id, tags=tags).version
+    version = client.create_model_version(
+        name, source, run_id, tags=tags, description=_description(plan, tracker, choice, run_id)
+    ).version
+    address = f"models:/{name}/{version}"
+    tracker.tag_trial(best.trial_id, {names.TAG_REGISTERED: address})
+    tracker.tag_search({names.champion_tag(choice.scale): address})
     if holder is None:
         client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
         return f"{title} is version {version}, the first"
@@ -84,6 +93,19 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
         return f"{title} stays version {holder.version}, not {version}: {reason}"
     client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
     return f"{title} is version {version}: {reason}"
+
+
+def _description(plan: Plan, tracker: Tracker, choice: Choice, run_id: str) -> str:
+    """Return what a version is, as Markdown with links to the runs that it comes from."""
+    winner, images = choice.winner, plan.training
+    trial, search = (
+        run_address("", tracker.experiment_id, one).removeprefix("/") for one in (run_id, tracker.parent_id)
+    )
+    gain = f", gain on {len(plan.judging)} judging images {winner.gain} dB" if winner.gain is not None else ""
+    return (
+        f"{winner.name}, trained on {images.name} ({len(images)} images, digest {images.digest}){gain}. "
+        f"From [this trial]({trial}) of the search [{plan.settings.name}]({search})."
+    )
 
 
 def _log_model(plan: Plan, tracker: Tracker, best: TrialResult, run_id: str) -> None:
@@ -134,7 +156,7 @@ def _beats(plan: Plan, tracker: Tracker, choice: Choice, holder: ModelVersion) -
     except (MlflowException, OSError, SRCNNError) as error:
         return False, f"its weights cannot be read to compare with ({_first_line(error)})"
     lead = difference(judged, held)
-    where = f"{len(images)} judging images, {seeds} seeds"
+    where = f"{counted(len(images), 'judging image')}, {counted(seeds, 'seed')}"
     if lead.above_zero:
         return True, f"{lead.signed()} dB over version {holder.version} on {where}"
     return False, f"the lead of {lead.signed()} dB on {where} may be chance"

@@ -8,6 +8,7 @@ this package. Both sides must reach the folder of ``--storage`` and the store of
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,14 +30,23 @@ __all__ = ["run_anywhere"]
 _HEAD = {HEAD_NODE: 1e-3}
 
 
-def run_anywhere(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
+def run_anywhere(
+    plan: Plan,
+    *,
+    resume: bool = False,
+    listener: Listener | None = None,
+    acknowledge: Callable[[], None] | None = None,
+) -> SearchResult:
     """Call `srcnn.tuning.whole_search.run.run_search` on this machine or, if the address begins with ray://, on that cluster.
+
+    Args:
+        plan, resume, listener, acknowledge: as for `run_search`.
 
     Raises:
         SearchError: as in `run_search`, or the cluster cannot be reached.
     """
     if not plan.settings.is_remote:
-        return run_search(plan, resume=resume, listener=listener)
+        return run_search(plan, resume=resume, listener=listener, acknowledge=acknowledge)
     configure()
     be_quiet()
     there = replace(plan, settings=plan.settings.replace(address=None))
@@ -57,6 +67,8 @@ def run_anywhere(plan: Plan, *, resume: bool = False, listener: Listener | None 
                 if asked:
                     raise
                 asked = True
+                if acknowledge is not None:
+                    acknowledge()
                 ray.cancel(task, force=False)  # raises KeyboardInterrupt in the task, which ends the search gracefully
 
 

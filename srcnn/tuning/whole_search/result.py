@@ -1,4 +1,4 @@
-"""Results of a search: as data, as CSV tables, and as Markdown for the page of its run in MLflow."""
+"""Results of a search: as data and as CSV tables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from srcnn.evaluation.protocol import Score
 from srcnn.model.network import count_macs, count_parameters
-from srcnn.overlap.leaks import Leak, footnote, marked
-from srcnn.overlap.leaks import lines as leak_lines
+from srcnn.overlap.leaks import Leak
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.trials.intervals import Figures
 from srcnn.tuning.trials.outcome import Outcome
@@ -19,7 +18,7 @@ from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.verdict import ConfirmedConfiguration, Lead, ScaleVerdict, SeedFigures
 from srcnn.tuning.whole_search.choice import Choice, Confirmed
 
-__all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "summary_markdown", "verdict_of"]
+__all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "verdict_of"]
 
 
 def mean(scores: Sequence[Score]) -> tuple[float, float]:
@@ -123,48 +122,6 @@ def choices_csv(result: SearchResult) -> str:
                     last = [gain, "", *figures, "", ""] if step == "choose" else ["", gain, *figures, *bounds]
                     writer.writerow([*cells, *last])
     return text.getvalue()
-
-
-def summary_markdown(result: SearchResult) -> str:
-    """Return a summary for the page of the search's run: winners beside bicubic and the paper's network, by scale."""
-    sets = [marked(name, result.kept) for name in result.sets]
-    heads = ["scale", "configuration", "gain (dB)", *[f"{name} PSNR / SSIM" for name in sets]]
-    how = "chosen on validation images; test figures measured afterwards"
-    if result.choices:
-        how = "chosen on validation images; gains and test figures are of further seeds, the gains on judging images"
-    lines = [f"**{result.settings.name}**: {how}.", ""]
-    lines += [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    choices = {choice.scale: choice for choice in result.choices}
-    for scale in result.scales:
-        cells = ["{:.2f} / {:.4f}".format(*result.bicubic[name, scale]) for name in result.sets]
-        lines.append(f"| x{scale} | bicubic | 0.00 | {' | '.join(cells)} |")
-        if scale in choices:
-            lines += _confirmed_lines(result, choices[scale])
-            continue
-        rows = result.of_scale(scale)
-        for title, row in [("paper's network", r) for r in rows if r.reference][:1] + [("best", r) for r in rows[:1]]:
-            cells = ["{:.2f} / {:.4f}".format(*row.test[name]) if name in row.test else "" for name in result.sets]
-            lines.append(f"| x{scale} | {title}: {row.name} | {row.val_gain:+.2f} | {' | '.join(cells)} |")
-    counts = ", ".join(
-        f"{result.count(kind)} {kind}" for kind in Outcome if kind != Outcome.WAITING or result.count(kind)
-    )
-    lines += ["", f"{len(result.rows)} trials: {counts}; {result.seconds:.0f} s."]
-    for verdict in result.verdicts:
-        lines += ["", *verdict.sentences()]
-    lines += [f"\n{sentence}." for sentence in leak_lines(result.left_out, ())]
-    lines += [f"\n{footnote(result.kept)}"] * bool(result.kept)
-    return "\n".join([*lines, *(f"\n{sentence}." for sentence in (*result.notes, *result.champions))])
-
-
-def _confirmed_lines(result: SearchResult, choice: Choice) -> list[str]:
-    lines = []
-    shown = [("champion", choice.winner)]
-    if choice.paper is not None and choice.paper is not choice.winner:
-        shown.insert(0, ("paper's network", choice.paper))
-    for title, one in shown:
-        cells = [f"{one.test_psnr(name).text('.2f')} / {one.ssim[name]:.4f}" for name in result.sets]
-        lines.append(f"| x{choice.scale} | {title}: {one.name} | {one.gain or 'not judged'} | {' | '.join(cells)} |")
-    return lines
 
 
 def verdict_of(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -> ScaleVerdict:

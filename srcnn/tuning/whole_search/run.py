@@ -14,12 +14,11 @@ figure on a test set is used for that.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from mlflow.exceptions import MlflowException
 
@@ -34,31 +33,32 @@ from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.algorithms.time_budget import Deadline
-from srcnn.tuning.curves.learn_from import counted
 from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
 from srcnn.tuning.driver.context import DriverContext
 from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
+from srcnn.tuning.driver.live_state import LiveFile, LiveState
+from srcnn.tuning.driver.optuna_mirror import OptunaMirror
 from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
 from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, training_after
 from srcnn.tuning.planning.estimate import speed_here
 from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
-from srcnn.tuning.planning.settings import keep_past, save_settings
+from srcnn.tuning.planning.settings import has_begun, keep_past, save_settings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
-from srcnn.tuning.tracking.tracker import Tracker, open_tracker
+from srcnn.tuning.tracking.system_metrics import system_metrics
+from srcnn.tuning.tracking.tracker import Tracker, open_tracker, ui_command
 from srcnn.tuning.trials.outcome import Outcome
-from srcnn.tuning.trials.pareto import draw_front, front, front_csv
 from srcnn.tuning.trials.result import TrialResult
-from srcnn.tuning.trials.verdict import verdicts_json
 from srcnn.tuning.whole_search.champion import promote
 from srcnn.tuning.whole_search.choice import Choice, choose, judge, with_test
 from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, judging
 from srcnn.tuning.whole_search.ladder import Order, after_rung, candidates
-from srcnn.tuning.whole_search.result import SearchResult, choices_csv, leaderboard_csv, mean, summary_markdown
+from srcnn.tuning.whole_search.result import SearchResult, mean
+from srcnn.tuning.whole_search.search_run import BestSoFar, open_run, record
 from srcnn.tuning.worker.measure import Scores, measure
 from srcnn.tuning.worker.run_trial import ScaleData
 
@@ -69,13 +69,20 @@ __all__ = ["FAILURES", "Plan", "plan_search", "run_search"]
 FAILURES = 10  #: number of consecutive failures with the same cause that ends a search
 
 
-def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = None) -> SearchResult:
+def run_search(
+    plan: Plan,
+    *,
+    resume: bool = False,
+    listener: Listener | None = None,
+    acknowledge: Callable[[], None] | None = None,
+) -> SearchResult:
     """Run or resume a planned search, confirm its best configurations, and measure the results on the test sets.
 
     Args:
         plan: plan from `plan_search`.
         resume: whether to resume an earlier search with the same name.
         listener: function called with every `srcnn.tuning.driver.events.Event`, in this thread.
+        acknowledge: function called at once at the first Ctrl-C or SIGTERM, before the trials are stopped and saved.
 
     Raises:
         SearchError: a search with this name exists and ``resume`` is False, another version of this project began it, a
@@ -83,15 +90,16 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
             newest snapshot.
     """
     settings, started = plan.settings, time.perf_counter()
-    if not resume and settings.folder.exists():
+    if not resume and has_begun(settings.folder):
         raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
     if resume:
         newest_snapshot(settings.folder)  # raises, before anything is written, if another version began the search
     configure()
     be_quiet()
-    # Measured before Ray starts and competes for the processor; cached if the caller has already shown an estimate.
-    speed = speed_here(plan) if settings.time_budget is not None else None
-    if speed is not None and not resume:
+    # Measured before Ray starts and competes for the processor; cached if the caller has already shown an estimate. Without a
+    # time budget, it is not worth measuring.
+    speed = speed_here(plan, measure=settings.time_budget is not None)
+    if speed is not None and settings.time_budget is not None and not resume:
         check_ladder(plan, deadline_of(plan, *speed))
     save_settings(settings)
     keep_past(settings, plan.past)
@@ -105,14 +113,23 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
         names.TAG_JUDGING: ", ".join(name for name, _ in plan.judging.images),
         **overlap_tags(plan.left_out, plan.kept),
     }
+    live = LiveFile(
+        settings.folder,
+        LiveState(settings.name, settings.trials, limit=settings.time_budget),
+        {
+            "tracking_uri": settings.tracking_uri,
+            "scales": list(plan.space.scales),
+            "ui": ui_command(settings.tracking_uri),
+        },
+    )
+    mirror = OptunaMirror(settings.folder, settings.name, plan.space, settings.objectives)
     status = "FAILED"
     try:
+        live.write("running")
         with Cluster(settings.address) as cluster:
             # While Ray is starting, open the store and prepare the images.
             counts = journal_length((settings.folder, *confirmation_folders(settings.folder)))
-            params = {**dict(settings), names.PARAM_SCHEDULER: settings.stopping}
-            past = {names.TAG_PAST: counted(Counter(trial.source for trial in plan.past))} if plan.past else {}
-            tracker.open_search(settings.name, {**tags, **past}, params, counts)
+            open_run(tracker, plan, tags, counts, speed)
             data: dict[int | str, ScaleData] = {scale: _scale_data(plan, scale) for scale in plan.space.scales}
             cluster.wait()
             if settings.gpus_per_trial == "auto":  # saved, so that a resumed search uses the same share
@@ -126,9 +143,12 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
                 spent=time.perf_counter() - started,
                 file=time_file(plan),
             )
-            listeners = () if listener is None else (listener,)
+            best = BestSoFar.of(tracker, resumed=resume)
+            own: tuple[Listener, ...] = (live, mirror, best)
+            listeners = own if listener is None else (*own, listener)
             context = DriverContext(tracker, StageTime(deadline), listeners)
-            found = _run_stages(plan, data, context, tags, resume)
+            with system_metrics(tracker.uri, tracker.parent_id, wanted=settings.system_metrics):
+                found = _run_stages(plan, data, context, tags, resume, acknowledge)
             if not found.interrupted:
                 found = _measure(plan, tracker, found)
         result = SearchResult(
@@ -146,7 +166,7 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
             plan.kept,
             tuple(found.notes),
         )
-        _record(tracker, plan, result)
+        record(tracker, plan, result, resumed=resume)
         status = "KILLED" if found.interrupted else "FINISHED"
         return result
     except KeyboardInterrupt:
@@ -157,8 +177,17 @@ def run_search(plan: Plan, *, resume: bool = False, listener: Listener | None = 
     except MlflowException as error:
         raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
     finally:
+        live.write(_LIVE[status])
+        mirror.close()
         if tracker.parent_id:
             tracker.close_search(status)
+
+
+_LIVE: Mapping[str, Literal["ended", "interrupted", "failed"]] = {
+    "FINISHED": "ended",
+    "KILLED": "interrupted",
+    "FAILED": "failed",
+}
 
 
 def _scale_data(plan: Plan, scale: int) -> ScaleData:
@@ -210,6 +239,7 @@ def _run_stages(
     context: DriverContext,
     tags: dict[str, str],
     resume: bool,
+    acknowledge: Callable[[], None] | None,
 ) -> _Found:
     settings, failures, deadline = plan.settings, _SameFailure(), context.time.deadline
     context = replace(context, listeners=(*context.listeners, failures))
@@ -236,7 +266,7 @@ def _run_stages(
         "latency" in settings.objectives,
     )
     choices: list[Choice] = []
-    with Interrupt() as interrupt:
+    with Interrupt(acknowledge) as interrupt:
         rows = run_stage(settings, search, data, context, tags, resume=resume)
         if failures.over:
             raise SearchError(
@@ -333,7 +363,7 @@ def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
         choices, scores = with_test(found.choices, plan.test)
         for trial_id, by_set in scores.items():
             scale = next(c.scale for c in choices for one in c.ranked for r in one.final if r.trial_id == trial_id)
-            tracker.log_figures(trial_id, _figures(by_set, scale))
+            tracker.log_figures(trial_id, _figures(plan, by_set, scale))
         mark = f" {MARK}" if plan.kept else ""
         return replace(found, choices=choices, champions=[promote(plan, tracker, c) + mark for c in choices])
     left = [
@@ -343,50 +373,17 @@ def _measure(plan: Plan, tracker: Tracker, found: _Found) -> _Found:
     rows = []
     for row in found.rows:
         if row.trial_id in scores:
-            tracker.log_figures(row.trial_id, _figures(scores[row.trial_id], row.config.scale))
+            tracker.log_figures(row.trial_id, _figures(plan, scores[row.trial_id], row.config.scale))
             row = replace(row, test={name: mean(images) for name, images in scores[row.trial_id].items()})
         rows.append(row)
     return replace(found, rows=rows)
 
 
-def _figures(scores: Scores, scale: int) -> dict[str, float]:
+def _figures(plan: Plan, scores: Scores, scale: int) -> dict[str, float]:
     figures: dict[str, float] = {}
+    titles = names.set_titles(images.name for images in plan.test)
     for name, images in scores.items():
         psnr, ssim = mean(images)
         for kind, figure in ((names.PSNR, psnr), (names.SSIM, ssim)):
-            figures[names.set_metric(names.SetFigure(name, scale, kind))] = figure
+            figures[names.set_metric(names.SetFigure(titles[name], scale, kind))] = figure
     return figures
-
-
-def _record(tracker: Tracker, plan: Plan, result: SearchResult) -> None:
-    """Log the results on the search's own run."""
-    figures = {}
-    for scale in result.scales:
-        for row in result.of_scale(scale)[:1]:
-            figures[names.best_metric(scale, names.METRIC_VAL_GAIN)] = row.val_gain
-            figures |= {names.best_metric(scale, names.PSNR, name): psnr for name, (psnr, _) in row.test.items()}
-    for choice in result.choices:
-        winner, scale = choice.winner, choice.scale
-        figures[names.champion_metric(scale, names.CHAMPION_VAL_GAIN)] = float(winner.gains.mean())
-        if (gain := winner.gain) is not None:
-            figures[names.champion_metric(scale, names.CHAMPION_GAIN)] = gain.mean
-            figures[names.champion_metric(scale, names.CHAMPION_LOW)] = gain.low
-            figures[names.champion_metric(scale, names.CHAMPION_HIGH)] = gain.high
-        figures |= {names.champion_metric(scale, names.PSNR, n): winner.test_psnr(n).mean for n in winner.psnr}
-    tracker.log_figures(None, figures)
-    tracker.log_text(leaderboard_csv(result), names.ARTIFACT_LEADERBOARD)
-    tracker.log_text(plan.space_text, names.ARTIFACT_SPACE)
-    if plan.left_out or plan.kept:  # complete lists, because long tags are truncated
-        found = {"left_out": [asdict(leak) for leak in plan.left_out], "kept": [asdict(leak) for leak in plan.kept]}
-        tracker.log_text(json.dumps(found, indent=2), names.ARTIFACT_OVERLAP)
-    if result.choices:
-        tracker.log_text(choices_csv(result), names.ARTIFACT_CONFIRMED)
-    # Also logged if there are no verdicts: a search without this file is from an earlier version.
-    tracker.log_text(verdicts_json(result.verdicts), names.ARTIFACT_VERDICTS)
-    objectives = plan.settings.objectives
-    if len(objectives) > 1 and any(row.outcome is Outcome.FINISHED for row in result.rows):
-        tracker.log_text(front_csv(front(result.rows, objectives), objectives), names.ARTIFACT_FRONT)
-        picture = plan.settings.folder / names.ARTIFACT_FRONT_PICTURE
-        draw_front(result.rows, objectives, picture)
-        tracker.log_file(None, picture)
-    tracker.note(summary_markdown(result))

@@ -108,7 +108,8 @@ def _train(
         curve = tuple(figures.objective for figures in past)
         tune.report(report(len(past), epochs, curve, past[-1]).to_json())
 
-    last, epochs = time.monotonic(), 0
+    last, used, epochs = time.monotonic(), time.process_time(), 0
+    counts = device.type == "cpu" and place.threads == 1  # several threads share their processor time unequally
     if state is not None:
         # The earlier attempt may have ended before Tune received the report of its last epoch.
         epochs = int(state.numbers["epochs"])
@@ -117,7 +118,8 @@ def _train(
     try:
         for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
             now, epochs = time.monotonic(), result.epochs
-            past.append(_figures(result, config.scale, now - last))
+            cpu, used = time.process_time() - used, time.process_time()
+            past.append(_figures(result, config.scale, now - last, cpu if counts else math.nan))
             _save(folder, config, result, past)
             watchdog.pause()
             send(epochs)
@@ -168,7 +170,7 @@ def _history(state: TrainState) -> list[EpochFigures]:
     return [EpochFigures.from_json(figures) for figures in state.numbers["figures"]]
 
 
-def _figures(result: EpochResult, scale: int, seconds: float) -> EpochFigures:
+def _figures(result: EpochResult, scale: int, seconds: float, cpu_seconds: float) -> EpochFigures:
     assert result.val_psnr is not None, "a search always has validation images"
     assert result.val_gain is not None
     assert result.best_val_psnr is not None
@@ -188,6 +190,7 @@ def _figures(result: EpochResult, scale: int, seconds: float) -> EpochFigures:
         pixels=result.pixels,
         train_seconds=result.seconds,
         epoch_seconds=seconds,
+        cpu_seconds=cpu_seconds,
     )
 
 

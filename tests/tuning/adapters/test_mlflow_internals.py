@@ -9,7 +9,17 @@ import mlflow
 import pytest
 from mlflow.tracking._tracking_service.client import TrackingServiceClient
 
-from srcnn.tuning.adapters.mlflow_internals import TRAINING_EXPERIMENT, columns_of_runs, run_address
+from srcnn.tuning.adapters.mlflow_internals import (
+    SHARED_VIEW,
+    TRAINING_EXPERIMENT,
+    artifact_address,
+    columns_of_runs,
+    packed_view,
+    run_address,
+    runs_address,
+    shows_views,
+    unpacked_view,
+)
 
 
 def pages() -> str:
@@ -32,6 +42,40 @@ def test_the_address_of_a_run_is_the_one_that_mlflow_prints() -> None:
     assert 'f"{host_url}/#/experiments/{experiment_id}"' in printed
     assert 'f"{experiment_url}/runs/{run_id}"' in printed
     assert run_address("http://127.0.0.1:5000", "1", "ab") == "http://127.0.0.1:5000/#/experiments/1/runs/ab"
+
+
+def test_the_pages_know_the_words_of_views_and_addresses() -> None:
+    scripts = pages()
+    if not shows_views(mlflow.__version__):
+        pytest.skip("views are used with MLflow 3.17 only")
+    for word in (SHARED_VIEW, "viewStateShareKey", "compareRunsMode", "workflowType", "machine_learning", "deflate;"):
+        assert f'"{word}"' in scripts, word
+    for word in (
+        "compareRunCharts",
+        "compareRunSections",
+        "selectedColumns",
+        "useGroupedValuesInCharts",
+        "groupByKeys",
+    ):
+        assert word in scripts, word
+
+
+def test_a_view_is_packed_and_unpacked() -> None:
+    state = {"orderByAsc": False, "selectedColumns": ["params.`n1`"] * 40}
+    text = packed_view("mine", state, 5)
+    assert text == packed_view("mine", state, 5) and unpacked_view(text) == state
+    assert text.startswith('{"name": "mine", "createdAt": 5, "updatedAt": 5, "state": "deflate;')
+    assert [shows_views(version) for version in ("3.17.2", "3.16.9", "3.18.0", "")] == [True, False, False, False]
+
+
+def test_addresses_of_runs_and_artifacts() -> None:
+    start = "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
+    assert runs_address("http://127.0.0.1:5000", "1") == start
+    view = runs_address("http://127.0.0.1:5000", "1", view="a b", query="ignored", order="ignored")
+    assert view == f"{start}&compareRunsMode=CHART&viewStateShareKey=a%20b"
+    table = runs_address("http://127.0.0.1:5000", "1", query="tags.`a` = 'b'", order="metrics.`m`")
+    assert table == f"{start}&searchFilter=tags.%60a%60%20%3D%20%27b%27&orderByKey=metrics.%60m%60&orderByAsc=false"
+    assert artifact_address("ab", "pictures/x3/a b.png") == "get-artifact?path=pictures/x3/a%20b.png&run_uuid=ab"
 
 
 def test_columns_of_runs_are_those_of_the_client(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         seen = checks.threads()
         assert seen.figures["threads"] == 1 and seen.figures["rates"]["1"] > 0
         monkeypatch.setattr(checks, "_cores", lambda: 0)
-        with pytest.raises(ConfigError, match="must use at most 0 threads, the usable cores, but uses 1"):
+        with pytest.raises(ConfigError, match="must use at most 0 threads, one for each usable core, but uses 1"):
             checks.threads()
     finally:
         torch.set_num_threads(before)

@@ -25,6 +25,7 @@ from srcnn.tuning.driver.callback import SearchCallback, failure_line
 from srcnn.tuning.driver.context import DriverContext, StageRun
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.snapshot import FOLDER, newest_snapshot
+from srcnn.tuning.tracking.reader import fields_of
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
@@ -131,6 +132,7 @@ def test_a_trial_is_recorded_from_start_to_end(driven: Driven) -> None:
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "x3 5-1-3 (8-4) lr 5.0e-04"
     assert (run.data.params["n1"], run.data.params["kernels"], run.data.params["seed"]) == ("8", "5-1-3", "7")
+    assert "patch_size" not in run.data.params and fields_of(run.data.params, run.data.tags)["patch_size"]
     expected = {"device": "CPU", "stage": "search", "reference": "False", "srcnn.cell": "c", "outcome": "finished"}
     assert {**run.data.tags, **expected, "trial.device": "cuda 3", "trial.node": "n"} == run.data.tags
     assert run.inputs.dataset_inputs[0].dataset.digest == "abc"
@@ -199,7 +201,8 @@ def test_the_network_is_kept_where_there_is_one(driven: Driven) -> None:
     client = driven.tracker.client
     files = client.list_artifacts(driven.stored("t1").info.run_id, "checkpoint")
     assert [file.path for file in files] == ["checkpoint/network.safetensors"]
-    assert client.list_artifacts(driven.stored("t2").info.run_id) == []
+    files = client.list_artifacts(driven.stored("t2").info.run_id)
+    assert [file.path for file in files] == ["config.yaml"]
 
 
 @pytest.mark.parametrize(("stage", "name"), [("search", SPEC.name), ("confirm", f"{SPEC.name} seed 7")])

@@ -14,7 +14,7 @@ from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.spec import TrialSpec
 
 SPEC = TrialSpec(TrainConfig(), {"n1": 64}, reference=True, tags={"srcnn.cell": "c"})
-FIGURES = EpochFigures(0.75, 0.75, 9, 33.0, 1.5, 33.0, 1.5, 1e-3, 5e-4, 8e6, 10.0, 1.2)
+FIGURES = EpochFigures(0.75, 0.75, 9, 33.0, 1.5, 33.0, 1.5, 1e-3, 5e-4, 8e6, 10.0, 1.2, 1.1)
 REPORT = TrialReport(9, 9, (0.5, 0.75), FIGURES, macs=8032.0, device="cpu")
 START = Event("start", "t1", SPEC.name, SPEC, "search", 50)
 END = Event("end", "t1", SPEC.name, SPEC, "search", 50, REPORT, Outcome.FINISHED)

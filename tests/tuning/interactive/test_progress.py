@@ -79,3 +79,11 @@ def test_a_notebook_is_told_by_its_kernel(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setitem(sys.modules, "IPython", module)
         monkeypatch.setitem(sys.modules, "IPython.display", module)
         assert (progress.notebook_display() is not None) == there
+
+
+def test_the_last_line_of_an_interrupted_search() -> None:
+    stream = io.StringIO()
+    shown = Progress(2, stream)
+    shown.close("interrupted; a <b> continues")
+    assert stream.getvalue() == "interrupted; a <b> continues\n"
+    assert shown.page().endswith("<b>interrupted; a &lt;b&gt; continues</b></div>")

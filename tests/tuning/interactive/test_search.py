@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,8 @@ from srcnn.errors import ConfigError, SearchError, SearchExistsError
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.interactive import search as module
 from srcnn.tuning.planning.plan import Plan
+
+from checkout import ROOT
 
 SPACE: dict[str, Any] = {
     "parameters": {
@@ -102,6 +109,95 @@ def test_one_real_search_and_what_comes_after(workplace: Path, capsys: pytest.Ca
     assert repr(srcnn.tuning.open_search("real")) == repr(found)
     with pytest.raises(SearchError, match="'reel' does not exist; did you mean 'real'"):
         srcnn.tuning.open_search("reel")
+
+
+# Ctrl-C
+
+
+@pytest.mark.parametrize("place", ["plan_search", "run_anywhere"])
+def test_ctrl_c_before_the_first_trial_says_how_to_go_on(
+    place: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, place, interrupted)
+    with pytest.raises(KeyboardInterrupt) as found:
+        srcnn.tuning.search("train", name="a", **GIVEN)
+    line = "interrupted; the same call with name='a', resume=True continues"
+    if place == "plan_search":
+        line = "interrupted before the search began"
+    assert str(found.value) == line
+    assert found.value.__suppress_context__  # a notebook shows no frames of the libraries
+    assert capsys.readouterr().out == (f"{line}\n" if place == "run_anywhere" else "")
+
+
+Run = Callable[..., list[tuple[str, str]]]
+
+
+@pytest.fixture
+def notebook(workplace: Path) -> Iterator[Run]:
+    """``notebook(code)`` runs a cell in a real kernel and returns its outputs, (kind, text).
+
+    ``interrupt_at=TEXT`` interrupts the kernel, as a notebook's stop button does, when the text is in an output.
+    """
+    jupyter = pytest.importorskip("jupyter_client.manager", reason="jupyter_client is not installed")
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    with tempfile.TemporaryDirectory() as sockets:  # TCP ports are open to every user of the machine
+        kernel = jupyter.KernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
+        kernel.start_kernel(cwd=str(workplace), env=environment)
+        client = kernel.client()
+        client.start_channels()
+
+        def run(code: str, interrupt_at: str = "") -> list[tuple[str, str]]:
+            outputs: list[tuple[str, str]] = []
+            cell, end = client.execute(code), time.monotonic() + 600
+            while time.monotonic() < end:
+                try:
+                    message = client.get_iopub_msg(timeout=1)
+                except queue.Empty:
+                    continue
+                kind, content = message["msg_type"], message["content"]
+                if message["parent_header"].get("msg_id") != cell:
+                    continue
+                if kind == "status" and content["execution_state"] == "idle":
+                    return outputs
+                if kind == "error":
+                    outputs.append((kind, f"{content['ename']}: {content['evalue']}"))
+                elif kind == "stream" or "data" in content:
+                    data = content.get("data", {})
+                    outputs.append((kind, content.get("text", data.get("text/html", data.get("text/plain", "")))))
+                if interrupt_at and outputs and interrupt_at in outputs[-1][1]:
+                    kernel.interrupt_kernel()
+                    interrupt_at = ""
+            raise AssertionError(f"the cell did not end: {outputs}")
+
+        try:
+            client.wait_for_ready(timeout=120)
+            yield run
+        finally:
+            client.stop_channels()
+            kernel.shutdown_kernel(now=True)
+            kernel.cleanup_resources()
+
+
+def test_an_interrupted_cell_says_how_to_go_on_and_the_same_cell_goes_on(notebook: Run) -> None:
+    options = {**GIVEN, "name": "cell", "trials": 3, "budget": 90e3, "max_concurrent": 1, "gpus_per_trial": 0.0}
+    cell = f"import srcnn.tuning\nfound = srcnn.tuning.search('train', resume=True, **{options!r})"
+    first = notebook(cell, interrupt_at="1 running")
+    assert not [text for kind, text in first if kind in ("error", "stream")]
+    line = "interrupted, the state is saved; the same call with name=&#x27;cell&#x27;, resume=True continues"
+    assert line in first[-1][1]
+    (shown,) = notebook("print(found.interrupted, found)")
+    assert shown[1].startswith("True search cell: ")
+    assert "it has not ended: resume=True continues it" in shown[1]
+    second = notebook(cell)
+    assert not [text for kind, text in second if kind in ("error", "stream")]
+    assert "3 of 3 trials (3 finished)" in second[-1][1]
+    assert "interrupted" not in second[-1][1]
+    (shown,) = notebook("print(found.interrupted, list(found.frame().outcome), found.frame().trial.is_unique)")
+    assert shown[1] == "False ['finished', 'finished', 'finished'] True\n"
 
 
 def test_the_function_is_loaded_late_and_stays_a_function() -> None:

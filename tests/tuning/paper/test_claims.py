@@ -9,7 +9,17 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from srcnn.tuning.paper.claims import FEW_SEEDS, HOLDS, HOLDS_NOT, MISSING, TOO_CLOSE, UNTRAINED, judge
+from srcnn.tuning.paper.claims import (
+    FEW_SEEDS,
+    HOLDS,
+    HOLDS_NOT,
+    MISSING,
+    TOO_CLOSE,
+    UNTRAINED,
+    decisive,
+    judge,
+    read_evidence,
+)
 from srcnn.tuning.paper.table import Claim
 
 Rows = dict[str, dict[float, NDArray[np.float64]]]
@@ -129,3 +139,37 @@ def test_a_claim_on_the_tables_images_may_be_unsure_of_others() -> None:
     assert "over images too [-" in found.evidence
     rows["a"] = {1.0: IMAGES + 0.1 + lead / 100}
     assert judge(claim("order", "a", "b"), "ours", rows, printed={}, learnt=None).general
+
+
+@pytest.mark.parametrize("kind", ["order", "no_better", "reaches", "slower"])
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_the_evidence_can_be_read_again(kind: Literal["order", "no_better", "reaches", "slower"], seeds: int) -> None:
+    rows = {"a, x1 - y": figures(32.3, 32.5, seeds=seeds), "b": figures(32.2, 32.4, seeds=seeds)}
+    found = judge(claim(kind, *rows, margin=0.05), "ours", rows, printed=dict.fromkeys(rows, 32.0), learnt=33.0)
+    assert found.seeds == seeds
+    read = read_evidence(found.evidence)
+    expected = {
+        "order": ["a, x1 - y - b"],
+        "no_better": ["a, x1 - y - b"],
+        "reaches": ["a, x1 - y - 32.00", "b - 32.00"],
+        "slower": ["a, x1 - y - b at the shortest budget"],
+    }
+    assert [one.of for one in read] == expected[kind]
+    assert [bool(one.interval) for one in read] == [seeds > 1] * len(read)
+    assert {one.margin for one in read} == {0.05 if kind == "no_better" else None}
+    assert all(one.low <= one.mean <= one.high and one.interval in found.evidence for one in read)
+
+
+def test_a_claim_that_is_not_measured_has_no_difference() -> None:
+    found = judge(claim("order", "a", "b"), "ours", {"a": figures(32.0)}, printed={}, learnt=None)
+    assert (found.verdict, found.seeds, read_evidence(found.evidence)) == (MISSING, 0, [])
+    assert decisive(MISSING, []) is None
+
+
+def test_the_lowest_difference_decides_and_for_a_claim_that_does_not_hold_the_one_below_the_bound() -> None:
+    sure, wide, below = read_evidence(
+        "a - b: +0.050 [+0.040, +0.060] dB; b - c: +0.100 [-0.400, +0.600] dB; c - d: -0.200 [-0.300, -0.100] dB"
+    )
+    assert decisive(HOLDS, [sure, wide]) is wide
+    assert decisive(TOO_CLOSE, [sure, wide]) is wide
+    assert decisive(HOLDS_NOT, [sure, wide, below]) is below

@@ -77,6 +77,17 @@ def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pyte
     assert len(one.curve) == 2
     assert [v.recipe for v in data.verdicts()] == ["ours"]
 
+    capsys.readouterr()
+    assert ablation.main(["--table", str(table), "--budget", "smoke"]) == 0  # nothing is left to train
+    said = capsys.readouterr().out
+    assert "small-smoke: 0 trained, 8 finished before\n" in said
+    assert "\n  not enough training to say: more is better\n" in said
+    assert "\nreport: mlruns/reports/small-smoke/report.html\n" in said
+    assert Path("mlruns/reports/small-smoke/report.html").is_file()
+    assert "#/experiments/1/runs?" in said.splitlines()[-1]  # the page with the runs in MLflow
+    assert ablation.main(["--table", str(table), "--budget", "smoke", "--no-report"]) == 0
+    assert "report:" not in capsys.readouterr().out
+
     assert report.main(["small-smoke", "--out", "out"]) == 0
     assert "report of small-smoke" in capsys.readouterr().out
     text = Path("out/report.md").read_text(encoding="utf-8")

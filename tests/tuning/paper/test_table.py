@@ -36,6 +36,18 @@ def test_a_table_of_the_paper_is_valid_and_opens_with_its_question(name: str) ->
         assert len(apart) == len(made) or name == "training_set"
 
 
+def test_a_folder_without_a_table_does_not_hide_those_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert set(table_files()) == set(TABLES)
+    folder = tmp_path / "search_spaces" / "paper"
+    folder.mkdir(parents=True)
+    assert set(table_files()) == set(TABLES)
+    (folder / "mine.yaml").touch()
+    assert set(table_files()) == {"mine"}
+
+
 def test_printed_figures_are_those_of_the_papers() -> None:
     """TPAMI 2016, tables 1 and 5; section 4.3.2; ECCV 2014, table 1."""
     sizes = load_table(TABLES["filter_size"])

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from srcnn.errors import ConfigError, SearchError
-from srcnn.tuning.planning.settings import SearchSettings, keep_past, kept_past, load_settings, parse_duration
+from srcnn.system.atomic_file import atomic_write
+from srcnn.tuning.planning.settings import (
+    SearchSettings,
+    has_begun,
+    keep_past,
+    kept_past,
+    load_settings,
+    parse_duration,
+    save_settings,
+)
 from srcnn.tuning.trials.past import PastTrial
 
 
@@ -79,7 +88,7 @@ def test_a_setting_that_breaks_a_rule_is_named(field: str, value: object) -> Non
 
 
 def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:
-    with pytest.raises(SearchError, match="there are none"):
+    with pytest.raises(SearchError, match="there is no search in"):
         load_settings(None, str(tmp_path), {})
 
 
@@ -102,6 +111,24 @@ def test_past_searches_are_other_searches() -> None:
         settings("x", learn_from=("all", "a"))
     with pytest.raises(ConfigError, match="learn_from: must name other searches, but got x, the search itself"):
         settings("x", learn_from=("x",))
+
+
+def test_a_search_that_was_killed_before_its_settings_were_written_has_not_begun(tmp_path: Path) -> None:
+    """Else its name could neither be used again nor resumed."""
+    settings = SearchSettings(name="a", storage=str(tmp_path))
+    assert not has_begun(settings.folder)
+    with pytest.raises(KeyboardInterrupt), atomic_write(settings.folder / "search.json"):
+        raise KeyboardInterrupt
+    assert settings.folder.exists()
+    with atomic_write(settings.folder / "search.json") as killed:
+        killed.write_text("{")
+        (settings.folder / killed.name.replace("writing-", "writing-0")).write_text("{")  # a kill leaves such a file
+    (settings.folder / "search.json").unlink()
+    assert not has_begun(settings.folder)
+    save_settings(settings)
+    assert has_begun(settings.folder)
+    (tmp_path / "file").write_text("")
+    assert has_begun(tmp_path / "file")
 
 
 def test_what_a_search_learns_from_is_kept_once(tmp_path: Path) -> None:

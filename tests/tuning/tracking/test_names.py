@@ -156,6 +156,8 @@ def test_values_that_stores_of_earlier_versions_hold() -> None:
         "ARTIFACT_TABLE": "table.yaml",
         "ARTIFACT_CELLS": "cells.json",
         "ARTIFACT_REPORT": "report",
+        "TAG_FIELDS": "srcnn.fields",
+        "ARTIFACT_PICTURES": "pictures",
     }
     schema = _schema()
     assert {name: schema[name] for name in known} == known
@@ -213,3 +215,18 @@ def test_mlflow_takes_every_metric(empty: Path) -> None:
 def test_settings_that_are_lists_are_json() -> None:
     assert names.param_text(("gain", "macs")) == '["gain", "macs"]'
     assert names.param_text(9e6) == "9000000.0" and names.param_text(None) == "None"
+
+
+def test_a_folder_is_named_by_the_last_parts_of_its_path() -> None:
+    assert names.set_titles(["Set5", "sample/test"]) == {"Set5": "Set5", "sample/test": "sample/test"}
+    given = ["/data/a/photos", "/data/b/photos", "Set5", "/x/Set5", "~/mine", "./here/", "/"]
+    assert names.set_titles(given) == {
+        "Set5": "Set5",
+        "/data/a/photos": "photos",
+        "/data/b/photos": "b/photos",
+        "/x/Set5": "x/Set5",
+        "~/mine": "mine",
+        "./here/": "here",
+        "/": "/",
+    }
+    assert len(set(names.set_titles(given).values())) == len(given)

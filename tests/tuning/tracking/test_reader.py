@@ -13,6 +13,7 @@ from srcnn.tuning.tracking.reader import (
     artifact_file,
     artifact_text,
     children_of,
+    fields_of,
     kept_space,
     open_store,
     parent_named,
@@ -82,3 +83,16 @@ def test_the_space_that_was_kept_comes_before_the_file(tracker: Tracker, tmp_pat
         "n2": 16,
         "learning_rate": 0.0005,
     }
+
+
+def test_all_fields_of_a_trial_of_this_version_and_of_earlier_ones(tracker: Tracker) -> None:
+    tracker.start_trial("new", "new", {"n1": 8, "scale": 3}, {}, DATASET, {"patch_size": "33", "clip": "None"})
+    tracker.start_trial("old", "old", {"n1": 8, "scale": 3, "patch_size": 33}, {}, DATASET)
+    client = open_store(tracker.uri)
+    runs = {run.info.run_name: run for run in children_of(client, client.get_run(tracker.parent_id))}
+    new, old = (fields_of(runs[name].data.params, runs[name].data.tags) for name in ("new", "old"))
+    assert runs["new"].data.params == {"n1": "8", "scale": "3"}
+    assert new == {"n1": "8", "scale": "3", "patch_size": "33", "clip": "None"}
+    assert old == {"n1": "8", "scale": "3", "patch_size": "33"}
+    assert fields_of({"a": "1"}, {"srcnn.fields": "damaged"}) == {"a": "1"}
+    assert artifact_text(client, runs["new"], "config.yaml") == 'clip: "None"\nn1: "8"\npatch_size: "33"\nscale: "3"\n'

@@ -49,3 +49,10 @@ def test_figures_that_were_not_measured_are_not_known() -> None:
     assert EpochFigures(0.5).known == {METRIC: 0.5, "best_epoch": 0}
     assert EpochFigures.from_json({METRIC: 0.5, "pixels": 3.0, "other": 1}).pixels == 3.0
     assert TrialReport(1, 9, (0.5,), EpochFigures(0.5)).values == {}
+
+
+def test_an_epoch_costs_its_processor_time_where_that_is_known() -> None:
+    assert EpochFigures(0.5).cost_seconds == 0.0
+    assert EpochFigures(0.5, epoch_seconds=3.0).cost_seconds == 3.0
+    assert EpochFigures(0.5, epoch_seconds=3.0, cpu_seconds=2.0).cost_seconds == 2.0
+    assert "cpu_seconds" not in EpochFigures(0.5, epoch_seconds=3.0).to_json()

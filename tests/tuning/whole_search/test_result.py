@@ -4,58 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pytest
 
-from srcnn.config.training import TrainConfig
 from srcnn.evaluation.protocol import Score
-from srcnn.overlap.leaks import MARK, Leak
-from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.trials.outcome import Outcome
-from srcnn.tuning.trials.report import EpochFigures, TrialReport
-from srcnn.tuning.trials.result import TrialResult
-from srcnn.tuning.trials.spec import TrialSpec
-from srcnn.tuning.whole_search.choice import Choice, Confirmed
-from srcnn.tuning.whole_search.result import (
-    SearchResult,
-    choices_csv,
-    leaderboard_csv,
-    mean,
-    summary_markdown,
-    verdict_of,
-)
+from srcnn.tuning.whole_search.choice import Choice
+from srcnn.tuning.whole_search.result import choices_csv, leaderboard_csv, mean, verdict_of
 
-LEAK = Leak("t1", "woman", "Set5", "test", 0.99, 1.0)
-
-
-def row(key: str, best: float, outcome: Outcome = Outcome.FINISHED, *, seed: int = 1, **fields: Any) -> TrialResult:
-    """A trial with a best objective, and twice that as its gain in dB."""
-    config = TrainConfig(kernels=(9, 1, 5), filters=(64, 32), scale=fields.pop("scale", 3), seed=seed, residual=False)
-    report = TrialReport(9, 9, (best,), EpochFigures(best, best, 9, 30 + 2 * best, 2 * best))
-    spec = TrialSpec(config, reference=fields.pop("reference", False), label=fields.pop("label", ""))
-    return TrialResult(key, spec, outcome, report, **fields)
-
-
-def result(*rows: TrialResult, **fields: Any) -> SearchResult:
-    bicubic = {("Set5", scale): (30.4, 0.8682) for scale in {one.config.scale for one in rows}}
-    settings = SearchSettings(name="s", space="space.yaml")
-    return SearchResult(settings, rows, bicubic, False, 61.4, "run", "sqlite:///x.db", **fields)
+from result_parts import LEAK, PAPER, ROWS, UNJUDGED, WINNER, result
 
 
 def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
-
-
-ROWS = (
-    row("low", 0.5, test={"Set5": (32.25, 0.9)}),
-    row("stopped", 0.9, Outcome.STOPPED),
-    row("high", 0.75, label="mine, of course"),
-    TrialResult("dead", TrialSpec(TrainConfig(scale=2)), Outcome.FAILED, failure='DivergenceError: "nan"'),
-)
 
 
 def test_means_are_over_images() -> None:
@@ -88,24 +50,6 @@ def test_a_leaderboard_without_trials_is_its_head() -> None:
 
 
 # A winner and the paper's network: two seeds that chose, three that judged, on two images each.
-
-WINNER = Confirmed(
-    (row("w2", 0.7, seed=2, label="winner"), row("w3", 0.7, seed=3, label="winner")),
-    np.array([[1.0, 2.0], [2.0, 3.0]]),
-    tuple(row(f"w{seed}", 0.7, seed=seed, label="winner") for seed in (4, 5, 6)),
-    np.array([[1.0, 2.0], [1.5, 2.5], [2.0, 3.0]]),
-    {"Set5": np.array([[32.0, 34.0], [32.5, 34.5], [33.0, 35.0]])},
-    {"Set5": 0.91},
-)
-PAPER = Confirmed(
-    tuple(row(f"p{seed}", 0.6, seed=seed, label="paper", reference=True) for seed in (2, 3)),
-    np.array([[0.5, 1.5], [1.5, 2.5]]),
-    tuple(row(f"p{seed}", 0.6, seed=seed, label="paper", reference=True) for seed in (4, 5, 6)),
-    WINNER.judging_gains - 0.25 if WINNER.judging_gains is not None else None,
-    {"Set5": WINNER.psnr["Set5"] - 0.5},
-    {"Set5": 0.9},
-)
-UNJUDGED = replace(WINNER, judging_trials=(), judging_gains=None, psnr={"Set5": np.array([[32.0, 34.0], [32.5, 34.5]])})
 
 
 def test_a_verdict_has_the_figures_of_every_seed() -> None:
@@ -159,43 +103,3 @@ def test_confirmed_seeds_are_a_line_each() -> None:
     assert float(judged["gain_low"]) < 2.0 < float(judged["gain_high"])
     assert lines[0]["gain_low"] == lines[5]["gain_low"] == ""
     assert choices_csv(result(*ROWS)).count("\n") == 1
-
-
-def test_the_page_of_a_search_names_best_paper_and_bicubic() -> None:
-    rows = (*ROWS, row("paper", 0.25, reference=True, label="the paper's", test={"Set5": (31.0, 0.88)}))
-    lines = summary_markdown(result(*rows)).splitlines()
-    table = [line for line in lines if line.startswith("| x3")]
-    assert table == [
-        "| x3 | bicubic | 0.00 | 30.40 / 0.8682 |",
-        "| x3 | paper's network: the paper's | +0.50 | 31.00 / 0.8800 |",
-        "| x3 | best: mine, of course | +1.50 |  |",
-    ]
-    assert [line for line in lines if line.startswith("| x2")] == ["| x2 | bicubic | 0.00 | 30.40 / 0.8682 |"]
-    assert "5 trials: 3 finished, 1 stopped, 1 failed, 0 interrupted; 61 s." in lines
-
-
-def test_the_page_of_a_confirmed_search_has_the_judged_figures_its_verdict_and_marks() -> None:
-    fields = {
-        "choices": (Choice(3, (WINNER, PAPER)),),
-        "kept": (LEAK,),
-        "notes": ("a note",),
-        "champions": ("a title",),
-    }
-    text = summary_markdown(result(*ROWS, **fields))
-    lines = text.splitlines()
-    paper, champion = (line for line in lines if line.startswith("| x3") and "bicubic" not in line)
-    assert paper.startswith("| x3 | paper's network: paper | 1.750 [") and paper.endswith(" / 0.9000 |")
-    # Means of the seeds are 33.0, 33.5 and 34.0: 33.5, and 4.303 * 0.5 / sqrt(3) = 1.24 around it.
-    assert champion.startswith("| x3 | champion: winner | 2.000 [")
-    assert champion.endswith("| 33.50 [32.26, 34.74] / 0.9100 |")
-    assert f"Set5 {MARK} PSNR / SSIM" in text and "t1 shows woman of Set5" in text
-    for sentence in verdict_of(Choice(3, (WINNER, PAPER)), ["Set5"], [LEAK]).sentences():
-        assert sentence in lines
-    assert "a note." in lines and "a title." in lines
-
-
-def test_a_champion_without_judging_images_is_said_to_be_unjudged() -> None:
-    found = result(*ROWS, choices=(Choice(3, (UNJUDGED,)),))
-    assert "champion: winner | not judged |" in summary_markdown(found)
-    assert MARK not in summary_markdown(found)
-    assert math.isnan(ROWS[3].objective)

@@ -22,7 +22,7 @@ def test_the_state_holds_every_epoch_and_a_damaged_one_is_none(tmp_path: Path) -
     assert history(tmp_path) == past
     losses = []
     for result in fit(config, prepare([("noise", image)], 3), validation=[degrade(image[:39, :39], 3, name="noise")]):
-        past.append(_figures(result, 3, 1.0))
+        past.append(_figures(result, 3, 1.0, 0.5))
         _save(tmp_path, config, result, past)
         losses.append(result.loss)
         state = _last_state(tmp_path)

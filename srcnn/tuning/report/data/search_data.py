@@ -31,6 +31,7 @@ from srcnn.tuning.tracking.provenance import short_commit
 from srcnn.tuning.tracking.reader import (
     artifact_text,
     children_of,
+    fields_of,
     kept_space,
     open_store,
     parent_named,
@@ -45,7 +46,7 @@ from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.trials.verdict import ScaleVerdict, read_verdicts
 
-__all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents"]
+__all__ = ["UI", "Child", "SearchData", "curve_of", "find_parent", "gather", "network_of", "parents", "web_pages"]
 
 _LOCAL = re.compile(r"https?://(localhost|127\.|\[::1\])")
 UI = "http://127.0.0.1:5000"  #: default address of ``mlflow ui`` for a local store
@@ -233,6 +234,16 @@ def find_parent(uri: str, name: str | None = None) -> Run:
     return there[0]
 
 
+def web_pages(uri: str, ui: str) -> str:
+    """Return the address of MLflow's web pages for links in a report; empty: no links.
+
+    Args:
+        uri: address of the tracking store.
+        ui: address of the web pages if the store is not a server; empty: no links to this machine.
+    """
+    return (uri if uri.startswith("http") and (ui or not _LOCAL.match(uri)) else ui).rstrip("/")
+
+
 def gather(uri: str, parent: Run, ui: str = "") -> SearchData:
     """Read the data for the report of a search.
 
@@ -257,7 +268,7 @@ def gather(uri: str, parent: Run, ui: str = "") -> SearchData:
             status=info.status,
             seconds=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
             uri=uri,
-            ui=(uri if uri.startswith("http") and (ui or not _LOCAL.match(uri)) else ui).rstrip("/"),
+            ui=web_pages(uri, ui),
             params=dict(parent.data.params),
             tags=dict(parent.data.tags),
             metrics=dict(parent.data.metrics),
@@ -279,7 +290,7 @@ def _space(client: MlflowClient, parent: Run) -> Space | None:
 
 
 def _child(client: MlflowClient, run: Run, space: Space | None) -> Child:
-    tags, params = run.data.tags, run.data.params
+    tags, params = run.data.tags, fields_of(run.data.params, run.data.tags)
     curve, history = history_of(client, run)
     failed = Outcome.FAILED if run.info.status == "FAILED" else Outcome.INTERRUPTED
     outcome = tags.get(names.TAG_OUTCOME, failed)

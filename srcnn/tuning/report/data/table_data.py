@@ -15,22 +15,24 @@ from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
 from srcnn.config.architecture import ModelConfig
+from srcnn.config.quantities import counted
 from srcnn.errors import SearchError
 from srcnn.overlap.leaks import Leak, read_tags
 from srcnn.system.invocation import command
 from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.paper.claims import LEARNT, LEARNT_ELSEWHERE, Verdict, judge
 from srcnn.tuning.paper.table import SAMPLE, Budget, Table, load_table
-from srcnn.tuning.report.data.search_data import curve_of, network_of
+from srcnn.tuning.report.data.search_data import curve_of, network_of, web_pages
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import short_commit
-from srcnn.tuning.tracking.reader import artifact_text, children_of, open_store, reading
+from srcnn.tuning.tracking.reader import artifact_text, children_of, fields_of, open_store, reading
 from srcnn.tuning.trials.objective import PAPER_GAIN
 from srcnn.tuning.trials.outcome import Outcome
 
-__all__ = ["BICUBIC", "TableData", "Trained", "gather_table", "paper_name"]
+__all__ = ["BICUBIC", "TableData", "Trained", "figure_name", "gather_table", "paper_name"]
 
 BICUBIC = "bicubic"
+_KINDS = {names.PSNR: "PSNR", names.ARTICLE: "PSNR as the article measures"}  # the others are called as they are
 _PRINTED = ("Set5", "Set14")  # sets for which the papers print the network's gain
 
 
@@ -63,7 +65,7 @@ class TableData:
     experiment_id: str
     status: str
     uri: str
-    ui: str
+    ui: str  #: address of MLflow's web pages; empty: a report without links to runs
     table: Table
     budget: Budget
     tags: Mapping[str, str]
@@ -71,9 +73,9 @@ class TableData:
     #: Figures that were measured without training, by row (or `BICUBIC`) and scale.
     given: Mapping[tuple[str, int], Mapping[str, float]]
 
-    def link(self, run_id: str) -> str:
-        """Return the address of a run's page."""
-        return run_address(self.ui, self.experiment_id, run_id)
+    def link(self, run_id: str) -> str | None:
+        """Return the address of a run's page; None if there is no address of web pages."""
+        return None if not self.ui else run_address(self.ui, self.experiment_id, run_id)
 
     @cached_property
     def leaks(self) -> tuple[tuple[Leak, ...], tuple[Leak, ...]]:
@@ -162,12 +164,20 @@ class TableData:
 
     def amount(self, length: float) -> str:
         """Return a budget in words."""
-        return f"{length / 1e6:g} million pixels" if self.budget.unit == "pixels" else f"{length:g} epochs"
+        return f"{length / 1e6:g} million pixels" if self.budget.unit == "pixels" else counted(int(length), "epoch")
 
     def provenance(self, runs: Sequence[Trained]) -> str:
         """Return the end of every caption: number of runs, budget, commit."""
         lengths = ", ".join(self.amount(length) for length in sorted({one.length for one in runs}))
-        return f"n = {len(runs)} runs, {len({one.seed for one in runs})} seeds; {lengths}; commit {self.commit}."
+        seeds = counted(len({one.seed for one in runs}), "seed")
+        return f"n = {counted(len(runs), 'run')}, {seeds}; {lengths}; commit {self.commit}."
+
+
+def figure_name(metric: str) -> str:
+    """Return a metric in words: ``Set5/x3/psnr`` is ``Set5 x3, PSNR``."""
+    figure = names.SetFigure.parse(metric)
+    image = f"{paper_name(figure.image)} of " if figure.image else ""
+    return f"{image}{figure.images} x{figure.scale}, {_KINDS.get(figure.kind, figure.kind)}"
 
 
 def paper_name(image: str) -> str:
@@ -202,7 +212,7 @@ def gather_table(uri: str, parent: Run, ui: str) -> TableData:
             experiment_id=parent.info.experiment_id,
             status=parent.info.status,
             uri=uri,
-            ui=(uri if uri.startswith("http") else ui).rstrip("/"),
+            ui=web_pages(uri, ui),
             table=table,
             budget=budget,
             tags=dict(parent.data.tags),
@@ -237,7 +247,7 @@ def _latest(runs: Sequence[Run], asked: set[str]) -> list[Run]:
 
 
 def _trained(client: MlflowClient, run: Run) -> Trained:
-    tags, params = run.data.tags, run.data.params
+    tags, params = run.data.tags, fields_of(run.data.params, run.data.tags)
 
     return Trained(
         run_id=run.info.run_id,

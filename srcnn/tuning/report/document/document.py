@@ -32,13 +32,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Table; the first column is left-aligned, the others are right-aligned."""
+    """Table; the first columns are left-aligned, as they have words, the others are right-aligned."""
 
     name: str  #: name of its files in ``tables/``, without extension
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""  #: plain text
     shown: int | None = None  #: number of rows on a page; None: all rows; the CSV file always has all rows
+    left: int = 1  #: number of left-aligned columns
     fold: str = ""  #: plain text of the line that opens the table in HTML; empty: the table is always open
 
     def __post_init__(self) -> None:

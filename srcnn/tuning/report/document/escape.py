@@ -32,6 +32,10 @@ _LATEX = {
 }
 
 
+_WEB = re.compile(r"^https?://[^\s<>\"']+$")
+_BESIDE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(?:md|html)$")  # another page of the same report
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -57,7 +61,7 @@ def latex(text: str) -> str:
 
 
 def safe_link(address: str | None) -> str | None:
-    """Return an address if it is a valid HTTP or HTTPS address; None otherwise, such as for a script."""
-    if address is None or not re.match(r"^https?://[^\s<>\"']+$", address):
-        return None
-    return address
+    """Return an address if it is a valid HTTP or HTTPS address, or a page beside this one; None otherwise, as for a script."""
+    if address is not None and (_WEB.match(address) or _BESIDE.match(address)):
+        return address
+    return None

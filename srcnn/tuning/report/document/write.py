@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 from srcnn.errors import DataError
@@ -21,7 +22,7 @@ from srcnn.tuning.report.document import escape
 from srcnn.tuning.report.document.document import Cell, Comparison, Document, Figure, Table, Text
 from srcnn.tuning.report.document.page import to_html
 
-__all__ = ["to_csv", "to_latex", "to_markdown", "write"]
+__all__ = ["beside", "to_csv", "to_latex", "to_markdown", "write", "write_files"]
 
 
 def write(document: Document, folder: Path) -> list[Path]:
@@ -33,25 +34,36 @@ def write(document: Document, folder: Path) -> list[Path]:
     Raises:
         DataError: a file cannot be written.
     """
-    contents: dict[Path, bytes] = {
-        folder / "report.md": to_markdown(document).encode(),
-        folder / "report.html": to_html(document).encode(),
-    }
-    for figure in document.figures:
-        contents[folder / "pictures" / f"{figure.name}.png"] = figure.png
+    pages = {"report.md": to_markdown(document).encode(), "report.html": to_html(document).encode()}
+    return write_files(pages | beside(document), folder)
+
+
+def beside(document: Document) -> dict[str, bytes]:
+    """Return the pictures and tables of a document, by the place of their file in the folder of a report."""
+    contents = {f"pictures/{figure.name}.png": figure.png for figure in document.figures}
     for comparison in document.comparisons:
         for key, shot in comparison.shots.items():
-            contents[folder / "pictures" / f"{comparison.name}-{key}.png"] = shot.png
+            contents[f"pictures/{comparison.name}-{key}.png"] = shot.png
     for table in document.tables:
-        contents[folder / "tables" / f"{table.name}.csv"] = to_csv(table).encode()
-        contents[folder / "tables" / f"{table.name}.tex"] = to_latex(table).encode()
-    for path, content in contents.items():
+        contents[f"tables/{table.name}.csv"] = to_csv(table).encode()
+        contents[f"tables/{table.name}.tex"] = to_latex(table).encode()
+    return contents
+
+
+def write_files(contents: Mapping[str, bytes], folder: Path) -> list[Path]:
+    """Write files by their place in a folder, each whole or not at all, and return their paths in the same order.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    for place, content in contents.items():
+        path = folder / place
         try:
             with atomic_write(path) as file:
                 file.write_bytes(content)
         except OSError as error:
             raise DataError(f"{path}: cannot be written ({error.strerror})") from None
-    return list(contents)
+    return [folder / place for place in contents]
 
 
 def to_markdown(document: Document) -> str:
@@ -96,7 +108,7 @@ def _markdown_cell(cell: Cell) -> str:
 def _markdown_table(table: Table) -> list[str]:
     lines = [
         f"| {' | '.join(map(escape.markdown, table.head))} |",
-        f"| {' | '.join([':--', *['--:'] * (len(table.head) - 1)])} |",
+        f"| {' | '.join([':--'] * table.left + ['--:'] * (len(table.head) - table.left))} |",
         *(f"| {' | '.join(map(_markdown_cell, row))} |" for row in table.rows[: table.shown]),
     ]
     return ["\n".join(lines), escape.markdown(table.caption)]
@@ -122,7 +134,7 @@ def to_latex(table: Table) -> str:
         r"  \centering",
         *([rf"  \caption{{{escape.latex(table.caption)}}}"] if table.caption else []),
         rf"  \label{{tab:{table.name}}}",
-        rf"  \begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
+        rf"  \begin{{tabular}}{{{'l' * table.left}{'r' * (len(table.head) - table.left)}}}",
         r"    \toprule",
         rf"    {' & '.join(map(escape.latex, table.head))} \\",
         r"    \midrule",

@@ -123,7 +123,7 @@ def to_png(figure: Figure, *, photo: bool = False) -> bytes:
         figure: the picture.
         photo: whether it shows photographs; lines and letters do with 256 colours, at a third of the size.
     """
-    canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
+    canvas: Any = FigureCanvasAgg(figure)  # without types
     canvas.draw()  # savefig would draw twice
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     if not photo:

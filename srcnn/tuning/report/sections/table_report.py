@@ -8,22 +8,22 @@ import numpy as np
 from mlflow.entities import Run
 from numpy.typing import NDArray
 
+from srcnn.config.quantities import counted
 from srcnn.overlap.leaks import MARK, Leak, footnote, lines
-from srcnn.tuning.paper.claims import HOLDS, HOLDS_NOT, LEAST_SEEDS
-from srcnn.tuning.report.data.table_data import BICUBIC, TableData, gather_table, paper_name
+from srcnn.tuning.report.data.table_data import BICUBIC, TableData, figure_name, gather_table, paper_name
 from srcnn.tuning.report.document import escape
 from srcnn.tuning.report.document.document import Cell, Document, Figure, Section, Table, Text
+from srcnn.tuning.report.sections.table_claims import claims_parts
 from srcnn.tuning.report.table_figures.crops import crops_figure
 from srcnn.tuning.report.table_figures.filters import filters_figure
 from srcnn.tuning.report.table_figures.plots import budget_figure, convergence_figure, cost_figure
 from srcnn.tuning.tracking import names
-from srcnn.tuning.trials.intervals import components, over_seeds
+from srcnn.tuning.trials.intervals import over_seeds
 from srcnn.tuning.trials.outcome import Outcome
 
-__all__ = ["build_table", "table_document"]
+__all__ = ["build_table", "result_tables", "table_document"]
 
 Part = Text | Table | Figure
-_KINDS = {names.PSNR: "PSNR", names.ARTICLE: "PSNR as the article measures"}  # the others are called as they are
 
 
 def build_table(uri: str, parent: Run, ui: str) -> Document:
@@ -36,7 +36,7 @@ def table_document(data: TableData) -> Document:
     table = data.table
     sections = [
         Section("Result", _result(data)),
-        Section("Claims", _claims(data)),
+        Section("Claims", claims_parts(data)),
         Section("Image by image", _images(data)),
         Section("Pictures", _pictures(data)),
         Section("How it was made", _setting(data)),
@@ -45,12 +45,6 @@ def table_document(data: TableData) -> Document:
     kept = tuple(Section(s.title, s.parts) for s in sections if s.parts)
     subtitle = f"{table.question} {data.provenance([one for one in data.trained if one.outcome == 'finished'])}"
     return Document(f"{table.title} ({data.name})", subtitle, kept)
-
-
-def _head(metric: str) -> str:
-    figure = names.SetFigure.parse(metric)
-    image = f"{paper_name(figure.image)} of " if figure.image else ""
-    return f"{image}{figure.images} x{figure.scale}, {_KINDS.get(figure.kind, figure.kind)}"
 
 
 def _mark(data: TableData, row: str, metric: str) -> str:
@@ -75,23 +69,30 @@ def _db(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def result_tables(data: TableData) -> list[Table]:
+    """Return the paper's figures beside ours: a table for every shown metric, or one table of all if there is one row."""
+    if len(data.table.rows) == len(data.recipes) == 1:
+        return [_single_row(data)]
+    return [_metric_table(data, metric, f"{data.name}-{number}") for number, metric in enumerate(data.shown, start=1)]
+
+
 def _result(data: TableData) -> tuple[Part, ...]:
     parts: list[Part] = []
     unfinished = [one for one in data.trained if one.outcome not in (Outcome.FINISHED, Outcome.FAILED)]
     if data.status != "FINISHED" or unfinished:
         parts.append(
-            Text(f"**The table is not complete: {len(unfinished)} of {len(data.trained)} runs have not ended.**")
+            Text(f"**The table is not complete: {_open_runs(len(unfinished), len(data.trained))} not ended.**")
         )
-    if len(data.table.rows) == len(data.recipes) == 1:
-        parts.append(_single_row(data))
-    else:
-        for number, metric in enumerate(data.shown, start=1):
-            parts.append(_metric_table(data, metric, f"{data.name}-{number}"))
+    parts += result_tables(data)
     failed = [one for one in data.trained if one.outcome is Outcome.FAILED]
     if failed:
         said = "\n".join(f"- {escape.markdown(f'{one.name}: {one.failure[:200]}')}" for one in failed[:8])
-        parts.append(Text(f"{len(failed)} runs failed:\n\n{said}"))
+        parts.append(Text(f"{counted(len(failed), 'run')} failed:\n\n{said}"))
     return tuple(parts)
+
+
+def _open_runs(count: int, of: int) -> str:
+    return f"{count} of {counted(of, 'run')} {'has' if count == 1 else 'have'}"
 
 
 def _mean(figures: NDArray[np.float64] | None) -> tuple[float | None, str]:
@@ -118,7 +119,7 @@ def _single_row(data: TableData) -> Table:
         figures = [Cell(_db(value)) for value in (plain, known, theirs)]
         runs = str(len(data.of(row.name, recipe, metric)))
         ours += _mark(data, row.name, metric)
-        found.append((Cell(_head(metric)), *figures, Cell(ours, bold=True), Cell(_gap(mean, known)), Cell(runs)))
+        found.append((Cell(figure_name(metric)), *figures, Cell(ours, bold=True), Cell(_gap(mean, known)), Cell(runs)))
     head = (row.name, "bicubic", "paper", "authors' weights", "ours [95 %]", "ours - paper", "seeds")
     caption = (
         f"In dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. Source of the paper's figures: "
@@ -155,69 +156,10 @@ def _metric_table(data: TableData, metric: str, name: str) -> Table:
             cells += [Cell(ours, bold=mean is not None), *[Cell(gap)] * printed, Cell(str(len(runs)) if runs else "")]
             rows.append(tuple(cells))
     caption = (
-        f"{_head(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
+        f"{figure_name(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
         f"Source of the paper's figures: {data.table.source.rstrip('.')}.{_note(data, metric)}"
     )
-    return Table(name, tuple(head), tuple(rows), caption)
-
-
-def _claims(data: TableData) -> tuple[Part, ...]:
-    found = data.verdicts()
-    if not found:
-        return ()
-    several = len(data.recipes) > 1
-    rows = []
-    for one in found:
-        since = "" if one.since is None else f"from {data.amount(one.since)}"
-        cells = [Cell(one.claim.text), *[Cell(one.recipe)] * several]
-        cells += [Cell(one.verdict, bold=one.verdict in (HOLDS, HOLDS_NOT)), Cell(one.evidence), Cell(since)]
-        cells.append(Cell("" if one.general is None else "sure" if one.general else "not sure"))
-        rows.append(tuple(cells))
-    head = ("claim", *["recipe"] * several, "verdict", "evidence [95 %]", "held", "other images")
-    text = Text(
-        "Differences are taken seed by seed. The first interval decides: Student's over seeds, for these images. The second is "
-        "over images too (two-way analysis of variance, Satterthwaite's degrees of freedom): if it does not hold the bound, the "
-        "same is sure of other photographs. A "
-        f"verdict needs at least {LEAST_SEEDS} seeds of every row, an interval on one side of the bound, and networks that have "
-        "learnt: half of the paper's gain over bicubic (Y on Set5 and Set14), or a quarter of its gain on Set5 for other images. "
-        "It must also survive another step like the last: the change of the difference from the last budget but one to the last "
-        "must not, added once more, carry it across the bound. Every claim is tested on its own at 95 %."
-    )
-    verdicts = Table(f"{data.name}-claims", head, tuple(rows), f"Tested after {data.amount(data.longest)}.")
-    return (text, verdicts, *_variation(data))
-
-
-def _variation(data: TableData) -> tuple[Part, ...]:
-    """Return the variation of the figures of rows, and of their differences within claims, by seed and by image."""
-    found: dict[tuple[str, str, str], NDArray[np.float64]] = {}
-    for metric in data.shown:
-        for recipe in data.recipes:
-            arrays = {row.name: data.figures(row.name, recipe, metric) for row in data.table.rows}
-            for name, array in arrays.items():
-                if array is not None:
-                    found[name, recipe, metric] = array
-            for claim in data.table.claims:
-                if data.here(claim.metric) != metric or recipe not in (claim.recipes or data.recipes):
-                    continue
-                for a, b in zip(claim.rows[:-1], claim.rows[1:], strict=True):
-                    one, other = arrays[a], arrays[b]
-                    if one is not None and other is not None and one.shape == other.shape:
-                        found[f"{a} - {b}", recipe, metric] = one - other
-    rows = []
-    for (name, recipe, metric), array in found.items():
-        if min(array.shape) < 2:
-            continue
-        by = components(array)
-        figures = [f"{value:.4f}" for value in (by.seed, by.image, by.rest)]
-        rows.append(tuple(map(Cell, (name, recipe, _head(metric), *figures, str(array.shape[0]), str(array.shape[1])))))
-    if not rows:
-        return ()
-    head = ("row or difference", "recipe", "figure", "seed (dB)", "image (dB)", "rest (dB)", "seeds", "images")
-    caption = (
-        "Standard deviations: between seeds, between images, and of what is left; zero where the analysis of variance finds less "
-        f"than none. After {data.amount(data.longest)}."
-    )
-    return (Table(f"{data.name}-variation", head, tuple(rows), caption),)
+    return Table(name, tuple(head), tuple(rows), caption, left=1 + several)
 
 
 def _images(data: TableData) -> tuple[Part, ...]:
@@ -248,9 +190,7 @@ def _images(data: TableData) -> tuple[Part, ...]:
             rows.append(tuple(cells))
         name = f"{data.name}-images-{metric.replace('/', '-')}"
         by = f", recipe {recipe}" if len(data.recipes) > 1 else ""
-        caption = (
-            f"{_head(metric)} in dB, means of the seeds after {data.amount(data.longest)}{by}.{_note(data, metric)}"
-        )
+        caption = f"{figure_name(metric)} in dB, means of the seeds after {data.amount(data.longest)}{by}.{_note(data, metric)}"
         parts.append(Table(name, tuple(head), tuple(rows), caption))
     return tuple(parts)
 

@@ -9,9 +9,10 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from srcnn.config.quantities import counted
 from srcnn.errors import SearchError
 from srcnn.tuning.tracking import names
-from srcnn.tuning.tracking.reader import every_run, open_store, reading
+from srcnn.tuning.tracking.reader import every_run, fields_of, open_store, reading
 from srcnn.tuning.trials.decision import Decision, decisions_from
 from srcnn.tuning.trials.objective import PAPER_GAIN
 from srcnn.tuning.trials.outcome import Outcome
@@ -118,13 +119,15 @@ def _sentence(decision: Decision, scale: int) -> str:
             first = "the model chose it" if believed else "the model chose it, without a recorded prediction"
         text = f"It was started because {first}{reason}"
         if by_model and decision.rivals:
-            text += f"; {decision.rivals} waiting trials were worth less"
+            text += (
+                f"; {counted(decision.rivals, 'waiting trial')} {'was' if decision.rivals == 1 else 'were'} worth less"
+            )
     elif decision.kind == "pause":
         whom = f" because {decision.instead} got its slot" if decision.instead else ""
-        among = f", compared with {decision.rivals} waiting trials" if decision.rivals else ""
+        among = f", compared with {counted(decision.rivals, 'waiting trial')}" if decision.rivals else ""
         text = f"It was paused {at}{whom}{among}{reason}"
     elif decision.kind == "resume":
-        over = f" before {decision.rivals} other waiting trials" if decision.rivals else ""
+        over = f" before {counted(decision.rivals, 'other waiting trial')}" if decision.rivals else ""
         text = f"It was resumed {at}{over}" + (
             reason if by_model else f" by the {decision.by} share of decisions{reason}"
         )
@@ -190,7 +193,7 @@ def _end(run: Run, decisions: Sequence[Decision]) -> str:
 
 def _epochs(run: Run) -> tuple[int, int]:
     """Return the number of reported epochs and that of a full trial; 0 if not recorded."""
-    params = run.data.params
+    params = fields_of(run.data.params, run.data.tags)
     try:
         pixels, each = float(params[names.PARAM_PIXELS]), float(params[names.PARAM_EPOCH_PIXELS])
     except (KeyError, ValueError):

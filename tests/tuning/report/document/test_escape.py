@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from markdown_it import MarkdownIt
 
 from srcnn.tuning.report.document import escape
@@ -44,3 +45,22 @@ def test_markdown_of_names_reads_back() -> None:
     assert HOSTILE in shown.text and "script" not in shown.tags
     for name in ("# a", "1. a", "- a", "a | b", "x_y_z", "&amp;", "a\nb"):
         assert Page(MarkdownIt("commonmark").render(escape.markdown(name))).text.strip() == name.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("address", "safe"),
+    [
+        ("https://host/run?a=1#/b", True),
+        ("depth-cpu.html", True),
+        ("a.b_c.md", True),
+        ("javascript:alert(1)", False),
+        ("../there.html", False),
+        ("folder/there.html", False),
+        ("//host/there.html", False),
+        ("there.html?x", False),
+        ("there.js", False),
+        (None, False),
+    ],
+)
+def test_links_lead_to_web_addresses_and_pages_beside(address: str | None, safe: bool) -> None:
+    assert escape.safe_link(address) == (address if safe else None)

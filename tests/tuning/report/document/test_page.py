@@ -72,7 +72,7 @@ def test_the_policy_lets_nothing_be_loaded() -> None:
 def test_a_table_is_cut_where_it_says() -> None:
     rows = tuple((Cell(str(i)),) for i in range(3))
     html = to_html(Document("d", "", (Section("s", (Table("t", ("n",), rows, shown=2),)),)))
-    assert re.findall(r"<tr><td>(.)</td></tr>", html) == ["0", "1"]
+    assert re.findall(r"<tr><td[^>]*>(.)</td></tr>", html) == ["0", "1"]
     assert '<p class="caption">' not in html
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from srcnn.commands import search
+from srcnn.commands.search_flags import given_settings, search_parser
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.document.document import Text
 from srcnn.tuning.report.sections.reproduce import command_of, reproduce
@@ -39,8 +39,8 @@ def params(**fields: Any) -> dict[str, str]:
 def test_the_command_gives_the_same_settings_again(fields: dict[str, Any]) -> None:
     command = command_of(params(**fields))
     assert command.startswith(START)
-    options = search._parser().parse_args([*shlex.split(command.removeprefix(START)), "--name", "mine"])
-    again, resume = search._settings(options)
+    options = search_parser(None).parse_args([*shlex.split(command.removeprefix(START)), "--name", "mine"])
+    again, resume = given_settings(options)
     assert not resume
     want = SearchSettings(name="mine", **fields)
     assert {**dict(again), "scheduler": again.stopping} == {**dict(want), "scheduler": want.stopping}

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from srcnn.overlap.leaks import MARK, Leak
-from srcnn.tuning.report.data.table_data import TableData
 from srcnn.tuning.report.document.document import Document, Table, Text
 from srcnn.tuning.report.sections import table_report
 from srcnn.tuning.report.sections.table_report import table_document
@@ -37,11 +36,6 @@ def table(document: Document, name: str) -> Table:
 
 def rows(found: Table) -> list[list[str]]:
     return [[cell.text for cell in row] for row in found.rows]
-
-
-def with_claim(data: TableData) -> TableData:
-    claim = {"text": "deeper is better", "kind": "order", "rows": ["9-3-5", "9-1-5"]}
-    return replace(data, table=data.table.replace(claims=[claim]))
 
 
 def test_the_papers_figures_stand_beside_ours() -> None:
@@ -101,16 +95,6 @@ def test_a_table_without_a_run_has_a_report() -> None:
     found = rows(table(document, "kernels-cpu-1"))
     assert found == [["bicubic", "", "30.39", "", ""], *([row, "32.39", "", "", ""] for row in ROWS)]
     assert [section.title for section in document.sections] == ["Result", "How it was made", "Runs"]
-
-
-def test_claims_have_a_verdict_and_what_varies() -> None:
-    document = table_document(with_claim(table_data(RUNS)))
-    (claim,) = rows(table(document, "kernels-cpu-claims"))
-    assert claim[:2] == ["deeper is better", "not enough seeds to say"]
-    # Seeds differ by 0.2 dB: a standard deviation of 0.1414, the same on both images, which differ by 0.2 as well.
-    varied = {row[0]: row[3:] for row in rows(table(document, "kernels-cpu-variation"))}
-    assert varied["9-1-5"] == ["0.1414", "0.1414", "0.0000", "2", "2"]
-    assert varied["9-3-5 - 9-1-5"] == ["0.0000", "0.0000", "0.0000", "2", "2"]
 
 
 def test_images_are_means_of_the_seeds_under_their_names_in_the_paper() -> None:

@@ -66,6 +66,9 @@ def test_a_whole_life_is_told_in_the_order_of_its_decisions(past_store: PastStor
         ),
         (None, [0.1], [Decision("start", 0, "given", note="the paper's network")], "(the paper's network)."),
         ("finished", [0.1] * 9, [Decision("resume", 2, "random")], "by the random share of decisions"),
+        ("waiting", [0.1], [Decision("start", 0, "model", 1.0, rivals=1)], "; 1 waiting trial was worth less."),
+        ("waiting", [0.1], [Decision("pause", 1, "model", rivals=1)], "after epoch 1, compared with 1 waiting trial."),
+        ("finished", [0.1] * 9, [Decision("resume", 2, "model", rivals=1)], "before 1 other waiting trial."),
     ],
 )
 def test_every_state_has_its_words(

@@ -1,0 +1,312 @@
+"""What a search prints at its end: its champions in plain words, what failed, and three commands: look, use, go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from srcnn.commands.live_words import clean, duration, stage_words
+from srcnn.commands.search_start import near, resume_command
+from srcnn.overlap.leaks import footnote, marked
+from srcnn.system.invocation import command
+from srcnn.tuning.driver.live_state import LiveState
+from srcnn.tuning.planning.plan import Plan
+from srcnn.tuning.tracking.tracker import ui_command
+from srcnn.tuning.trials.intervals import Interval
+from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.published import printed
+from srcnn.tuning.trials.result import TrialResult
+from srcnn.tuning.whole_search.choice import Choice, Confirmed
+from srcnn.tuning.whole_search.result import SearchResult
+
+__all__ = [
+    "REPORTS",
+    "champion_words",
+    "champions_json",
+    "failure_counts",
+    "failure_lines",
+    "go_on_line",
+    "interrupted_lines",
+    "look_lines",
+    "show_end",
+    "show_interrupted",
+    "use_line",
+    "write_report",
+]
+
+REPORTS = Path("mlruns/reports")  #: folder of the reports
+_MOST_SETS = 2  # test sets in the small table; --verbose shows all
+
+
+def champion_words(choice: Choice) -> list[str]:
+    """Return sentences about the winner of a scale, beside the paper's network and bicubic, without full stops."""
+    winner = choice.winner
+    name, lead = winner.name, choice.over_paper
+    if winner.reference:
+        text = f"{name}: the paper's network itself was the best"
+    elif lead is not None and lead.bounded:
+        figures = f"{abs(lead.mean):.2f} dB ({_range(lead)})"
+        if lead.low > 0:
+            text = f"{name} is surely better than the paper's network by {figures}"
+        elif lead.high < 0:
+            text = f"{name} is surely worse than the paper's network by {figures}"
+        else:
+            text = f"{name} is not surely better than the paper's network: {lead.mean:+.2f} dB ({_range(lead, '+.2f')})"
+    elif choice.paper is None:
+        text = f"{name} is the best; the paper's network was not in this search"
+    else:
+        text = f"{name} is the best; it was not compared with the paper's network on images that did not choose it"
+    gain = winner.gain
+    over = (
+        ""
+        if gain is None
+        else f"; {gain.mean:+.2f} dB over bicubic" + (f" ({_range(gain, '+.2f')})" if gain.bounded else "")
+    )
+    lost = [f"{one} is out, since a seed of it failed" for one in choice.lost]
+    return [text + over, *lost]
+
+
+def _range(interval: Interval, form: str = ".2f") -> str:
+    """Return the limits of an interval, from the smaller to the larger in size."""
+    low, high = interval.low, interval.high
+    if form == ".2f" and high < 0:
+        low, high = -high, -low
+    return f"{low:{form}} to {high:{form}}"
+
+
+def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool = False) -> None:
+    """Print the end of a search that was not interrupted.
+
+    Args:
+        console: where.
+        plan: the search.
+        result: its result.
+        quiet: whether the table is left out.
+    """
+
+    def say(text: str, style: str = "", *, whole: bool = False) -> None:
+        # A sentence is wrapped for a person at a terminal, but not in a log, and a command never.
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=whole or not console.is_terminal)
+
+    for choice in result.choices:
+        for place, sentence in enumerate(champion_words(choice)):
+            say(sentence, "bold" if place == 0 else "")
+    for scale in result.scales:
+        rows = result.of_scale(scale)
+        if not result.choices and rows:
+            gain = f"{rows[0].val_gain:+.2f} dB over bicubic"
+            say(f"{rows[0].name}: best single trial, {gain}, not confirmed", "bold")
+        elif not result.choices:
+            say(f"x{scale}: no trial finished", "bold")
+    if not quiet:
+        console.print(_table(plan, result), highlight=False)
+        if result.kept:
+            say(footnote(result.kept))
+    counts = ", ".join(f"{result.count(kind)} {kind}" for kind in (Outcome.FINISHED, Outcome.STOPPED, Outcome.FAILED))
+    say(f"{len(result.rows)} trials in {duration(result.seconds)}: {counts}")
+    for line in failure_lines(result.rows):
+        say(line)
+    for sentence in (*result.notes, *result.champions):
+        say(sentence)
+    for name, text in _next(result):
+        say(f"{name:7} {text}", whole=True)
+
+
+def failure_counts(rows: Sequence[TrialResult]) -> dict[str, int]:
+    """Return how many trials failed by their message, the most frequent first."""
+    return dict(Counter(row.failure for row in rows if row.outcome is Outcome.FAILED).most_common())
+
+
+def failure_lines(rows: Sequence[TrialResult]) -> list[str]:
+    """Return a line for every cause of failed trials, the most frequent first."""
+    return [
+        f"failed {count} {'time' if count == 1 else 'times'}: {clean(cause)}"
+        for cause, count in failure_counts(rows).items()
+    ]
+
+
+def _next(result: SearchResult) -> list[tuple[str, str]]:
+    rows = [("look", line) for line in look_lines(result.tracking_uri, result.settings.name)]
+    if use := use_line(result):
+        rows.append(("use", use))
+    return [*rows, ("go on", go_on_line(result))]
+
+
+def look_lines(uri: str, search: str) -> list[str]:
+    """Return what shows the trials of a search in MLflow: a command for a local store, and the address of the page.
+
+    Args:
+        uri: address of the tracking store.
+        search: name of the search.
+    """
+    server = [] if uri.startswith("http") else [ui_command(uri)]
+    try:
+        views = import_module("srcnn.tuning.tracking.views")
+    except ModuleNotFoundError:
+        return server or [ui_command(uri)]
+    where = {"ui": uri} if uri.startswith("http") else {}
+    try:
+        return [*server, str(views.address(uri, search, **where))]
+    except Exception as error:  # a search has ended all the same
+        return [*server, f"no address ({clean(str(error))})"]
+
+
+def use_line(result: SearchResult) -> str:
+    """Return the command that enlarges a photo with the champion of the largest scale; empty if there is no network."""
+    best = {choice.scale: choice.winner.best for choice in result.choices}
+    for scale in reversed(result.scales):
+        row = best.get(scale) or next(iter(result.of_scale(scale)), None)
+        if row is not None and row.checkpoint is not None:
+            return f"{command('upscale')} PHOTO --scale {scale} --model {near(row.checkpoint)}"
+    return ""
+
+
+def go_on_line(result: SearchResult) -> str:
+    """Return the command that goes on with twice as many trials."""
+    return resume_command(result.settings, trials=2 * result.settings.trials)
+
+
+def write_report(result: SearchResult, folder: Path) -> tuple[str, str]:
+    """Write the report of an ended search.
+
+    Returns:
+        The path of the page, empty if it was not written, and words for the terminal. A search whose report fails has ended all
+        the same, so no error of it is raised.
+    """
+    name = result.settings.name
+    try:
+        build: Any = import_module("srcnn.tuning.report.build")
+        page: Path = build.report_after(result.tracking_uri, name, folder)
+    except (Exception, KeyboardInterrupt) as error:
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else clean(str(error)) or type(error).__name__
+        return "", f"not written ({reason}); again: {command('report')} {name}"
+    return str(page), str(page)
+
+
+def show_interrupted(console: Console, state: LiveState, result: SearchResult) -> None:
+    """Print what an interrupted search has kept, how many trials never began, and the command that goes on."""
+    for line in interrupted_lines(state, result):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def interrupted_lines(state: LiveState, result: SearchResult) -> list[str]:
+    """Return the same as lines."""
+    counts = state.counts
+    began = sum(counts.values())
+    cut = counts[Outcome.INTERRUPTED.value] + counts["running"]
+    never = max(0, state.trials - began)
+    kept = [
+        f"{counts[kind.value]} {kind}" for kind in (Outcome.FINISHED, Outcome.STOPPED, Outcome.WAITING, Outcome.FAILED)
+        if counts[kind.value]
+    ]  # fmt: skip
+    if cut:
+        kept.append(f"{cut} in the middle, which {'goes' if cut == 1 else 'go'} on from the last epoch")
+    stage = stage_words(state.stage).partition(":")[0]
+    lines = [f"interrupted after {duration(result.seconds)} in the {stage}: {began} of {state.trials} trials had begun"]
+    if kept:
+        lines.append(f"kept    {', '.join(kept)}")
+    if never:
+        lines.append(f"never began: {never} {'trial' if never == 1 else 'trials'} of the {stage}")
+    lines += failure_lines(result.rows)
+    lines.append(f"go on   {resume_command(result.settings)}")
+    return lines
+
+
+def _table(plan: Plan, result: SearchResult) -> Table:
+    """Return bicubic, the paper's network and the champion of every scale, on the first test sets."""
+    sets = [images.name for images in plan.test][:_MOST_SETS]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("scale", "network", "gain dB", *(f"{marked(name, result.kept)} PSNR" for name in sets)):
+        table.add_column(head, justify="left" if head in ("scale", "network") else "right", overflow="fold")
+    choices = {choice.scale: choice for choice in result.choices}
+    for scale in result.scales:
+        plain = [f"{result.bicubic[name, scale][0]:.2f}" if (name, scale) in result.bicubic else "" for name in sets]
+        table.add_row(f"x{scale}", "bicubic", "0.00", *plain)
+        known = [printed(name, scale) for name in sets]
+        if any(known):
+            table.add_row("", "9-1-5 as printed in the paper", "", *[f"{k:.2f}" if k else "" for k in known])
+        for title, name, gain, figures, best in _networks(result, choices.get(scale), scale, sets):
+            label = f"{title} {name}".strip()
+            table.add_row("", label, gain, *figures, style="bold" if best else None)
+    return table
+
+
+def _networks(
+    result: SearchResult, choice: Choice | None, scale: int, sets: list[str]
+) -> list[tuple[str, str, str, list[str], bool]]:
+    if choice is not None:
+        paper, winner = choice.paper, choice.winner
+        shown = [] if paper is None or paper is winner else [("paper's", paper, False)]
+        return [
+            (title, one.rows[0].spec.configuration, _gain(one), [_mean(one, name) for name in sets], best)
+            for title, one, best in (*shown, ("champion", winner, True))
+        ]
+    rows = result.of_scale(scale)
+    picked = [("paper's", row, False) for row in rows if row.reference and row is not rows[0]][:1]
+    picked += [("best", row, True) for row in rows[:1]]
+    return [
+        (
+            title,
+            row.spec.configuration,
+            f"{row.val_gain:+.2f}",
+            [f"{row.test[name][0]:.2f}" if name in row.test else "" for name in sets],
+            best,
+        )
+        for title, row, best in picked
+    ]
+
+
+def _gain(one: Confirmed) -> str:
+    return f"{float(one.gains.mean()):+.2f}" if one.gain is None else f"{one.gain.mean:+.2f}"
+
+
+def _mean(one: Confirmed, name: str) -> str:
+    return f"{one.test_psnr(name).mean:.2f}" if name in one.psnr else ""
+
+
+def champions_json(result: SearchResult) -> list[dict[str, Any]]:
+    """Return the champions for programs, one object a scale.
+
+    Its fields: scale, configuration, reference (whether it is the paper's network), confirmed, network (file), gain (mean gain
+    over bicubic in dB, with low and high of its 95 % interval), over_paper (lead over the paper's network on the same images,
+    with low and high; null: not measured), test (mean PSNR in dB by test set), words.
+    """
+    found: list[dict[str, Any]] = []
+    for choice in result.choices:
+        winner, gain, lead = choice.winner, choice.winner.gain, choice.over_paper
+        found.append(
+            {
+                "scale": choice.scale,
+                "configuration": winner.rows[0].spec.configuration,
+                "reference": winner.reference,
+                "confirmed": True,
+                "network": str(winner.best.checkpoint),
+                "gain": None if gain is None else gain.to_json(),
+                "over_paper": None if lead is None else lead.to_json(),
+                "test": {name: winner.test_psnr(name).mean for name in winner.psnr},
+                "words": champion_words(choice),
+            }
+        )
+    for scale in [] if result.choices else result.scales:
+        for row in result.of_scale(scale)[:1]:
+            single: Mapping[str, float | None] = {"mean": row.val_gain, "low": None, "high": None}
+            found.append(
+                {
+                    "scale": scale,
+                    "configuration": row.spec.configuration,
+                    "reference": row.reference,
+                    "confirmed": False,
+                    "network": str(row.checkpoint),
+                    "gain": dict(single),
+                    "over_paper": None,
+                    "test": {name: psnr for name, (psnr, _) in row.test.items()},
+                    "words": [f"{row.name} is the best single trial, not confirmed"],
+                }
+            )
+    return found

@@ -1,0 +1,113 @@
+"""A run of the command search as a real process: exit codes, what goes where, and no control characters in a log."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout import ROOT
+from space_text import GOOD, write
+
+FLAGS = (
+    *("--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "1", "--judging", "1"),
+    *("--scale", "3", "--no-confirm", "--sampler", "random", "--no-report"),
+)
+
+
+@pytest.fixture
+def workplace(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(photos)
+    monkeypatch.setenv("SRCNN_CACHE", str(photos / "cache"))
+    write(photos, GOOD)
+    return photos
+
+
+def command(*flags: str) -> list[str]:
+    return [sys.executable, str(ROOT / "experiments" / "search.py"), *FLAGS, *flags]
+
+
+def search(*flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*flags), capture_output=True, text=True, check=False)
+
+
+def test_lines_for_programs(workplace: Path) -> None:
+    done = search("--name", "one", "--trials", "2", "--budget", "20k", "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [one["event"] for one in found]
+    assert kinds[:2] == ["plan", "stage"]
+    assert kinds[-1] == "result"
+    assert kinds.count("end") == 2
+    assert {"start", "report"} < set(kinds)
+    plan, result = found[0], found[-1]
+    assert (plan["version"], plan["search"], plan["trials"], plan["resumed"]) == (1, "one", 2, False)
+    assert result["counts"]["finished"] + result["counts"]["stopped"] == 2
+    assert result["report"] is None
+    (champion,) = result["champions"]
+    assert Path(champion["network"]).is_file()
+
+    again = search("--name", "one")  # said before anything is read or measured
+    assert again.returncode == 2
+    assert again.stderr == "error: name: a search one exists; add --resume one to continue it\n"
+    assert again.stdout == ""
+
+    resumed = subprocess.run(
+        [sys.executable, str(ROOT / "experiments" / "search.py"), "--resume", "one", "--trials", "3", "--no-report"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert "search one, resumed" in resumed.stdout
+    assert "resumed: 2 of 3 trials had ended, 0 wait, 0 go on from their last epoch" in resumed.stdout
+    assert re.search(r"^\S+ \S+    3/3  x3 ", resumed.stdout, re.MULTILINE)
+    assert "Downloading" not in resumed.stdout + resumed.stderr
+    assert all(line.isprintable() for line in resumed.stdout.splitlines())
+
+
+def test_an_interrupt_is_acknowledged_and_exits_with_130(workplace: Path) -> None:
+    process = subprocess.Popen(
+        command("--name", "cut", "--trials", "40", "--budget", "2M", "--max-concurrent", "1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    live = workplace / "mlruns" / "ray" / "cut" / "live.json"
+    for _ in range(3000):  # a busy machine takes its time to start Ray
+        if live.exists() and json.loads(live.read_text(encoding="utf-8"))["trials"]:
+            break
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == 130, said
+    lines = said.splitlines()
+    place = lines.index("interrupted: what runs is stopped and saved; press Ctrl-C again to end at once")
+    after = "\n".join(lines[place + 1 :])
+    assert re.search(r"^interrupted after .* in the search: \d+ of 40 trials had begun$", after, re.MULTILINE)
+    assert re.search(r"^never began: (3\d|2\d) trials of the search$", after, re.MULTILINE)
+    assert after.endswith("--resume cut")
+
+
+def test_mistakes_are_one_line_and_exit_with_2(workplace: Path) -> None:
+    for flags, words in (
+        (("--trails", "3"), "--trails: no such flag; did you mean --trials?"),
+        (("--scheduler", "ashe"), "ashe"),
+        (("--resume", "--storage", "nowhere"), "resume: there is no search in nowhere"),
+        (("--dry-run", "--address", "auto", "--name", "x"), "dry_run: must not be combined with --address"),
+    ):
+        done = search(*flags)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+        assert words in done.stderr
