@@ -18,11 +18,13 @@ from typing import Any
 from mlflow.tracking import MlflowClient
 from PIL import Image, UnidentifiedImageError
 
+from srcnn.tuning.tracking import names
+
 __all__ = ["KINDS", "CropPicture", "read_pictures"]
 
 #: The pictures of one image, in the order in which a page shows them.
 KINDS = ("original", "bicubic", "reference", "champion")
-_FOLDER, _LIST = "pictures", "pictures.json"
+_FOLDER, _LIST = names.ARTIFACT_PICTURES, names.ARTIFACT_PICTURE_LIST
 _MOST_SIDE = 512  # pixels; larger ones would make the page too large
 _MOST_IMAGES = 4
 

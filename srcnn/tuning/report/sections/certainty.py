@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from scipy.special import stdtrit
 
 from srcnn.tuning.report.data.search_data import SearchData
 from srcnn.tuning.report.document import escape
@@ -12,6 +15,8 @@ from srcnn.tuning.report.sections.wording import than_paper
 from srcnn.tuning.trials.verdict import ConfirmedConfiguration, ScaleVerdict
 
 __all__ = ["certainty"]
+
+_CERTAIN = 0.975  # one side of an interval of 95 %
 
 
 def certainty(data: SearchData) -> tuple[Part, ...]:
@@ -59,21 +64,15 @@ def _plain(verdict: ScaleVerdict) -> list[str]:
 def _runner_up(winner: ConfirmedConfiguration, second: ConfirmedConfiguration) -> str:
     """Return how far the winner is ahead of the second, beside what a new seed changes."""
     behind, name = winner.val_gain - second.val_gain, escape.markdown(second.configuration)
-    spreads = [_spread(one) for one in (winner, second)]
-    known = [spread for spread in spreads if spread is not None]
-    ahead = f"the runner-up, {name}, is {behind:.3f} dB behind"
-    if not known:
+    gains = [np.array([seed.gain for seed in one.chose if seed.gain is not None]) for one in (winner, second)]
+    ahead, freedom = f"the runner-up, {name}, is {behind:.3f} dB behind", sum(map(len, gains)) - 2
+    if freedom < 1:
         return f"{ahead}; with one seed each, nobody can say whether that is luck."
-    spread = float(np.sqrt(np.mean(np.square(known))))
-    if behind <= 2 * spread:
+    spread = math.sqrt(sum(float(((one - one.mean()) ** 2).sum()) for one in gains) / freedom)
+    luck = float(stdtrit(freedom, _CERTAIN)) * spread * math.sqrt(sum(1 / len(one) for one in gains))  # Student's t
+    if behind <= luck:
         return (
             f"{ahead}, and a new seed alone changes a gain by {spread:.3f} dB: **a close call**, the two may well be equally "
             "good."
         )
     return f"{ahead}, and a new seed changes a gain by {spread:.3f} dB only: **a clear choice** among those confirmed."
-
-
-def _spread(one: ConfirmedConfiguration) -> float | None:
-    """Return the standard deviation of a configuration's gain between seeds, in dB; None: there is one seed."""
-    gains = [seed.gain for seed in one.chose if seed.gain is not None]
-    return float(np.std(gains, ddof=1)) if len(gains) > 1 else None

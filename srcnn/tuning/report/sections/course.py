@@ -13,11 +13,12 @@ from srcnn.tuning.report.figures.beliefs import beliefs_figure
 from srcnn.tuning.report.figures.progress import best_figure, compute_figure
 from srcnn.tuning.report.figures.timeline import timeline_figure
 from srcnn.tuning.report.sections.wording import duration
+from srcnn.tuning.tracking import names
 from srcnn.tuning.trials.outcome import Outcome
 
 __all__ = ["believed", "course"]
 
-_EXPECTED, _TOOK = "expected_seconds", "took_seconds"  # metrics of the search's run
+
 _TOO_FEW, _ENOUGH = 0.8, 10  # share of ends in a range of 95 %, and number of predictions, for which it is said
 
 
@@ -83,7 +84,10 @@ def _drawn(draws: RandomDraws | None) -> str:
 def believed(data: SearchData) -> tuple[Part, ...]:
     """Return what the search predicted, beside what came; empty if it kept no prediction."""
     lines, parts = [], list[Part]()
-    expected, took = data.metrics.get(_EXPECTED), data.metrics.get(_TOOK, data.seconds)
+    expected, took = (
+        data.metrics.get(names.METRIC_EXPECTED_SECONDS),
+        data.metrics.get(names.METRIC_TOOK_SECONDS, data.seconds),
+    )
     if expected is not None and took is not None and expected > 0:
         lines.append(
             f"- Time: {duration(expected)} was expected before the start, and it took {duration(took)}, {took / expected:.2f} "

@@ -79,12 +79,12 @@ def than_paper(interval: Interval) -> str:
     """
     mean, low, high = interval.mean, interval.low, interval.high
     if not interval.bounded:
-        return f"**not surely** better than the paper's network: {mean:+.2f} dB, of one figure, which gives no interval"
+        return f"**not surely better** than the paper's network: {mean:+.2f} dB, of one figure, which gives no interval"
     if low > 0:
         return f"**surely better** than the paper's network by {mean:.2f} dB (95 %: {low:.2f} to {high:.2f})"
     if high < 0:
         return f"**surely worse** than the paper's network by {-mean:.2f} dB (95 %: {-high:.2f} to {-low:.2f})"
-    return f"**not surely** better than the paper's network: {mean:+.2f} dB (95 %: {low:+.2f} to {high:+.2f}, which contains 0)"
+    return f"**not surely better** than the paper's network: {mean:+.2f} dB (95 %: {low:+.2f} to {high:+.2f}, which contains 0)"
 
 
 def scheduler_in_words(name: str, objectives: int = 1) -> str:

@@ -37,7 +37,7 @@ def test_leads_are_said_with_what_would_help() -> None:
     sure = said(confirmed("first", 1.0, judged=True), leads=(Lead(None, Interval(0.2, 0.1, 0.3)),))
     assert "first is **surely better** than the paper's network by 0.20 dB" in sure and "--confirm-seeds" not in sure
     unsure = said(confirmed("first", 1.0, judged=True), leads=(Lead("Set5", Interval(0.2, -0.1, 0.5)),))
-    assert "against the paper on Set5: first is **not surely** better" in unsure and "`--confirm-seeds`" in unsure
+    assert "against the paper on Set5: first is **not surely better**" in unsure and "`--confirm-seeds`" in unsure
     assert "over the paper's network, same budget and further seeds" in unsure  # the exact sentence
 
 

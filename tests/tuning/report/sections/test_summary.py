@@ -55,7 +55,7 @@ def test_a_confirmed_winner_is_compared_with_the_paper() -> None:
         "of 3 seeds that took no part in the choice." in text
     )
     text = said(verdicts=verdict(Interval(0.02, -0.05, 0.09)))
-    assert "**not surely** better than the paper's network: +0.02 dB (95 %: -0.05 to +0.09, which contains 0)" in text
+    assert "**not surely better** than the paper's network: +0.02 dB (95 %: -0.05 to +0.09, which contains 0)" in text
     text = said(verdicts=verdict(Interval(0.02, -0.05, 0.09), leads=()))
     assert "**Not sure** whether it is better than the paper's network" in text
     paper = ConfirmedConfiguration("x3 9-1-5", "9-1-5", True, CHOSE)

@@ -54,11 +54,11 @@ def test_outcomes_are_counted_in_the_order_of_tables() -> None:
         (Interval(-0.2, -0.3, -0.1), "**surely worse** than the paper's network by 0.20 dB (95 %: 0.10 to 0.30)"),
         (
             Interval(0.02, -0.05, 0.09),
-            "**not surely** better than the paper's network: +0.02 dB (95 %: -0.05 to +0.09, which contains 0)",
+            "**not surely better** than the paper's network: +0.02 dB (95 %: -0.05 to +0.09, which contains 0)",
         ),
         (
             Interval(0.02, -math.inf, math.inf),
-            "**not surely** better than the paper's network: +0.02 dB, of one figure, which gives no interval",
+            "**not surely better** than the paper's network: +0.02 dB, of one figure, which gives no interval",
         ),
     ],
 )
