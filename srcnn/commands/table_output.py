@@ -81,7 +81,12 @@ class TableMonitor:
         if event.kind != "end":
             return
         self._ended += 1
-        self.bar.update(self._task, completed=self._ended)
+        last = self._ended == event.trials
+        self.bar.update(
+            self._task,
+            completed=self._ended,
+            description="measuring the test images" if last else escape(event.name),
+        )
         text, figures = event.failure, None if event.report is None else event.report.figures
         if event.outcome != Outcome.FAILED and figures is not None:
             text = f"gain {figures.best_val_gain:+.2f} dB, {figures.train_seconds:.0f} s"
