@@ -151,7 +151,7 @@ class PlainLines:
 
     def acknowledge(self) -> None:
         """Say at once that the interrupt was received; may be called in a signal handler."""
-        self._lines.write("interrupted: what runs is stopped and saved; press Ctrl-C again to end at once")
+        self._lines.write("interrupted: stopping and saving; Ctrl-C again ends at once")
 
 
 class JsonLines:

@@ -162,7 +162,8 @@ def write_report(result: SearchResult, folder: Path) -> tuple[str, str]:
 def show_interrupted(console: Console, state: LiveState, result: SearchResult) -> None:
     """Print what an interrupted search has kept, how many trials never began, and the command that goes on."""
     for line in interrupted_lines(state, result):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        whole = line.startswith("go on") or not console.is_terminal  # a command is never wrapped
+        console.print(line, markup=False, highlight=False, soft_wrap=whole)
 
 
 def interrupted_lines(state: LiveState, result: SearchResult) -> list[str]:
