@@ -108,7 +108,9 @@ def _show_plan(console: Console, plan: Plan, options: argparse.Namespace, *, res
 def _say_costs(console: Console, plan: Plan, predicted: Estimate | None, line: str) -> None:
     rows = [("time", line)] if line else []
     rows += [("expected", expected_line(predicted))] if predicted is not None else []
-    show_rows(console, [*rows, ("if it stops", resume_command(plan.settings))])
+    show_rows(console, rows)
+    # Not wrapped, so that it can be copied.
+    console.print(f"[bold]if it stops[/bold]  {escape(resume_command(plan.settings))}", highlight=False, soft_wrap=True)
 
 
 def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
