@@ -211,7 +211,7 @@ def _watch(console: Console, display: Display, settings: SearchSettings, options
     address: str = server.serve_in_background(settings.folder)
     if isinstance(display, JsonLines):
         display.write("watch", {"address": address})
-    console.print(f"watch: {address}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"[bold]watch[/bold]        {escape(address)}", highlight=False, soft_wrap=True)
 
 
 def _end(
