@@ -29,6 +29,7 @@ __all__ = [
     "runs_address",
     "shows_views",
     "unpacked_view",
+    "view_created",
 ]
 
 #: Tag of an experiment that says that it has training runs, not traces of language models. The pages of MLflow 3.17 open in the
@@ -82,6 +83,14 @@ def unpacked_view(text: str) -> dict[str, Any]:
     """Return the state of a view from the value of its tag."""
     packed = json.loads(text)["state"].removeprefix(_DEFLATED)
     return dict(json.loads(zlib.decompress(base64.b64decode(packed))))
+
+
+def view_created(text: str) -> int:
+    """Return when a view was created, in milliseconds since 1970, from the value of its tag; 0 if it does not say so."""
+    try:
+        return int(json.loads(text)["createdAt"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def artifact_address(run_id: str, path: str) -> str:

@@ -10,7 +10,7 @@ A search has the views ``trials`` and ``confirmations``. The view ``searches`` i
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import mlflow
 import requests
@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import ConfigError, SearchError, unknown_name
-from srcnn.tuning.adapters.mlflow_internals import SHARED_VIEW, packed_view, runs_address, shows_views
+from srcnn.tuning.adapters.mlflow_internals import SHARED_VIEW, packed_view, runs_address, shows_views, view_created
 from srcnn.tuning.space.parameter import Categorical
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.tracking import names
@@ -40,6 +40,7 @@ __all__ = ["UI", "address", "newest_address", "path_of", "save_views", "varying"
 UI = "http://127.0.0.1:5000"  #: default address of ``mlflow ui`` for a local store
 
 _log = logging.getLogger(__name__)
+_MOST_VIEWS = 200  # of the newest hundred searches; of older ones, `address` leads to a plain table
 _PATIENCE = 5.0  # seconds to wait for a server's version
 
 
@@ -154,11 +155,21 @@ def save_views(
         SEARCHES: ("all searches", searches_state()),
     }
     try:
-        there = client.get_experiment(experiment_id).tags
+        there = dict(client.get_experiment(experiment_id).tags)
         for view, (title, state) in states.items():
             tag = f"{SHARED_VIEW}{_key(search, view)}"
             text = packed_view(title, state, 0 if view == SEARCHES else created)
             if there.get(tag) != text:
                 client.set_experiment_tag(experiment_id, tag, text)
+                there[tag] = text
+        for tag in _old(there):
+            client.delete_experiment_tag(experiment_id, tag)
     except (MlflowException, requests.RequestException, OSError) as error:
         _log.warning("MLflow shows a plain table of the search, not its view: %s", str(error).splitlines()[0])
+
+
+def _old(tags: Mapping[str, str]) -> list[str]:
+    """Return the tags with views of all but the newest searches: every page of the experiment loads all of its tags."""
+    ends = tuple(_key("", view) for view in (TRIALS, CONFIRMATIONS))
+    ours = [tag for tag in tags if tag.startswith(SHARED_VIEW) and tag.endswith(ends)]
+    return sorted(ours, key=lambda tag: view_created(tags[tag]), reverse=True)[_MOST_VIEWS:]

@@ -71,6 +71,19 @@ def test_a_search_writes_three_views_and_writing_them_again_changes_nothing(trac
     assert unpacked_view(tags(tracker)["mine-trials"]) == json.loads(json.dumps(state))
 
 
+def test_views_of_old_searches_go_and_views_of_people_stay(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_MOST_VIEWS", 3)
+    for key, created in (("old-trials", 1), ("older-trials", 0), ("newer-confirmations", tracker.started + 1)):
+        text = json.dumps({"name": key, "createdAt": created, "state": ""})
+        tracker.client.set_experiment_tag(tracker.experiment_id, f"{SHARED_VIEW}{key}", text)
+    tracker.client.set_experiment_tag(tracker.experiment_id, f"{SHARED_VIEW}2c4f", "{}")  # shared by a person
+    save(tracker)
+    assert tags(tracker).keys() == {
+        *("mine-trials", "mine-confirmations", "srcnn-searches"),
+        *("newer-confirmations", "2c4f"),
+    }
+
+
 def test_the_address_opens_the_view_or_a_plain_table(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = views.address(tracker.uri, "mine")
     start = f"http://127.0.0.1:5000/#/experiments/{tracker.experiment_id}/runs?workflowType=machine_learning"
