@@ -68,7 +68,7 @@ _GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("stall_limit", "SECONDS", ""),
         ("address", "HOST:PORT", ""),
     ),
-    "storage": (("tracking_uri", "URI", ""), ("storage", "FOLDER", "")),
+    "storage": (("tracking_uri", "URI", ""), ("system_metrics", "", ""), ("storage", "FOLDER", "")),
 }
 
 
