@@ -49,9 +49,7 @@ _STATES = {
     Outcome.STOPPED: TrialState.PRUNED,
     Outcome.FAILED: TrialState.FAIL,
 }
-_STALE = (
-    1.0  # seconds after which a killed process has left the lock: Optuna and the dashboard hold it for milliseconds
-)
+_STALE = 1.0  # seconds after which a lock counts as left by a killed process; Optuna holds it for milliseconds
 _LAST = 10.0  # seconds that the end of a search waits for the file
 
 
