@@ -18,8 +18,18 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(srcnn.__path__,
 PLATFORM = {f"srcnn.commands.{name}" for name, entry in COMMANDS.items() if entry.extra == "search"}
 PLATFORM |= {
     f"srcnn.commands.{name}"
-    for name in ("champion_words", "event_lines", "live_display", "live_table", "live_words")
-    + ("search_end", "search_flags", "search_session", "search_start", "search_tables")
+    for name in (
+        "champion_words",
+        "event_lines",
+        "live_display",
+        "live_table",
+        "live_words",
+        "search_end",
+        "search_flags",
+        "search_session",
+        "search_start",
+        "search_tables",
+    )
 }
 DECLARED = [
     name
