@@ -30,6 +30,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
@@ -86,10 +87,11 @@ class Lines:
 
     def _print(self, line: str) -> None:
         stream = self._stream or sys.stdout
-        try:
-            print(line, file=stream, flush=True)
-        except UnicodeEncodeError:  # a log in an old encoding
-            print(line.encode("ascii", "replace").decode("ascii"), file=stream, flush=True)
+        with suppress(OSError):  # the reader has gone, or the disk of the log is full: that ends no search
+            try:
+                print(line, file=stream, flush=True)
+            except UnicodeEncodeError:  # a log in an old encoding
+                print(line.encode("ascii", "replace").decode("ascii"), file=stream, flush=True)
 
 
 class PlainLines:

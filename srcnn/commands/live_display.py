@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 
@@ -63,7 +64,8 @@ class LiveDisplay:
     ) -> None:
         self._wake.put(None)
         self._thread.join()
-        self._live.stop()
+        with suppress(OSError):
+            self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Take in an event."""
@@ -102,11 +104,13 @@ class LiveDisplay:
             except queue.Empty:
                 pass
             began = time.thread_time()
-            self._draw()
+            with suppress(OSError):  # the terminal has gone: that ends no search
+                self._draw()
             took = time.thread_time() - began
             self.drawings, self.processor_seconds = self.drawings + 1, self.processor_seconds + took
             pause = max(_LEAST, took / _SHARE)
-        self._draw(last=True)
+        with suppress(OSError):
+            self._draw(last=True)
 
     def _draw(self, *, last: bool = False) -> None:
         """Print the new lines, and draw the table under them."""

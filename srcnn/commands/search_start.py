@@ -120,9 +120,9 @@ def _then(plan: Plan) -> str:
         return "nothing: the best single trial of each scale wins, not confirmed"
     finalists = ladder(plan)
     first = "".join(f"the best {rung.finalists} with {rung.pixels / 1e6:.3g} million pixels, " for rung in finalists)
-    paper = " and the paper's network" if plan.references else ""
+    paper, best = " and the paper's network" if plan.references else "", f" {s.best}" if s.best > 1 else ""
     return (
-        f"{first}the best {s.best} of each scale{paper} with {_counted(s.choice_seeds, 'new seed')}; the winner{paper} with "
+        f"{first}the best{best} of each scale{paper} with {_counted(s.choice_seeds, 'new seed')}; the winner{paper} with "
         f"{s.confirm_seeds} more"
     )
 

@@ -117,3 +117,11 @@ def test_a_log_in_an_old_encoding() -> None:
     stream = TextIOWrapper(raw, encoding="ascii")
     Lines(stream).write("about 2 ± 1")
     assert raw.getvalue().splitlines()[-1] == b"about 2 ? 1"
+
+
+def test_a_reader_that_has_gone_ends_no_search() -> None:
+    class Gone(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    Lines(Gone()).write("a line")

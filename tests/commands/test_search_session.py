@@ -101,7 +101,7 @@ def test_an_interrupt_is_acknowledged_and_exits_with_130(workplace: Path) -> Non
 
 def test_mistakes_are_one_line_and_exit_with_2(workplace: Path) -> None:
     for flags, words in (
-        (("--trails", "3"), "--trails: no such flag; did you mean --trials?"),
+        (("--trails", "3"), "--trails: no such flag; did you mean --trials or --train?"),
         (("--scheduler", "ashe"), "ashe"),
         (("--resume", "--storage", "nowhere"), "resume: there is no search in nowhere"),
         (("--dry-run", "--address", "auto", "--name", "x"), "dry_run: must not be combined with --address"),
