@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     return _start(name, rest, f"srcnn {name}")
 
 
-def main_of(name: str) -> Callable[[list[str] | None], int]:
+def main_of(name: str) -> Callable[..., int]:
     """Return the function ``main`` of ``experiments/NAME.py``: it runs a command, or says in one line what must be installed."""
 
     def main(argv: list[str] | None = None) -> int:

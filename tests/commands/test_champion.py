@@ -39,7 +39,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "scale": 1.0,
         "mirrored": False,
     }
-    job = {"train": "train", "test": "test", "validation": None, "digest": "d", "allow_overlap": False}
+    job: dict[str, object] = {
+        "train": "train",
+        "test": "test",
+        "validation": None,
+        "digest": "d",
+        "allow_overlap": False,
+    }
     job |= {"commit": "c0ffee", "versions": {"torch": "2"}}
     (run / "run.json").write_text(json.dumps(job), encoding="utf-8")
     (run / "result.json").write_text(json.dumps({"left_out": [leak], "kept": []}), encoding="utf-8")
