@@ -26,6 +26,7 @@ from PIL import Image
 
 from srcnn.champions import load_champion
 from srcnn.commands.upscale import main as upscale_command
+from srcnn.data.known_sets import data_root
 from srcnn.errors import SRCNNError
 from srcnn.system.own_process import in_own_process
 from srcnn.tuning.adapters.environment import temporarily
@@ -44,7 +45,7 @@ _REPEATS = 1
 
 def write_photos(folder: Path, count: int, size: tuple[int, int], root: str | None) -> str:
     """Write photos of a size, crops of BSDS300/train, as JPEG files of quality 92. Return the name of the set."""
-    found = images("BSDS300/train", Path(root or "data"), "sample/train")
+    found = images("BSDS300/train", data_root(root), "sample/train")
     sources = [image for _, image in found.images if image.ndim == 3]
     for i in range(count):
         photo = big_photo(*size, sources[i % len(sources) :])

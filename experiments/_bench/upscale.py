@@ -13,7 +13,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from srcnn.champions import load_champion
+from srcnn.data.known_sets import data_root
 from srcnn.errors import SRCNNError
 from srcnn.export.onnx_file import onnx_model
 from srcnn.export.plain_network import PlainNetwork
@@ -137,9 +137,7 @@ def measure(way: str, threads: int, size: tuple[int, int], small: int, root: str
     """
     torch.set_num_threads(threads)
     network = load_champion(SCALE)
-    sources = [
-        image for _, image in images("BSDS300/train", Path(root or "data"), "sample/train").images if image.ndim == 3
-    ]
+    sources = [image for _, image in images("BSDS300/train", data_root(root), "sample/train").images if image.ndim == 3]
     few = [big_photo(*_SMALL_SIZE, sources[i % len(sources) :]) for i in range(max(small, 1))]
     try:
         enlarge = WAYS[way](network, threads)
