@@ -36,6 +36,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from srcnn.commands.live_words import clean, decision_words, duration, end_words, resumed_words, stage_words
+from srcnn.config.quantities import counted
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.live_state import LiveState
 
@@ -131,7 +132,7 @@ class PlainLines:
         self.state(event)
         self._resumed = event.kind == "restored"
         if before != (self.state.stage, self.state.number) or first:
-            self._say(f"{stage_words(self.state.stage)}, {self.state.trials} trials")
+            self._say(f"{stage_words(self.state.stage)}, {counted(self.state.trials, 'trial')}")
         if event.kind == "end":
             self._say(f"{self.state.ended:3}/{self.state.trials}  {event.name:28}  {end_words(event)}{self._left()}")
         elif event.kind == "fault":

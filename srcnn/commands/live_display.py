@@ -20,6 +20,7 @@ from rich.text import Text
 
 from srcnn.commands.live_table import Shown, frame
 from srcnn.commands.live_words import clean, decision_words, end_words, resumed_words, shorten, stage_words
+from srcnn.config.quantities import counted
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.live_state import LiveState
 
@@ -76,7 +77,7 @@ class LiveDisplay:
             self.state(event)
             self._resumed = event.kind == "restored"
             if before != (self.state.stage, self.state.number):
-                self._say(f"{stage_words(self.state.stage)}, {self.state.trials} trials", "bold")
+                self._say(f"{stage_words(self.state.stage)}, {counted(self.state.trials, 'trial')}", "bold")
             if event.kind == "end":
                 text = f"{self.state.ended:3}/{self.state.trials}  {event.name:28}  {end_words(event)}"
                 self._shown = replace(self._shown, last=f"{event.name} {end_words(event)}")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from srcnn.config.quantities import counted
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.trials.objective import PAPER_GAIN
@@ -96,7 +97,7 @@ def resumed_words(state: LiveState) -> str:
     """Return what a resumed stage found, in words, after its events ``restored``."""
     waiting, cut = state.counts["waiting"], state.counts[Outcome.INTERRUPTED.value]
     ended = state.ended - cut
-    return f"resumed: {ended} of {state.trials} trials had ended, {waiting} wait, {cut} go on from their last epoch"
+    return f"resumed: {ended} of {counted(state.trials, 'trial')} had ended, {waiting} wait, {cut} go on from their last epoch"
 
 
 def decision_words(decision: Mapping[str, Any]) -> str:

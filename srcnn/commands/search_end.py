@@ -14,6 +14,7 @@ from rich.table import Table
 from srcnn.commands.champion_words import champion_words
 from srcnn.commands.live_words import clean, duration, stage_words
 from srcnn.commands.search_start import near, resume_command
+from srcnn.config.quantities import counted
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.system.invocation import command
 from srcnn.tuning.driver.live_state import LiveState
@@ -72,7 +73,7 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool 
         if result.kept:
             say(footnote(result.kept))
     counts = ", ".join(f"{result.count(kind)} {kind}" for kind in (Outcome.FINISHED, Outcome.STOPPED, Outcome.FAILED))
-    say(f"{len(result.rows)} trials in {duration(result.seconds)}: {counts}")
+    say(f"{counted(len(result.rows), 'trial')} in {duration(result.seconds)}: {counts}")
     for line in failure_lines(result.rows):
         say(line)
     for sentence in (*result.notes, *result.champions):
@@ -179,7 +180,9 @@ def interrupted_lines(state: LiveState, result: SearchResult) -> list[str]:
     if cut:
         kept.append(f"{cut} in the middle, which {'goes' if cut == 1 else 'go'} on from the last epoch")
     stage = stage_words(state.stage).partition(":")[0]
-    lines = [f"interrupted after {duration(result.seconds)} in the {stage}: {began} of {state.trials} trials had begun"]
+    lines = [
+        f"interrupted after {duration(result.seconds)} in the {stage}: {began} of {counted(state.trials, 'trial')} had begun"
+    ]
     if kept:
         lines.append(f"kept    {', '.join(kept)}")
     if never:

@@ -142,7 +142,7 @@ def _images(plan: Plan) -> str:
 
 def expected_line(found: Estimate) -> str:
     """Return the expected cost in a line."""
-    parts = f"{found.search.trials} trials {duration(found.search.seconds)}"
+    parts = f"{_counted(found.search.trials, 'trial')} {duration(found.search.seconds)}"
     if found.confirmation.trials:
         count, most = found.confirmation.trials, found.most
         many = f"{count} to {most}" if most > count else f"{count}"
@@ -212,7 +212,7 @@ def _ladder(plan: Plan) -> str:
     scales = len(plan.space.scales)
     rungs = [
         f"rung {rung.number}: {rung.finalists} finalists of each scale, 1 new seed, {rung.pixels / 1e6:.3g} million pixels, "
-        f"at most {rung.finalists * scales} trials, the best {rung.goes_on} go on"
+        f"at most {_counted(rung.finalists * scales, 'trial')}, the best {rung.goes_on} go on"
         for rung in ladder(plan)
     ]
     return "; ".join(rungs) or "none: the confirmation takes its configurations from the search alone"
