@@ -19,7 +19,7 @@ PLATFORM = {f"srcnn.commands.{name}" for name, entry in COMMANDS.items() if entr
 PLATFORM |= {
     f"srcnn.commands.{name}"
     for name in (
-        *("event_lines", "live_display", "live_table", "live_words"),
+        *("champion_words", "event_lines", "live_display", "live_table", "live_words"),
         *("search_end", "search_flags", "search_session", "search_start", "search_tables"),
         "table_output",  # of ablation
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -72,7 +73,8 @@ def _command(plan: TablePlan) -> str:
 def _report(console: Console, plan: TablePlan, result: TableRun) -> None:
     """Write the report. What was trained is safe without it, so a report that cannot be written does not fail the command."""
     try:
-        page = report_after(result.uri, plan.name, _REPORTS / plan.name)
+        with console.status("writing the report") if console.is_terminal else nullcontext():
+            page = report_after(result.uri, plan.name, _REPORTS / plan.name)
     except SRCNNError as error:
         say(console, f"no report: {error}; {command('report')} {plan.name} writes it")
     else:

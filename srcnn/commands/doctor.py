@@ -25,6 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -56,12 +57,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _show(console: Console, findings: list[Finding]) -> None:
-    table = Table(title="checks of this machine", title_justify="left")
-    for head in ("check", "", "seen", "what to do"):
+    table = Table(title="checks of this machine", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for head in ("check", "", "seen, and what to do"):
         table.add_column(head, overflow="fold")
     for one in findings:
         outcome = f"[{_STYLES[one.outcome]}]{one.outcome}[/]"
-        table.add_row(one.name, outcome, escape(as_typed(one.text)), escape(as_typed(one.advice)))
+        advice = f"\n[bold]to do:[/] {escape(as_typed(one.advice))}" if one.advice else ""
+        table.add_row(one.name, outcome, f"{escape(as_typed(one.text))}{advice}")
     console.print(table)
 
 

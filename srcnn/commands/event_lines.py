@@ -19,7 +19,7 @@ No line has a control character. With ``--json`` each line of the standard outpu
     address of the page of --watch
 ``result``
     last: search, interrupted, seconds, stage, began, planned, counts (by outcome), failures (number by message), champions
-    (see `srcnn.commands.search_end.champions_json`), notes, registry, report (path or null), look, use, go_on (commands)
+    (see `srcnn.commands.champion_words.champions_json`), notes, registry, report (path or null), look, use, go_on (commands)
 
 Every object has time (ISO 8601 with zone). A number that is not known is null.
 """
@@ -151,7 +151,7 @@ class PlainLines:
 
     def acknowledge(self) -> None:
         """Say at once that the interrupt was received; may be called in a signal handler."""
-        self._lines.write("interrupted: what runs is stopped and saved; press Ctrl-C again to end at once")
+        self._lines.write("interrupted: stopping and saving; Ctrl-C again ends at once")
 
 
 class JsonLines:

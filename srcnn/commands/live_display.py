@@ -90,7 +90,7 @@ class LiveDisplay:
 
     def acknowledge(self) -> None:
         """Say at once that the interrupt was received; may be called in a signal handler."""
-        self._note = "interrupted: what runs is stopped and saved; press Ctrl-C again to end at once"
+        self._note = "interrupted: stopping and saving; Ctrl-C again ends at once"
         self._wake.put(_WAKE)
 
     def _run(self) -> None:

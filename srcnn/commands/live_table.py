@@ -64,14 +64,16 @@ def _line(text: str, width: int, shown: Shown, style: str = "") -> Text:
 
 
 def _head(state: LiveState, width: int, shown: Shown) -> Text:
-    counts = state.counts
-    parts = [(f"{len(state.running)} running", "")]
+    counts, dot = state.counts, " | " if shown.ascii_only else " · "
+    head = f"{stage_words(state.stage).partition(':')[0]} {state.ended}/{state.trials}"
+    parts = [(f"{len(state.running)} running", "", True)]
     for kind, style in (("waiting", _WAIT), ("finished", _GOOD), ("stopped", ""), ("failed", _BAD)):
-        parts.append((f"{counts[kind]} {kind}", style if counts[kind] else _DIM))
-    dot = " | " if shown.ascii_only else " · "
+        parts.append((f"{counts[kind]} {kind}", style if counts[kind] else _DIM, bool(counts[kind])))
+    if len(dot.join([head, *(part for part, _, _ in parts)])) > width:  # what there is none of gives way
+        parts = [part for part in parts if part[2]]
     text = Text(no_wrap=True)
-    text.append(f"{stage_words(state.stage).partition(':')[0]} {state.ended}/{state.trials}", "bold")
-    for part, style in parts:
+    text.append(head, "bold")
+    for part, style, _ in parts:
         text.append(dot)
         text.append(part, style)
     text.truncate(width)

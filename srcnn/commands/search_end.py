@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from srcnn.commands.champion_words import champion_words
 from srcnn.commands.live_words import clean, duration, stage_words
 from srcnn.commands.search_start import near, resume_command
 from srcnn.overlap.leaks import footnote, marked
@@ -18,7 +19,6 @@ from srcnn.system.invocation import command
 from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.tracking.tracker import ui_command
-from srcnn.tuning.trials.intervals import Interval
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.published import printed
 from srcnn.tuning.trials.result import TrialResult
@@ -27,8 +27,7 @@ from srcnn.tuning.whole_search.result import SearchResult
 
 __all__ = [
     "REPORTS",
-    "champion_words",
-    "champions_json",
+    "exit_code",
     "failure_counts",
     "failure_lines",
     "go_on_line",
@@ -42,42 +41,6 @@ __all__ = [
 
 REPORTS = Path("mlruns/reports")  #: folder of the reports
 _MOST_SETS = 2  # test sets in the small table; --verbose shows all
-
-
-def champion_words(choice: Choice) -> list[str]:
-    """Return sentences about the winner of a scale, beside the paper's network and bicubic, without full stops."""
-    winner = choice.winner
-    name, lead = winner.name, choice.over_paper
-    if winner.reference:
-        text = f"{name}: the paper's network itself was the best"
-    elif lead is not None and lead.bounded:
-        figures = f"{abs(lead.mean):.2f} dB ({_range(lead)})"
-        if lead.low > 0:
-            text = f"{name} is surely better than the paper's network by {figures}"
-        elif lead.high < 0:
-            text = f"{name} is surely worse than the paper's network by {figures}"
-        else:
-            text = f"{name} is not surely better than the paper's network: {lead.mean:+.2f} dB ({_range(lead, '+.2f')})"
-    elif choice.paper is None:
-        text = f"{name} is the best; the paper's network was not in this search"
-    else:
-        text = f"{name} is the best; it was not compared with the paper's network on images that did not choose it"
-    gain = winner.gain
-    over = (
-        ""
-        if gain is None
-        else f"; {gain.mean:+.2f} dB over bicubic" + (f" ({_range(gain, '+.2f')})" if gain.bounded else "")
-    )
-    lost = [f"{one} is out, since a seed of it failed" for one in choice.lost]
-    return [text + over, *lost]
-
-
-def _range(interval: Interval, form: str = ".2f") -> str:
-    """Return the limits of an interval, from the smaller to the larger in size."""
-    low, high = interval.low, interval.high
-    if form == ".2f" and high < 0:
-        low, high = -high, -low
-    return f"{low:{form}} to {high:{form}}"
 
 
 def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool = False) -> None:
@@ -116,6 +79,13 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool 
         say(sentence)
     for name, text in _next(result):
         say(f"{name:7} {text}", whole=True)
+
+
+def exit_code(result: SearchResult) -> int:
+    """Return the exit code of a search: 130 if it was interrupted, 1 if no trial finished, else 0."""
+    if result.interrupted:
+        return 130
+    return 0 if result.count(Outcome.FINISHED) else 1
 
 
 def failure_counts(rows: Sequence[TrialResult]) -> dict[str, int]:
@@ -192,7 +162,8 @@ def write_report(result: SearchResult, folder: Path) -> tuple[str, str]:
 def show_interrupted(console: Console, state: LiveState, result: SearchResult) -> None:
     """Print what an interrupted search has kept, how many trials never began, and the command that goes on."""
     for line in interrupted_lines(state, result):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        whole = line.startswith("go on") or not console.is_terminal  # a command is never wrapped
+        console.print(line, markup=False, highlight=False, soft_wrap=whole)
 
 
 def interrupted_lines(state: LiveState, result: SearchResult) -> list[str]:
@@ -268,45 +239,3 @@ def _gain(one: Confirmed) -> str:
 
 def _mean(one: Confirmed, name: str) -> str:
     return f"{one.test_psnr(name).mean:.2f}" if name in one.psnr else ""
-
-
-def champions_json(result: SearchResult) -> list[dict[str, Any]]:
-    """Return the champions for programs, one object a scale.
-
-    Its fields: scale, configuration, reference (whether it is the paper's network), confirmed, network (file), gain (mean gain
-    over bicubic in dB, with low and high of its 95 % interval), over_paper (lead over the paper's network on the same images,
-    with low and high; null: not measured), test (mean PSNR in dB by test set), words.
-    """
-    found: list[dict[str, Any]] = []
-    for choice in result.choices:
-        winner, gain, lead = choice.winner, choice.winner.gain, choice.over_paper
-        found.append(
-            {
-                "scale": choice.scale,
-                "configuration": winner.rows[0].spec.configuration,
-                "reference": winner.reference,
-                "confirmed": True,
-                "network": str(winner.best.checkpoint),
-                "gain": None if gain is None else gain.to_json(),
-                "over_paper": None if lead is None else lead.to_json(),
-                "test": {name: winner.test_psnr(name).mean for name in winner.psnr},
-                "words": champion_words(choice),
-            }
-        )
-    for scale in [] if result.choices else result.scales:
-        for row in result.of_scale(scale)[:1]:
-            single: Mapping[str, float | None] = {"mean": row.val_gain, "low": None, "high": None}
-            found.append(
-                {
-                    "scale": scale,
-                    "configuration": row.spec.configuration,
-                    "reference": row.reference,
-                    "confirmed": False,
-                    "network": str(row.checkpoint),
-                    "gain": dict(single),
-                    "over_paper": None,
-                    "test": {name: psnr for name, (psnr, _) in row.test.items()},
-                    "words": [f"{row.name} is the best single trial, not confirmed"],
-                }
-            )
-    return found

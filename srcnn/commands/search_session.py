@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from srcnn.commands.champion_words import champions_json
 from srcnn.commands.event_lines import VERSION, Display, JsonLines, PlainLines
 from srcnn.commands.live_display import LiveDisplay
 from srcnn.commands.live_table import Shown
 from srcnn.commands.live_words import duration
 from srcnn.commands.search_end import (
     REPORTS,
-    champions_json,
+    exit_code,
     failure_counts,
     go_on_line,
     look_lines,
@@ -66,7 +67,7 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     plan = plan_search(settings)
     _show_plan(console, plan, options, resume=resume)
     if options.dry_run:
-        return _dry_run(Console(), plan)
+        return _dry_run(plan, json_lines=options.json)
     predicted, line = (None if resume else _predict(plan)) or (None, "")
     if resume and settings.time_budget is not None:
         spent = spent_before(time_file(plan))
@@ -82,9 +83,7 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     report = _end(console, display, plan, result, options)
     if isinstance(display, JsonLines):
         display.write("result", _result_json(display.state, result, report))
-    if result.interrupted:
-        return 130
-    if predicted is not None and not options.quiet:
+    if predicted is not None and not options.quiet and not result.interrupted:
         kind, hours = "GPU" if predicted.speed.gpu else "core", display.state.core_seconds * predicted.units / 3600
         console.print(
             f"expected {duration(predicted.seconds)} and {predicted.hours:.2g} {kind}-hours; took {duration(result.seconds)} "
@@ -92,11 +91,11 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
             highlight=False,
             soft_wrap=True,
         )
-    return 0 if result.count(Outcome.FINISHED) else 1
+    return exit_code(result)
 
 
 def _show_plan(console: Console, plan: Plan, options: argparse.Namespace, *, resume: bool) -> None:
-    if options.quiet and not options.dry_run:
+    if options.quiet:
         return
     if options.verbose:
         show_plan(console, plan)
@@ -109,7 +108,9 @@ def _show_plan(console: Console, plan: Plan, options: argparse.Namespace, *, res
 def _say_costs(console: Console, plan: Plan, predicted: Estimate | None, line: str) -> None:
     rows = [("time", line)] if line else []
     rows += [("expected", expected_line(predicted))] if predicted is not None else []
-    show_rows(console, [*rows, ("if it stops", resume_command(plan.settings))])
+    show_rows(console, rows)
+    # Not wrapped, so that it can be copied.
+    console.print(f"[bold]if it stops[/bold]  {escape(resume_command(plan.settings))}", highlight=False, soft_wrap=True)
 
 
 def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
@@ -125,12 +126,15 @@ def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
     return estimate(plan, *here), "" if deadline is None else deadline.line(deadline.planned)
 
 
-def _dry_run(console: Console, plan: Plan) -> int:
+def _dry_run(plan: Plan, *, json_lines: bool) -> int:
     found = _predict(plan, fresh=True)
     if found is None:
         raise ConfigError("dry_run: must not be combined with --address, because it measures only this machine")
     predicted, line = found
-    table = Table(title="expected", title_justify="left", show_header=False)
+    if json_lines:
+        JsonLines(LiveState(plan.settings.name, plan.settings.trials)).write("plan", _plan_json(plan, predicted))
+        return 0
+    console, table = Console(), Table(title="expected", title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in lines(predicted):
@@ -207,7 +211,7 @@ def _watch(console: Console, display: Display, settings: SearchSettings, options
     address: str = server.serve_in_background(settings.folder)
     if isinstance(display, JsonLines):
         display.write("watch", {"address": address})
-    console.print(f"watch: {address}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"[bold]watch[/bold]        {escape(address)}", highlight=False, soft_wrap=True)
 
 
 def _end(
@@ -230,7 +234,7 @@ def _end(
     return page or None
 
 
-def _plan_json(plan: Plan, predicted: Estimate | None, *, resume: bool) -> dict[str, object]:
+def _plan_json(plan: Plan, predicted: Estimate | None, *, resume: bool = False) -> dict[str, object]:
     s = plan.settings
     return {
         "version": VERSION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from srcnn.commands.live_words import duration
 from srcnn.overlap.leaks import lines as leak_lines
@@ -103,13 +105,13 @@ def show_start(console: Console, plan: Plan, *, resume: bool) -> None:
 
 
 def show_rows(console: Console, rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and values below one another; the values are wrapped beside the names."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True, width=11)
-    table.add_column(overflow="fold")
+    """Print names and values below one another. In a terminal the values are wrapped beside the names, but never in a word."""
+    indent = 13
     for name, value in rows:
-        table.add_row(name, escape(value))
-    console.print(table, highlight=False)
+        width = max(20, console.width - indent) if console.is_terminal else max(1, len(value))
+        parts = textwrap.wrap(value, width, break_long_words=False, break_on_hyphens=False)
+        text = Text.assemble((name.ljust(indent), "bold"), f"\n{'':{indent}}".join(parts))
+        console.print(text, highlight=False, soft_wrap=True)
 
 
 def _then(plan: Plan) -> str:

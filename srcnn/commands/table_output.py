@@ -81,7 +81,12 @@ class TableMonitor:
         if event.kind != "end":
             return
         self._ended += 1
-        self.bar.update(self._task, completed=self._ended)
+        last = self._ended == event.trials
+        self.bar.update(
+            self._task,
+            completed=self._ended,
+            description="measuring the test images" if last else escape(event.name),
+        )
         text, figures = event.failure, None if event.report is None else event.report.figures
         if event.outcome != Outcome.FAILED and figures is not None:
             text = f"gain {figures.best_val_gain:+.2f} dB, {figures.train_seconds:.0f} s"
@@ -143,10 +148,11 @@ def say_result(console: Console, data: TableData) -> None:
 
 
 def _grid(table: Figures) -> Grid:
-    """Return a table of a report for the terminal."""
+    """Return a table of a report for the terminal, without its empty columns."""
+    shown = [place for place in range(len(table.head)) if any(row[place].text for row in table.rows)]
     grid = Grid(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for place, head in enumerate(table.head):
-        grid.add_column(escape(head), justify="left" if place < table.left else "right")
+    for place in shown:
+        grid.add_column(escape(table.head[place]), justify="left" if place < table.left else "right")
     for row in table.rows:
-        grid.add_row(*(escape(cell.text) for cell in row))
+        grid.add_row(*(escape(row[place].text) for place in shown))
     return grid

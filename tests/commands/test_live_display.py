@@ -79,7 +79,7 @@ def test_the_interrupt_is_shown_from_a_signal_handler() -> None:
         with shown:
             wait(lambda: "starting Ray" in plain(text))
             signal.raise_signal(signal.SIGUSR2)
-            wait(lambda: "interrupted: what runs is stopped and saved" in plain(text))
+            wait(lambda: "interrupted: stopping and saving" in plain(text))
     finally:
         signal.signal(signal.SIGUSR2, before)
 

@@ -65,6 +65,7 @@ def test_a_narrow_terminal_keeps_epoch_and_gain() -> None:
     assert "epoch" in head
     assert "to best" in head
     assert " on" not in head
+    assert texts(state(), 60, 24)[1] == "search 0/12 · 2 running"
 
 
 def test_a_terminal_without_unicode() -> None:

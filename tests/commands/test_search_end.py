@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -13,8 +12,7 @@ from rich.console import Console
 
 from srcnn.commands import search_end
 from srcnn.commands.search_end import (
-    champion_words,
-    champions_json,
+    exit_code,
     failure_lines,
     interrupted_lines,
     look_lines,
@@ -31,7 +29,7 @@ from srcnn.tuning.whole_search.result import SearchResult
 
 from live_events import event
 from planned_search import plan
-from search_results import BETTER, NOISY, PAPER, confirmed, result, row
+from search_results import BETTER, PAPER, confirmed, result, row
 from space_text import GOOD, write
 
 
@@ -46,25 +44,6 @@ def said(planned: Plan, found: SearchResult, *, quiet: bool = False, width: int 
     text = StringIO()
     show_end(Console(file=text, width=width), planned, found, quiet=quiet)
     return text.getvalue()
-
-
-def test_a_champion_in_plain_words() -> None:
-    def words(winner: Sequence[Sequence[float]], paper: Sequence[Sequence[float]]) -> str:
-        choice = Choice(3, (confirmed("best", winner), confirmed("reference", paper)))
-        return champion_words(choice)[0]
-
-    assert words(BETTER, PAPER).startswith("best is surely better than the paper's network by 0.10 dB (0.")
-    assert words(PAPER, BETTER).startswith("best is surely worse than the paper's network by 0.10 dB (0.")
-    assert words(NOISY, PAPER).startswith("best is not surely better than the paper's network: +0.0")
-    assert "; +1.32 dB over bicubic (" in words(BETTER, PAPER)
-    alone = Choice(3, (confirmed("best", BETTER),), ("9-5-5",))
-    assert champion_words(alone)[0].startswith("best is the best; the paper's network was not in this search")
-    assert champion_words(alone)[1] == "9-5-5 is out, since a seed of it failed"
-    itself = Choice(3, (confirmed("reference", PAPER), confirmed("other", NOISY)))
-    assert "the paper's network itself was the best" in champion_words(itself)[0]
-    unjudged = replace(confirmed("best", BETTER), judging_trials=(), judging_gains=None)
-    choice = Choice(3, (unjudged, confirmed("reference", PAPER)))
-    assert "it was not compared with the paper's network on images that did not choose it" in champion_words(choice)[0]
 
 
 def test_the_end_of_a_confirmed_search(planned: Plan) -> None:
@@ -82,10 +61,7 @@ def test_the_end_of_a_confirmed_search(planned: Plan) -> None:
     assert "use     python experiments/upscale.py PHOTO --scale 3 --model best.safetensors" in lines
     assert "go on   python experiments/search.py --resume x --trials 100" in lines
     assert "bicubic  " not in said(planned, found, quiet=True)
-    (one,) = champions_json(found)
-    assert one["words"] == champion_words(choice)
-    assert one["over_paper"]["mean"] == pytest.approx(0.1)
-    assert one["test"] == {"test": pytest.approx(31.32)}
+    assert exit_code(found) == 0
 
 
 def test_the_end_without_a_confirmation(planned: Plan) -> None:
@@ -95,11 +71,11 @@ def test_the_end_without_a_confirmation(planned: Plan) -> None:
     assert [line.split() for line in text.splitlines() if "reference" in line] == [
         ["paper's", "reference", "+0.25", "30.25"]
     ]
-    assert champions_json(found)[0]["confirmed"] is False
     nothing = result(planned, row("dead", 0, Outcome.FAILED), row("dead", 0, Outcome.FAILED))
     assert "x3: no trial finished" in said(planned, nothing)
     assert failure_lines(nothing.rows) == ["failed 2 times: DeadNetworkError: dead"]
     assert use_line(nothing) == ""
+    assert exit_code(nothing) == 1
     assert "use  " not in said(planned, nothing)
 
 
@@ -110,6 +86,7 @@ def test_an_interrupted_search_says_what_is_kept_and_what_never_began(planned: P
     state(event("start", "3"))
     state(event("pause", "3", (1.0,)))
     found = result(planned, row("best", 0.5), interrupted=True)
+    assert exit_code(found) == 130
     assert interrupted_lines(state, found) == [
         "interrupted after 12 s in the search: 3 of 12 trials had begun",
         "kept    1 finished, 1 waiting, 1 in the middle, which goes on from the last epoch",

@@ -92,7 +92,7 @@ def test_an_interrupt_is_acknowledged_and_exits_with_130(workplace: Path) -> Non
     said = process.communicate(timeout=120)[0]
     assert process.returncode == 130, said
     lines = said.splitlines()
-    place = lines.index("interrupted: what runs is stopped and saved; press Ctrl-C again to end at once")
+    place = lines.index("interrupted: stopping and saving; Ctrl-C again ends at once")
     after = "\n".join(lines[place + 1 :])
     assert re.search(r"^interrupted after .* in the search: \d+ of 40 trials had begun$", after, re.MULTILINE)
     assert re.search(r"^never began: (3\d|2\d) trials of the search$", after, re.MULTILINE)

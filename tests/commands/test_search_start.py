@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from io import StringIO
 from pathlib import Path
@@ -26,12 +27,12 @@ def workplace(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def text_of(planned: Plan, *, short: bool, width: int = 80) -> str:
     text = StringIO()
-    console = Console(file=text, width=width)
+    console = Console(file=text, width=width, force_terminal=True, color_system=None, legacy_windows=False)
     if short:
         show_start(console, planned, resume=False)
     else:
         show_plan(console, planned)
-    return text.getvalue()
+    return re.sub(r"\x1b\[[0-9;]*m", "", text.getvalue())
 
 
 def test_the_short_plan(workplace: Path) -> None:
@@ -50,6 +51,9 @@ def test_the_short_plan(workplace: Path) -> None:
         "goes to mlruns/ray/a-long-name",
     ):
         assert words in joined
+    log = StringIO()
+    show_start(Console(file=log, width=80), planned, resume=False)
+    assert len(log.getvalue().splitlines()) == 7  # in a log nothing is wrapped
     assert "1 new seed; the winner" in " ".join(
         text_of(plan(validation=1, judging=1, choice_seeds=1), short=True).split()
     )

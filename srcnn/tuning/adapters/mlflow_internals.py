@@ -31,24 +31,27 @@ __all__ = [
     "unpacked_view",
 ]
 
-#: Tag of an experiment that says that it has training runs, not traces of language models. Pages of MLflow 3.10 to 3.16 choose
-#: their kind by it; those of 3.17 choose by ``workflowType`` in the address (`runs_address`), and use the tag for the icon in
-#: the list of experiments only. There is no public function to set it. Search words: "mlflow.experimentKind
-#: custom_model_development".
+#: Tag of an experiment that says that it has training runs, not traces of language models. The pages of MLflow 3.17 open in the
+#: mode for language models all the same, unless the address has ``workflowType`` (`runs_address`). There is no public function to
+#: set it. Search words: "mlflow.experimentKind custom_model_development".
 TRAINING_EXPERIMENT: Mapping[str, str] = MappingProxyType({"mlflow.experimentKind": "custom_model_development"})
 
 
-def run_address(ui: str, experiment_id: str, run_id: str) -> str:
-    """Return the address of a run's web page.
+_TRAINING: Mapping[str, str] = MappingProxyType({"workflowType": "machine_learning"})  # mode of a page, see above
 
-    MLflow prints such addresses at the end of a run, but has no public function for them. Search words: "get run url python".
+
+def run_address(ui: str, experiment_id: str, run_id: str) -> str:
+    """Return the address of a run's web page, in the mode for training runs.
+
+    MLflow prints such addresses at the end of a run, but without the mode, and has no public function for them. Search words:
+    "get run url python", "mlflow workflowType machine_learning".
 
     Args:
         ui: address of MLflow's web pages, without a slash at the end.
         experiment_id: id of the run's experiment.
         run_id: id of the run.
     """
-    return f"{ui}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{ui}/#/experiments/{experiment_id}/runs/{run_id}?{urlencode(_TRAINING)}"
 
 
 #: Beginning of the name of an experiment's tag with a shared view; the rest is the key. MLflow writes such tags when a person
@@ -102,7 +105,7 @@ def runs_address(
         order: column by which the runs are sorted; empty: newest first.
         ascending: whether the lowest value comes first.
     """
-    fields = {"workflowType": "machine_learning"}
+    fields = dict(_TRAINING)
     if view:  # the page ignores the view if the address has a filter or an order
         fields |= {"compareRunsMode": "CHART", "viewStateShareKey": view}
     else:

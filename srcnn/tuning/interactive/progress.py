@@ -57,8 +57,10 @@ class Progress:
         self._trials = event.trials
         if event.kind == "start":
             self._running.add(event.trial_id)
-        elif event.kind in ("fault", "end"):
+        elif event.kind in ("pause", "fault", "end"):
             self._running.discard(event.trial_id)
+        elif event.kind == "restored" and event.outcome not in (Outcome.WAITING, Outcome.INTERRUPTED):
+            self._ended[str(event.outcome)] += 1  # it had ended before the resume
         figures = None if event.report is None else event.report.figures
         if figures is not None and event.stage == "search":
             scale = event.spec.config.scale

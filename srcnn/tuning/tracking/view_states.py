@@ -113,7 +113,7 @@ def _state(
     order: str,
     columns: Sequence[str],
     charts: Iterable[Mapping[str, Any]],
-    others: Iterable[str] = tuple(names.EPOCH_METRICS.values()),
+    others: Iterable[str] = (*names.EPOCH_METRICS.values(), names.METRIC_MACS, names.METRIC_PARAMETERS),
 ) -> dict[str, Any]:
     """Return the state of the page.
 
@@ -126,8 +126,13 @@ def _state(
     """
     shown = [{**chart, "uuid": f"{_SHOWN}-{place}", "metricSectionId": _SHOWN} for place, chart in enumerate(charts)]
     there = {chart.get("metricKey") for chart in shown}
+    single = (names.METRIC_MACS, names.METRIC_PARAMETERS)  # figures of the whole trial
     rest = [
-        {**_line(metric), "uuid": f"{_OTHERS}-{metric}", "metricSectionId": _OTHERS}
+        {
+            **(_chart("BAR", metricKey=metric) if metric in single else _line(metric)),
+            "uuid": f"{_OTHERS}-{metric}",
+            "metricSectionId": _OTHERS,
+        }
         for metric in others
         if metric not in there
     ]

@@ -143,8 +143,7 @@ def run_search(
                 spent=time.perf_counter() - started,
                 file=time_file(plan),
             )
-            best = BestSoFar.of(tracker, resumed=resume)
-            own: tuple[Listener, ...] = (live, mirror, best)
+            own: tuple[Listener, ...] = (live, mirror, BestSoFar(tracker))
             listeners = own if listener is None else (*own, listener)
             context = DriverContext(tracker, StageTime(deadline), listeners)
             with system_metrics(tracker.uri, tracker.parent_id, wanted=settings.system_metrics):

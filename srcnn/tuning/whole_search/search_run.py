@@ -73,35 +73,23 @@ def _save_views(tracker: Tracker, plan: Plan, params: Sequence[str], scales: Seq
 
 @dataclass
 class BestSoFar:
-    """Listener that logs the highest gain of each scale so far, with the number of its trials that have ended as the step."""
+    """Listener that logs the highest gain of each scale so far, with the number of its trials that have ended as the step.
+
+    The trials that ended before a resume are counted, and their figures are logged already.
+    """
 
     tracker: Tracker
     _ended: Counter[int] = field(default_factory=Counter)
     _best: dict[int, float] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, tracker: Tracker, *, resumed: bool) -> BestSoFar:
-        """Return the listener for an open search; for a resumed one, it goes on from the trials that have ended."""
-        made = cls(tracker)
-        for run in tracker.children() if resumed else ():
-            tags, scale = run.data.tags, run.data.params.get(names.PARAM_SCALE, "")
-            if tags.get(names.TAG_STAGE) == "search" and tags.get(names.TAG_OUTCOME) in _ENDED:
-                gain = run.data.metrics.get(names.METRIC_BEST_VAL_GAIN)
-                made._count(int(scale), gain if tags[names.TAG_OUTCOME] == Outcome.FINISHED else None)
-        return made
-
-    def _count(self, scale: int, gain: float | None) -> None:
-        self._ended[scale] += 1
-        if gain is not None:
-            self._best[scale] = max(gain, self._best.get(scale, gain))
-
     def __call__(self, event: Event) -> None:
-        if event.kind != "end" or event.stage != "search" or event.outcome not in _ENDED:
+        if event.kind not in ("end", "restored") or event.stage != "search" or event.outcome not in _ENDED:
             return
         scale, figures = event.spec.scale, None if event.report is None else event.report.figures
-        finished = figures is not None and event.outcome is Outcome.FINISHED
-        self._count(scale, figures.best_val_gain if finished and figures is not None else None)
-        if scale in self._best:
+        self._ended[scale] += 1
+        if figures is not None and event.outcome is Outcome.FINISHED:
+            self._best[scale] = max(figures.best_val_gain, self._best.get(scale, figures.best_val_gain))
+        if scale in self._best and event.kind == "end":
             metric = names.best_metric(scale, names.METRIC_VAL_GAIN)
             self.tracker.log_figures(None, {metric: self._best[scale]}, self._ended[scale])
 

@@ -41,7 +41,8 @@ def test_the_address_of_a_run_is_the_one_that_mlflow_prints() -> None:
     printed = inspect.getsource(TrackingServiceClient._log_url)
     assert 'f"{host_url}/#/experiments/{experiment_id}"' in printed
     assert 'f"{experiment_url}/runs/{run_id}"' in printed
-    assert run_address("http://127.0.0.1:5000", "1", "ab") == "http://127.0.0.1:5000/#/experiments/1/runs/ab"
+    address = run_address("http://127.0.0.1:5000", "1", "ab")
+    assert address == "http://127.0.0.1:5000/#/experiments/1/runs/ab?workflowType=machine_learning"
 
 
 def test_the_pages_know_the_words_of_views_and_addresses() -> None:

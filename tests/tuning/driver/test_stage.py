@@ -171,7 +171,10 @@ def test_a_stage_returns_records_and_tells_the_same_and_is_not_run_twice(driven:
     before = {one.trial_id for one in driven.results}
     assert driven.run(SPECS, resume=True) == found
     assert {one.trial_id for one in driven.results} == before
-    assert driven.heard == []
+    assert {event.trial_id: (event.kind, event.outcome) for event in driven.heard} == {
+        one.trial_id: ("restored", one.outcome) for one in driven.results
+    }
+    assert len(driven.heard) == 3
     assert len(driven.tracker.children()) == 3
 
 

@@ -87,3 +87,13 @@ def test_the_last_line_of_an_interrupted_search() -> None:
     shown.close("interrupted; a <b> continues")
     assert stream.getvalue() == "interrupted; a <b> continues\n"
     assert shown.page().endswith("<b>interrupted; a &lt;b&gt; continues</b></div>")
+
+
+def test_after_a_resume_what_had_ended_is_counted() -> None:
+    stream = io.StringIO()
+    shown = Progress(3, stream)
+    shown(event("restored", "a", gain=0.2, outcome=Outcome.FINISHED, trials=3))
+    shown(event("restored", "b", gain=0.1, outcome=Outcome.WAITING, trials=3))
+    assert stream.getvalue() == ""
+    shown(event("end", "b", gain=0.3, outcome=Outcome.FINISHED, trials=3))
+    assert stream.getvalue().startswith("search 2/3, ")

@@ -26,17 +26,39 @@ def wait_for(so_far: ReportSoFar, found: WatchedSearch) -> Path | None:
     return so_far.newest(found)
 
 
-def test_a_report_is_made_of_a_search_that_runs(store: Store) -> None:
+def test_the_program_writes_the_report_of_a_search(store: Store) -> None:
     a_whole_search(store)
-    folder = put(store.folder / "whole", state(trial("a"), search="whole", about={"tracking_uri": store.uri}))
-    so_far, found = ReportSoFar(folder, store.folder / "reports"), WatchedSearch.read(folder)
+    assert report_so_far.main([store.uri, "whole", str(store.folder / "out")]) == 0
+    assert "trial 9" in (store.folder / "out" / PAGE).read_text(encoding="utf-8")
+
+
+def test_a_report_is_made_on_demand_and_not_too_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that takes no time stands for the real one, which test_in_browser.py runs."""
+    lines = ("import sys, pathlib", "uri, name, folder = sys.argv[1:]", "pathlib.Path(folder).mkdir(parents=True)")
+    program = "\n".join([*lines, "pathlib.Path(folder, 'report.html').write_text(f'{name} in {uri}')"])
+    (tmp_path / "quick_report.py").write_text(program, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(report_so_far, "_PROGRAM", "quick_report")
+    folder = put(tmp_path / "today", state(trial("a"), about={"tracking_uri": "sqlite:///x"}))
+    so_far, found = ReportSoFar(folder, tmp_path / "reports"), WatchedSearch.read(folder)
     assert so_far.newest(found) is None and so_far.coming
     assert "is being written" in so_far.words
     made = wait_for(so_far, found)
-    assert made is not None and "trial 9" in (made / PAGE).read_text(encoding="utf-8")
-    # Neither without news, nor soon after the last one, a second one is made.
-    put(folder, state(trial("b"), search="whole"))
+    assert made is not None and (made / PAGE).read_text() == "today in sqlite:///x"
+    # Neither without news, nor soon after the last one, another is made.
+    put(folder, state(trial("b")))
     assert so_far.newest(WatchedSearch.read(folder)) == made and not so_far.coming
+    so_far._every = 0.0
+    assert so_far.newest(found) == made and not so_far.coming
+    assert so_far.newest(WatchedSearch.read(folder)) == made and so_far.coming
+    while so_far.coming:
+        time.sleep(0.02)
+    newer = so_far.newest(WatchedSearch.read(folder))
+    assert newer is not None and newer != made
+    until = time.monotonic() + 20
+    while made.exists() and time.monotonic() < until:  # the thread removes it last
+        time.sleep(0.02)
+    assert not made.exists()
 
 
 def test_the_finished_report_comes_first_if_it_is_newer(tmp_path: Path) -> None:

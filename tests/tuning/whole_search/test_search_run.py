@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,6 @@ from srcnn.tuning.whole_search.search_run import BestSoFar
 
 from browsed_search import Browsed
 
-DATASET = {"name": "T91", "digest": "abc", "images": "9"}
-
 
 def ended(trial: str, gain: float, outcome: Outcome = Outcome.FINISHED, stage: str = "search", scale: int = 3) -> Event:
     report = TrialReport(9, 9, (gain,), EpochFigures(gain, best_val_gain=gain))
@@ -32,32 +31,21 @@ def test_the_best_so_far_is_a_curve_over_the_trials_that_ended_and_goes_on_after
     tmp_path: Path, empty: Path
 ) -> None:
     shutil.copy(empty, tmp_path)
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracker = Tracker(uri, tmp_path / "artifacts")
+    tracker = Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
     tracker.open_search("s", {}, {})
-    events = [
-        ended("a", 1.0, Outcome.STOPPED),
-        ended("b", 0.5),
-        ended("c", 0.75),
-        ended("d", 9.0, stage="confirm"),
-        ended("e", 0.25, scale=2),
-        ended("f", 0.6),
-    ]
-    listener = BestSoFar.of(tracker, resumed=False)
-    for event in events[:4]:
+    before = [ended("a", 1.0, Outcome.STOPPED), ended("b", 0.5), ended("c", 0.75)]
+    listener = BestSoFar(tracker)
+    for event in (*before, ended("d", 9.0, stage="confirm")):
         listener(event)
-        tracker.start_trial(event.trial_id, "x", {"scale": event.spec.scale}, {"stage": event.stage}, DATASET)
-        assert event.report is not None and event.report.figures is not None
-        tracker.log_epoch(event.trial_id, 1, {"best/val_gain": event.report.figures.best_val_gain, "objective": 1.0})
-        tracker.end_trial(event.trial_id, "FINISHED", {"outcome": str(event.outcome)})
-    again = Tracker(uri, tmp_path / "artifacts")
-    assert again.open_search("s", {}, {})
-    listener = BestSoFar.of(again, resumed=True)
-    for event in events[4:]:
+    listener = BestSoFar(tracker)  # of the resumed search
+    for event in before:
+        listener(replace(event, kind="restored"))
+    listener(replace(ended("e", 9.0, Outcome.INTERRUPTED), kind="restored"))
+    for event in (ended("f", 0.25, scale=2), ended("g", 0.6)):
         listener(event)
 
     def curve(scale: int) -> list[tuple[int, float]]:
-        history = again.client.get_metric_history(again.parent_id, f"best/x{scale}/val_gain")
+        history = tracker.client.get_metric_history(tracker.parent_id, f"best/x{scale}/val_gain")
         return [(metric.step, metric.value) for metric in history]
 
     assert curve(3) == [(2, 0.5), (3, 0.75), (4, 0.75)]

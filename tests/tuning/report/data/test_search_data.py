@@ -25,5 +25,5 @@ def test_the_newest_is_reported_and_an_unknown_kind_is_refused(store: Store) -> 
 def test_links_of_a_server_are_its_own(store: Store) -> None:
     store.open("a")
     data = gather(store.uri, find_parent(store.uri), "https://there:1/")
-    assert data.link("r") == f"https://there:1/#/experiments/{data.experiment_id}/runs/r"
+    assert data.link("r") == f"https://there:1/#/experiments/{data.experiment_id}/runs/r?workflowType=machine_learning"
     assert search_document(data).tables == ()

@@ -150,7 +150,7 @@ def test_one_run_counts_for_each_cell_that_is_asked_for(tracker: Tracker) -> Non
     assert runs["run running"].outcome is Outcome.INTERRUPTED
     assert data.kept("9-1-5") == (LEAK,)
     assert (data.name, data.ui, data.table.title, data.budget.seeds) == ("kernels-cpu", "http://ui", "Kernels", 2)
-    assert data.link("r") == f"http://ui/#/experiments/{data.experiment_id}/runs/r"
+    assert data.link("r") == f"http://ui/#/experiments/{data.experiment_id}/runs/r?workflowType=machine_learning"
 
 
 def test_what_was_measured_without_training_stands_apart(tracker: Tracker) -> None:

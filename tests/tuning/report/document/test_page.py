@@ -120,7 +120,10 @@ def test_a_page_loads_nothing_and_links_to_runs(whole: Store) -> None:
     experiment = client.get_experiment_by_name("srcnn")
     assert experiment is not None
     runs = {run.info.run_id for run in client.search_runs([experiment.experiment_id])}
-    known = {f"http://127.0.0.1:5000/#/experiments/{experiment.experiment_id}/runs/{run_id}" for run_id in runs}
+    known = {
+        f"http://127.0.0.1:5000/#/experiments/{experiment.experiment_id}/runs/{run_id}?workflowType=machine_learning"
+        for run_id in runs
+    }
     outside = {link for link in page.links if not link.startswith("#")}
     assert outside == known
     assert "default-src 'none'" in source
