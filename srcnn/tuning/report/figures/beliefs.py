@@ -55,7 +55,7 @@ def beliefs_figure(found: Sequence[Belief], name: str, caption: str) -> Figure:
     reach = [_NORMAL * (one.spread or 0.0) for one in found]
     ends = [one.predicted + sign * half for one, half in zip(found, reach, strict=True) for sign in (-1, 1)]
     span = high - low + 2 * margin  # a very unsure prediction must not press the others together
-    axes.set_ylim(max(min(ends), low - 2 * span) - margin, min(max(ends), high + 2 * span) + margin)
+    axes.set_ylim(max(min(ends) - margin, low - span / 2), min(max(ends) + margin, high + span / 2))
     axes.set_xlabel("gain that came (dB)")
     axes.set_ylabel("gain that was predicted (dB)")
     finish(axes)

@@ -14,7 +14,7 @@ from srcnn.tuning.report.data.full_budget import AtEnd
 from srcnn.tuning.report.document.document import Figure
 from srcnn.tuning.report.figures.slices import lowest_shown
 from srcnn.tuning.report.figures.style import FONT, HALF, finish, log_ticks, new_figure, plain, to_png
-from srcnn.tuning.space.parameter import Categorical, Parameter
+from srcnn.tuning.space.parameter import Categorical, Integer, Parameter
 from srcnn.tuning.space.space import Space
 
 __all__ = ["FEWEST", "contour_figure"]
@@ -120,7 +120,9 @@ def _ticks(axes: Axes, number: int, name: str, parameter: Parameter) -> None:
         marks = log_ticks(float(parameter.low), float(parameter.high))
         ticks = {_place(parameter, value) or 0.0: text for value, text in marks.items()}
     else:
-        values = np.linspace(parameter.low, parameter.high, 5)
+        values = np.unique(
+            np.linspace(parameter.low, parameter.high, 5).round(0 if isinstance(parameter, Integer) else 9)
+        )
         ticks = {_place(parameter, float(value)) or 0.0: f"{value:.3g}" for value in values}
     (axes.set_xticks if number == 0 else axes.set_yticks)(list(ticks), [plain(text) for text in ticks.values()])
     (axes.set_xlabel if number == 0 else axes.set_ylabel)(plain(name))

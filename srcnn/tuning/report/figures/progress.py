@@ -11,7 +11,7 @@ from srcnn.tuning.report.figures.style import BLACK, BLUE, FONT, HALF, RED, fini
 __all__ = ["best_figure", "compute_figure"]
 
 _Y = "best gain so far (dB)"
-_SHARE = 0.4  # of the range from bicubic to the best that a picture may lose below
+_SHARE = 0.15  # of the reports, the earliest ones, whose gains may lie below the picture
 
 
 def best_figure(found: Progress, name: str, caption: str, paper: float | None) -> Figure:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from srcnn.tuning.report.data.full_budget import AtEnd
 from srcnn.tuning.report.document.document import Figure
-from srcnn.tuning.report.figures.style import BLUE, FONT, GREY, HALF, RED, finish, log_ticks, new_figure, plain, to_png
-from srcnn.tuning.space.parameter import Categorical, Parameter
+from srcnn.tuning.report.figures.style import (
+    BLUE,
+    FONT,
+    GREY,
+    HALF,
+    RED,
+    WIDTH,
+    finish,
+    log_ticks,
+    new_figure,
+    plain,
+    to_png,
+)
+from srcnn.tuning.space.parameter import Categorical, Integer, Parameter
 from srcnn.tuning.space.space import Space
 
 __all__ = ["lowest_shown", "slices_figure", "varied_parameters"]
 
+_COLUMN, _BESIDE = 5, 3  # most panels below each other; more stand in rows of so many
 _SPREAD = 0.18  # around a choice, so that trials do not hide each other
 
 
@@ -27,7 +42,7 @@ def varied_parameters(space: Space, ends: Sequence[AtEnd]) -> dict[str, Paramete
 
 
 def slices_figure(space: Space, ends: Sequence[AtEnd], name: str, caption: str) -> Figure | None:
-    """A panel for each parameter, below each other; filled: finished, hollow: estimated.
+    """A panel for each parameter; filled: finished, hollow: estimated. Few panels stand in one column, which is half a page wide.
 
     Args:
         space: space of the search.
@@ -45,14 +60,18 @@ def slices_figure(space: Space, ends: Sequence[AtEnd], name: str, caption: str) 
     below = sum(one.gain < low for one in ends)
     if below:
         caption += f" {below} of {len(ends)} trials lie below the picture and are drawn at its lower edge."
-    figure = new_figure(0.4 + 1.55 * len(parameters), HALF)
-    panels = figure.subplots(len(parameters), 1, squeeze=False, sharey=True)
-    for axes, (parameter_name, parameter) in zip(panels[:, 0], parameters.items(), strict=True):
+    wide = len(parameters) > _COLUMN
+    rows, columns = (math.ceil(len(parameters) / _BESIDE), _BESIDE) if wide else (len(parameters), 1)
+    figure = new_figure(0.4 + 1.55 * rows, WIDTH if wide else HALF)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, (parameter_name, parameter) in zip(panels, parameters.items(), strict=False):
         _panel(axes, parameter_name, parameter, ends, low)
+    for axes in panels[len(parameters) :]:
+        axes.set_visible(False)
     figure.supylabel("gain at the full budget (dB)", fontsize=FONT)
     best = max(ends, key=lambda one: one.gain)
     alt = f"Gain of {len(ends)} trials against {', '.join(parameters)}, one at a time; the best is {best.child.name}."
-    return Figure(name, to_png(figure), caption, alt, half=True, tall=True)
+    return Figure(name, to_png(figure), caption, alt, half=not wide, tall=not wide)
 
 
 def lowest_shown(gains: Sequence[float]) -> float:
@@ -94,5 +113,7 @@ def _panel(axes: Axes, name: str, parameter: Parameter, ends: Sequence[AtEnd], l
         ticks = log_ticks(float(parameter.low), float(parameter.high))
         axes.set_xticks(list(ticks), list(ticks.values()))
         axes.set_xticks([], minor=True)
+    elif isinstance(parameter, Integer):
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_title(plain(name), fontsize=FONT, loc="left")
     finish(axes)

@@ -59,7 +59,7 @@ def _of_scale(space: Space, scale: int, importance: Importance, ends: list[AtEnd
             f"x{scale}: share of the gain's variance that each parameter explains by itself, by Optuna's {importance.method}, "
             f"from {importance.count} trials{estimated}. Lines: the middle 80 % when these trials are drawn again at random."
         )
-        parts += [bars_figure(importance, f"importance-x{scale}", caption), *([] if slices is None else [slices])]
+        parts.append(bars_figure(importance, f"importance-x{scale}", caption))
         two = [name for name in importance.shares if name in space.parameters][:2]
         if len(two) == 2:
             caption = (
@@ -68,6 +68,5 @@ def _of_scale(space: Space, scale: int, importance: Importance, ends: list[AtEnd
             )
             contour = contour_figure(space, ends, (two[0], two[1]), f"contour-x{scale}", caption)
             parts += [] if contour is None else [contour]
-    elif slices is not None:
-        parts.append(slices)
-    return parts
+    # A tall one stands beside the two others, so it comes second.
+    return parts if slices is None else [*parts[:1], slices, *parts[1:]] if slices.tall else [*parts, slices]

@@ -25,6 +25,8 @@ __all__ = ["command_of", "reproduce", "setting"]
 
 # Settings that say where a search ran and what it is called, not what it computes.
 _PLACE = ("name", "storage", "tracking_uri", "address", "data_root", "stall_limit", "max_concurrent")
+_PROGRAM = "python experiments/search.py"
+_ONE_LINE = 3  # most flags on one line
 _PIXELS = ("budget", "confirm_budget")
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _FLAGS = {"scales": "--scale"}
@@ -90,7 +92,8 @@ def reproduce(data: SearchData) -> tuple[Part, ...]:
     commit = tags.get(names.TAG_COMMIT, "")
     plain = commit.partition("-")[0].partition("+")[0]
     commands = [f"git checkout {plain}"] if plain.isalnum() else []
-    commands.append(command_of(data.params))
+    flags = _flags(data.params)
+    commands.append(_PROGRAM + "".join(f" \\\n  {flag}" if len(flags) > _ONE_LINE else f" {flag}" for flag in flags))
     versions = [f"{library} {version}" for library, version in names.versions(tags).items()]
     seeds = sorted(
         {one.seed for verdict in data.verdicts or () for c in verdict.ranked for one in (*c.chose, *c.judged)}
@@ -127,6 +130,10 @@ def command_of(params: Mapping[str, str]) -> str:
 
     Settings that only say where it ran, such as the storage, are left out. Of an absolute path, the end is shown.
     """
+    return " ".join([_PROGRAM, *_flags(params)])
+
+
+def _flags(params: Mapping[str, str]) -> list[str]:
     flags = []
     for name, field in SearchSettings.model_fields.items():
         if name in _PLACE or name not in params or field.is_required():
@@ -141,7 +148,7 @@ def command_of(params: Mapping[str, str]) -> str:
             flags.append(flag if value else flag.replace("--", "--no-", 1))
         else:
             flags.append(f"{flag} {shlex.quote(_flag_text(name, value))}")
-    return " ".join(["python experiments/search.py", *flags])
+    return flags
 
 
 def _value(text: str) -> Any:

@@ -121,7 +121,7 @@ def _cost(data: SearchData) -> str:
     if data.budget:
         spent = sum(child.curve[-1][0] for child in trials if child.curve) / data.budget
         early = sum(child.outcome in (Outcome.STOPPED, Outcome.WAITING) for child in trials)
-        saved = f", because {early} of them stopped early" if early else ""
+        saved = f", because {early} of them stopped early" if early and spent < len(trials) else ""
         sentences.append(f"Its {counted(len(trials), 'trial')} cost as much as {spent:.1f} full trainings{saved}.")
     if others:
         sentences.append(f"The confirmation trained {counted(len(others), 'more network')}.")

@@ -36,6 +36,29 @@ def test_panels_of_what_varies(tmp_path: Path) -> None:
     assert slices_figure(space, ends[:1], "slices", "") is None
 
 
+def test_many_parameters_stand_in_rows(tmp_path: Path) -> None:
+    lines = [*(f"  n{i}: {{type: int, low: 8, high: 16}}" for i in (1, 2))]
+    lines += [f"  f{i}: {{type: categorical, choices: [3, 5]}}" for i in (1, 2, 3)]
+    lines += ["  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}"]
+    (tmp_path / "space.yaml").write_text("\n".join(["parameters:", *lines]), encoding="utf-8")
+    space = load_space(tmp_path / "space.yaml")
+    runs = [
+        child(
+            str(i),
+            [1.0 + i],
+            n1=8 + i,
+            n2=9 + i,
+            f1=3 + 2 * (i % 2),
+            f2=5 - 2 * (i % 2),
+            f3=3 + 2 * (i % 2),
+            learning_rate=2e-4 + i / 1e4,
+        )
+        for i in range(4)
+    ]
+    figure = slices_figure(space, at_full_budget(runs), "slices", "")
+    assert figure is not None and not figure.half and not figure.tall
+
+
 def test_the_lower_edge_leaves_out_outliers_alone() -> None:
     assert lowest_shown([1.0, 1.1, 1.2, 1.3]) == 1.0
     assert lowest_shown([-30.0, 1.0, 1.1, 1.2, 1.3]) > 0
