@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +17,8 @@ from srcnn.overlap.leaks import footnote, marked
 from srcnn.system.invocation import command
 from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.planning.plan import Plan
+from srcnn.tuning.report.build import report_after
+from srcnn.tuning.tracking import views
 from srcnn.tuning.tracking.tracker import ui_command
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.published import printed
@@ -118,12 +118,7 @@ def look_lines(uri: str, search: str) -> list[str]:
     """
     server = [] if uri.startswith("http") else [ui_command(uri)]
     try:
-        views = import_module("srcnn.tuning.tracking.views")
-    except ModuleNotFoundError:
-        return server or [ui_command(uri)]
-    where = {"ui": uri} if uri.startswith("http") else {}
-    try:
-        return [*server, str(views.address(uri, search, **where))]
+        return [*server, views.address(uri, search, ui=uri if server == [] else views.UI)]
     except Exception as error:  # a search has ended all the same
         return [*server, f"no address ({clean(str(error))})"]
 
@@ -152,8 +147,7 @@ def write_report(result: SearchResult, folder: Path) -> tuple[str, str]:
     """
     name = result.settings.name
     try:
-        build: Any = import_module("srcnn.tuning.report.build")
-        page: Path = build.report_after(result.tracking_uri, name, folder)
+        page = report_after(result.tracking_uri, name, folder)
     except (Exception, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else clean(str(error)) or type(error).__name__
         return "", f"not written ({reason}); again: {command('report')} {name}"

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from importlib import import_module
 
 from rich.console import Console
 from rich.markup import escape
@@ -41,6 +40,7 @@ from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.watch.server import serve_in_background
 from srcnn.tuning.whole_search.remote import run_anywhere
 from srcnn.tuning.whole_search.result import SearchResult
 
@@ -207,8 +207,7 @@ def _watch(console: Console, display: Display, settings: SearchSettings, options
     """Serve the page with the state of the search, if asked for."""
     if not options.watch:
         return
-    server = import_module("srcnn.tuning.watch.server")
-    address: str = server.serve_in_background(settings.folder)
+    address = serve_in_background(settings.folder)
     if isinstance(display, JsonLines):
         display.write("watch", {"address": address})
     console.print(f"[bold]watch[/bold]        {escape(address)}", highlight=False, soft_wrap=True)

@@ -15,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from srcnn.commands.live_words import duration
+from srcnn.config.quantities import counted
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.system.gpu import gpu_count
 from srcnn.system.invocation import command
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW
-from srcnn.tuning.curves.learn_from import counted, overlapping
+from srcnn.tuning.curves.learn_from import counted_by_search, overlapping
 from srcnn.tuning.planning.confirmations import ladder
 from srcnn.tuning.planning.estimate import Estimate
 from srcnn.tuning.planning.plan import Plan
@@ -122,13 +123,9 @@ def _then(plan: Plan) -> str:
     first = "".join(f"the best {rung.finalists} with {rung.pixels / 1e6:.3g} million pixels, " for rung in finalists)
     paper, best = " and the paper's network" if plan.references else "", f" {s.best}" if s.best > 1 else ""
     return (
-        f"{first}the best{best} of each scale{paper} with {_counted(s.choice_seeds, 'new seed')}; the winner{paper} with "
+        f"{first}the best{best} of each scale{paper} with {counted(s.choice_seeds, 'new seed')}; the winner{paper} with "
         f"{s.confirm_seeds} more"
     )
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _images(plan: Plan) -> str:
@@ -142,7 +139,7 @@ def _images(plan: Plan) -> str:
 
 def expected_line(found: Estimate) -> str:
     """Return the expected cost in a line."""
-    parts = f"{_counted(found.search.trials, 'trial')} {duration(found.search.seconds)}"
+    parts = f"{counted(found.search.trials, 'trial')} {duration(found.search.seconds)}"
     if found.confirmation.trials:
         count, most = found.confirmation.trials, found.most
         many = f"{count} to {most}" if most > count else f"{count}"
@@ -200,8 +197,8 @@ def _confirmation(plan: Plan) -> str:
     pixels = (s.confirm_budget or s.budget) / 1e6
     paper = " and the paper's network" if plan.references else ""
     return (
-        f"the best {s.best} of each scale{paper}, {_counted(s.choice_seeds, 'new seed')} each, {pixels:g} million pixels: the "
-        f"highest mean wins; then the winner{paper} with {_counted(s.confirm_seeds, 'further seed')}, to judge it"
+        f"the best {s.best} of each scale{paper}, {counted(s.choice_seeds, 'new seed')} each, {pixels:g} million pixels: the "
+        f"highest mean wins; then the winner{paper} with {counted(s.confirm_seeds, 'further seed')}, to judge it"
     )
 
 
@@ -212,7 +209,7 @@ def _ladder(plan: Plan) -> str:
     scales = len(plan.space.scales)
     rungs = [
         f"rung {rung.number}: {rung.finalists} finalists of each scale, 1 new seed, {rung.pixels / 1e6:.3g} million pixels, "
-        f"at most {_counted(rung.finalists * scales, 'trial')}, the best {rung.goes_on} go on"
+        f"at most {counted(rung.finalists * scales, 'trial')}, the best {rung.goes_on} go on"
         for rung in ladder(plan)
     ]
     return "; ".join(rungs) or "none: the confirmation takes its configurations from the search alone"
@@ -239,7 +236,7 @@ def _past(plan: Plan) -> str:
     if not plan.past:
         return "this search alone: no ended search has a trial that lies in the space"
     skipped = f"; {plan.past_skipped} other trials of them lie outside the space" if plan.past_skipped else ""
-    return f"{counted(Counter(trial.source for trial in plan.past))}{skipped}"
+    return f"{counted_by_search(Counter(trial.source for trial in plan.past))}{skipped}"
 
 
 def show_past(console: Console, plan: Plan) -> None:
@@ -248,7 +245,7 @@ def show_past(console: Console, plan: Plan) -> None:
     found = {} if s.learn_from else overlapping(plan.space, s.tracking_uri, s.name)
     if found:
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-        named = counted(dict(list(found.items())[:_MOST_NAMED]))
+        named = counted_by_search(dict(list(found.items())[:_MOST_NAMED]))
         text = f"past searches that overlap: {named}{more}; --learn-from all uses them"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -265,7 +262,7 @@ def _place(s: SearchSettings) -> str:
     """Return what the trials run on, for the short plan."""
     if s.address is not None or (s.gpus_per_trial != 0 and gpu_count()):
         return _workers(s)
-    cores = f"{_counted(os.cpu_count() or 1, 'core')}, {s.cpus_per_trial} for each trial"
+    cores = f"{counted(os.cpu_count() or 1, 'core')}, {s.cpus_per_trial} for each trial"
     return f"this machine without a GPU, {cores}" if s.gpus_per_trial != 0 else f"this machine's {cores}, no GPU"
 
 
@@ -276,5 +273,5 @@ def _workers(s: SearchSettings) -> str:
         gpus = "as many trials a GPU as fit into its memory"
     else:
         gpus = f"{s.gpus_per_trial:g} GPU a trial"
-    place = s.address or f"this machine, {_counted(os.cpu_count() or 1, 'core')}"
-    return f"{place}; {gpus}; {_counted(s.cpus_per_trial, 'thread')} each"
+    place = s.address or f"this machine, {counted(os.cpu_count() or 1, 'core')}"
+    return f"{place}; {gpus}; {counted(s.cpus_per_trial, 'thread')} each"

@@ -110,14 +110,11 @@ def test_where_to_look(planned: Plan) -> None:
 
 
 def test_a_report_that_fails_does_not_fail_the_search(planned: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Build:
-        @staticmethod
-        def report_after(uri: str, name: str, folder: Path) -> Path:
-            if name != "x":
-                raise AssertionError(name)
-            raise SearchError(f"out: {folder} cannot be written")
+    def failing(uri: str, name: str, folder: Path) -> Path:
+        assert name == "x"
+        raise SearchError(f"out: {folder} cannot be written")
 
-    monkeypatch.setattr(search_end, "import_module", lambda _: Build)
+    monkeypatch.setattr(search_end, "report_after", failing)
     page, words = write_report(result(planned), Path("there"))
     assert page == ""
     assert words == "not written (out: there cannot be written); again: python experiments/report.py x"
@@ -125,7 +122,7 @@ def test_a_report_that_fails_does_not_fail_the_search(planned: Plan, monkeypatch
     def interrupted(uri: str, name: str, folder: Path) -> Path:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Build, "report_after", staticmethod(interrupted))
+    monkeypatch.setattr(search_end, "report_after", interrupted)
     assert write_report(result(planned), Path("there"))[1].startswith("not written (interrupted); again: ")
-    monkeypatch.setattr(Build, "report_after", staticmethod(lambda uri, name, folder: folder / "report.html"))
+    monkeypatch.setattr(search_end, "report_after", lambda uri, name, folder: folder / "report.html")
     assert write_report(result(planned), Path("there")) == ("there/report.html", "there/report.html")

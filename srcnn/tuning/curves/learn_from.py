@@ -30,7 +30,7 @@ from srcnn.tuning.tracking.reader import every_run, fields_of, open_store, paren
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.past import ALL, PastTrial
 
-__all__ = ["Learnt", "counted", "learn_from", "overlapping", "translated"]
+__all__ = ["Learnt", "counted_by_search", "learn_from", "overlapping", "translated"]
 
 #: Fields that may differ between a past trial and the new search. ``deterministic`` changes results by rounding only.
 _FREE = frozenset({"pixels", "epoch_pixels", "epochs", "seed", "deterministic"})
@@ -54,10 +54,10 @@ class Learnt:
     @property
     def text(self) -> str:
         """The searches with their numbers of trials, such as ``a (48 trials), b (12)``."""
-        return counted(self.sources)
+        return counted_by_search(self.sources)
 
 
-def counted(sources: Mapping[str, int]) -> str:
+def counted_by_search(sources: Mapping[str, int]) -> str:
     """Return numbers of trials by search in words, such as ``a (48 trials), b (12)``."""
     unit = " trial" if list(sources.values())[:1] == [1] else " trials"
     return ", ".join(f"{name} ({count}{'' if place else unit})" for place, (name, count) in enumerate(sources.items()))

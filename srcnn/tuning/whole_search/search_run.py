@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from srcnn.errors import SRCNNError
-from srcnn.tuning.curves.learn_from import counted
+from srcnn.tuning.curves.learn_from import counted_by_search
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.planning.estimate import estimate
 from srcnn.tuning.planning.plan import Plan
@@ -48,7 +48,7 @@ def open_run(
     """
     settings = plan.settings
     params = {**dict(settings), names.PARAM_SCHEDULER: settings.stopping}
-    past = {names.TAG_PAST: counted(Counter(trial.source for trial in plan.past))} if plan.past else {}
+    past = {names.TAG_PAST: counted_by_search(Counter(trial.source for trial in plan.past))} if plan.past else {}
     sets = [(names.CONTEXT_TRAINING, plan.training), (names.CONTEXT_VALIDATION, plan.validation)]
     sets += [(names.CONTEXT_JUDGING, plan.judging)] * bool(len(plan.judging))
     sets += [(names.CONTEXT_TEST, images) for images in plan.test]

@@ -10,7 +10,7 @@ import pytest
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.curves import learn_from as module
-from srcnn.tuning.curves.learn_from import counted, learn_from, overlapping, translated
+from srcnn.tuning.curves.learn_from import counted_by_search, learn_from, overlapping, translated
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.tracking.tracker import flat_params
 from srcnn.tuning.trials.past import PastTrial
@@ -161,6 +161,6 @@ def test_a_choice_stands_for_the_same_number_of_another_type(past_store: PastSto
 
 
 def test_numbers_of_trials_in_words() -> None:
-    assert counted({"a": 48, "b": 12}) == "a (48 trials), b (12)"
-    assert counted({"a": 1}) == "a (1 trial)"
-    assert counted({}) == ""
+    assert counted_by_search({"a": 48, "b": 12}) == "a (48 trials), b (12)"
+    assert counted_by_search({"a": 1}) == "a (1 trial)"
+    assert counted_by_search({}) == ""
