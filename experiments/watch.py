@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import sys
 
-from srcnn.commands.watch import main
+from srcnn.commands.main import main_of
+
+main = main_of("watch")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -68,7 +68,7 @@ def test_the_rest_of_the_line_goes_to_the_command(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().out == "Set5: absent\n"
 
 
-@pytest.mark.parametrize("name", ["search", "report", "runs", "ablation"])
+@pytest.mark.parametrize("name", ["search", "report", "runs", "ablation", "watch"])
 def test_without_the_platform_a_search_says_what_to_install(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,7 +77,7 @@ def test_without_the_platform_a_search_says_what_to_install(
     assert refused([name, "--help"], capsys) == line
 
 
-@pytest.mark.parametrize("name", ["search", "report", "runs", "ablation"])
+@pytest.mark.parametrize("name", ["search", "report", "runs", "ablation", "watch"])
 def test_without_the_platform_a_script_of_the_checkout_says_it_too(name: str) -> None:
     code = (
         "import runpy, sys\n"
