@@ -219,11 +219,16 @@ def a_step_that_waits_is_not_recorded_and_goes_on_where_it_was(driver: Driver, p
 def a_search_counts_gpus_without_using_one(driver: Driver, patch: Patch) -> None:
     speed, estimate = (importlib.import_module(f"srcnn.tuning.planning.{name}") for name in ("speed", "estimate"))
     asked: list[Any] = []
-    patch.setattr(estimate, "measure_speed", lambda plan, device, fresh: asked.append(device))
+
+    def measured(plan: Any, device: torch.device, fresh: bool) -> str:
+        asked.append(device)
+        return "speed"
+
+    patch.setattr(estimate, "measure_speed", measured)
     settings = importlib.import_module("srcnn.tuning.planning.settings").SearchSettings(name="x", gpus_per_trial="0.5")
     patch.setattr(os, "cpu_count", lambda: 16)
     plan = type("Plan", (), {"settings": settings})()
-    assert estimate.speed_here(plan) == (None, 4)
+    assert estimate.speed_here(plan) == ("speed", 4)
     assert asked == [torch.device("cuda", 0)]
     alone: list[Any] = []
 

@@ -11,7 +11,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -75,7 +75,7 @@ def _none_allowed(annotation: Any) -> bool:
 
 
 def add_fields(
-    parser: argparse.ArgumentParser,
+    parser: _TakesFlags,
     model: type[BaseModel],
     *,
     skip: Iterable[str] = (),
@@ -90,8 +90,15 @@ def add_fields(
             add_field(parser, model, name, aliases=aliases.get(name, ()))
 
 
+class _TakesFlags(Protocol):
+    """A parser of `argparse`, or a group of one."""
+
+    def add_argument(self, *names: str, **options: Any) -> Any:
+        """Add a flag."""
+
+
 def add_field(
-    parser: argparse._ActionsContainer,
+    parser: _TakesFlags,
     model: type[BaseModel],
     name: str,
     *,

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
     parser.add_argument("--model", "-m", choices=("srcnn",), help="flag of the article; srcnn is the only model")
-    add_fields(parser.add_argument_group("configuration"), TrainConfig, aliases=_ALIASES)  # type: ignore[arg-type]
+    add_fields(parser.add_argument_group("configuration"), TrainConfig, aliases=_ALIASES)
     return parser
 
 

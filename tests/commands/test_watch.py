@@ -68,6 +68,7 @@ def test_the_page_is_opened_on_request(
 def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
     put(tmp_path / "today", state(trial("a"), pid=2**31 - 1))
     command = [sys.executable, str(EXPERIMENTS / "watch.py"), "today", "--storage", str(tmp_path)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits it if a shell has it ignored
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
@@ -85,5 +86,6 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         _, error = process.communicate(timeout=60)
         assert (process.returncode, error) == (0, "")
     finally:
+        signal.signal(signal.SIGINT, before)
         process.kill()
         process.communicate()

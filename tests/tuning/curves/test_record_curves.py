@@ -101,7 +101,7 @@ def test_both_commands_from_images_to_figures(workplace: Path, capsys: pytest.Ca
     (workplace / "grid.yaml").write_text(GRID, encoding="utf-8")
     recorded = ["--space", "grid.yaml", "--train", "train", "--validation", "2", "--budget", "8k", "--seeds", "1"]
     assert record.main([*recorded, "--out", "t.csv.gz"]) == 0
-    assert "4 configurations, 1 seeds each" in capsys.readouterr().out
+    assert "4 configurations, 1 seed each" in capsys.readouterr().out
     flags = ["--tables", "t.csv.gz", "--workers", "1,3", "--repetitions", "4", "--processes", "1"]
     assert command.main([*flags, "--methods", "ours,stock,random", "--plot", "p.png", "--json", "f.json"]) == 0
     printed = capsys.readouterr().out

@@ -115,7 +115,7 @@ def test_a_callback_works_for_the_run_that_it_is_given(tmp_path: Path) -> None:
     copy.attach(run)
     copy.on_step_begin(0, [])
     run.expected = {"t1"}
-    with pytest.raises(SearchError, match="did not restore 1 trials"):
+    with pytest.raises(SearchError, match="did not restore 1 trial of"):
         copy.on_step_begin(0, [])
 
 

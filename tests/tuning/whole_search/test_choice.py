@@ -51,7 +51,9 @@ def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) 
     (verdict,) = result.verdicts
     assert verdict.champion.gain == choice.winner.gain
     assert verdict.champion.val_gain == pytest.approx(choice.winner.gains.mean())
-    assert set(verdict.sentences()) <= set(parent.data.tags["mlflow.note.content"].splitlines())
+    assert {f"- {sentence}." for sentence in verdict.sentences()} <= set(
+        parent.data.tags["mlflow.note.content"].splitlines()
+    )
     board = Path(client.download_artifacts(parent.info.run_id, "confirmed.csv")).read_text(encoding="utf-8")
     lines = list(csv.DictReader(io.StringIO(board)))
     assert [line["step"] for line in lines] == ["choose", "choose", "judge", "judge", "judge", "choose", "choose"]

@@ -212,7 +212,8 @@ def test_a_search_killed_on_its_ladder_climbs_on(workplace: Path) -> None:
     second = start("--resume", "ladder")
     output, _ = second.communicate(timeout=240)
     assert second.returncode == 0, output
-    assert "rung 1: 3 finalists of each scale, 1 new seed" in output
+    assert "search ladder, resumed" in output
+    assert "then the best 3 with " in " ".join(output.split())
     client = store()
     parent, children = runs(client, "ladder")
     assert parent.info.status == "FINISHED"
