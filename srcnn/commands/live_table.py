@@ -87,7 +87,7 @@ def _progress(state: LiveState, width: int, shown: Shown) -> Text:
     bar = ("#" * full + "." * (size - full)) if shown.ascii_only else ("━" * full + "╌" * (size - full))
     used = f"{state.core_seconds * shown.core_hours_per_second:.2g} {shown.unit}-hours"
     texts = [bar, duration(state.elapsed), *_left(state, shown), used]
-    for place in (3, 0, 2):  # what gives way first: what comes after this stage, the bar, the time left
+    for place in (0, 3, 2):  # what gives way first: the bar, what comes after this stage, the time left
         if len("  ".join(filter(None, texts))) > width:
             texts[place] = ""
     texts = list(filter(None, texts))
@@ -104,7 +104,7 @@ def _left(state: LiveState, shown: Shown) -> tuple[str, str]:
     if left.seconds <= 0:
         return "", ""
     about = f"about {duration(left.seconds)} ± {duration(left.error)} left"
-    return about, f"then {duration(shown.later)} to confirm" if state.stage == "search" and shown.later else ""
+    return about, f"+ {duration(shown.later)} to confirm" if state.stage == "search" and shown.later else ""
 
 
 def _done(state: LiveState) -> float:

@@ -247,7 +247,7 @@ def show_past(console: Console, plan: Plan) -> None:
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         named = counted_by_search(dict(list(found.items())[:_MOST_NAMED]))
         text = f"past searches that overlap: {named}{more}; --learn-from all uses them"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _range(parameter: Any) -> str:

@@ -83,7 +83,7 @@ def test_time_left_has_its_error_and_what_comes_after() -> None:
         now[0] += 10.0 + place
         found(event("end", one, (1.0,) * 9, Outcome.FINISHED, trials=4))
     text = "\n".join(texts(found, 100, 24, Shown(later=60.0)))
-    assert "about 11 s ± 1 s left  then 1 min 00 s to confirm" in text
+    assert "about 11 s ± 1 s left  + 1 min 00 s to confirm" in text
     assert "3 finished" in text
 
 
