@@ -18,6 +18,7 @@ import pytest
 from mlflow.entities import Run
 
 from srcnn.tuning.adapters.mlflow_internals import run_address
+from srcnn.tuning.report.build import report_after
 from srcnn.tuning.tracking import views
 
 from _servers import MlflowServer
@@ -197,4 +198,21 @@ def test_two_trials_side_by_side_differ_in_what_varies(
     address = f"{server.uri}/#/compare-runs?runs={quote(runs)}&experiments={quote(experiments)}"
     browser.open(address, *(run.info.run_name for run in pair), "learning_rate")
     browser.picture("compare")
+    mine(browser, server)
+
+
+def test_the_report_of_a_search_is_shown_among_its_artifacts(
+    browsed: Browsed, server: MlflowServer, browser: Browser
+) -> None:
+    report_after(browsed.uri, "browsed", browsed.folder / "report")
+    run = browsed.parent.info
+    address = f"{server.uri}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/report/report.html"
+    browser.open(address, "report.html")
+    browser.wait("document.querySelector('iframe') !== null")
+    browser.driver.switch_to.frame(browser.driver.find_element("css selector", "iframe"))
+    shown = browser.wait("document.body.innerText.includes('In short') && document.body.innerText")
+    assert "Before and after" in shown and "How to run it again" in shown
+    assert browser.wait("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+    browser.driver.switch_to.default_content()
+    browser.picture("report")
     mine(browser, server)
