@@ -219,21 +219,22 @@ class LiveState:
     def left(self) -> TimeLeft | None:
         """Expected time until the end of the running stage; None: fewer than two of its trials have paused or ended.
 
-        The mean time of the trials so far is taken for those to come, and the spread of this mean for the error. Trials that
-        wait may run again, so they count for half of what is missing to their mean.
+        The trials to come are expected to take as long as those so far, on average, and the spread of this mean is the error. A
+        waiting trial may go on or not: it is expected to use half of what it lacks to the mean of those that finished.
         """
-        taken = [
-            self.all[one].seconds
-            for one in self._members
-            if self.all[one].state != "running" and self.all[one].seconds > 0
-        ]
+        members = [self.all[one] for one in self._members]
+        taken = [trial for trial in members if trial.state != "running" and trial.seconds > 0]
         if len(taken) < 2 or not self.slots:
             return None
-        mean = statistics.fmean(taken)
-        error = 2 * statistics.stdev(taken) / math.sqrt(len(taken))
-        new = max(0, self.trials - len(self._members))
-        half = sum(max(0.0, mean - self.seconds_of(trial)) for trial in self.running)
-        seconds, error = (new * mean + half) / self.slots, error * (new + len(self._since)) / self.slots
+        finished = [trial.seconds for trial in taken if trial.state == "finished"] or [t.seconds for t in taken]
+        full = statistics.fmean(finished)
+        lacks = {trial.id: max(0.0, full - trial.seconds) / 2 for trial in taken if trial.state == "waiting"}
+        costs = [trial.seconds + lacks.get(trial.id, 0.0) for trial in taken]
+        mean, spread = statistics.fmean(costs), statistics.stdev(costs) / math.sqrt(len(costs))
+        new = max(0, self.trials - len(members))
+        rest = sum(max(0.0, mean - self.seconds_of(trial)) for trial in self.running)
+        seconds = (new * mean + rest + sum(lacks.values())) / self.slots
+        error = 2 * spread * (new + len(self._since)) / self.slots
         if self.limit is not None:
             seconds = min(seconds, max(0.0, self.limit - self.elapsed))
         return TimeLeft(seconds, error)

@@ -107,9 +107,15 @@ def test_the_time_left_comes_from_the_trials_so_far() -> None:
         state(event("end", trial, report(0.5), Outcome.FINISHED))
     left = state.left
     assert left is not None and left.seconds == pytest.approx(2 * 12) and left.error == pytest.approx(2 * 2 * 2)
+    state(event("start", "c"))
+    clock.now += 4
+    state(event("pause", "c", report(0.5)))  # expected to use half of the 8 seconds that it lacks
+    left = state.left
+    assert left is not None and left.seconds == pytest.approx((10 + 14 + 4 + 4) / 3 + 4)
     limited = LiveState("s", 4, limit=30, clock=clock)
     limited.all, limited._members, limited.slots = state.all, state._members, 1
-    assert limited.left is not None and limited.left.seconds == pytest.approx(24)
+    limited.trials = 40
+    assert limited.left is not None and limited.left.seconds == 30
 
 
 def test_the_file_is_whole_and_says_how_the_search_ended(tmp_path: Path) -> None:

@@ -205,9 +205,8 @@ def test_the_report_of_a_search_is_shown_among_its_artifacts(
     browsed: Browsed, server: MlflowServer, browser: Browser
 ) -> None:
     report_after(browsed.uri, "browsed", browsed.folder / "report")
-    run = browsed.parent.info
-    address = f"{server.uri}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/report/report.html"
-    browser.open(address, "report.html")
+    run, _, mode = page(server, browsed.parent).partition("?")
+    browser.open(f"{run}/artifacts/report/report.html?{mode}", "report.html")
     browser.wait("document.querySelector('iframe') !== null")
     browser.driver.switch_to.frame(browser.driver.find_element("css selector", "iframe"))
     shown = browser.wait("document.body.innerText.includes('In short') && document.body.innerText")
