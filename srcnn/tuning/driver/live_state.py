@@ -132,8 +132,11 @@ class LiveState:
             if event.kind == "fault":
                 trial.failure = event.failure
             if event.outcome is not None:
-                trial.state, trial.failure = event.outcome.value, event.failure
-            self.restored += event.kind == "restored"
+                # Tune makes all trials that had not ended pending: one that was interrupted, or waited, may go on.
+                goes_on = event.kind == "restored" and event.outcome is Outcome.INTERRUPTED
+                trial.state = "waiting" if goes_on else event.outcome.value
+                trial.failure = event.failure
+            self.restored += event.kind == "restored" and trial.state in _ENDED
         if event.decision is not None:
             about = {"trial": trial.id, "name": trial.name, "scale": trial.scale}
             self.decision = {**about, **event.decision.to_json()}

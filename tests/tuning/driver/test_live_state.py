@@ -72,7 +72,9 @@ def test_after_a_resume_what_had_ended_is_counted() -> None:
     state = LiveState("s", 4, clock=Clock())
     for trial, outcome in (("a", Outcome.FINISHED), ("b", Outcome.STOPPED), ("c", Outcome.WAITING)):
         state(event("restored", trial, report(0.3), outcome))
-    assert state.ended == 2 and state.restored == 3 and not state.running
+    state(event("restored", "d", report(0.3), Outcome.INTERRUPTED))  # it goes on
+    assert state.ended == 2 and state.restored == 2 and not state.running
+    assert state.counts == {"finished": 1, "stopped": 1, "waiting": 2}
     state(event("start", "d"))
     assert state.ended == 2 and state.counts == {"finished": 1, "stopped": 1, "waiting": 1, "running": 1}
 
