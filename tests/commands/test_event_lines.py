@@ -64,7 +64,7 @@ def test_verbose_has_every_event_and_quiet_none() -> None:
 
 def test_a_resumed_search_says_what_it_found() -> None:
     said = plain(event("restored", "64", (1.0,) * 9, Outcome.FINISHED), event("start", "32"))
-    assert said[1].endswith("resumed: 1 of 12 trials had ended, 0 wait, 0 go on from their last epoch")
+    assert said[1].endswith("resumed: 1 of 12 trials had ended, 0 wait at their last epoch")
 
 
 def objects(*events: Event) -> list[dict[str, Any]]:

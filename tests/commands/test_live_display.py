@@ -58,7 +58,7 @@ def test_a_resumed_search_says_what_it_found() -> None:
         shown(event("restored", "32", (1.0,), Outcome.WAITING))
         shown(event("restored", "16", (1.0,), Outcome.INTERRUPTED))
         shown(event("start", "16"))
-    assert "resumed: 1 of 12 trials had ended, 1 wait, 1 go on from their last epoch" in plain(text)
+    assert "resumed: 1 of 12 trials had ended, 2 wait at their last epoch" in plain(text)
     assert shown.state.counts == {"finished": 1, "waiting": 1, "running": 1}
 
 

@@ -68,7 +68,7 @@ def test_lines_for_programs(workplace: Path) -> None:
     )
     assert resumed.returncode == 0, resumed.stderr
     assert "search one, resumed" in resumed.stdout
-    assert "resumed: 2 of 3 trials had ended, 0 wait, 0 go on from their last epoch" in resumed.stdout
+    assert "resumed: 2 of 3 trials had ended, 0 wait at their last epoch" in resumed.stdout
     assert re.search(r"^\S+ \S+    3/3  x3 ", resumed.stdout, re.MULTILINE)
     assert "Downloading" not in resumed.stdout + resumed.stderr
     assert all(line.isprintable() for line in resumed.stdout.splitlines())

@@ -22,6 +22,8 @@ from checkout import ROOT
 from watch_states import HOSTILE, put, state, trial
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+common = pytest.importorskip("selenium.common.exceptions")
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
 _CHROMIUM, _DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.skipif(_CHROMIUM is None or _DRIVER is None, reason="Chromium or chromedriver is not installed"),
@@ -162,10 +164,10 @@ def test_without_javascript_it_is_read_and_renews_itself(
         assert part in shown
     assert "keep up to date" not in shown  # which needs scripts
     put(folder, state(trial("second")))
-    until = time.monotonic() + 60
-    while "x3 9-1-5 second" not in browser.find_element("tag name", "body").text:
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    # While the page renews itself, the document has no body for a moment, or the element is of the page before.
+    between = (common.NoSuchElementException, common.StaleElementReferenceException)
+    later = WebDriverWait(browser, 60, ignored_exceptions=between)
+    later.until(lambda page: "x3 9-1-5 second" in page.find_element("tag name", "body").text)
     assert hosts(browser) == {f"127.0.0.1:{server.port}"}
 
 
