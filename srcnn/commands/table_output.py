@@ -60,9 +60,12 @@ def say_plan(console: Console, plan: TablePlan) -> None:
         amounts = f"{', '.join(f'{length:g}' for length in lengths)} epochs"
     seeds = counted(plan.settings.seeds or plan.budget.seeds, "seed")
     rows, scales = counted(len(table.rows), "row"), " ".join(f"x{scale}" for scale in table.scales)
-    recipes = f"; recipes {', '.join(table.recipes)}" if len(table.recipes) > 1 else ""
+    trained = plan.budget.recipes or table.recipes
+    recipes = f"; recipes {', '.join(trained)}" if len(trained) > 1 else ""
     say(console, f"table {plan.name}: {table.question}")
     say(console, f"{counted(len(plan.cells), 'run')}: {rows} at {scales}, {amounts}, {seeds}{recipes}", indent=2)
+    sets = ", ".join(sorted({table.trained_on(row, plan.budget) for row in table.rows}))
+    say(console, f"trained on {sets}", indent=2)
     for line in leak_lines(*plan.leaks, flag="allow_overlap"):
         say(console, line, indent=2)
 

@@ -9,7 +9,8 @@ expected on other photographs too; for the five images of Set5 it is wide. A ver
 * trained networks, because before training all networks are alike: half of the paper's gain over bicubic if the paper has a
   figure for the set, otherwise a quarter of the paper's gain on Set5 (on the hundred test photographs of BSDS the gain of the
   paper's network is 0.6 of that);
-* an interval entirely on one side of the claim's bound (zero, or its margin);
+* an interval entirely on one side of the claim's bound (zero, or its margin), or entirely within 0.02 dB of zero: then the
+  difference is too small to matter, whatever its sign (as in a test of equivalence; Schuirmann 1987);
 * a stable trend: if the difference changes once more as much as from the last but one to the last budget, it must not cross
   the bound.
 
@@ -31,6 +32,7 @@ from srcnn.tuning.paper.table import Claim
 from srcnn.tuning.trials.intervals import Interval, difference, over_seeds
 
 __all__ = [
+    "DECIDED",
     "FEW_SEEDS",
     "HOLDS",
     "HOLDS_NOT",
@@ -38,6 +40,8 @@ __all__ = [
     "LEARNT_ELSEWHERE",
     "LEAST_SEEDS",
     "MISSING",
+    "NEGLIGIBLE",
+    "SMALL",
     "TOO_CLOSE",
     "UNTRAINED",
     "Difference",
@@ -50,6 +54,9 @@ __all__ = [
 HOLDS, HOLDS_NOT = "holds", "does not hold"
 MISSING, FEW_SEEDS, UNTRAINED = "not measured", "not enough seeds to say", "not enough training to say"
 TOO_CLOSE = "too close to say"  #: the interval contains the bound
+NEGLIGIBLE = 0.02  #: differences in dB below which two rows count as equally good
+SMALL = f"smaller than {NEGLIGIBLE:.2f} dB"  #: the interval contains zero and is within `NEGLIGIBLE` of it
+DECIDED = (HOLDS, HOLDS_NOT, SMALL)  #: verdicts that decide a claim
 LEAST_SEEDS = 5
 LEARNT = 0.5  #: minimum gain of a trained network, as a fraction of the paper's gain over bicubic
 LEARNT_ELSEWHERE = 0.25  #: the same as a fraction of the paper's gain on Set5, for sets without a figure in the paper
@@ -63,7 +70,7 @@ class Verdict:
 
     claim: Claim
     recipe: str
-    verdict: str  #: `HOLDS`, `HOLDS_NOT`, `TOO_CLOSE`, `FEW_SEEDS`, `UNTRAINED` or `MISSING`
+    verdict: str  #: `HOLDS`, `HOLDS_NOT`, `SMALL`, `TOO_CLOSE`, `FEW_SEEDS`, `UNTRAINED` or `MISSING`
     evidence: str  #: the differences, as text
     since: float | None  #: shortest budget from which the claim always held; None if it does not hold at the longest
     general: bool | None = None  #: whether the verdict is significant for other images too; None if not tested
@@ -176,7 +183,8 @@ def judge(
         general = [_side_of(test.general, test) < 0 for test in against if test.stays and test.general is not None]
         return Verdict(claim, recipe, HOLDS_NOT, evidence, None, any(general) if general else None, seeds=seeds)
     if unsure and not against:
-        return Verdict(claim, recipe, TOO_CLOSE, evidence, since, seeds=seeds)
+        verdict = SMALL if all(test.negligible for test in unsure) else TOO_CLOSE
+        return Verdict(claim, recipe, verdict, evidence, since, seeds=seeds)
     if against or not all(test.stays for test in tests):
         return Verdict(
             claim, recipe, UNTRAINED, f"{evidence}; another step like the last would change that", since, seeds=seeds
@@ -198,9 +206,19 @@ class _Test:
     @property
     def stays(self) -> bool:
         """Whether the mean stays on its side of the bound after another change like the last one."""
+        return (self._next > self.bound) == (self.differences[-1].mean > self.bound)
+
+    @property
+    def negligible(self) -> bool:
+        """Whether the difference is within `NEGLIGIBLE` of zero, and its mean also after another change like the last one."""
+        last = self.differences[-1]
+        return self.bound == 0 and max(abs(last.low), abs(last.high), abs(self._next)) < NEGLIGIBLE
+
+    @property
+    def _next(self) -> float:
+        """Mean difference in dB if it changes once more as much as from the last but one to the last budget."""
         last = self.differences[-1].mean
-        step = last - self.differences[-2].mean if len(self.differences) > 1 else 0.0
-        return (last + step > self.bound) == (last > self.bound)
+        return 2 * last - self.differences[-2].mean if len(self.differences) > 1 else last
 
 
 def _side(test: _Test, index: int) -> int:

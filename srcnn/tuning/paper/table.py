@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 FOLDER = Path("search_spaces/paper")
-BUDGETS = ("smoke", "cpu", "paper")
+BUDGETS = ("smoke", "cpu", "long", "paper")
 SAMPLE = "sample/train", "sample/test"  #: training and test set of a smoke test, which needs no download
 
 
@@ -94,6 +94,8 @@ class Budget(Strict):
     )
     epochs: tuple[int, ...] = Field((), description="epochs of a run, instead of pixels")
     seeds: int = Field(1, ge=1, description="number of runs with different seeds")
+    train: str | None = Field(None, description="training images of the rows that name none; none: those of the table")
+    recipes: tuple[str, ...] | None = Field(None, description="recipes that are trained; none: all")
     sample: bool = Field(False, description="use the bundled photographs for training and test")
 
     @model_validator(mode="after")
@@ -154,8 +156,8 @@ class Table(Strict):
                     raise ValueError(unknown_name("row of a claim", name, names))
             if claim.kind in ("no_better", "slower") and len(claim.rows) != 2:
                 raise ValueError(f"claims: {claim.kind} must compare two rows, but got {', '.join(claim.rows)}")
-        for named in [one.recipes or () for one in self.rows] + [one.recipes or () for one in self.claims]:
-            for recipe in named:
+        for one in (*self.rows, *self.claims, *self.budgets.values()):
+            for recipe in one.recipes or ():
                 if recipe not in self.recipes:
                     raise ValueError(unknown_name("recipe", recipe, self.recipes))
         return self
@@ -174,9 +176,14 @@ class Table(Strict):
         fields = {**preset(chosen.preset), **chosen.config, **self.base, **row.config, "scale": scale}
         return TrainConfig(**{**fields, "pixels": None, "epochs": None, **more})
 
-    def trained_by(self, row: TableRow) -> Sequence[str]:
-        """Return the recipes of a row."""
-        return row.recipes or tuple(self.recipes)
+    def trained_by(self, row: TableRow, budget: Budget | None = None) -> Sequence[str]:
+        """Return the recipes of a row, with a budget or with any."""
+        kept = budget.recipes if budget is not None else None
+        return [one for one in row.recipes or self.recipes if kept is None or one in kept]
+
+    def trained_on(self, row: TableRow, budget: Budget) -> str:
+        """Return the name of the training set of a row."""
+        return SAMPLE[0] if budget.sample else row.train or budget.train or self.train
 
 
 @dataclass(frozen=True)
@@ -217,7 +224,7 @@ def cells(table: Table, budget: Budget, seeds: int, reports: int, overlapping: C
     for seed in range(123, 123 + seeds):
         for length in budget.lengths:
             for row in table.rows:
-                for recipe in table.trained_by(row):
+                for recipe in table.trained_by(row, budget):
                     for scale in table.scales:
                         more: dict[str, Any] = {budget.unit: length, "seed": seed}
                         if budget.unit == "pixels":
@@ -225,7 +232,7 @@ def cells(table: Table, budget: Budget, seeds: int, reports: int, overlapping: C
                         else:
                             more["epochs"] = int(length)
                         config = table.config(row, recipe, scale, **more)
-                        train = SAMPLE[0] if budget.sample else row.train or table.train
+                        train = table.trained_on(row, budget)
                         allowed = row.allow_overlap or train in overlapping
                         found.append(Cell(row.name, recipe, scale, length, config, train, allowed))
     return found

@@ -63,7 +63,7 @@ def table_images(table: Table, budget: Budget, root: Path | None = None, *, allo
     count = min(table.validation, max(1, len(pool) // 3))
     _, validation = split(pool, count, 123, together=same_photograph(pool), leave_out=out)
     chosen_by = tuple(leak for leak in shown if leak.image in {name for name, _ in validation.images})
-    wanted = {(SAMPLE[0] if budget.sample else row.train or table.train, row.allow_overlap) for row in table.rows}
+    wanted = {(table.trained_on(row, budget), row.allow_overlap) for row in table.rows}
     training: dict[str, Training] = {}
     overlapping: dict[str, Training] = {}
     for name, allowed in sorted(wanted):

@@ -17,7 +17,7 @@ from srcnn.tuning.space.shipped_spaces import readable
 
 __all__ = ["TablePlan", "TableSettings", "plan_table"]
 
-_REPORTS = {"smoke": 2, "cpu": 20, "paper": 100}
+_REPORTS = {"smoke": 2, "cpu": 20, "long": 40, "paper": 100}
 
 
 class TableSettings(Strict):

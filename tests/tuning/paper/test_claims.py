@@ -14,6 +14,7 @@ from srcnn.tuning.paper.claims import (
     HOLDS,
     HOLDS_NOT,
     MISSING,
+    SMALL,
     TOO_CLOSE,
     UNTRAINED,
     decisive,
@@ -50,7 +51,8 @@ def verdict(given: Claim, rows: Rows, learnt: float | None = None, printed: floa
     [
         ((32.0, 32.3), (31.9, 32.2), HOLDS),
         ((31.9, 32.2), (32.0, 32.3), HOLDS_NOT),
-        ((32.0, 32.2), (32.0, 32.2), TOO_CLOSE),  # no difference
+        ((32.0, 32.2), (32.0, 32.2), SMALL),  # no difference
+        ((32.1, 32.2), (32.0, 32.2), TOO_CLOSE),  # none now, but 0.1 dB went in the last step
         ((32.3, 32.25), (32.0, 32.2), UNTRAINED),  # ahead by 0.05, but 0.25 of the lead went in the last step
         ((31.0, 32.1), (31.5, 32.2), UNTRAINED),  # behind by 0.1 and catching up
         ((32.3,), (32.2,), HOLDS),  # one budget has no last step
@@ -64,10 +66,21 @@ def test_an_order_holds_where_the_interval_and_the_next_step_say_so(
 
 def test_an_order_of_three_needs_both_steps() -> None:
     rows = {"a": figures(32.4, 32.6), "b": figures(32.2, 32.4), "c": figures(32.2, 32.4)}
-    assert verdict(claim("order", "a", "b", "c"), rows) == TOO_CLOSE
+    assert verdict(claim("order", "a", "b", "c"), rows) == SMALL
     assert verdict(claim("order", "a", "b"), rows) == HOLDS
     rows["c"] = figures(32.3, 32.5)
     assert verdict(claim("order", "a", "b", "c"), rows) == HOLDS_NOT
+
+
+@pytest.mark.parametrize(("noise", "expected"), [(0.005, SMALL), (0.05, TOO_CLOSE)])
+def test_a_small_difference_is_decided_where_its_interval_is_small(noise: float, expected: str) -> None:
+    """Schuirmann's test of equivalence: the whole interval within 0.02 dB of zero."""
+    rows = {"a": figures(32.0, 32.2, noise=noise), "b": figures(32.0, 32.2, noise=noise)}
+    rows["b"] = {length: array[::-1] for length, array in rows["b"].items()}  # else seed by seed the same
+    assert verdict(claim("order", "a", "b"), rows) == expected
+    rows["a"] = figures(32.05, 32.25, noise=noise)
+    expected = HOLDS_NOT if noise < 0.01 else TOO_CLOSE  # a claim with a margin is not about zero
+    assert verdict(claim("no_better", "a", "b", margin=0.03), rows) == expected
 
 
 def test_networks_that_have_not_learnt_say_nothing() -> None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from srcnn.config.quantities import counted
 from srcnn.tuning.paper.claims import (
+    DECIDED,
     FEW_SEEDS,
     HOLDS,
     HOLDS_NOT,
     MISSING,
+    SMALL,
     TOO_CLOSE,
     UNTRAINED,
     decisive,
@@ -35,7 +37,7 @@ from srcnn.tuning.report.sections.table_claims import (
 
 __all__ = ["JudgedClaim", "front_page", "judged_claims"]
 
-_ORDER = (HOLDS, HOLDS_NOT, TOO_CLOSE, UNTRAINED, FEW_SEEDS, MISSING)
+_ORDER = (HOLDS, HOLDS_NOT, SMALL, TOO_CLOSE, UNTRAINED, FEW_SEEDS, MISSING)
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,13 @@ def _summary(pages: int, claims: list[JudgedClaim]) -> str:
         return f"{counted(pages, 'report')}."
     kinds, tables = Counter(claim.verdict for claim in claims), len({claim.page for claim in claims})
     holds, fails = kinds[HOLDS], kinds[HOLDS_NOT]
-    open_ones = [f"{kinds[kind]} {kind}" for kind in _ORDER[2:] if kinds[kind]]
-    rest = f", {len(claims) - holds - fails} cannot be decided ({', '.join(open_ones)})" if open_ones else ""
+    small = kinds[SMALL]
+    open_ones = [f"{kinds[kind]} {kind}" for kind in _ORDER[3:] if kinds[kind]]
+    equal = f", {small} {'is' if small == 1 else 'are'} about a difference {SMALL}" if small else ""
+    rest = f", {len(claims) - holds - fails - small} cannot be decided ({', '.join(open_ones)})" if open_ones else ""
     return (
         f"{counted(len(claims), 'claim')} from {counted(tables, 'table')}: {holds} {'holds' if holds == 1 else 'hold'}, "
-        f"{fails} {'does' if fails == 1 else 'do'} not hold{rest}."
+        f"{fails} {'does' if fails == 1 else 'do'} not hold{equal}{rest}."
     )
 
 
@@ -117,7 +121,7 @@ def _claims(claims: list[JudgedClaim], extension: str) -> Table:
         margin = "" if one is None or one.margin is None else f", at most {one.margin:+.2f}"
         rows.append(
             (
-                Cell(claim.verdict, bold=claim.verdict in (HOLDS, HOLDS_NOT)),
+                Cell(claim.verdict, bold=claim.verdict in DECIDED),
                 Cell(claim.text, link=f"{claim.page}.{extension}"),
                 Cell("" if one is None else f"{one.of}{margin}"),
                 Cell("" if one is None else f"{one.mean:+.3f}"),
@@ -139,9 +143,9 @@ def _pages(pages: Mapping[str, Document], claims: list[JudgedClaim], extension: 
     rows = []
     for page, document in pages.items():
         kinds = Counter(claim.verdict for claim in claims if claim.page == page)
-        undecided = kinds.total() - kinds[HOLDS] - kinds[HOLDS_NOT]
+        undecided = sum(count for kind, count in kinds.items() if kind not in DECIDED)
         question = document.subtitle.partition(" n = ")[0]
-        figures = [str(count) if kinds else "" for count in (kinds[HOLDS], kinds[HOLDS_NOT], undecided)]
+        figures = [str(count) if kinds else "" for count in (*(kinds[kind] for kind in DECIDED), undecided)]
         rows.append((Cell(document.title, link=f"{page}.{extension}"), Cell(question), *map(Cell, figures)))
-    head = ("page", "question", HOLDS, HOLDS_NOT, "not decided")
+    head = ("page", "question", *DECIDED, "not decided")
     return Table("pages", head, tuple(rows), "Number of claims by verdict.", left=2)

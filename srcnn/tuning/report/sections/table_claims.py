@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from srcnn.config.quantities import counted
 from srcnn.tuning.paper.claims import (
+    DECIDED,
     FEW_SEEDS,
     HOLDS,
     HOLDS_NOT,
     LEAST_SEEDS,
+    NEGLIGIBLE,
+    SMALL,
     TOO_CLOSE,
     UNTRAINED,
     Verdict,
@@ -46,7 +49,9 @@ A claim is about a difference in dB between two rows, or between a row and the p
 
 - **{HOLDS}**, **{HOLDS_NOT}**: the whole 95 % interval over seeds (Student's, for these images) is on one side of the bound, \
 which is zero or the margin of the claim.
-- {TOO_CLOSE}: the interval contains the bound.
+- **{SMALL}**: the interval contains zero and is within {NEGLIGIBLE:.2f} dB of it, so the rows are equally good, and another \
+change of the difference like that from the last budget but one to the last would keep it there.
+- {TOO_CLOSE}: the interval contains the bound, and is wider.
 - {UNTRAINED}: a network has not learnt yet, or more training could change the answer. Learnt means half of the paper's gain \
 over bicubic (Y on Set5 and Set14), or a quarter of its gain on Set5 for other images. More training could change the answer if \
 the difference, changed once more as much as from the last budget but one to the last, would be on the other side of the bound.
@@ -84,7 +89,7 @@ def claims_parts(data: TableData) -> tuple[Part, ...]:
     for one in found:
         since = "" if one.since is None else f"from {data.amount(one.since)}"
         cells = [Cell(one.claim.text), *[Cell(one.recipe)] * several]
-        cells += [Cell(one.verdict, bold=one.verdict in (HOLDS, HOLDS_NOT)), Cell(one.evidence), Cell(since)]
+        cells += [Cell(one.verdict, bold=one.verdict in DECIDED), Cell(one.evidence), Cell(since)]
         cells.append(Cell("" if one.general is None else "sure" if one.general else "not sure"))
         cells.append(Cell(str(one.seeds) if one.seeds else ""))
         rows.append(tuple(cells))

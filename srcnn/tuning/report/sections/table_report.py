@@ -208,7 +208,7 @@ def _pictures(data: TableData) -> tuple[Part, ...]:
 def _setting(data: TableData) -> tuple[Part, ...]:
     tags, text = data.tags, escape.markdown
     versions = [f"{library} {version}" for library, version in names.versions(tags).items()]
-    sets = sorted({row.train or data.table.train for row in data.table.rows})
+    sets = sorted({data.table.trained_on(row, data.budget) for row in data.table.rows})
     link = escape.safe_link(data.link(data.run_id))
     items = {
         "Question": text(data.table.question),

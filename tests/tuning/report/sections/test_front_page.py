@@ -52,13 +52,23 @@ def test_claims_and_pages_lead_to_the_pages_of_the_same_kind() -> None:
 
 def test_the_pages_have_their_questions_and_numbers_of_claims() -> None:
     assert rows("pages") == [
-        ["size", "Does size pay?", "0", "1", "1"],
-        ["depth", "Does depth pay?", "1", "0", "0"],
-        ["search", "Searched.", "", "", ""],
+        ["size", "Does size pay?", "0", "1", "0", "1"],
+        ["depth", "Does depth pay?", "1", "0", "0", "0"],
+        ["search", "Searched.", "", "", "", ""],
     ]
     assert front_page(PAGES, "md").subtitle == (
         "3 claims from 2 tables: 1 holds, 1 does not hold, 1 cannot be decided (1 too close to say)."
     )
+
+
+def test_a_difference_too_small_to_matter_is_decided() -> None:
+    pages = {"size": page("size", ["a > b > c", "smaller than 0.02 dB", ORDER, "", "", "5"])}
+    document = front_page(pages, "md")
+    assert document.subtitle == (
+        "1 claim from 1 table: 0 hold, 0 do not hold, 1 is about a difference smaller than 0.02 dB."
+    )
+    (table,) = (one for one in document.tables if one.name == "pages")
+    assert [cell.text for cell in table.rows[0]] == ["size", "Does size pay?", "0", "0", "1", "0"]
 
 
 def test_pages_without_claims_have_a_front_page_without_verdicts() -> None:

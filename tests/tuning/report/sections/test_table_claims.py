@@ -48,6 +48,7 @@ def test_every_verdict_is_explained() -> None:
     for words in (
         "holds",
         "does not hold",
+        "smaller than 0.02 dB",
         "too close to say",
         "not enough training to say",
         "not enough seeds to say",
