@@ -1,8 +1,8 @@
 """Writing a file: it is complete or does not appear. A device or a pipe is written to, never replaced.
 
 Renaming a new file over the old one is atomic, but it would also rename over whatever else has that name. So the path is looked
-at first: a symbolic link is followed, and the file that it names is replaced; a character device, a pipe, or a file that a process
-has open (``/dev/stdout``, ``/dev/fd/3``) gets the content written to it; anything else that is no regular file is refused.
+at first: a symbolic link is followed, and the file that it names is replaced; a character device, a pipe, or a file that a
+process has open (``/dev/stdout``, ``/dev/fd/3``) gets the content written to it; anything else that is not regular is refused.
 """
 
 from __future__ import annotations
@@ -45,24 +45,29 @@ def atomic_write(path: Path) -> Iterator[Path]:
         if target != path and not target.parent.is_dir():
             raise _error(errno.ENOENT, path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _temporary(target.parent, path.suffix) as temporary:
+        with _temporary(target.parent, path) as temporary:
             yield temporary
             with temporary.open("rb+") as file:  # the data must be on disk before the rename
                 os.fsync(file.fileno())
             os.replace(temporary, target)
         return
-    with _temporary(Path(tempfile.gettempdir()), path.suffix) as temporary:
+    with _temporary(Path(tempfile.gettempdir()), path) as temporary:
         yield temporary
         with temporary.open("rb") as file, _open_stream(target) as stream:
             shutil.copyfileobj(file, stream)
 
 
 @contextmanager
-def _temporary(folder: Path, suffix: str) -> Iterator[Path]:
+def _temporary(folder: Path, path: Path) -> Iterator[Path]:
+    """Yield a path in a folder for what will be at ``path``; an error that names the former, or no file, names the latter."""
     # Not tempfile.mkstemp: only the owner may read its files, and os.replace keeps these permissions.
-    temporary = folder / f"{WRITING}{secrets.token_hex(8)}{suffix}"
+    temporary = folder / f"{WRITING}{secrets.token_hex(8)}{path.suffix}"
     try:
         yield temporary
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -140,7 +140,7 @@ class TestWhatIsNoRegularFile:
     def test_where_nothing_can_be_made_it_is_an_error(self, path: str) -> None:
         if not Path(path).parent.is_dir():
             pytest.skip(f"{path}: no such folder on this system")
-        with pytest.raises(OSError, match=r"new-file|writing"):
+        with pytest.raises(OSError, match="new-file"):
             write(Path(path), b"x")
 
 
