@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
+import os
 import re
 import shutil
 import sys
@@ -165,8 +167,14 @@ def given_fields(options: argparse.Namespace, model: type[BaseModel], *, skip: I
     return given
 
 
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)  # a full disk, too many open files
+
+
 def run(main: Callable[[], int], interrupted: str) -> int:
-    """Run a command and return its exit code: 2 after a user error, 130 after Ctrl-C, each with a one-line message."""
+    """Run a command and return its exit code: 2 after a user error, 130 after Ctrl-C, each with a one-line message.
+
+    A file that cannot be read or written and a full disk are user errors too; BrokenPipeError gives 141, as a shell does.
+    """
     try:
         return main()
     except SRCNNError as error:
@@ -178,3 +186,9 @@ def run(main: Callable[[], int], interrupted: str) -> int:
     except BrokenPipeError:  # the process that reads the output (head, less) has ended
         sys.stderr.close()
         return 141
+    except OSError as error:
+        if error.filename is None and error.errno not in _MACHINE:
+            raise  # of a library: where it comes from says more than its text
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        print(f"error: {where}{error.strerror}", file=sys.stderr)
+        return 2

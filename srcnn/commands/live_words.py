@@ -96,7 +96,8 @@ def stage_words(stage: str) -> str:
 def resumed_words(state: LiveState) -> str:
     """Return what a resumed stage found, in words, after its events ``restored``."""
     # Tune makes every trial that had not ended pending: whether it ran or waited when the search ended is not known.
-    return f"resumed: {state.ended} of {counted(state.trials, 'trial')} had ended, {state.counts['waiting']} wait at their last epoch"
+    waiting = state.counts["waiting"]
+    return f"resumed: {state.ended} of {counted(state.trials, 'trial')} had ended, {waiting} wait at their last epoch"
 
 
 def decision_words(decision: Mapping[str, Any]) -> str:

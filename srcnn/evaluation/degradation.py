@@ -42,8 +42,11 @@ def degrade(image: NDArray[np.uint8], scale: int, *, color: str = "y", name: str
     """Crop an 8-bit image with `modcrop`, then downscale and upscale its planes with MATLAB's bicubic, without rounding.
 
     Raises:
-        DataError: a side is shorter than ``scale``.
+        ConfigError: ``scale`` is below 1.
+        DataError: the image is not of type uint8, or a side is shorter than ``scale``.
     """
+    if image.dtype != np.uint8:
+        raise DataError(f"{name or 'image'}: must have 8-bit values (uint8), but got {image.dtype}")
     original = planes(modcrop(image, scale), color)
     if original.size == 0:
         raise DataError(f"{name}: {image.shape[1]}x{image.shape[0]} pixels are too few for scale {scale}")

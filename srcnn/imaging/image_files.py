@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from srcnn.errors import DataError
+from srcnn.errors import ConfigError, DataError
 from srcnn.system.atomic_file import atomic_write
 
 __all__ = ["SUFFIXES", "list_images", "modcrop", "read_image", "write_image"]
@@ -80,6 +80,11 @@ def modcrop(image: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
 
     >>> modcrop(np.zeros((256, 255), np.uint8), 3).shape
     (255, 255)
+
+    Raises:
+        ConfigError: ``scale`` is below 1.
     """
+    if scale < 1:
+        raise ConfigError(f"scale: must be at least 1, but got {scale}")
     height, width = image.shape[:2]
     return image[: height - height % scale, : width - width % scale]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srcnn.errors import DataError
+from srcnn.errors import ConfigError, DataError
 
 __all__ = ["psnr", "quantize", "shave", "ssim"]
 
@@ -31,11 +31,14 @@ def quantize(plane: Array) -> NDArray[np.float64]:
 
 
 def shave(image: Array, border: int) -> Array:
-    """Remove ``border`` pixels from every side of a (height, width[, channels]) image.
+    """Remove ``border`` pixels, 0 or more, from every side of a (height, width[, channels]) image.
 
     Raises:
+        ConfigError: ``border`` is negative.
         DataError: nothing would remain.
     """
+    if border < 0:
+        raise ConfigError(f"border: must be at least 0, but got {border}")
     height, width = image.shape[:2]
     if min(height, width) <= 2 * border:
         raise DataError(f"image of {width}x{height} pixels: nothing remains after shaving {border} from every side")

@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from srcnn.errors import ConfigError
+from srcnn.errors import ConfigError, DataError
 
 __all__ = ["bicubic_weights", "cubic", "imresize"]
 
@@ -89,6 +89,7 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
 
     Raises:
         ConfigError: the scale is out of range, or the image is empty or not 2-D or 3-D.
+        DataError: a value is NaN or infinite.
 
     A quarter of a pixel from the 0, towards the 1, lies k(0.75) + k(1.75) = 0.2266 - 0.0234 of the kernel k. The step overshoots:
 
@@ -101,6 +102,8 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
         raise ConfigError(f"scale: must lie between 0.001 and 1000, but got {scale}")
     if image.ndim not in (2, 3) or image.size == 0:
         raise ConfigError(f"image: must be 2-D or 3-D and not empty, but got shape {image.shape}")
+    if not np.isfinite(image).all():
+        raise DataError("image: every value must be finite, but one is NaN or infinite")
     # A float such as 1/3 is not exact: 9 * (1/3) may exceed 3, and its ceil is then 4. The nearest small fraction is exact.
     exact = Fraction(scale).limit_denominator(10_000)
     rows = _resize_rows(np.asarray(image, dtype=np.float64), exact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import pytest
@@ -39,6 +40,22 @@ def test_errors_and_interrupts_have_their_exit_codes(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "error: scale: must be 2, 3 or 4, but got 5\n"
     assert run(interrupted, "interrupted, nothing was written") == 130
     assert capsys.readouterr().err == "interrupted, nothing was written\n"
+
+
+def test_a_file_that_cannot_be_written_and_a_full_disk_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def refused() -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", "/proc/out.json")
+
+    def full() -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def of_a_library() -> int:
+        raise OSError("something else")
+
+    assert (run(refused, ""), run(full, "")) == (2, 2)
+    assert capsys.readouterr().err == "error: /proc/out.json: Permission denied\nerror: No space left on device\n"
+    with pytest.raises(OSError, match="something else"):
+        run(of_a_library, "")
 
 
 def test_a_description_fits_the_terminal_and_commands_stay_whole(

@@ -41,3 +41,9 @@ def test_degrade(scale: int, color: str, channels: int) -> None:
 def test_an_image_smaller_than_the_scale_is_named(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError, match=rf"tiny: {shape[1]}x{shape[0]} pixels are too few for scale 3"):
         evaluate(None, [("tiny", np.zeros(shape, dtype=np.uint8))], 3)
+
+
+def test_an_image_that_is_not_of_bytes_is_refused() -> None:
+    """Values in [0, 1] would be divided by 255 and NaN be accepted."""
+    with pytest.raises(DataError, match=r"photo: must have 8-bit values \(uint8\), but got float64"):
+        degrade(np.full((9, 9), np.nan), 3, name="photo")

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from srcnn.errors import DataError
+from srcnn.errors import ConfigError, DataError
 from srcnn.imaging.image_files import SUFFIXES, list_images, modcrop, read_image, write_image
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -194,3 +194,9 @@ def test_an_image_that_cannot_be_written_is_a_data_error(tmp_path: Path) -> None
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="cannot be written"):
         write_image(tmp_path / "file" / "a.png", np.zeros((2, 2), np.uint8))
+
+
+@pytest.mark.parametrize("scale", [0, -2])
+def test_modcrop_refuses_a_scale_below_one(scale: int) -> None:
+    with pytest.raises(ConfigError, match=f"scale: must be at least 1, but got {scale}"):
+        modcrop(np.zeros((9, 9), np.uint8), scale)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from srcnn.errors import DataError
+from srcnn.errors import ConfigError, DataError
 from srcnn.imaging.metrics import psnr, quantize, shave, ssim
 
 
@@ -96,3 +96,8 @@ def test_ssim_of_two_constants_is_the_luminance_term() -> None:
 def test_ssim_refuses_less_than_its_window() -> None:
     with pytest.raises(DataError, match="11 pixels a side"):
         ssim(np.zeros((10, 30)), np.zeros((10, 30)))
+
+
+def test_a_negative_border_is_refused() -> None:
+    with pytest.raises(ConfigError, match="border: must be at least 0, but got -1"):
+        shave(np.zeros((9, 9)), -1)

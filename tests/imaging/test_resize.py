@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from srcnn.errors import ConfigError
+from srcnn.errors import ConfigError, DataError
 from srcnn.imaging.resize import bicubic_weights, cubic, imresize
 
 SCALES = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 4), Fraction(2), Fraction(3), Fraction(4)]
@@ -147,3 +147,11 @@ def test_refuses_a_scale_out_of_range(scale: float) -> None:
 def test_refuses_what_is_not_an_image(shape: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="image: must be 2-D or 3-D and not empty"):
         imresize(np.zeros(shape), 2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_refuses_what_is_not_finite(value: float) -> None:
+    image = np.zeros((8, 8))
+    image[3, 4] = value
+    with pytest.raises(DataError, match="image: every value must be finite"):
+        imresize(image, 2)
