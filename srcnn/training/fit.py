@@ -41,6 +41,7 @@ from srcnn.training.optimizers import make_optimizer
 from srcnn.training.patches import Batch, PatchSampler, TrainingData
 from srcnn.training.pretraining import pretraining_weights, silence_planes
 from srcnn.training.recorded_step import RecordedStep, Recorder
+from srcnn.training.warm_start import take_over
 
 __all__ = ["EpochResult", "fit", "step_on"]
 
@@ -64,6 +65,7 @@ class EpochResult:
     best_val_psnr: float | None
     network: SRCNN  #: the network in training: copy it before the next epoch to keep it
     best_weights: Mapping[str, Tensor]  #: state dict of the network after ``best_epoch``
+    taken: tuple[int, ...]  #: layers, counted from 0, that began with the weights of ``start``; empty in a resumed run
     state: Callable[[], TrainState]  #: returns a copy of the training state after this epoch
 
     @property
@@ -78,6 +80,7 @@ def fit(
     *,
     validation: Sequence[Degraded] = (),
     state: TrainState | None = None,
+    start: Mapping[str, Tensor] | None = None,
     device: torch.device | None = None,
     on_step: Callable[[int, int, int], None] | None = None,
     recorded: bool | None = None,
@@ -90,19 +93,23 @@ def fit(
         data: training images, prepared for the scale, colour and protocol of the configuration.
         validation: images for choosing the best epoch; never test images.
         state: training state of an earlier run of the same configuration, to resume from.
+        start: initial weights of a new run: state dict of another `SRCNN`. The layers whose shapes are equal are copied, see
+            `srcnn.training.warm_start`; the others are initialized as usual. A resumed run ignores it.
         device: device for the training; None: the current GPU of this process, else the CPU.
         on_step: called every few steps with (epoch, step in the epoch, steps per epoch), for a progress bar.
         recorded: whether to run the steps as a `RecordedStep`; None: on a GPU.
         recorder: recorder for a `RecordedStep`; None: CUDA graphs on a GPU, no recording elsewhere.
 
     Raises:
-        ConfigError: there is no budget, or the data was prepared for another scale, colour or protocol.
+        ConfigError: there is no budget, the data was prepared for another scale, colour or protocol, or no layer of ``start``
+            has the shape of one of the network.
         DataError: an image is smaller than a sub-image.
         CheckpointError: ``state`` belongs to another configuration.
         DivergenceError: the loss became NaN or infinite.
         DeadNetworkError: no gradient reaches the first layer.
     """
-    run = _Run(config, data, validation, indexed(device) if device else pick_device(), state, recorded, recorder)
+    where = indexed(device) if device else pick_device()
+    run = _Run(config, data, validation, where, state, recorded, recorder, start)
     while run.epoch < run.epochs:
         yield run.train_epoch(on_step)
 
@@ -131,6 +138,7 @@ class _Run:
         state: TrainState | None,
         recorded: bool | None,
         recorder: Recorder | None = None,
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
         if config.epochs is None and config.pixels is None:
             raise ConfigError("epochs: a run must have a budget in epochs or pixels, but got none")
@@ -162,6 +170,8 @@ class _Run:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = SRCNN(config.architecture)
         self.network.initialize(config.initialization, config.init_std, self.generator)
+        # After the random draws, so that the batches are those of a run without it.
+        self.taken = take_over(self.network, start) if start is not None and state is None else ()
         if self.plane_weights is not None:
             silence_planes(self.network, self.plane_weights)
             self.plane_weights = self.plane_weights.to(device)
@@ -318,6 +328,7 @@ class _Run:
             best_val_psnr=None if psnr is None else self.best_psnr,
             network=self.network,
             best_weights=self.best_weights,
+            taken=self.taken,
             state=self.state,
         )
 
