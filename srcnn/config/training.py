@@ -45,6 +45,17 @@ class TrainConfig(ModelConfig):
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"
     )
     init_std: float = Field(0.001, gt=0, description="standard deviation of the gaussian initialization")
+    start: str = Field(
+        "random",
+        description="initial weights: random; champion:2, champion:3 or champion:4 (the network of a scale that comes with the "
+        "package); a weights file (.safetensors); or models:/NAME@ALIAS in MLflow's registry. Layers of equal shape are taken "
+        "over, the others are random",
+    )
+    start_digest: str = Field(
+        "",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 of the weights that start names, filled in when they are read; if given, they must have it",
+    )
     optimizer: Literal["muon", "adam", "sgd"] = Field(
         "muon", description="muon (with adam for the last layer and the biases), adam, or sgd with momentum"
     )
@@ -98,8 +109,19 @@ class TrainConfig(ModelConfig):
             raise ValueError(f"color: the article protocol supports only y, but got {self.color!r}")
         if self.pretrain != "none" and self.color != "ycbcr":
             raise ValueError(f"pretrain: {self.pretrain} needs color ycbcr, but got {self.color}")
+        self._check_start()
         self._check_patch()
         return self
+
+    def _check_start(self) -> None:
+        named = self.start in ("random", "champion:2", "champion:3", "champion:4")
+        if not named and not (self.start.startswith("models:/") or self.start.endswith(".safetensors")):
+            raise ValueError(
+                "start: must be random, champion:2, champion:3, champion:4, a .safetensors file or models:/NAME@ALIAS, "
+                f"but got {self.start!r}"
+            )
+        if self.start == "random" and self.start_digest:
+            raise ValueError(f"start_digest: must be empty for start random, but got {self.start_digest[:16]}...")
 
     def _check_patch(self) -> None:
         size, unit = self.side, self.scale if self.upsampling == "pixel_shuffle" else 1

@@ -41,7 +41,7 @@ from srcnn.training.optimizers import make_optimizer
 from srcnn.training.patches import Batch, PatchSampler, TrainingData
 from srcnn.training.pretraining import pretraining_weights, silence_planes
 from srcnn.training.recorded_step import RecordedStep, Recorder
-from srcnn.training.warm_start import take_over
+from srcnn.training.warm_start import check_start, take_over
 
 __all__ = ["EpochResult", "fit", "step_on"]
 
@@ -170,6 +170,8 @@ class _Run:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = SRCNN(config.architecture)
         self.network.initialize(config.initialization, config.init_std, self.generator)
+        if state is None:
+            check_start(config, start)
         # After the random draws, so that the batches are those of a run without it.
         self.taken = take_over(self.network, start) if start is not None and state is None else ()
         if self.plane_weights is not None:

@@ -13,10 +13,29 @@ import torch
 from torch import Tensor
 
 from srcnn.config.architecture import ModelConfig
+from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError
 from srcnn.model.network import SRCNN
+from srcnn.model.weights_digest import weights_digest
 
-__all__ = ["shared_layers", "take_over"]
+__all__ = ["check_start", "shared_layers", "take_over"]
+
+
+def check_start(config: TrainConfig, weights: Mapping[str, Tensor] | None) -> None:
+    """Check that a new run has the weights that its configuration names: this package does not read them.
+
+    Raises:
+        ConfigError: they are missing, or they are others than those of ``start_digest``.
+    """
+    if config.start == "random":  # the caller may give weights of its own
+        return
+    if weights is None:
+        raise ConfigError(f"start: the weights of {config.start} must be given to a new run, but got none")
+    found = weights_digest(weights) if config.start_digest else ""
+    if found != config.start_digest:
+        raise ConfigError(
+            f"start: the weights of {config.start} must have digest {config.start_digest[:16]}..., but have {found[:16]}..."
+        )
 
 
 def shared_layers(config: ModelConfig, weights: Mapping[str, Tensor]) -> tuple[int, ...]:
