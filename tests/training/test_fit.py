@@ -22,8 +22,9 @@ from srcnn.evaluation.degradation import Degraded, degrade
 from srcnn.evaluation.protocol import reconstruct, score
 from srcnn.model.network import SRCNN
 from srcnn.training.checkpoint import TrainState, load_state, save_state
-from srcnn.training.fit import EpochResult, _Run, fit
+from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import prepare
+from srcnn.training.run import Run
 
 CPU = torch.device("cpu")
 
@@ -536,7 +537,7 @@ def test_a_recorded_step_follows_the_planes_of_the_loss() -> None:
 @pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
 def test_the_boundary_of_pre_training_moves_no_tensor(optimizer: str) -> None:
     config = configured(color="ycbcr", pretrain="y", pretrain_share=0.6, optimizer=optimizer)
-    run = _Run(config, prepare(photos()[:2], 3, color="ycbcr"), (), CPU, None, recorded=True)
+    run = Run(config, prepare(photos()[:2], 3, color="ycbcr"), (), CPU, None, recorded=True)
 
     def places() -> list[int]:
         slots = [value for slots in run.optimizer.state.values() for value in slots.values()]

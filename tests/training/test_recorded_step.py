@@ -15,9 +15,10 @@ from torch.utils._pytree import tree_leaves
 
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
-from srcnn.training.fit import EpochResult, _Run, fit
+from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import prepare
 from srcnn.training.recorded_step import RecordedStep, Recorder, RecordingWarning
+from srcnn.training.run import Run
 
 CPU = torch.device("cpu")
 
@@ -116,7 +117,7 @@ def configured(**fields: Any) -> TrainConfig:
 def started(config: TrainConfig, recorder: Recorder | None) -> Iterator[EpochResult]:
     images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3][:2]
     data = prepare(images, config.scale, color=config.color)
-    run = _Run(config, data, (), CPU, None, recorded=recorder is not None, recorder=recorder)
+    run = Run(config, data, (), CPU, None, recorded=recorder is not None, recorder=recorder)
     if isinstance(recorder, Wrong):
         recorder.steps = run.recorded
     while run.epoch < run.epochs:
@@ -240,7 +241,7 @@ def test_rounding_passes_where_a_half_rate_does_not() -> None:
     for error, trusted in ((1e-4, True), (0.2, False)):
         recorder, config = Noisy(error), configured(optimizer="muon")
         images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3]
-        run = _Run(config, prepare(images[:1], 3), (), CPU, None, recorded=True, recorder=recorder)
+        run = Run(config, prepare(images[:1], 3), (), CPU, None, recorded=True, recorder=recorder)
         recorder.steps = run.recorded
         assert run.recorded is not None
         with warnings.catch_warnings():
@@ -280,12 +281,12 @@ class OnlyOn(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return made
 
 
-def run_on_meta(**fields: Any) -> _Run:
+def run_on_meta(**fields: Any) -> Run:
     small = {"kernels": (3, 1, 3), "filters": (8, 8), "patch_size": 12, "batch_size": 4, "epoch_pixels": 3000}
     config = TrainConfig(**{**small, "epochs": 3, **fields})
     images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3][:2]
     data = prepare(images, config.scale, color=config.color)
-    return _Run(config, data, (), META, None, recorded=True)
+    return Run(config, data, (), META, None, recorded=True)
 
 
 @pytest.fixture
