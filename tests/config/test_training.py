@@ -125,3 +125,21 @@ def test_output_size(fields: dict[str, Any], size: int) -> None:
 def test_layer_rates_are_aligned_to_the_last_layer() -> None:
     assert TrainConfig(layer_rates=(0.5, 0.1)).rates == (1.0, 0.5, 0.1)
     assert TrainConfig().rates == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"start": "champion:5"}, "start: must be random, champion:2"),
+        ({"start": "champion"}, "start: must be random, champion:2"),
+        ({"start": "net.pt"}, r"a \.safetensors file or models:/NAME@ALIAS, but got 'net\.pt'"),
+        ({"start_digest": "0" * 64}, "start_digest: must be empty for start random"),
+        ({"start": "champion:2", "start_digest": "12"}, "start_digest: "),
+    ],
+)
+def test_a_start_has_a_known_form(fields: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as found:
+        TrainConfig(**fields)
+    assert "\n" not in str(found.value)
+    for start in ("random", "champion:2", "a/b.safetensors", "models:/srcnn-x2@champion"):
+        assert TrainConfig(start=start).start == start

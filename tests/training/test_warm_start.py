@@ -9,8 +9,9 @@ import torch
 
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
-from srcnn.errors import ConfigError
+from srcnn.errors import CheckpointError, ConfigError
 from srcnn.model.network import SRCNN
+from srcnn.model.weights_digest import weights_digest
 from srcnn.training.fit import fit
 from srcnn.training.patches import TrainingData, prepare
 from srcnn.training.warm_start import shared_layers, take_over
@@ -98,3 +99,20 @@ def test_the_network_that_gave_the_weights_is_not_changed() -> None:
     kept = {name: value.clone() for name, value in start.items()}
     list(fit(configured(), data(3), device=CPU, start=start))
     assert all(torch.equal(value, kept[name]) for name, value in start.items())
+
+
+def test_a_configuration_that_names_a_start_needs_its_weights() -> None:
+    """This package does not read them, so that a run never begins with other weights than those of its record."""
+    weights = trained(scale=2)
+    named = configured(start="net.safetensors", start_digest=weights_digest(weights))
+    with pytest.raises(ConfigError, match=r"start: the weights of net\.safetensors must be given to a new run"):
+        next(fit(named, data(3), device=CPU))
+    other = {name: value + 1 for name, value in weights.items()}
+    with pytest.raises(ConfigError, match=r"start: the weights of net\.safetensors must have digest"):
+        next(fit(named, data(3), device=CPU, start=other))
+    first = next(fit(named, data(3), device=CPU, start=weights))
+    again = list(fit(named, data(3), device=CPU, state=first.state()))  # the state has the weights
+    whole = list(fit(named, data(3), device=CPU, start=weights))
+    assert all(torch.equal(value, whole[-1].best_weights[name]) for name, value in again[-1].best_weights.items())
+    with pytest.raises(CheckpointError, match="different in start_digest"):
+        next(fit(named.replace(start_digest="1" * 64), data(3), device=CPU, state=first.state()))
