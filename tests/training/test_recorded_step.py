@@ -307,6 +307,7 @@ ON_META: list[dict[str, Any]] = [
     {"optimizer": "adam", "color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.5},
     {"optimizer": "muon", "color": "rgb", "kernels": (3, 3), "filters": (6,)},
     {"optimizer": "muon", "kernels": (3, 1, 1, 3), "filters": (8, 4, 6), "schedule": "step", "step_at": (0.5,)},
+    {"optimizer": "muon", "activation": "prelu", "layer_rates": (0.1,)},
 ]
 
 
