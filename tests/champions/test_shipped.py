@@ -12,9 +12,9 @@ import pytest
 from srcnn.champions import champion_card, load_champion
 from srcnn.champions.make import LARGEST
 from srcnn.champions.shipped import FOLDER, SCALES, card_file, weights_file
+from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.errors import CheckpointError, ConfigError
-from srcnn.config.training import TrainConfig
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.network import count_macs, count_parameters
 from srcnn.model.weights_file import read_header
