@@ -167,6 +167,7 @@ def test_a_start_has_a_known_form(fields: dict[str, str], says: str) -> None:
         assert TrainConfig(start=start).start == start
 
 
+@pytest.mark.parametrize(
     ("fields", "size", "batch"),
     [
         ({"patch_size": 60, "late_patch_size": 120, "padding": "zeros"}, 120, 2),
