@@ -20,16 +20,20 @@ decision-cost: time of the driver for one decision of a search, after 100, 500 a
 time-budget: searches with ten minutes each on T91 at x3, by this project's search and by random search with asha; --seeds.
 upscale: a photo of 24 megapixels at x2, one thread and two: seconds, memory, and small photos a second, against plain torch,
   ONNX Runtime and OpenCV.
+tricks: gain of each training trick over the seven-layer chain at equal core-seconds, on held-out images; --seconds, --seeds,
+  --scales, --jobs, --rows.
+leak: the chain trained with and without the training image that shows Set5's woman; --budget, --seeds, --scales, --jobs.
 small-photos: a folder of 200 photos of 320x240 at x2 through experiments/upscale.py, one core and two, against ONNX Runtime.
 
 Every section prints a table and writes its results to the file of --json, which keeps the results of other sections.
-Interrupted sections quality, searches and time-budget resume with the same file. If T91, Set5 or BSDS300 are not on disk, the
-bundled sample is used instead, and the results name it.
+Interrupted sections quality, searches, time-budget, tricks and leak resume with the same file. If T91, Set5 or BSDS300 are not
+on disk, the bundled sample is used instead, and the results name it; leak needs the sets.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -48,6 +52,7 @@ from _bench.curve_models import run_curve_models
 from _bench.decision_cost import run_decision_cost
 from _bench.inference import run_inference
 from _bench.intervals import run_intervals
+from _bench.leak import run_leak
 from _bench.machine import child_environment, environment, quiet_core
 from _bench.memory import run_memory
 from _bench.overlap import run_overlap
@@ -60,6 +65,7 @@ from _bench.searches import run_searches
 from _bench.small_photos import run_small_photos
 from _bench.time_budget import run_time_budget
 from _bench.train import run_train
+from _bench.tricks import chosen_rows, run_tricks
 from _bench.upscale import run_upscale
 
 _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
@@ -77,6 +83,8 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "time-budget": run_time_budget,
     "upscale": run_upscale,
     "small-photos": run_small_photos,
+    "tricks": run_tricks,
+    "leak": run_leak,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 
@@ -105,14 +113,27 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=5,
         metavar="K",
-        help="seeds per network in quality, per set and scale in searches, per method in time-budget (default: 5)",
+        help="seeds per network in quality, per set and scale in searches, per method in time-budget, per row in tricks, per way "
+        "in leak (default: 5)",
     )
     parser.add_argument(
         "--budget",
         default="2M",
         metavar="PIXELS",
-        help="training pixels of a full trial in searches: 8M, 500k (default: 2M)",
+        help="training pixels of a full trial in searches, and of a training in leak: 8M, 500k (default: 2M)",
     )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="core-seconds of a training in tricks (default: 120)",
+    )
+    parser.add_argument("--scales", default="2,3,4", metavar="LIST", help="scales of tricks and leak (default: 2,3,4)")
+    parser.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="trainings at a time in tricks and leak, 1 or 2 (default: 2)"
+    )
+    parser.add_argument("--rows", metavar="NAMES", help="rows of tricks, joined by ';' (default: all)")
     return parser
 
 
@@ -123,11 +144,21 @@ def _kernels(text: str) -> tuple[str, ...]:
     return chosen
 
 
+def _scales(text: str) -> tuple[int, ...]:
+    chosen = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for scale in chosen:
+        if scale not in ("2", "3", "4"):
+            raise ConfigError(f"--scales: must be 2, 3 or 4, joined by commas, but got {text}")
+    return tuple(map(int, chosen))
+
+
 def _all(options: argparse.Namespace) -> int:
     """Run every section in a separate process, so that settings of the allocator, oneDNN or Ray have no effect on the others."""
     flags = ["--device", options.device, "--kernels", options.kernels]
     flags += ["--seeds", str(options.seeds), "--budget", options.budget]
+    flags += ["--seconds", f"{options.seconds:g}", "--scales", options.scales, "--jobs", str(options.jobs)]
     flags += ["--json", str(options.json)] if options.json else []
+    flags += ["--rows", options.rows] if options.rows else []
     flags += ["--data-root", options.data_root] if options.data_root else []
     flags += ["--quick"] if options.quick else []
     codes = [
@@ -144,6 +175,12 @@ def _main(argv: list[str] | None) -> int:
         raise ConfigError(unknown_name("section", options.section, [*_SECTIONS, "all"]))
     if options.seeds < 1:
         raise ConfigError(f"--seeds: must be at least 1, but got {options.seeds}")
+    if not 0 < options.seconds < math.inf:
+        raise ConfigError(f"--seconds: must be above 0, but got {options.seconds:g}")
+    if options.jobs not in (1, 2):
+        raise ConfigError(f"--jobs: must be 1 or 2, but got {options.jobs}")
+    scales = _scales(options.scales)
+    chosen_rows(options.rows)
     kernels, device = _kernels(options.kernels), str(pick_device(options.device))
     budget = parse_pixels(options.budget, "--budget")
     if options.section == "all":
@@ -161,6 +198,10 @@ def _main(argv: list[str] | None) -> int:
         kernels=kernels,
         seeds=options.seeds,
         budget=budget,
+        seconds=options.seconds,
+        jobs=options.jobs,
+        scales=scales,
+        rows=options.rows,
     )
     where = record.environment
     bench.console.print(

@@ -92,7 +92,11 @@ class Bench:
     quick: bool
     kernels: tuple[str, ...]
     seeds: int
-    budget: float  #: target pixels of a full trial in searches
+    budget: float  #: target pixels of a full trial in searches, and of a training in leak
+    seconds: float = 120.0  #: core-seconds of a training in tricks
+    jobs: int = 2  #: trainings at a time in tricks and leak
+    scales: tuple[int, ...] = (2, 3, 4)  #: scales of tricks and leak
+    rows: str | None = None  #: rows of tricks, joined by ``;``; None: all
     started: float = field(default_factory=time.monotonic)
 
     @property

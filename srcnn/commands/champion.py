@@ -120,7 +120,7 @@ def _candidates(source: str, scale: int | None, uri: str) -> list[Candidate]:
 
 def _of_file(path: Path, origin: Origin) -> Candidate:
     network, fields = load_network(path), read_header(path)["config"]
-    whole = set(TrainConfig.model_fields) <= set(fields)  # else only the network is known
+    whole = not set(fields) <= set(ModelConfig.model_fields)  # else only the network is known
     config = TrainConfig(**fields) if whole else TrainConfig(**_network_fields(network.config))
     return Candidate(network, config, config.pixels, origin)
 

@@ -4,6 +4,7 @@
     python experiments/evaluate.py --model official:9-5-5 --data Set5 --scale 3
     python experiments/evaluate.py --model models:/srcnn-x3@champion --data Set14
     python experiments/evaluate.py --model network.safetensors --data my/photos --json scores.json
+    python experiments/evaluate.py --model champion --data Set5 --scale 3 --ensemble
 
 Models: champion (comes with the package), registry (the champion of your searches in MLflow), the id of a trial's run in MLflow,
 a file of this package (.safetensors) or of the SRCNN authors (.mat), official:9-5-5, models:/NAME@ALIAS, or bicubic.
@@ -26,6 +27,7 @@ from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
+from srcnn.evaluation.ensemble import ENSEMBLE
 from srcnn.evaluation.protocol import Evaluation, evaluate
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device
@@ -40,6 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         "--data", required=True, metavar="NAME|FOLDER", help="name of a data set, or a folder of images"
     )
     parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)")
+    parser.add_argument(
+        "--ensemble",
+        action="store_true",
+        help="mean of the results for the image in its 8 rotations and reflections, in 8 times the time; the figures say so",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for all results")
     parser.add_argument(
         "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
@@ -78,8 +85,11 @@ def _main(argv: list[str] | None) -> int:
     images = load(options.data, data_root(options.data_root), skip_bad=options.skip_bad)
     if network is not None:
         network.to(device)
-    evaluation = evaluate(network, images.images, scale)
-    table = Table(title=escape(f"{options.model} on {images.name}, x{scale}"), title_justify="left")
+    if options.ensemble and network is None:
+        raise ConfigError(f"--ensemble: must be given with a network, but got --model {options.model}")
+    evaluation = evaluate(network, images.images, scale, ensemble=options.ensemble)
+    named = f", {ENSEMBLE}" if options.ensemble else ""
+    table = Table(title=escape(f"{options.model} on {images.name}, x{scale}{named}"), title_justify="left")
     table.add_column("image")
     table.add_column("PSNR dB", justify="right")
     table.add_column("SSIM", justify="right")
@@ -90,9 +100,8 @@ def _main(argv: list[str] | None) -> int:
         print(f"skipped {len(images.skipped)} unreadable: {', '.join(images.skipped)}")
     if options.json is not None:
         about: dict[str, object] = {"weights": options.model, "data": images.name, "digest": images.digest}
-        _write(
-            options.json, evaluation, {**about, "scale": scale, "protocol": "srcnn", "skipped": list(images.skipped)}
-        )
+        about |= {"scale": scale, "protocol": evaluation.protocol, "skipped": list(images.skipped)}
+        _write(options.json, evaluation, about)
     return 0
 
 

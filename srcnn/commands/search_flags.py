@@ -23,6 +23,7 @@ _GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("name", "NAME", "name of the search, used in reports and by --resume (default: from space, images and time)"),
         ("trials", "N", ""),
         ("space", "FILE", ""),
+        ("max_parameters", "N", ""),
         ("scales", "S", "scales to search, such as 3 or 2,4 (default: those of the space)"),
         ("train", "SET", ""),
         ("test", "SETS", "test sets, joined by commas, measured after the choice (default: sample/test)"),

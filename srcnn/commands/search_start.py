@@ -99,7 +99,7 @@ def show_start(console: Console, plan: Plan, *, resume: bool) -> None:
         rows.append(("learns from", _past(plan)))
     console.print(f"search {s.name}" + (", resumed" if resume else ""), style="bold", highlight=False, soft_wrap=True)
     show_rows(console, rows)
-    for line in leak_lines(plan.left_out, plan.kept):
+    for line in (*leak_lines(plan.left_out, plan.kept), *(f"warning: {text}" for text in plan.warnings)):
         short = line if len(line) <= _MOST_CHARACTERS else f"{line[: _MOST_CHARACTERS - 14]} ... (-v: all)"
         console.print(short, markup=False, highlight=False)
     show_skipped(console, plan)
@@ -185,7 +185,7 @@ def show_plan(console: Console, plan: Plan) -> None:
     ):
         table.add_row(name, escape(value))
     console.print(table)
-    for line in leak_lines(plan.left_out, plan.kept):
+    for line in (*leak_lines(plan.left_out, plan.kept), *(f"warning: {text}" for text in plan.warnings)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     show_skipped(console, plan)
 

@@ -3,6 +3,7 @@
     python experiments/train.py --train T91 --test Set5 --scale 3 --pixels 60e6
     python experiments/train.py --preset paper --train T91 --test Set5 --epochs 100
     python experiments/train.py --preset article --train BSDS300/train --test BSDS300/test
+    python experiments/train.py --train T91 --scale 3 --start mlruns/train/x2/network.safetensors
 
 A preset sets many flags at once; other flags take precedence over it. default: the settings of this project. paper:
 those of the SRCNN authors. article: those of the article in srcnn/evaluation/article.py, with its evaluation protocol.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,14 +28,16 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from srcnn.champions.start import StartNetwork, checked, file_start, header_of, named_start, refusal, seen
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
+from srcnn.commands.models import TRACKING_URI, need_platform
 from srcnn.config.presets import PRESETS, preset
 from srcnn.config.quantities import counted
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
 from srcnn.data.known_sets import data_root
-from srcnn.errors import CheckpointError, ConfigError
+from srcnn.errors import CheckpointError, ConfigError, DataError
 from srcnn.evaluation.article import average_psnr
 from srcnn.evaluation.degradation import Degraded
 from srcnn.evaluation.protocol import evaluate
@@ -47,6 +51,7 @@ from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
+from srcnn.training.warm_start import shared_layers
 
 __all__ = ["main"]
 
@@ -88,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
     parser.add_argument("--model", "-m", choices=("srcnn",), help="flag of the article; srcnn is the only model")
+    parser.add_argument(
+        "--tracking-uri",
+        default=TRACKING_URI,
+        metavar="URI",
+        help=f"MLflow store of --start models:/... (default: {TRACKING_URI})",
+    )
     add_fields(parser.add_argument_group("configuration"), TrainConfig, aliases=_ALIASES)
     return parser
 
@@ -204,6 +215,36 @@ def _stamped(job: _Job, digest: str) -> _Job:
     return replace(job, digest=digest, commit=", ".join(dict.fromkeys([*commits, source_commit()])), versions=versions)
 
 
+def _start(config: TrainConfig, options: argparse.Namespace, *, resumed: bool) -> StartNetwork | None:
+    """Return the network that the run starts from; None: random weights, or the state of the run, which has them.
+
+    A resumed run reads the network only if the flag is given again, to compare it.
+    """
+    if config.start == "random" or (resumed and options.start is None):
+        return None
+    if not config.start.startswith("models:/"):
+        return checked(named_start(config.start), config.start_digest)
+    need_platform(config.start)
+    from srcnn.tuning.tracking.registry import read_version
+
+    found = read_version(options.tracking_uri, config.start, partial(file_start, config.start))
+    return checked(found, config.start_digest)
+
+
+def _unseen(start: StartNetwork, pool: str, parts: Divided, test: ImageSet, *, allow: bool) -> list[str]:
+    """Return what there is to say about the images that a start network has seen, a sentence each.
+
+    Raises:
+        DataError: it was trained on an image that this run measures, and that is not allowed.
+    """
+    held_out = [] if parts.validation is None else [name for name, _ in parts.validation.images]
+    found = seen(start, pool, held_out, [test.name])
+    if found.images and not allow:
+        raise DataError(refusal(start, found.images))
+    shown = f"{counted(len(found.images), 'measured image')} of which it was trained on, so their figures are too high"
+    return [*([f"kept on request (--allow-overlap): {start.name}, {shown}"] if found.images else []), *found.doubts]
+
+
 def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
     folder: Path = options.resume or options.out
     if folder is None:
@@ -230,6 +271,9 @@ def _main(argv: list[str] | None) -> int:
         config = state.config.replace(**given_fields(options, TrainConfig))
     else:
         config = _config(options)
+    start = _start(config, options, resumed=state is not None)
+    if start is not None:
+        config = config.replace(start_digest=start.digest)
     root = data_root(options.data_root)
     images = load(job.train, root, skip_bad=options.skip_bad)
     if job.digest not in ("", images.digest):
@@ -237,9 +281,12 @@ def _main(argv: list[str] | None) -> int:
     test = load(job.test, root, skip_bad=options.skip_bad)
     parts = _divide(images, test, job, config)
     training, validation = parts.training, parts.validation
+    warnings = [] if start is None else _unseen(start, images.name, parts, test, allow=job.allow_overlap)
     test_images = _degraded(test, config) if config.protocol == "article" else []
     data = prepare_cached(training, config.scale, color=config.color, protocol=config.protocol)
     held_out = _degraded(validation, config) if validation else []
+    held_names = [name for name, _ in validation.images] if validation else []
+    origin = header_of(training, held_names, [test], parts.left_out, parts.kept)
     folder = _folder(options, config)
     with atomic_write(folder / _RUN) as file:
         file.write_text(json.dumps(asdict(_stamped(job, images.digest)), indent=2) + "\n", encoding="utf-8")
@@ -254,13 +301,20 @@ def _main(argv: list[str] | None) -> int:
     )
     for line in lines(parts.left_out, parts.kept):
         console.print(line)
+    if start is not None and state is None:
+        taken = [str(layer + 1) for layer in shared_layers(config, start.weights)]
+        console.print(f"starts from {start.name} ({start.digest[:16]}): layers {', '.join(taken) or 'none'}")
+    for line in warnings:
+        console.print(f"warning: {line}")
     for name in images.skipped + test.skipped:
         console.print(f"skipped, unreadable: {name}")
     started = time.perf_counter()
     result = None
     with _bar(console) as bar:
-        for result in fit(config, data, validation=held_out, state=state, device=device, on_step=bar):
-            save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch})
+        weights = None if start is None else start.weights
+        steps = fit(config, data, validation=held_out, state=state, start=weights, device=device, on_step=bar)
+        for result in steps:
+            save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch, **origin})
             save_state(folder / _STATE, result.state())
             console.print(_line(result, short=console.is_terminal and console.width < 110))
             if config.protocol == "article":

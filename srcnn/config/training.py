@@ -22,7 +22,7 @@ __all__ = ["TrainConfig"]
 class TrainConfig(ModelConfig):
     """Configuration of a training run: the network and its training settings.
 
-    The loss is the mean squared error on planes in [0, 1].
+    By default the loss is the mean squared error on planes in [0, 1], and no field changes the training of the papers.
     """
 
     protocol: Literal["srcnn", "article"] = Field(
@@ -32,6 +32,17 @@ class TrainConfig(ModelConfig):
     reduction: Literal["mean", "euclidean"] = Field(
         "mean",
         description="loss reduction: mean of the squared errors, or euclidean: half their sum per sub-image (Caffe, the authors)",
+    )
+    loss: Literal["mse", "l1", "charbonnier"] = Field(
+        "mse",
+        description="what training minimizes, on planes in [0, 1]: mse, l1 (mean absolute error), or charbonnier (smooth l1, "
+        "Lai et al. 2017)",
+    )
+    charbonnier_epsilon: float = Field(
+        1e-3, gt=0, description="error below which the charbonnier loss is about quadratic, on planes in [0, 1]"
+    )
+    mse_share: float = Field(
+        0.0, ge=0, lt=1, description="fraction at the end of the run with the loss mse after another loss; 0: none"
     )
     pretrain: Literal["none", "y", "cbcr"] = Field(
         "none",
@@ -45,6 +56,17 @@ class TrainConfig(ModelConfig):
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"
     )
     init_std: float = Field(0.001, gt=0, description="standard deviation of the gaussian initialization")
+    start: str = Field(
+        "random",
+        description="initial weights: random; champion:2, champion:3 or champion:4 (the network of a scale that comes with the "
+        "package); a weights file (.safetensors); or models:/NAME@ALIAS in MLflow's registry. Layers of equal shape are taken "
+        "over, the others are random",
+    )
+    start_digest: str = Field(
+        "",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 of the weights that start names, filled in when they are read; if given, they must have it",
+    )
     optimizer: Literal["muon", "adam", "sgd"] = Field(
         "muon", description="muon (with adam for the last layer and the biases), adam, or sgd with momentum"
     )
@@ -54,15 +76,42 @@ class TrainConfig(ModelConfig):
         (), description="learning-rate factor per layer, aligned to the last: a single 0.1 applies to the last layer"
     )
     schedule: Literal["constant", "step", "cosine"] = Field("cosine", description="learning-rate schedule")
+    cycles: int = Field(
+        1,
+        ge=1,
+        description="how often the cosine schedule is run through; more than 1: warm restarts (SGDR, Loshchilov 2017)",
+    )
+    cycle_growth: float = Field(1.0, ge=1, description="length of a cycle divided by that of the one before")
     warmup: float = Field(0.02, ge=0, lt=1, description="fraction of the run with linear warm-up")
     step_at: Numbers = Field(
         (0.5, 0.75), description="fractions of the run after which the step schedule reduces the rate"
     )
     step_factor: float = Field(0.1, gt=0, lt=1, description="factor of each reduction in the step schedule")
+    ema: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="horizon of an exponential moving average of the weights, as a fraction of the run (0.02: 2 % of its steps); "
+        "the average is validated and saved; 0: none (Polyak and Juditsky 1992)",
+    )
+    expansion: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="width in training of each layer's collapsible linear block, in multiples of the layer's filters (SESR, "
+        "Bhardwaj et al. 2022); the saved network is the plain one; 0: plain layers",
+    )
     clip: float | None = Field(None, gt=0, description="maximum gradient norm; none: no clipping")
     batch_size: int = Field(8, ge=1, description="sub-images per step")
     test_batch_size: int = Field(8, ge=1, description="images per PSNR in the article protocol")
     patch_size: int = Field(60, ge=1, description="side of a sub-image, in pixels of the large image")
+    late_patch_size: int | None = Field(
+        None,
+        ge=1,
+        description="side of a sub-image in the last part of the run; the batch is smaller, with about as many target pixels; "
+        "none: patch_size",
+    )
+    late_share: float = Field(0.25, gt=0, lt=1, description="fraction of the run with sub-images of late_patch_size")
     stride: int | None = Field(
         None, ge=1, description="grid spacing of the sub-images, in pixels, as in the papers; none: random"
     )
@@ -98,25 +147,64 @@ class TrainConfig(ModelConfig):
             raise ValueError(f"color: the article protocol supports only y, but got {self.color!r}")
         if self.pretrain != "none" and self.color != "ycbcr":
             raise ValueError(f"pretrain: {self.pretrain} needs color ycbcr, but got {self.color}")
-        self._check_patch()
+        if self.loss != "mse" and self.reduction != "mean":
+            raise ValueError(f"loss: {self.loss} needs reduction mean, but got {self.reduction}")
+        if self.cycles > 1 and self.schedule != "cosine":
+            raise ValueError(f"cycles: more than 1 needs schedule cosine, but got {self.schedule}")
+        if self.expansion == 1:
+            raise ValueError("expansion: must be 0 or at least 2, but got 1")
+        self._check_start()
+        self._check_patch("patch_size", self.patch_size)
+        if self.late_patch_size is not None:
+            self._check_patch("late_patch_size", self.late_patch_size)
+            if self.late_patch_size < self.patch_size:
+                raise ValueError(
+                    f"late_patch_size: must be at least patch_size, {self.patch_size}, but got {self.late_patch_size}"
+                )
         return self
 
-    def _check_patch(self) -> None:
-        size, unit = self.side, self.scale if self.upsampling == "pixel_shuffle" else 1
+    def _check_start(self) -> None:
+        named = self.start in ("random", "champion:2", "champion:3", "champion:4")
+        if not named and not (self.start.startswith("models:/") or self.start.endswith(".safetensors")):
+            raise ValueError(
+                "start: must be random, champion:2, champion:3, champion:4, a .safetensors file or models:/NAME@ALIAS, "
+                f"but got {self.start!r}"
+            )
+        if self.start == "random" and self.start_digest:
+            raise ValueError(f"start_digest: must be empty for start random, but got {self.start_digest[:16]}...")
+
+    def _check_patch(self, field: str, asked: int) -> None:
+        size, unit = self._side(asked), self.scale if self.upsampling == "pixel_shuffle" else 1
         if size == 0:
-            raise ValueError(f"patch_size: must be at least the scale, {self.scale}, but got {self.patch_size}")
+            raise ValueError(f"{field}: must be at least the scale, {self.scale}, but got {asked}")
         if size % unit:
-            raise ValueError(f"patch_size: must be divisible by scale {self.scale} for pixel_shuffle, but got {size}")
+            raise ValueError(f"{field}: must be divisible by scale {self.scale} for pixel_shuffle, but got {size}")
         if self.padding == "replicate" and size // unit <= self.border:
             raise ValueError(
-                f"patch_size: unpadded kernels {format_sizes(self.kernels)} need more than "
-                f"{self.border * unit} pixels, but got {self.patch_size}"
+                f"{field}: unpadded kernels {format_sizes(self.kernels)} need more than "
+                f"{self.border * unit} pixels, but got {asked}"
             )
+
+    def _side(self, asked: int) -> int:
+        return asked - (asked % self.scale if self.protocol == "article" else 0)
 
     @property
     def side(self) -> int:
         """Side of a sub-image, in pixels of the large image. The article protocol rounds it down to a multiple of the scale."""
-        return self.patch_size - (self.patch_size % self.scale if self.protocol == "article" else 0)
+        return self._side(self.patch_size)
+
+    @property
+    def late(self) -> TrainConfig | None:
+        """The configuration with the sub-images and batches of the last part of the run; None: they are those of the first.
+
+        Its ``batch_size`` is the number of larger sub-images whose target pixels are nearest to those of a batch of the first
+        part, and at least 1.
+        """
+        if self.late_patch_size is None or self._side(self.late_patch_size) == self.side:
+            return None
+        late = self.replace(patch_size=self.late_patch_size, late_patch_size=None)
+        batch = round(self.batch_size * self.output_size**2 / late.output_size**2)
+        return late.replace(batch_size=max(1, batch))
 
     @property
     def output_size(self) -> int:

@@ -102,11 +102,19 @@ class PatchSampler:
     With ``config.stride`` the sub-images form a regular grid as in the papers, and an epoch uses each one once in random order.
     Without it their positions are random, and their number per epoch covers the target pixels once.
 
+    Args:
+        config: configuration of the sub-images and batches.
+        data: training images.
+        device: device of the arrays and batches.
+        beside: another sampler for the same data and device, whose arrays on the device are used instead of new ones.
+
     Raises:
         DataError: an image is smaller than a sub-image, or there are fewer sub-images than a batch needs.
     """
 
-    def __init__(self, config: TrainConfig, data: TrainingData, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, data: TrainingData, device: torch.device, beside: PatchSampler | None = None
+    ) -> None:
         self._config = config
         self._unit = (
             config.scale if config.upsampling == "pixel_shuffle" else 1
@@ -120,9 +128,12 @@ class PatchSampler:
                 )
         self._sizes = _tensor(data.sizes, torch.device("cpu"))
         self._starts = torch.cat([torch.zeros(1, dtype=torch.int64), self._sizes.prod(dim=1).cumsum(0)[:-1]])
-        self._small = _tensor(data.small, device) if self._unit > 1 else None
-        self._bicubic = _tensor(data.bicubic, device) if self._unit == 1 or config.residual else None
-        self._target = _tensor(data.target, device)
+        if beside is None:
+            self._small = _tensor(data.small, device) if self._unit > 1 else None
+            self._bicubic = _tensor(data.bicubic, device) if self._unit == 1 or config.residual else None
+            self._target = _tensor(data.target, device)
+        else:
+            self._small, self._bicubic, self._target = beside._small, beside._bicubic, beside._target
         self._device = device
         room = self._sizes // self._unit - self._side // self._unit + 1  # number of positions down and right, per image
         self._room = room

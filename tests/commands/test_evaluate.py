@@ -32,3 +32,22 @@ def test_weights_is_another_name_of_model(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err.startswith(
         "error: --model: network 'champoin' does not exist; did you mean 'champion'?"
     )
+
+
+def test_an_ensemble_is_named_in_the_table_and_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {}
+    for flags in ([], ["--ensemble"]):
+        out = tmp_path / "scores.json"
+        arguments = ["--model", "champion", "--data", "sample/test", "--scale", "4", "--json", str(out)]
+        assert main([*arguments, *flags]) == 0
+        printed = capsys.readouterr().out
+        assert ("ensemble of 8" in printed) == bool(flags)
+        written = json.loads(out.read_text(encoding="utf-8"))
+        figures[written["protocol"]] = written["mean"]["psnr"]
+    assert set(figures) == {"srcnn", "srcnn, ensemble of 8"}
+    assert 0 < figures["srcnn, ensemble of 8"] - figures["srcnn"] < 0.3
+
+
+def test_bicubic_has_no_ensemble(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--model", "bicubic", "--data", "sample/test", "--scale", "3", "--ensemble"]) == 2
+    assert capsys.readouterr().err == "error: --ensemble: must be given with a network, but got --model bicubic\n"

@@ -20,7 +20,8 @@ from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.evaluation.protocol import evaluate
 from srcnn.imaging.image_files import write_image
-from srcnn.model.weights_file import load_network, read_header
+from srcnn.model.weights_digest import weights_digest
+from srcnn.model.weights_file import load_network, read_header, save_network
 from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state
 
@@ -247,3 +248,85 @@ def test_train_leaves_a_leak_out_or_marks_its_figures(leaky: Path, capsys: pytes
     assert [leak["image"] for leak in json.loads((leaky / "kept" / "result.json").read_text())["kept"]] == ["copy"]
     assert train.main(["--resume", str(leaky / "clean"), "--allow-overlap"]) == 2
     assert "--allow-overlap: must be False as in the run in" in capsys.readouterr().err
+
+
+def test_a_run_starts_from_the_network_of_another_scale(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = [
+        "--train",
+        str(photos / "train"),
+        "--test",
+        str(photos / "test"),
+        "--upsampling",
+        "pixel_shuffle",
+        "--padding",
+        "zeros",
+    ]
+    first, second = photos / "x2", photos / "x3"
+    assert train.main([*TINY, *sets, "--scale", "2", "--epochs", "1", "--out", str(first)]) == 0
+    file = first / "network.safetensors"
+    origin = read_header(file)["extra"]["origin"]
+    assert len(origin["validation"]) == 1
+    capsys.readouterr()
+    warm = [*TINY, *sets, "--scale", "3", "--start", str(file), "--epochs", "2"]
+    assert train.main([*warm, "--out", str(second)]) == 0
+    printed = capsys.readouterr().out
+    digest = weights_digest(load_network(file).state_dict())
+    assert f"starts from {file} ({digest[:16]}): layers 1, 2\n" in printed
+    assert "warning" not in printed
+    config = read_header(second / "network.safetensors")["config"]
+    assert (config["start"], config["start_digest"]) == (str(file), digest)
+    # A resumed run needs no file, and refuses another one.
+    assert train.main([*sets, "--resume", str(second)]) == 0
+    save_network(file, {k: v + 1 for k, v in load_network(file).state_dict().items()}, load_network(file).config)
+    assert train.main([*sets, "--resume", str(second)]) == 0
+    capsys.readouterr()
+    error = refusal(train.main, [*sets, "--resume", str(second), "--start", str(file)], capsys)
+    assert f"must have digest {digest[:16]}..., but have" in error
+
+
+def test_a_start_network_that_has_seen_a_held_out_image_is_refused(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = [
+        "--train",
+        str(photos / "train"),
+        "--test",
+        str(photos / "test"),
+        "--upsampling",
+        "pixel_shuffle",
+        "--padding",
+        "zeros",
+    ]
+    once = [*TINY, *sets, "--epochs", "1"]
+    assert train.main([*once, "--validation", "0", "--scale", "2", "--out", str(photos / "x2")]) == 0
+    file = photos / "x2" / "network.safetensors"
+    warm = [*once, "--scale", "3", "--start", str(file)]
+    capsys.readouterr()
+    error = refusal(train.main, [*warm, "--out", str(photos / "x3")], capsys)
+    assert f"start: {file} was trained on 1 image that this run measures, {photos / 'train'}/" in error
+    assert not (photos / "x3").exists()
+    assert train.main([*warm, "--out", str(photos / "x3"), "--allow-overlap"]) == 0
+    assert f"warning: kept on request (--allow-overlap): {file}, 1 measured image" in capsys.readouterr().out
+    assert train.main([*warm, "--out", str(photos / "x4"), "--validation", "0"]) == 0
+    # What the package's champion was trained on cannot be compared with these photographs by name.
+    capsys.readouterr()
+    chain = ["--kernels", "3-3-3", "--filters", "48-32", "--start", "champion:2"]
+    assert train.main([*warm, *chain, "--out", str(photos / "x5")]) == 0
+    printed = capsys.readouterr().out
+    assert "starts from champion:2 (" in printed
+    assert "were not compared with T91+BSDS300/train, on which champion:2 was trained" in printed
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("champoin:2", "start: must be random, champion:2"),
+        ("nowhere/net.safetensors", "nowhere/net.safetensors: no such file"),
+        ("models:/nothing@here", "there is no store at"),
+    ],
+)
+def test_a_start_that_is_not_there_is_one_line(
+    photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, value: str, says: str
+) -> None:
+    monkeypatch.chdir(photos)
+    assert says in refusal(train.main, ["--train", "train", "--test", "test", "--start", value], capsys)

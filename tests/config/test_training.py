@@ -52,6 +52,23 @@ from srcnn.errors import ConfigError
         ({"seed": -1}, "seed", "-1"),
         ({"seed": 2**63}, "seed", str(2**63)),
         ({"precision": "fp16"}, "precision", "'fp16'"),
+        ({"loss": "huber"}, "loss", "'huber'"),
+        ({"loss": "l1", "reduction": "euclidean"}, "loss", "l1 needs reduction mean, but got euclidean"),
+        ({"charbonnier_epsilon": 0}, "charbonnier_epsilon", "0"),
+        ({"mse_share": 1}, "mse_share", "1"),
+        ({"mse_share": -0.1}, "mse_share", "-0.1"),
+        ({"ema": 0.6}, "ema", "0.6"),
+        ({"ema": -0.1}, "ema", "-0.1"),
+        ({"cycles": 0}, "cycles", "0"),
+        ({"cycles": 2, "schedule": "step"}, "cycles", "needs schedule cosine, but got step"),
+        ({"cycle_growth": 0.9}, "cycle_growth", "0.9"),
+        ({"expansion": 1}, "expansion", "0 or at least 2, but got 1"),
+        ({"expansion": 17}, "expansion", "17"),
+        ({"late_patch_size": 0}, "late_patch_size", "0"),
+        ({"late_patch_size": 30}, "late_patch_size", "at least patch_size, 60, but got 30"),
+        ({"late_patch_size": 64, "upsampling": "pixel_shuffle"}, "late_patch_size", "64"),
+        ({"late_share": 0}, "late_share", "0"),
+        ({"late_share": 1}, "late_share", "1"),
         ({"patch_size": 0}, "patch_size", "0"),
         ({"patch_size": 12}, "patch_size", "12"),  # 9-1-5 takes 12 pixels off
         ({"patch_size": 36, "upsampling": "pixel_shuffle"}, "patch_size", "36"),  # 12 small pixels
@@ -83,6 +100,10 @@ def test_a_broken_rule_names_the_field_and_the_value(fields: dict[str, Any], fie
         {"scale": 4},
         {"seed": 2**63 - 1},
         {"pretrain": "cbcr", "pretrain_share": 1e-9, "color": "ycbcr"},
+        {"expansion": 2, "ema": 0.5, "mse_share": 0.5},
+        {"loss": "charbonnier", "mse_share": 0.2, "charbonnier_epsilon": 1e-6},
+        {"cycles": 5, "cycle_growth": 2},
+        {"late_patch_size": 60, "late_share": 0.9},
         {"pretrain_share": 0.3},  # says nothing where there is no pre-training
     ],
     ids=str,
@@ -99,6 +120,7 @@ CONFIGS = [
     TrainConfig(**preset("paper"), epochs=7),
     TrainConfig(**preset("article")),
     TrainConfig(color="ycbcr", pretrain="y", pretrain_share=0.3),
+    TrainConfig(loss="charbonnier", mse_share=0.1, ema=0.02, cycles=3, expansion=4, late_patch_size=96),
 ]
 
 
@@ -125,3 +147,45 @@ def test_output_size(fields: dict[str, Any], size: int) -> None:
 def test_layer_rates_are_aligned_to_the_last_layer() -> None:
     assert TrainConfig(layer_rates=(0.5, 0.1)).rates == (1.0, 0.5, 0.1)
     assert TrainConfig().rates == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"start": "champion:5"}, "start: must be random, champion:2"),
+        ({"start": "champion"}, "start: must be random, champion:2"),
+        ({"start": "net.pt"}, r"a \.safetensors file or models:/NAME@ALIAS, but got 'net\.pt'"),
+        ({"start_digest": "0" * 64}, "start_digest: must be empty for start random"),
+        ({"start": "champion:2", "start_digest": "12"}, "start_digest: "),
+    ],
+)
+def test_a_start_has_a_known_form(fields: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as found:
+        TrainConfig(**fields)
+    assert "\n" not in str(found.value)
+    for start in ("random", "champion:2", "a/b.safetensors", "models:/srcnn-x2@champion"):
+        assert TrainConfig(start=start).start == start
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "batch"),
+    [
+        ({"patch_size": 60, "late_patch_size": 120, "padding": "zeros"}, 120, 2),
+        ({"patch_size": 60, "late_patch_size": 96, "padding": "zeros"}, 96, 3),  # 3.1
+        ({"patch_size": 33, "late_patch_size": 66}, 66, 1),  # targets of 21 and 54 pixels: 1.2
+        ({"patch_size": 33, "late_patch_size": 198}, 198, 1),  # at least one
+        ({"patch_size": 30, "late_patch_size": 61, "protocol": "article", "padding": "zeros"}, 61, 2),  # cut to 60
+    ],
+)
+def test_late_sub_images_are_fewer(fields: dict[str, Any], size: int, batch: int) -> None:
+    config = TrainConfig(**fields)
+    late = config.late
+    assert late is not None
+    assert (late.patch_size, late.batch_size) == (size, batch)
+    assert late == config.replace(patch_size=size, batch_size=batch, late_patch_size=None)
+
+
+def test_late_sub_images_of_the_same_size_are_none() -> None:
+    assert TrainConfig().late is None
+    assert TrainConfig(late_patch_size=60).late is None
+    assert TrainConfig(patch_size=60, late_patch_size=61, protocol="article").late is None

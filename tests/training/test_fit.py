@@ -14,6 +14,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
@@ -22,8 +23,9 @@ from srcnn.evaluation.degradation import Degraded, degrade
 from srcnn.evaluation.protocol import reconstruct, score
 from srcnn.model.network import SRCNN
 from srcnn.training.checkpoint import TrainState, load_state, save_state
-from srcnn.training.fit import EpochResult, _Run, fit
+from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import prepare
+from srcnn.training.run import Run
 
 CPU = torch.device("cpu")
 
@@ -192,8 +194,16 @@ def test_a_layer_with_factor_zero_stays_frozen() -> None:
         {"color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.25},
         {"color": "ycbcr", "pretrain": "y", "pretrain_share": 0.8, "optimizer": "sgd", "learning_rate": 0.01},
         {"padding": "zeros", "precision": "fp32"},
+        {"activation": "prelu", "layer_rates": (0.5, 0.1)},
         {"stride": 7, "schedule": "step", "clip": 0.1, "augment": False},
         {"pixels": 13_000.0, "schedule": "constant", "initialization": "gaussian", "init_std": 0.05},
+        {"loss": "l1", "mse_share": 0.4, "ema": 0.1},
+        {"loss": "charbonnier", "mse_share": 0.6, "optimizer": "muon", "cycles": 2},
+        {"late_patch_size": 20, "late_share": 0.4, "ema": 0.5, "optimizer": "muon"},
+        {"late_patch_size": 24, "late_share": 0.8, "stride": 7},
+        {"expansion": 2, "optimizer": "muon", "learning_rate": 1e-3},
+        {"expansion": 3, "ema": 0.2, "clip": 0.1, "layer_rates": (0.5,)},
+        {"expansion": 2, "optimizer": "sgd", "learning_rate": 0.01},
     ],
     ids=str,
 )
@@ -347,6 +357,121 @@ def test_an_epoch_within_pre_training_is_not_the_best() -> None:
     assert results[-1].best_val_psnr == max(figures)
 
 
+# Losses, averages, blocks and larger sub-images
+
+
+def test_the_reported_loss_is_the_mean_squared_error_whatever_is_minimized() -> None:
+    """At a rate of about zero all runs see the same network and the same batches."""
+    losses = {
+        loss: [r.loss for r in started(configured(loss=loss, epochs=2, learning_rate=1e-12))]
+        for loss in ("mse", "l1", "charbonnier")
+    }
+    assert losses["l1"] == pytest.approx(losses["mse"], rel=1e-6)
+    assert losses["charbonnier"] == pytest.approx(losses["mse"], rel=1e-6)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    ("share", "steps"), [(0.5, [10, 20, 10, 20]), (0.05, [10, 20, 30, 2]), (0.0, [10, 20, 30, 40])]
+)
+def test_the_squared_error_begins_with_new_moments(share: float, steps: list[int], recorded: bool) -> None:
+    config = configured(loss="l1", mse_share=share, epoch_pixels=2560)
+    counts = [int(r.state().tensors["optimizer.0.step"]) for r in started(config, recorded=recorded)]
+    assert counts == steps
+
+
+def test_the_last_part_with_the_squared_error_is_a_run_with_it() -> None:
+    """From the state at the boundary, where moments are reset, the run goes on as one with mse from a new optimiser."""
+    config = configured(loss="l1", mse_share=0.5, epoch_pixels=2560, schedule="constant", warmup=0.0)
+    results = started(config)
+    next(results)
+    state = next(results).state()
+    last = list(started(config, state=state))[-1]
+    plain = config.replace(loss="mse", mse_share=0.0)
+    kept = {name: value for name, value in state.tensors.items() if not name.startswith("optimizer.")}
+    expected = list(started(plain, state=TrainState(plain, kept, state.numbers)))[-1]
+    for name, value in expected.network.state_dict().items():
+        torch.testing.assert_close(last.network.state_dict()[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_what_is_validated_and_kept_is_the_average() -> None:
+    config = configured(ema=0.2, learning_rate=2e-3)
+    validation = [degrade(image, config.scale, name=name) for name, image in photos()[2:]]
+    for result in started(config, validate=True):
+        state = result.state().tensors
+        assert same(weights(result), {n[8:]: v for n, v in state.items() if n.startswith("average.")})
+        assert not same(weights(result), {n[8:]: v for n, v in state.items() if n.startswith("network.")})
+        figure = float(np.mean([score(result.network, image).psnr for image in validation]))
+        assert result.val_psnr == pytest.approx(figure, abs=5e-3)
+    best = SRCNN(config.architecture)
+    best.load_state_dict(dict(result.best_weights))
+    figure = float(np.mean([score(best, image).psnr for image in validation]))
+    assert result.best_val_psnr == pytest.approx(figure, abs=5e-3)
+
+
+def test_an_average_does_not_change_the_training() -> None:
+    plain, averaged = (list(started(configured(ema=ema, epochs=2))) for ema in (0.0, 0.3))
+    assert [r.loss for r in plain] == [r.loss for r in averaged]
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
+def test_blocks_collapse_to_the_network_that_is_trained_and_kept(optimizer: str) -> None:
+    """The reference computes each block as two convolutions, in float64."""
+    config = configured(expansion=2, optimizer=optimizer, upsampling="pixel_shuffle", patch_size=24, learning_rate=2e-3)
+    *_, result = started(config)
+    state = {name: value.double() for name, value in result.state().tensors.items() if value.is_floating_point()}
+    assert result.network.state_dict().keys() == SRCNN(config.architecture).state_dict().keys()
+    x = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0)).double()
+    out, inputs = x, 1
+    for i, kernel in enumerate(config.kernels):
+        wide, mix = state[f"expansion.wide.{i}"], state[f"expansion.mix.{i}"]
+        assert len(wide) == 2 * len(mix)
+        out = F.conv2d(out, wide.view(len(wide), kernel, kernel, inputs).permute(0, 3, 1, 2))
+        out = F.conv2d(out, mix[:, :, None, None], state[f"network.layers.{i}.bias"])
+        out, inputs = (out if i == config.depth - 1 else out.relu()), len(mix)
+    collapsed = result.network.double().train()
+    base = torch.zeros(2, 1, 48, 48, dtype=torch.float64)
+    torch.testing.assert_close(collapsed(x, base), F.pixel_shuffle(out, 3), rtol=1e-4, atol=1e-6)
+
+
+def test_blocks_begin_as_the_plain_network() -> None:
+    """And with the same batches: at a rate of about zero both runs see the same losses."""
+    plain, wide = ([r.loss for r in started(configured(expansion=e, epochs=2, learning_rate=1e-12))] for e in (0, 4))
+    assert wide == pytest.approx(plain, rel=1e-3)
+
+
+def test_blocks_begin_with_the_weights_of_a_warm_start() -> None:
+    config = configured(learning_rate=1e-12, epochs=1)
+    network = SRCNN(config.architecture)
+    network.initialize("gaussian", 0.05, torch.Generator().manual_seed(7))
+    (result,) = fit(config.replace(expansion=2), prepare(photos()[:2], 3), device=CPU, start=network.state_dict())
+    for name, value in result.network.state_dict().items():
+        torch.testing.assert_close(value, network.state_dict()[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
+def test_blocks_of_planes_without_a_loss_stay_silent(optimizer: str) -> None:
+    config = configured(
+        color="ycbcr", pretrain="y", pretrain_share=0.5, optimizer=optimizer, learning_rate=1e-3, expansion=2
+    )
+    ready = degrade(photos()[2][1], 3, color="ycbcr")
+    for result in started(config):
+        moved = np.abs(reconstruct(result.network, ready) - ready.bicubic).max(axis=(0, 1)) > 0
+        assert moved.tolist() == [c == 0 or result.epoch > 2 for c in range(3)]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_late_sub_images_come_in_the_last_part(recorded: bool) -> None:
+    """4 targets of 8x8 pixels a step, then 1 of 20x20: 60 % of 10240 pixels are 16 steps, 3840 pixels are 15."""
+    config = configured(patch_size=12, late_patch_size=24, late_share=0.6, epoch_pixels=2560)
+    results = list(started(config, recorded=recorded))
+    assert [r.step for r in results] == [8, 16, 23, 31]
+    assert [r.pixels for r in results] == [8 * 256, 15 * 256 + 400, 15 * 256 + 8 * 400, 15 * 256 + 16 * 400]
+    assert results[-1].done
+    sizes = config.replace(late_patch_size=None, late_share=0.25)
+    assert results[0].loss == pytest.approx(next(started(sizes.replace(pixels=None))).loss, rel=0.5)
+
+
 # Schedules: epochs of one step each, so that every step's rate is seen
 
 
@@ -376,6 +501,23 @@ def test_step_schedule() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+@pytest.mark.parametrize(("growth", "begins"), [(1, [0, 25, 50, 75]), (3, [0, 2.5, 10, 32.5])])
+def test_a_cosine_schedule_restarts(growth: float, begins: list[float]) -> None:
+    found = rates(schedule="cosine", warmup=0.0, cycles=4, cycle_growth=growth)
+    ends = [*begins[1:], 100]
+    expected = []
+    for t in range(100):
+        begin, end = next((b, e) for b, e in zip(begins, ends, strict=True) if t < e)
+        expected.append(0.005 * (1 + math.cos(math.pi * (t - begin) / (end - begin))))
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_restart_has_no_warmup() -> None:
+    found = rates(schedule="cosine", warmup=0.1, cycles=2)
+    assert found[50] == 0.01
+    assert found[10:] == rates(schedule="cosine", warmup=0.0, cycles=2)[10:]
+
+
 def test_warmup_rises_linearly_to_the_peak(schedule: str) -> None:
     found, without = rates(schedule=schedule, warmup=0.1), rates(schedule=schedule, warmup=0.0)
     rise = np.diff(found[:10])
@@ -513,9 +655,20 @@ def test_bf16_learns_what_fp32_learns() -> None:
 # The recorded step, which a GPU replays; here it is called
 
 
-@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
-def test_a_recorded_step_does_what_a_plain_one_does(optimizer: str) -> None:
-    config = configured(optimizer=optimizer, epochs=3, warmup=0.1, clip=1.0, layer_rates=(0.1,))
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"optimizer": "muon"},
+        {"optimizer": "adam"},
+        {"optimizer": "sgd"},
+        {"optimizer": "muon", "ema": 0.1, "expansion": 2},
+        {"loss": "l1", "mse_share": 0.5, "cycles": 2},
+        {"late_patch_size": 20, "late_share": 0.5, "ema": 0.3},
+    ],
+    ids=str,
+)
+def test_a_recorded_step_does_what_a_plain_one_does(fields: dict[str, Any]) -> None:
+    config = configured(**fields, epochs=3, warmup=0.1, clip=1.0, layer_rates=(0.1,))
     plain = list(started(config))
     recorded = list(started(config, recorded=True))
     assert [r.loss for r in recorded] == pytest.approx([r.loss for r in plain], rel=1e-5)
@@ -536,7 +689,7 @@ def test_a_recorded_step_follows_the_planes_of_the_loss() -> None:
 @pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
 def test_the_boundary_of_pre_training_moves_no_tensor(optimizer: str) -> None:
     config = configured(color="ycbcr", pretrain="y", pretrain_share=0.6, optimizer=optimizer)
-    run = _Run(config, prepare(photos()[:2], 3, color="ycbcr"), (), CPU, None, recorded=True)
+    run = Run(config, prepare(photos()[:2], 3, color="ycbcr"), (), CPU, None, recorded=True)
 
     def places() -> list[int]:
         slots = [value for slots in run.optimizer.state.values() for value in slots.values()]
@@ -551,7 +704,15 @@ def test_the_boundary_of_pre_training_moves_no_tensor(optimizer: str) -> None:
     assert run.plane_weights is not None and bool((run.plane_weights == 1).all())
 
 
-@pytest.mark.parametrize("fields", [{}, {"color": "ycbcr", "pretrain": "y", "pretrain_share": 0.1}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"color": "ycbcr", "pretrain": "y", "pretrain_share": 0.1},
+        {"loss": "l1", "mse_share": 0.8, "ema": 0.3, "expansion": 2},
+        {"late_patch_size": 20, "late_share": 0.8},
+    ],
+)
 def test_a_recorded_run_resumes_bit_for_bit(fields: dict[str, Any]) -> None:
     config = configured(epochs=4, **fields)
     whole = list(started(config, recorded=True))

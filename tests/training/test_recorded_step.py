@@ -15,9 +15,10 @@ from torch.utils._pytree import tree_leaves
 
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
-from srcnn.training.fit import EpochResult, _Run, fit
+from srcnn.training.fit import EpochResult, fit
 from srcnn.training.patches import prepare
 from srcnn.training.recorded_step import RecordedStep, Recorder, RecordingWarning
+from srcnn.training.run import Run
 
 CPU = torch.device("cpu")
 
@@ -116,7 +117,7 @@ def configured(**fields: Any) -> TrainConfig:
 def started(config: TrainConfig, recorder: Recorder | None) -> Iterator[EpochResult]:
     images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3][:2]
     data = prepare(images, config.scale, color=config.color)
-    run = _Run(config, data, (), CPU, None, recorded=recorder is not None, recorder=recorder)
+    run = Run(config, data, (), CPU, None, recorded=recorder is not None, recorder=recorder)
     if isinstance(recorder, Wrong):
         recorder.steps = run.recorded
     while run.epoch < run.epochs:
@@ -145,6 +146,8 @@ CONFIGURATIONS: list[dict[str, Any]] = [
     {"optimizer": "sgd", "layer_rates": (0.1,)},
     {"optimizer": "muon", "upsampling": "pixel_shuffle", "patch_size": 24, "residual": True},
     {"optimizer": "adam", "color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.6},
+    {"optimizer": "muon", "ema": 0.1, "expansion": 2, "clip": 1.0},
+    {"optimizer": "adam", "loss": "charbonnier", "mse_share": 0.5, "ema": 0.2},
 ]
 
 
@@ -159,6 +162,18 @@ def test_a_proven_recording_trains_to_the_same_bits_as_plain_steps(fields: dict[
     steps = int(plain[-1]["step"])
     # Four to warm up; one real step and one for the proof before the recording; the proof's replay, and all other steps.
     assert (recorder.ran, recorder.recordings, recorder.replayed) == (4 + 2, 1, 1 + steps - 5)
+
+
+def test_sub_images_of_another_size_are_another_recording() -> None:
+    fields: dict[str, Any] = {"late_patch_size": 20, "late_share": 0.5, "ema": 0.3, "epochs": 2}
+    recorder = Right()
+    plain = [everything(result) for result in started(configured(**fields), None)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorded = [everything(result) for result in started(configured(**fields), recorder)]
+    assert_same_bits(plain, recorded)
+    steps = int(plain[-1]["step"])
+    assert (recorder.ran, recorder.recordings, recorder.replayed) == (2 * 6, 2, 2 + steps - 10)
 
 
 @pytest.mark.parametrize("epochs", [1, 6])
@@ -240,7 +255,7 @@ def test_rounding_passes_where_a_half_rate_does_not() -> None:
     for error, trusted in ((1e-4, True), (0.2, False)):
         recorder, config = Noisy(error), configured(optimizer="muon")
         images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3]
-        run = _Run(config, prepare(images[:1], 3), (), CPU, None, recorded=True, recorder=recorder)
+        run = Run(config, prepare(images[:1], 3), (), CPU, None, recorded=True, recorder=recorder)
         recorder.steps = run.recorded
         assert run.recorded is not None
         with warnings.catch_warnings():
@@ -280,12 +295,12 @@ class OnlyOn(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return made
 
 
-def run_on_meta(**fields: Any) -> _Run:
+def run_on_meta(**fields: Any) -> Run:
     small = {"kernels": (3, 1, 3), "filters": (8, 8), "patch_size": 12, "batch_size": 4, "epoch_pixels": 3000}
     config = TrainConfig(**{**small, "epochs": 3, **fields})
     images = [(name, image[100:148, 100:148]) for name, image in load("sample/train").images if image.ndim == 3][:2]
     data = prepare(images, config.scale, color=config.color)
-    return _Run(config, data, (), META, None, recorded=True)
+    return Run(config, data, (), META, None, recorded=True)
 
 
 @pytest.fixture
@@ -307,6 +322,11 @@ ON_META: list[dict[str, Any]] = [
     {"optimizer": "adam", "color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.5},
     {"optimizer": "muon", "color": "rgb", "kernels": (3, 3), "filters": (6,)},
     {"optimizer": "muon", "kernels": (3, 1, 1, 3), "filters": (8, 4, 6), "schedule": "step", "step_at": (0.5,)},
+    {"optimizer": "muon", "loss": "l1", "mse_share": 0.5, "ema": 0.1},
+    {"optimizer": "adam", "loss": "charbonnier", "color": "ycbcr", "pretrain": "y"},
+    {"optimizer": "muon", "expansion": 2, "clip": 1.0, "upsampling": "pixel_shuffle", "patch_size": 24},
+    {"optimizer": "sgd", "expansion": 3, "ema": 0.5},
+    {"optimizer": "muon", "activation": "prelu", "layer_rates": (0.1,)},
 ]
 
 
@@ -322,6 +342,8 @@ def test_a_step_waits_for_nothing_and_stays_on_its_device(fields: dict[str, Any]
             run.recorded()
         if run.plane_weights is not None:
             run._begin_fine_tuning(run.plane_weights)
+        if run.mse_part is not None:
+            run._begin_mse(run.mse_part)
     assert mode.operations > 100
     everything = [*run.network.parameters(), *run.recorded._all().values()]
     everything += [p.grad for p in run.network.parameters() if p.grad is not None]

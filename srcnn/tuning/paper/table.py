@@ -156,8 +156,9 @@ class Table(Strict):
                     raise ValueError(unknown_name("row of a claim", name, names))
             if claim.kind in ("no_better", "slower") and len(claim.rows) != 2:
                 raise ValueError(f"claims: {claim.kind} must compare two rows, but got {', '.join(claim.rows)}")
-        for one in (*self.rows, *self.claims, *self.budgets.values()):
-            for recipe in one.recipes or ():
+        of_rows, of_claims = [one.recipes for one in self.rows], [one.recipes for one in self.claims]
+        for named in (*of_rows, *of_claims, *(one.recipes for one in self.budgets.values())):
+            for recipe in named or ():
                 if recipe not in self.recipes:
                     raise ValueError(unknown_name("recipe", recipe, self.recipes))
         return self

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from srcnn.champions.start import StartNetwork
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet, split
 from srcnn.data.known_sets import data_root
@@ -16,6 +17,7 @@ from srcnn.overlap.pairs import same_photograph
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.curves.learn_from import learn_from
 from srcnn.tuning.planning.settings import SearchSettings, kept_past
+from srcnn.tuning.planning.starts import start_networks, warnings
 from srcnn.tuning.space.first_trials import enqueued
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.shipped_spaces import readable
@@ -43,6 +45,8 @@ class Plan:
     kept: tuple[Leak, ...] = ()  #: such images that are kept by ``allow_overlap``; metrics are marked
     past: tuple[PastTrial, ...] = ()  #: trials of past searches to learn from
     past_skipped: int = 0  #: number of trials of the same searches that lie outside the space; 0 in a resumed search
+    starts: Mapping[str, StartNetwork] = field(default_factory=dict)  #: networks that trials may start from, by name
+    warnings: tuple[str, ...] = ()  #: what is to be said about the images that these have seen
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -103,6 +107,10 @@ def plan_search(settings: SearchSettings) -> Plan:
     space = load_space(Path(settings.space))
     if settings.scales is not None:
         space = space.restrict_scales(settings.scales)
+    if settings.max_parameters is not None:
+        space = space.restrict(max_parameters=settings.max_parameters)
+    starts = start_networks(space, settings.folder, settings.tracking_uri)
+    space = replace(space, starts={name: start.digest for name, start in starts.items()})
     root = data_root(settings.data_root)
     images = load(settings.train, root, skip_bad=settings.skip_bad)
     test = tuple(load(name, root, skip_bad=settings.skip_bad) for name in settings.test)
@@ -114,6 +122,11 @@ def plan_search(settings: SearchSettings) -> Plan:
     plan = Plan(
         settings, space, training, validation, judging, test, first, references, text, parts.left_out, parts.kept
     )
+    held_out = [name for part in (validation, judging) for name, _ in part.images]
+    about = warnings(
+        starts, settings.folder, images.name, held_out, [one.name for one in test], allow_overlap=settings.allow_overlap
+    )
+    plan = replace(plan, starts=starts, warnings=about)
     kept = kept_past(settings)
     if kept is not None:  # a resumed search learns from what it began with
         plan = replace(plan, past=kept)

@@ -66,6 +66,9 @@ class SearchSettings(Strict):
     )
     test: tuple[str, ...] = Field(("sample/test",), description="test sets, measured after the choice")
     scales: tuple[int, ...] | None = Field(None, description="scales to search; none: those of the space")
+    max_parameters: float | None = Field(
+        None, gt=0, description="maximum number of weights and biases of a network; none: that of the space"
+    )
     budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
     sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str = Field(

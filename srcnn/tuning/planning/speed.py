@@ -184,8 +184,10 @@ def _probe(plan: Plan, config: TrainConfig, image: Degraded, device: torch.devic
     """Return the times of a configuration, and the additional time of its first epoch, in seconds."""
     pixels = config.batch_size * config.output_size**2
     steps = min(64, max(2, round(_STEPS / _step_macs(config) / 3)))
-    # With a tiny learning rate no network dies; it does not affect the time.
-    config = config.replace(epoch_pixels=steps * pixels, pixels=50.0 * steps * pixels, learning_rate=1e-6)
+    # With a tiny learning rate no network dies; neither it nor the initial weights affect the time.
+    config = config.replace(
+        epoch_pixels=steps * pixels, pixels=50.0 * steps * pixels, learning_rate=1e-6, start="random", start_digest=""
+    )
     data = prepare_cached(plan.training, config.scale, color=config.color)
     ends, trained = [time.perf_counter()], [0.0]
     for result in fit(config, data, validation=(image,), device=device):

@@ -79,6 +79,9 @@ class Space:
     parameters: Mapping[str, Parameter]
     constants: Mapping[str, Any]
     constraints: Constraints = field(default_factory=Constraints)
+    starts: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: digest of each start network, by its name, once they are read
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -100,6 +103,11 @@ class Space:
         """Return the same space with other scales."""
         parameters = {**self.parameters, "scale": Categorical(type="categorical", choices=scales)}
         return replace(self, parameters=parameters, constants={k: v for k, v in self.constants.items() if k != "scale"})
+
+    def restrict(self, *, max_parameters: float) -> Space:
+        """Return the same space with another limit of weights and biases."""
+        constraints = Constraints(**{**self.constraints.model_dump(), "max_parameters": max_parameters})
+        return replace(self, constraints=constraints)
 
     def exists(self, name: str, values: Mapping[str, Value]) -> bool:
         """Return whether a parameter exists, given the values of the parameters before it."""
@@ -145,7 +153,10 @@ class Space:
         Raises:
             ConfigError: the values and constants together break a rule.
         """
-        return TrainConfig(**{**to_fields({**self.constants, **values}), **overrides})
+        fields = to_fields({**self.constants, **values})
+        if (digest := self.starts.get(str(fields.get("start")))) is not None:
+            fields["start_digest"] = digest
+        return TrainConfig(**{**fields, **overrides})
 
     def values_of(self, config: TrainConfig, fields: Iterable[str]) -> dict[str, Value] | None:
         """Return the parameter values that describe the given fields of a configuration.

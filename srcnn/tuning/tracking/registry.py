@@ -7,8 +7,10 @@ loads an MLflow model.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -20,7 +22,9 @@ from srcnn.model.weights_file import load_network
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import artifact_file, open_store, reading
 
-__all__ = ["champion_version", "network_of", "network_of_run", "registered_network", "version_at"]
+__all__ = ["champion_version", "network_of", "network_of_run", "read_version", "registered_network", "version_at"]
+
+Read = TypeVar("Read")
 
 _ADDRESS = re.compile(r"models:/([^/@]+)(?:@([^/@]+)|/([^/@]+))")
 
@@ -57,6 +61,20 @@ def version_at(uri: str, address: str) -> SRCNN:
     """Return the network at an address such as ``models:/srcnn-x3@champion`` or ``models:/srcnn-x3/2``.
 
     Raises:
+        ConfigError, SearchError: as in `read_version`.
+    """
+    return read_version(uri, address, load_network)
+
+
+def read_version(uri: str, address: str, read: Callable[[Path], Read]) -> Read:
+    """Return what a function reads from the weights file at an address such as ``models:/srcnn-x3@champion``.
+
+    Args:
+        uri: the store.
+        address: ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+        read: reads the file, which is temporary.
+
+    Raises:
         ConfigError: the address has another form.
         SearchError: there is no such model, alias or version; the message lists those that there are.
     """
@@ -84,7 +102,8 @@ def version_at(uri: str, address: str) -> SRCNN:
             number = max(found, key=int)
         if number not in found:
             raise SearchError(unknown_name(f"version of {name}", number, sorted(found, key=int)))
-        return network_of(client, found[number])
+        version = found[number]
+        return _read(client, str(version.run_id), f"{version.name} version {version.version}", read)
 
 
 def network_of(client: MlflowClient, version: ModelVersion) -> SRCNN:
@@ -109,6 +128,10 @@ def network_of_run(uri: str, run_id: str) -> SRCNN:
 
 
 def _network(client: MlflowClient, run_id: str, what: str) -> SRCNN:
+    return _read(client, run_id, what, load_network)
+
+
+def _read(client: MlflowClient, run_id: str, what: str, read: Callable[[Path], Read]) -> Read:
     with TemporaryDirectory() as folder:
         try:
             file = artifact_file(client, run_id, names.ARTIFACT_NETWORK, Path(folder))
@@ -120,4 +143,4 @@ def _network(client: MlflowClient, run_id: str, what: str) -> SRCNN:
             raise SearchError(
                 f"model: {what} has no {names.ARTIFACT_NETWORK}; a trial that ended with a network has it"
             )
-        return load_network(file)
+        return read(file)

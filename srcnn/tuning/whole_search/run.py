@@ -22,6 +22,7 @@ from typing import Literal
 
 from mlflow.exceptions import MlflowException
 
+from srcnn.champions.start import header_of
 from srcnn.errors import SearchError, SearchExistsError
 from srcnn.evaluation.degradation import degrade
 from srcnn.evaluation.protocol import evaluate
@@ -46,6 +47,7 @@ from srcnn.tuning.planning.estimate import speed_here
 from srcnn.tuning.planning.gpu_sharing import measured_share
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import has_begun, keep_past, save_settings
+from srcnn.tuning.planning.starts import keep_starts
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
@@ -103,6 +105,7 @@ def run_search(
         check_ladder(plan, deadline_of(plan, *speed))
     save_settings(settings)
     keep_past(settings, plan.past)
+    keep_starts(settings.folder, plan.starts)
     tracker = open_tracker(settings.tracking_uri, settings.folder)
     tags = {
         **environment_tags(),
@@ -191,7 +194,14 @@ _LIVE: Mapping[str, Literal["ended", "interrupted", "failed"]] = {
 
 def _scale_data(plan: Plan, scale: int) -> ScaleData:
     validation = tuple(degrade(image, scale, name=name) for name, image in plan.validation.images)
-    return ScaleData(prepare_cached(plan.training, scale), validation, plan.training.source)
+    held_out = [name for part in (plan.validation, plan.judging) for name, _ in part.images]
+    return ScaleData(
+        prepare_cached(plan.training, scale),
+        validation,
+        plan.training.source,
+        {name: start.weights for name, start in plan.starts.items()},
+        header_of(plan.training, held_out, plan.test, plan.left_out, plan.kept),
+    )
 
 
 def _bicubic(plan: Plan) -> dict[tuple[str, int], tuple[float, float]]:

@@ -24,9 +24,10 @@ from typing import Any
 
 import torch
 from ray import get_runtime_context, tune
+from torch import Tensor
 
 from srcnn.config.training import TrainConfig
-from srcnn.errors import CheckpointError, TrainingError
+from srcnn.errors import CheckpointError, ConfigError, TrainingError
 from srcnn.evaluation.degradation import Degraded
 from srcnn.model.network import SRCNN, count_macs, count_parameters
 from srcnn.model.weights_file import save_network
@@ -54,6 +55,9 @@ class ScaleData:
     training: TrainingData
     validation: tuple[Degraded, ...]
     source: Mapping[str, str] = field(default_factory=dict)  #: name, digest and number of the training images
+    starts: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)  #: weights to start from, by name
+    #: What a network's file keeps of its training, see `srcnn.champions.start.header_of`.
+    header: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_trial(trial: Mapping[str, Any], data: Mapping[int | str, ScaleData], place: Place) -> None:
@@ -116,17 +120,25 @@ def _train(
         send(epochs)
     watchdog.wait()
     try:
-        for result in fit(config, shared.training, validation=shared.validation, state=state, device=device):
+        for result in fit(
+            config,
+            shared.training,
+            validation=shared.validation,
+            state=state,
+            start=_start(config, shared),
+            device=device,
+        ):
             now, epochs = time.monotonic(), result.epochs
             cpu, used = time.process_time() - used, time.process_time()
             past.append(_figures(result, config.scale, now - last, cpu if counts else math.nan))
-            _save(folder, config, result, past)
+            _save(folder, config, result, past, shared.header)
             watchdog.pause()
             send(epochs)
             watchdog.wait(now - last)
             last = now
-    except TrainingError as error:
-        # The failure is a property of this configuration, not a fault: another attempt would fail in the same way.
+    except (TrainingError, ConfigError) as error:
+        # The failure is a property of this configuration, not a fault: another attempt would fail in the same way. A
+        # ConfigError comes from a start network that has no layer of the same shape.
         tune.report(_failure(type(error).__name__, str(error), past, epochs))
 
 
@@ -194,8 +206,20 @@ def _figures(result: EpochResult, scale: int, seconds: float, cpu_seconds: float
     )
 
 
-def _save(folder: Path, config: TrainConfig, result: EpochResult, past: Sequence[EpochFigures]) -> None:
-    best = {"val_psnr": result.best_val_psnr, "epoch": result.best_epoch}
+def _start(config: TrainConfig, data: ScaleData) -> Mapping[str, Tensor] | None:
+    """Return the weights that a trial starts from, copied, because those of the object store are read-only; None: random ones."""
+    weights = data.starts.get(config.start)
+    return None if weights is None else {name: value.clone() for name, value in weights.items()}
+
+
+def _save(
+    folder: Path,
+    config: TrainConfig,
+    result: EpochResult,
+    past: Sequence[EpochFigures],
+    header: Mapping[str, Any],
+) -> None:
+    best = {"val_psnr": result.best_val_psnr, "epoch": result.best_epoch, **header}
     save_network(folder / NETWORK_FILE, result.best_weights, config, best)
     state = result.state()
     numbers = {**state.numbers, "figures": [figures.to_json() for figures in past], "epochs": result.epochs}

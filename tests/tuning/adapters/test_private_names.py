@@ -40,7 +40,6 @@ UNDOCUMENTED_TEXTS = (
 )
 #: Own names that look like foreign ones, with the reason.
 ALLOWED = {
-    ("srcnn/training/fit.py", "_backward"): "a method of a class of the same file",
     ("srcnn/upscaling/png_tiff.py", "_replace"): "a public method of named tuples",
     (
         "srcnn/upscaling/png_tiff.py",
