@@ -11,7 +11,7 @@ from srcnn.errors import ConfigError
 
 __all__ = ["Numbers", "Pixels", "Sizes", "counted", "format_sizes", "parse_pixels"]
 
-_PIXELS = re.compile(r"^(\d+(?:\.\d*)?(?:e\+?\d+)?)\s*([kmg]?)$", re.IGNORECASE)
+_PIXELS = re.compile(r"^(\d+(?:\.\d*)?(?:e\+?\d+)?)\s*([kmg]?)$", re.IGNORECASE | re.ASCII)
 _PIXELS_RULE = "must be a number of training pixels such as 8M, 500k or 8e6"
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
@@ -19,7 +19,7 @@ _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 def _split_integers(value: object) -> object:
     if isinstance(value, str):
         parts = value.replace(",", "-").split("-")
-        if not all(p.strip().isdigit() for p in parts):
+        if not all(p.strip().isdecimal() and p.isascii() for p in parts):  # "²" is a digit, and int() does not read it
             raise ValueError("must be whole numbers joined by '-', such as 9-1-5")
         return tuple(int(p) for p in parts)
     return tuple(value) if isinstance(value, list) else value

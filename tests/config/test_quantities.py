@@ -53,3 +53,12 @@ def test_a_budget_that_is_no_number_is_refused(text: str) -> None:
 def test_counts_agree_with_their_nouns() -> None:
     assert [counted(n, "seed") for n in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
     assert [counted(n, "match", "matches") for n in (1, 2)] == ["1 match", "2 matches"]
+
+
+@pytest.mark.parametrize("text", ["9-1-²", "٩-1-5", "9-1-५"])
+def test_only_ascii_digits_are_digits(text: str) -> None:
+    """``str.isdigit`` is true of all of them; int() reads two and raises on the first."""
+    with pytest.raises(ConfigError, match="kernels: must be whole numbers joined by '-'"):
+        TrainConfig(kernels=text)
+    with pytest.raises(ConfigError, match="budget: must be a number of training pixels"):
+        parse_pixels(text.replace("-", ""), "budget")
