@@ -22,4 +22,6 @@ def small_network(**fields: Any) -> SRCNN:
             layer.weight.copy_(torch.randn(layer.weight.shape, generator=random) / layer.weight[0].numel() ** 0.5)
             assert layer.bias is not None
             layer.bias.copy_(torch.randn(layer.bias.shape, generator=random) * 0.1)
+        for slopes in network.slopes:
+            slopes.copy_(torch.rand(slopes.shape, generator=random) * 1.5 - 0.5)
     return network

@@ -32,6 +32,10 @@ class ModelConfig(Strict):
         "replicate",
         description="replicate: no padding in training, edges repeated in evaluation (the papers); zeros: zero padding in both",
     )
+    activation: Literal["relu", "prelu"] = Field(
+        "relu",
+        description="after every layer but the last: relu (the papers), or prelu: a trained slope below zero for each filter",
+    )
 
     @property
     def channels(self) -> int:
@@ -50,8 +54,9 @@ class ModelConfig(Strict):
 
     @property
     def name(self) -> str:
-        """Short name of the network: kernels, then filters, as in ``9-1-5 (64-32)``."""
-        return f"{format_sizes(self.kernels)} ({format_sizes(self.filters)})"
+        """Short name of the network: kernels, then filters, as in ``9-1-5 (64-32)``, and ``prelu`` if it has slopes."""
+        plain = f"{format_sizes(self.kernels)} ({format_sizes(self.filters)})"
+        return plain if self.activation == "relu" else f"{plain} {self.activation}"
 
     @model_validator(mode="after")
     def _check_model(self) -> Self:

@@ -1,7 +1,7 @@
 """Networks as ONNX files, for ONNX Runtime and other programs.
 
 The graph is written with ``onnx.helper``, operator by operator: a chain of convolutions needs no exporter, and the file does not
-depend on torch's version. It uses operators of opset 17 only: Conv, Relu, Pad, Slice, Concat, DepthToSpace and Add. Input
+depend on torch's version. It uses operators of opset 17 only: Conv, Relu, PRelu, Pad, Slice, Concat, DepthToSpace and Add. Input
 ``small`` and output ``large`` are those of `srcnn.export.plain_network.PlainNetwork`; batch, height and width are free. Scale,
 configuration and licence are in the metadata of the file, under the names in `METADATA`.
 """
@@ -108,7 +108,11 @@ def onnx_model(network: SRCNN, metadata: Mapping[str, str] | None = None) -> Mod
             pads = [margin] * 4
         out = graph.add("Conv", [out, *constants], pads=pads)
         if i < config.depth - 1:
-            out = graph.add("Relu", [out])
+            if network.slopes:
+                slopes = network.slopes[i].detach().cpu().numpy().reshape(-1, 1, 1)
+                out = graph.add("PRelu", [out, graph.constant(f"slopes.{i}", slopes)])
+            else:
+                out = graph.add("Relu", [out])
     if shuffled:
         out = _interleaved(graph, out, config)
     if config.residual:

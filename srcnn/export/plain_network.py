@@ -61,6 +61,7 @@ class PlainNetwork(nn.Module):
             copy = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size[0])
             copy.load_state_dict({name: tensor.detach().cpu() for name, tensor in layer.state_dict().items()})
             self.layers.append(copy)
+        self.slopes = nn.ParameterList(slopes.detach().cpu().clone() for slopes in network.slopes)
         kernel = torch.from_numpy(bicubic_kernel(self.config.scale))
         self.register_buffer("kernel", kernel.repeat(self.config.channels, 1, 1, 1))
         self.eval()
@@ -79,7 +80,7 @@ class PlainNetwork(nn.Module):
                 out = F.pad(out, (margin,) * 4, mode=mode)
             out = layer(out)
             if i < config.depth - 1:
-                out = F.relu(out)
+                out = F.prelu(out, self.slopes[i]) if self.slopes else F.relu(out)
         if shuffled:
             out = F.pixel_shuffle(out, config.scale)
         return out + base if config.residual else out

@@ -1,4 +1,4 @@
-"""A chain of convolutions with ReLU between them as one autograd function, for fast training on a CPU.
+"""A chain of convolutions with ReLU or PReLU between them as one autograd function, for fast training on a CPU.
 
 The results equal those of ``F.conv2d`` and ``F.relu``. With plain autograd more than half of the time of a 9-1-5 training step
 has three causes that this module avoids:
@@ -9,6 +9,12 @@ has three causes that this module avoids:
 * Such a layer returns gradients in another memory layout, which slows every layer before it. Here all tensors keep the
   channels-last layout.
 * Autograd must not overwrite tensors that it does not own. Here the backward pass of ReLU works in place.
+
+PReLU (He et al., ICCV 2015; see `srcnn.model.network`) needs the convolution's output in the backward pass, for the sign and for
+the gradient of the slopes. The layer's own output does not give it back where a slope is zero, so both are kept: twice the memory
+of the features. torch's routines take ten times as long for a value per channel as for a single value, because their inner loop
+ends after the channels. Here a row of the image with all its channels is one vector, and the slopes are repeated along it
+(`_across`).
 """
 
 from __future__ import annotations
@@ -25,42 +31,58 @@ __all__ = ["FEW", "chain", "few_outputs", "rows"]
 FEW = 4  # maximum number of outputs for shifted planes; from about 9 outputs the normal convolution is faster
 
 
-def chain(x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], *, pad: bool) -> Tensor:
-    """Apply all layers to ``x`` (N, C, H, W).
+def chain(
+    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], *, pad: bool, slopes: Sequence[Tensor] = ()
+) -> Tensor:
+    """Apply all layers to ``x`` (N, C, H, W), with ReLU after each but the last, or PReLU where there are ``slopes``.
 
     With ``pad`` each layer's input is padded with zeros to keep its size. Under autocast the layers use the autocast type.
-    Gradients are computed for the weights and biases, not for ``x``.
+    Gradients are computed for the weights, biases and slopes, not for ``x``.
+
+    Args:
+        x: the planes.
+        weights: (outputs, inputs, k, k) of each layer, first layer first.
+        biases: (outputs,) of each layer.
+        pad: whether the layers keep the size.
+        slopes: none, or (outputs,) of each layer but the last: the factor of its negative values.
     """
-    output: Tensor = _Chain.apply(x, pad, *weights, *biases)  # type: ignore[no-untyped-call]
+    output: Tensor = _Chain.apply(x, pad, len(weights), *weights, *biases, *slopes)  # type: ignore[no-untyped-call]
     return output
 
 
 class _Chain(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, pad: bool, *parameters: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, pad: bool, depth: int, *parameters: Tensor) -> Tensor:
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
-        depth = len(parameters) // 2
         margins = [w.shape[-1] // 2 if pad else 0 for w in parameters[:depth]]
         weights = [rows(w.to(dtype)) for w in parameters[:depth]]
-        biases = [b.to(dtype) for b in parameters[depth:]]
-        inputs = [rows(x.to(dtype))]
+        biases = [b.to(dtype) for b in parameters[depth : 2 * depth]]
+        slopes = [s.to(dtype) for s in parameters[2 * depth :]]
+        inputs, signed = [rows(x.to(dtype))], []
         with torch.autocast(kind, enabled=False):
-            for w, b, margin in zip(weights[:-1], biases[:-1], margins[:-1], strict=True):
-                inputs.append(F.conv2d(inputs[-1], w, b, padding=margin).relu_())
+            for i, (w, b, margin) in enumerate(zip(weights[:-1], biases[:-1], margins[:-1], strict=True)):
+                y = F.conv2d(inputs[-1], w, b, padding=margin)
+                if slopes:
+                    signed.append(rows(y))
+                    inputs.append(_prelu(signed[i], slopes[i]))
+                else:
+                    inputs.append(y.relu_())
             if len(weights[-1]) <= FEW:
                 out = few_outputs(inputs[-1], weights[-1], margins[-1])
-                out += parameters[-1].view(-1, 1, 1)
+                out += parameters[2 * depth - 1].view(-1, 1, 1)
             else:
                 out = F.conv2d(inputs[-1], weights[-1], biases[-1], padding=margins[-1])
-        ctx.save_for_backward(*inputs, *weights)
+        ctx.save_for_backward(*inputs, *weights, *signed, *slopes)
         ctx.margins, ctx.dtype = margins, parameters[0].dtype
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         depth = len(ctx.margins)
-        inputs, weights = ctx.saved_tensors[:depth], ctx.saved_tensors[depth:]
+        inputs, weights = ctx.saved_tensors[:depth], ctx.saved_tensors[depth : 2 * depth]
+        signed, slopes = ctx.saved_tensors[2 * depth : 3 * depth - 1], ctx.saved_tensors[3 * depth - 1 :]
+        to_slopes: list[Tensor] = [gradients[0]] * len(slopes)
         to_weights: list[Tensor] = [gradients[0]] * depth
         to_biases: list[Tensor] = [gradients[0]] * depth
         last = depth - 1
@@ -74,9 +96,33 @@ class _Chain(torch.autograd.Function):
                     gradient, to_weights[i] = _few_outputs_backward(gradient, x, w, margin)
                 else:
                     gradient, to_weights[i], to_biases[i] = _layer_backward(rows(gradient), x, w, margin, i > 0)
-                if i > 0:
+                if i > 0 and slopes:
+                    gradient = rows(gradient)
+                    to_slopes[i - 1] = _prelu_backward(gradient, signed[i - 1], slopes[i - 1])
+                elif i > 0:
                     torch.ops.aten.threshold_backward.grad_input(gradient, x, 0, grad_input=gradient)
-        return None, None, *(g.to(ctx.dtype) for g in (*to_weights, *to_biases))
+        return None, None, None, *(g.to(ctx.dtype) for g in (*to_weights, *to_biases, *to_slopes))
+
+
+def _prelu(y: Tensor, slopes: Tensor) -> Tensor:
+    """Return max(y, 0) + slopes min(y, 0), for ``y`` (N, C, H, W) with the channels last in memory."""
+    return F.prelu(_across(y), slopes.repeat(y.shape[-1])).as_strided(y.shape, y.stride())
+
+
+def _prelu_backward(gradient: Tensor, y: Tensor, slopes: Tensor) -> Tensor:
+    """Replace the gradient of `_prelu`'s output, in place, by that of ``y``. Return the gradient of the slopes."""
+    along, values = _across(gradient), _across(y)
+    above = torch.ops.aten.threshold_backward.default(along, values, 0)
+    below = along.sub_(above)  # the gradient where y <= 0, and 0 elsewhere
+    to_slopes = (below * values).view(-1, len(slopes)).sum(0)  # torch adds bfloat16 in float32
+    torch.addcmul(above, below, slopes.repeat(y.shape[-1]), out=along)
+    return to_slopes
+
+
+def _across(images: Tensor) -> Tensor:
+    """Return a view (N * H, W * C) of images (N, C, H, W) with the channels last in memory."""
+    n, c, h, w = images.shape
+    return images.permute(0, 2, 3, 1).view(n * h, w * c)
 
 
 def _layer_backward(gradient: Tensor, x: Tensor, w: Tensor, margin: int, inward: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""SRCNN: a chain of convolutions with ReLU between them, with any depth, kernel sizes and widths.
+"""SRCNN: a chain of convolutions with ReLU or PReLU between them, with any depth, kernel sizes and widths.
 
 Dong, Loy, He, Tang, "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV 2014, and "Image
 Super-Resolution Using Deep Convolutional Networks", TPAMI 2016. There are two kinds of upsampling:
@@ -7,7 +7,9 @@ Super-Resolution Using Deep Convolutional Networks", TPAMI 2016. There are two k
 * ``pixel_shuffle``, as in the article: the input is the small image, and the last layer outputs scale^2 channels for each
   plane, which a PixelShuffle (Shi et al., CVPR 2016) interleaves.
 
-Optional deviation from the papers: with ``residual`` the output of the chain is added to the bicubic image.
+Optional deviations from the papers: with ``residual`` the output of the chain is added to the bicubic image; with the
+activation ``prelu`` every filter has a trained slope a for negative values, max(y, 0) + a min(y, 0), which starts at 0.25
+(He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", ICCV 2015).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ _STRIP = {
     "cpu": 1 << 16,
     "cuda": 1 << 21,
 }  # pixels; on a CPU a strip's layers fit into the caches, which is twice as fast
+_SLOPE = 0.25  # initial slope of PReLU, as in He et al.
 
 __all__ = ["SRCNN", "count_macs", "count_parameters"]
 
@@ -43,6 +46,9 @@ class SRCNN(nn.Module):
     ``base`` is the bicubic image, required by ``residual`` networks whose input is the small image. Networks whose input is the
     bicubic image use ``x``. The image is cropped at the centre to the size of the output.
 
+    With ``activation="prelu"`` the list ``slopes`` has one tensor for each layer but the last, one slope per filter; else it is
+    empty and adds nothing to the state dict.
+
     A new network is initialized with ``initialize("he", ...)`` and seed 0.
     """
 
@@ -56,6 +62,7 @@ class SRCNN(nn.Module):
             nn.utils.skip_init(nn.Conv2d, n_in, n_out, kernel)  # type: ignore[no-untyped-call]
             for n_in, n_out, kernel in zip(widths[:-1], widths[1:], config.kernels, strict=True)
         )
+        self.slopes = nn.ParameterList(torch.empty(n) for n in (config.filters if config.activation == "prelu" else ()))
         self.initialize("he", 0.0, torch.Generator().manual_seed(0))
 
     @property
@@ -78,7 +85,7 @@ class SRCNN(nn.Module):
 
     def _train_chain(self, x: Tensor) -> Tensor:
         weights, biases = zip(*((layer.weight, layer.bias) for layer in self.convolutions), strict=True)
-        return chain(x, weights, biases, pad=self.config.padding == "zeros")
+        return chain(x, weights, biases, pad=self.config.padding == "zeros", slopes=tuple(self.slopes))
 
     def _by_strips(self, x: Tensor) -> Tensor:
         """Compute the output in strips of rows; on the whole image, the layers of a wide network may need gigabytes."""
@@ -110,7 +117,7 @@ class SRCNN(nn.Module):
             last = i == config.depth - 1
             out = self._evaluate_last(out) if last and not self.training else layer(out)
             if not last:
-                out = F.relu_(out)
+                out = F.prelu(out, self.slopes[i].to(out.dtype)) if self.slopes else F.relu_(out)
         return out
 
     def _evaluate_last(self, x: Tensor) -> Tensor:
@@ -129,7 +136,10 @@ class SRCNN(nn.Module):
 
     @torch.no_grad()
     def initialize(self, kind: str, std: float, generator: torch.Generator) -> None:
-        """Draw the weights at random and set the biases to zero.
+        """Draw the weights at random, set the biases to zero and the slopes to 0.25.
+
+        The weights do not depend on the activation. He et al. divide the variance by 1 + 0.25^2 for PReLU, three per cent of the
+        standard deviation, which is omitted here so that the two activations can be compared from the same weights.
 
         Args:
             kind: ``gaussian``: standard deviation ``std`` in all layers (0.001 in the papers, 0.01 in the article).
@@ -150,6 +160,8 @@ class SRCNN(nn.Module):
             layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * deviation)
             if layer.bias is not None:
                 layer.bias.zero_()
+        for slopes in self.slopes:
+            slopes.fill_(_SLOPE)
 
 
 def _centre(image: Tensor, height: int, width: int) -> Tensor:
@@ -165,8 +177,12 @@ def _layer_sizes(config: ModelConfig) -> list[tuple[int, int]]:
 
 
 def count_parameters(config: ModelConfig, *, biases: bool = True) -> int:
-    """Return the number of trainable parameters. The papers count only weights (``biases=False``): 8032 for 9-1-5."""
-    return sum(weights + (outputs if biases else 0) for weights, outputs in _layer_sizes(config))
+    """Return the number of trainable parameters: weights, biases and slopes.
+
+    The papers count only weights (``biases=False``, without slopes too): 8032 for 9-1-5.
+    """
+    slopes = sum(config.filters) if biases and config.activation == "prelu" else 0
+    return slopes + sum(weights + (outputs if biases else 0) for weights, outputs in _layer_sizes(config))
 
 
 def count_macs(config: ModelConfig) -> float:

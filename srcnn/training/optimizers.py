@@ -5,7 +5,7 @@ values, so the brightness of the patch dominates its detail a thousandfold in ev
 separately, spends its steps on the brightness. Muon replaces the averaged gradient U S V' of a layer by U V', so that all
 directions, including detail, are learnt equally fast.
 
-The last layer, which has few outputs, and the biases use Adam.
+The last layer, which has few outputs, the biases and the slopes of PReLU use Adam.
 
 `torch.optim.Muon` refuses convolutions, reads a rate that lies on a GPU back to the host, which no CUDA graph can record, and
 takes twice as long for a step; the networks come out alike. The comparison is in ``docs/libraries.md``.
@@ -114,7 +114,8 @@ def make_optimizer(config: TrainConfig, network: SRCNN, expansion: Expansion | N
     """
     kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}  # few groups, because each group adds overhead
     for i, (layer, factor) in enumerate(zip(network.convolutions, config.rates, strict=True)):
-        for parameter in layer.parameters() if expansion is None else expansion.of_layer(i, layer):
+        own = layer.parameters() if expansion is None else expansion.of_layer(i, layer)
+        for parameter in (*own, *network.slopes[i : i + 1]):
             matrix = config.optimizer == "muon" and parameter.dim() > 1 and i < config.depth - 1
             kinds.setdefault((factor, matrix), []).append(parameter)
     groups = [{"params": p, "factor": factor, "matrix": matrix} for (factor, matrix), p in kinds.items()]

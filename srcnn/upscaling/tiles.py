@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.model.fast_convolutions import rows
@@ -73,6 +74,7 @@ class _Layer:
     kernel: int
     block: int = 1  #: the layer computes blocks of this many by as many pixels as channels; 1: plain
     split: bool = False  #: each number of input and weights is the sum of two of bfloat16, see `_split`
+    slopes: Tensor | None = None  #: of PReLU after the layer; None: ReLU
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ def prepare(network: SRCNN, precision: str) -> PreparedNetwork:
             eight bits of mantissa in the image cost 0.01 to 0.03 dB, in the features between less than 0.004. Biases are float32.
             A first layer with small kernels is computed in bfloat16 with twice as many bits instead.
     """
+
+    def slopes_of(i: int, dtype: torch.dtype) -> Tensor | None:
+        return network.slopes[i].detach().to("cpu", dtype) if i < len(network.slopes) else None
+
     prepared = []
     last = len(network.convolutions) - 1
     for i, layer in enumerate(network.convolutions):
@@ -115,14 +121,15 @@ def prepare(network: SRCNN, precision: str) -> PreparedNetwork:
         if precision == "bf16" and i == 0 and kernel <= _SPLIT_KERNEL:
             high = weight.bfloat16()
             low = (weight - high.float()).bfloat16()
-            prepared.append(_Layer(rows(torch.cat([high, high, low], dim=1)), bias, kernel, split=True))
+            slopes = slopes_of(i, torch.bfloat16)
+            prepared.append(_Layer(rows(torch.cat([high, high, low], dim=1)), bias, kernel, split=True, slopes=slopes))
             continue
         dtype = torch.bfloat16 if precision == "bf16" and 0 < i < last else torch.float32
         block = 1
         if i == last:
             block = next((b for b in (4, 2) if b * b * len(weight) <= _LEAST), 1)
             weight, bias = _in_blocks(weight, block), bias.repeat(block * block)
-        prepared.append(_Layer(rows(weight.to(dtype)), bias, kernel, block))
+        prepared.append(_Layer(rows(weight.to(dtype)), bias, kernel, block, slopes=slopes_of(i, dtype)))
     return PreparedNetwork(network.config, tuple(prepared), precision)
 
 
@@ -163,7 +170,9 @@ def forward(network: PreparedNetwork, x: Tensor, part: Tile, height: int, width:
         if layer.split:
             x = _split(x)
         if layer is not last:
-            x = convolve(x, layer.weight, layer.bias, relu=True)
+            x = convolve(x, layer.weight, layer.bias, relu=layer.slopes is None)
+            if layer.slopes is not None:  # oneDNN's PReLU after a convolution has one slope for all channels
+                x = F.prelu(x.flatten(0, 1).flatten(1), layer.slopes.repeat(x.shape[2])).view(x.shape)
     out = _last_layer(x.float(), last)
     top = part.top - (seen.top if ends[0] else part.top)  # near an end of the image there is more than the tile
     left = part.left - (seen.left if ends[2] else part.left)

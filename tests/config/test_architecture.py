@@ -15,6 +15,7 @@ def test_the_papers_networks() -> None:
     assert (paper.name, paper.depth, paper.border, paper.channels) == ("9-1-5 (64-32)", 3, 12, 1)
     deep = ModelConfig(kernels="9-3-3-5", filters="64-32-16", color="rgb")
     assert (deep.name, deep.depth, deep.border, deep.channels) == ("9-3-3-5 (64-32-16)", 4, 16, 3)
+    assert ModelConfig(activation="prelu").name == "9-1-5 (64-32) prelu"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ def test_the_papers_networks() -> None:
         ({"filters": (64, 0)}, "filters: every number must be at least 1, but got 64-0"),
         ({"scale": 5}, "scale: .*less than or equal to 4, but got 5"),
         ({"color": "hsv"}, "color: .*but got 'hsv'"),
+        ({"activation": "gelu"}, "activation: .*'relu' or 'prelu', but got 'gelu'"),
     ],
 )
 def test_a_broken_rule_names_the_field_and_the_value(fields: dict[str, Any], message: str) -> None:

@@ -27,7 +27,11 @@ def session(file: Path) -> Any:
 
 @pytest.mark.parametrize("upsampling", ["bicubic", "pixel_shuffle"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("fields", [{}, {"residual": False, "padding": "zeros"}, {"color": "rgb"}], ids=str)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"residual": False, "padding": "zeros"}, {"color": "rgb"}, {"activation": "prelu", "padding": "zeros"}],
+    ids=str,
+)
 def test_onnx_runtime_computes_the_protocol(
     tmp_path: Path, upsampling: str, scale: int, fields: dict[str, object]
 ) -> None:

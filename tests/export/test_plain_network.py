@@ -27,7 +27,11 @@ def test_the_bicubic_kernel_is_that_of_the_protocol(scale: int) -> None:
 
 @pytest.mark.parametrize("upsampling", ["bicubic", "pixel_shuffle"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("fields", [{}, {"residual": False, "padding": "zeros"}, {"color": "ycbcr"}], ids=str)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"residual": False, "padding": "zeros"}, {"color": "ycbcr"}, {"activation": "prelu", "padding": "zeros"}],
+    ids=str,
+)
 def test_the_output_is_that_of_the_protocol(upsampling: str, scale: int, fields: dict[str, object]) -> None:
     network = small_network(upsampling=upsampling, scale=scale, **fields)
     plain = PlainNetwork(network)

@@ -23,6 +23,8 @@ def network(seed: int = 0, *, double: bool = False, **fields: Any) -> SRCNN:
         for layer in built.convolutions:
             assert layer.bias is not None
             layer.bias.uniform_(-0.1, 0.1, generator=generator)  # biases of zero would hide a mistake
+        for slopes in built.slopes:
+            slopes.uniform_(-0.5, 1.0, generator=generator)
     return built.double() if double else built
 
 
@@ -64,9 +66,12 @@ def test_weights_as_the_paper_counts_them(kernels: str, weights: int) -> None:
     assert count_macs(config) == weights  # every weight meets every pixel once
 
 
+@pytest.mark.parametrize("activation", ["relu", "prelu"])
 @pytest.mark.parametrize(("upsampling", "color"), list(product(("bicubic", "pixel_shuffle"), ("y", "rgb"))))
-def test_the_count_is_that_of_the_network(upsampling: str, color: str) -> None:
-    built = network(upsampling=upsampling, color=color)
+def test_the_count_is_that_of_the_network(upsampling: str, color: str, activation: str) -> None:
+    built = network(upsampling=upsampling, color=color, activation=activation)
+    weights = sum(layer.weight.numel() for layer in built.convolutions)
+    assert count_parameters(built.config, biases=False) == weights
     assert count_parameters(built.config) == sum(p.numel() for p in built.parameters())
 
 
@@ -147,15 +152,19 @@ def test_a_residual_network_with_a_silent_last_layer_is_the_bicubic(upsampling: 
 
 
 @pytest.mark.parametrize(("upsampling", "padding"), list(product(("bicubic", "pixel_shuffle"), ("replicate", "zeros"))))
-@pytest.mark.parametrize(("kernels", "filters"), SIZES)
+@pytest.mark.parametrize(
+    ("kernels", "filters", "activation"), [(*size, "relu") for size in SIZES] + [(*SIZES[1], "prelu")]
+)
 def test_strips_join_to_the_whole_image(
     kernels: tuple[int, ...],
     filters: tuple[int, ...],
+    activation: str,
     upsampling: str,
     padding: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    built = network(kernels=kernels, filters=filters, upsampling=upsampling, padding=padding, residual=True).eval()
+    fields: dict[str, Any] = {"kernels": kernels, "filters": filters, "upsampling": upsampling, "padding": padding}
+    built = network(**fields, activation=activation, residual=True).eval()
     factor = 3 if upsampling == "pixel_shuffle" else 1
     for height in (1, 37, 64, 91):
         x, base = planes(2, 1, height, 13), planes(2, 1, height * factor, 13 * factor)
@@ -194,6 +203,55 @@ def test_he_initialization(residual: bool, last_factor: float) -> None:
     for layer, deviation in zip(built.convolutions, expected, strict=True):
         n = layer.weight.numel()
         assert float(layer.weight.detach().double().std()) == pytest.approx(deviation, rel=5 / math.sqrt(2 * n))
+
+
+def test_slopes_exist_only_with_prelu() -> None:
+    plain, sloped = SRCNN(ModelConfig()), SRCNN(ModelConfig(activation="prelu"))
+    assert list(plain.state_dict()) == [f"layers.{i}.{name}" for i in range(3) for name in ("weight", "bias")]
+    assert list(sloped.state_dict()) == [*plain.state_dict(), "slopes.0", "slopes.1"]
+    assert [slopes.tolist() for slopes in sloped.slopes] == [[0.25] * 64, [0.25] * 32]  # He et al. 2015
+    assert all(torch.equal(value, sloped.state_dict()[name]) for name, value in plain.state_dict().items())
+
+
+@pytest.mark.parametrize("upsampling", ["bicubic", "pixel_shuffle"])
+def test_prelu_is_torchs_in_training_and_evaluation(upsampling: str) -> None:
+    """Against plain layers in float64: outputs in both modes, and every gradient."""
+    built = network(double=True, activation="prelu", padding="zeros", upsampling=upsampling, residual=False)
+    layers: list[torch.nn.Module] = []
+    for i, layer in enumerate(built.convolutions):
+        copy = torch.nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size[0], padding="same").double()
+        copy.load_state_dict(layer.state_dict())
+        layers.append(copy)
+        if i < len(built.slopes):
+            layers.append(torch.nn.PReLU(layer.out_channels).double())
+            layers[-1].load_state_dict({"weight": built.slopes[i]})
+    layers += [torch.nn.PixelShuffle(3)] * (upsampling == "pixel_shuffle")
+    plain = torch.nn.Sequential(*layers)
+    x = planes(2, 1, 12, 9, double=True)
+    expected = plain(x)
+    torch.testing.assert_close(built.eval()(x), expected, rtol=0, atol=1e-12)
+    out = built.train()(x)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-12)
+    expected.square().sum().backward()
+    out.square().sum().backward()
+    by_name: dict[str, torch.nn.Module]
+    by_name = {f"layers.{i}": layer for i, layer in enumerate(m for m in layers if isinstance(m, torch.nn.Conv2d))}
+    by_name |= {f"slopes.{i}": layer for i, layer in enumerate(m for m in layers if isinstance(m, torch.nn.PReLU))}
+    for name, parameter in built.named_parameters():
+        number, _, kind = name.rpartition(".")
+        other = by_name[number].get_parameter(kind) if number in by_name else by_name[name].get_parameter("weight")
+        torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_slopes_of_one_are_no_activation() -> None:
+    built = network(double=True, activation="prelu", kernels=(3, 1), filters=(2,), padding="zeros", residual=False)
+    with torch.no_grad():
+        built.slopes[0].fill_(1.0)
+        for layer in built.convolutions:
+            assert layer.bias is not None
+            layer.bias.zero_()
+    x = planes(1, 1, 8, 8, double=True)
+    torch.testing.assert_close(built.train()(-2.0 * x), -2.0 * built(x))
 
 
 def test_initialization_follows_its_generator() -> None:

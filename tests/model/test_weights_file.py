@@ -33,7 +33,13 @@ def header_of(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"upsampling": "pixel_shuffle", "scale": 4}, {"color": "rgb", "residual": False}, {"padding": "zeros"}],
+    [
+        {},
+        {"upsampling": "pixel_shuffle", "scale": 4},
+        {"color": "rgb", "residual": False},
+        {"padding": "zeros"},
+        {"activation": "prelu"},
+    ],
 )
 def test_a_network_comes_back(tmp_path: Path, fields: dict[str, Any]) -> None:
     built = network(**fields).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -56,6 +62,27 @@ def test_the_whole_recipe_and_the_extra_data_are_kept(tmp_path: Path) -> None:
     assert header["extra"] == extra
     assert TrainConfig(**header["config"]) == config
     assert load_network(path).config == config.architecture
+
+
+def test_a_file_from_before_a_field_has_its_default(tmp_path: Path) -> None:
+    """Networks of earlier versions name no activation."""
+    built, path = network(), tmp_path / "network.safetensors"
+    save_network(path, built.state_dict(), built.config)
+    raw = path.read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    text = raw[8 : 8 + length].decode()
+    assert '\\"activation\\":\\"relu\\"' in text
+    older = text.replace(',\\"activation\\":\\"relu\\"', "").encode()
+    assert len(older) < length
+    path.write_bytes(struct.pack("<Q", len(older)) + older + raw[8 + length :])
+    assert load_network(path).config == built.config
+
+
+def test_slopes_that_are_missing_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "network.safetensors"
+    save_network(path, network().state_dict(), network(activation="prelu").config)
+    with pytest.raises(CheckpointError, match=r"(?s)do not match.*slopes\.0"):
+        load_network(path)
 
 
 def test_without_extra_data_there_is_none(tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ def test_a_layer_with_factor_zero_stays_frozen() -> None:
         {"color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.25},
         {"color": "ycbcr", "pretrain": "y", "pretrain_share": 0.8, "optimizer": "sgd", "learning_rate": 0.01},
         {"padding": "zeros", "precision": "fp32"},
+        {"activation": "prelu", "layer_rates": (0.5, 0.1)},
         {"stride": 7, "schedule": "step", "clip": 0.1, "augment": False},
         {"pixels": 13_000.0, "schedule": "constant", "initialization": "gaussian", "init_std": 0.05},
         {"loss": "l1", "mse_share": 0.4, "ema": 0.1},

@@ -6,7 +6,9 @@ import sys
 import pytest
 import torch
 
-from srcnn.training.optimizers import Muon, orthogonal
+from srcnn.config.training import TrainConfig
+from srcnn.model.network import SRCNN
+from srcnn.training.optimizers import Muon, make_optimizer, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(64, 81), (32, 1600), (64, 9), (1, 25)])
@@ -67,3 +69,14 @@ def test_a_matrix_steps_as_with_torchs_muon(shape: tuple[int, int]) -> None:
     # torch's iteration runs in bf16, whose numbers have three digits.
     difference = torch.linalg.matrix_norm(ours.detach() - theirs.detach(), ord=2)
     assert difference < 0.05 * torch.linalg.matrix_norm(theirs.detach(), ord=2)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adam", "sgd"])
+def test_slopes_are_no_matrices_and_have_the_factor_of_their_layer(optimizer: str) -> None:
+    config = TrainConfig(activation="prelu", optimizer=optimizer, layer_rates=(0.5, 1.0, 0.1))
+    network = SRCNN(config.architecture)
+    groups = make_optimizer(config, network).param_groups
+    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+    for slopes, factor in zip(network.slopes, (0.5, 1.0), strict=True):
+        (group,) = (group for group in groups if any(p is slopes for p in group["params"]))
+        assert (group["factor"], group["matrix"]) == (factor, False)

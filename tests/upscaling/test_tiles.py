@@ -20,6 +20,8 @@ def network(**fields: object) -> SRCNN:
         for layer in made.convolutions:
             assert layer.bias is not None
             layer.bias.normal_(0, 0.05, generator=torch.Generator().manual_seed(1))
+        for slopes in made.slopes:
+            slopes.uniform_(-0.5, 1.0, generator=torch.Generator().manual_seed(1))
     return made
 
 
@@ -61,7 +63,7 @@ def test_a_convolution_is_torchs() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("padding", ["replicate", "zeros"])
+@pytest.mark.parametrize(("padding", "activation"), [("replicate", "relu"), ("zeros", "relu"), ("zeros", "prelu")])
 @pytest.mark.parametrize(
     ("upsampling", "color", "scale", "kernels"),
     [
@@ -70,7 +72,7 @@ def test_a_convolution_is_torchs() -> None:
     ],
 )
 def test_tiled_is_whole_and_the_networks_forward(
-    precision: str, padding: str, upsampling: str, color: str, scale: int, kernels: str
+    precision: str, padding: str, activation: str, upsampling: str, color: str, scale: int, kernels: str
 ) -> None:
     filters = "-".join(["18"] * kernels.count("-"))
     made = network(
@@ -80,6 +82,7 @@ def test_tiled_is_whole_and_the_networks_forward(
         kernels=kernels,
         filters=filters,
         padding=padding,
+        activation=activation,
         residual=False,
     )
     layers = prepare(made, precision)
