@@ -203,7 +203,7 @@ def test_a_layer_with_factor_zero_stays_frozen() -> None:
         {"late_patch_size": 24, "late_share": 0.8, "stride": 7},
         {"expansion": 2, "optimizer": "muon", "learning_rate": 1e-3},
         {"expansion": 3, "ema": 0.2, "clip": 0.1, "layer_rates": (0.5,)},
-        {"expansion": 2, "optimizer": "sgd", "learning_rate": 0.01},
+        {"expansion": 2, "optimizer": "sgd", "learning_rate": 0.01, "activation": "prelu", "ema": 0.1},
     ],
     ids=str,
 )
