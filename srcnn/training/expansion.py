@@ -24,6 +24,9 @@ from srcnn.model.network import SRCNN
 
 __all__ = ["Expansion"]
 
+# Muon's steps of the two matrices, relative to that of a plain weight. With he initialization the largest singular value of mix
+# is about 1 and that of wide about 2, so a step of both moves their product about as far as a plain step moves the weight.
+_WIDE_SHARE, _MIX_SHARE = 0.5, 0.25
 _STREAM = 0x5E5F  # distinguishes the random numbers of the blocks from those of the network with the same seed
 
 
@@ -62,6 +65,12 @@ class Expansion(nn.Module):
     def of_layer(self, index: int, layer: nn.Conv2d) -> list[nn.Parameter]:
         """Return the trained parameters of a layer: the block instead of the weight, and what else the layer has."""
         return [self.wide[index], self.mix[index], *(p for p in layer.parameters() if p is not layer.weight)]
+
+    def matrix_share(self, parameter: nn.Parameter) -> float:
+        """Return the factor of the learning rate with which Muon moves a parameter of a block; 1 for others."""
+        if any(parameter is wide for wide in self.wide):
+            return _WIDE_SHARE
+        return _MIX_SHARE if any(parameter is mix for mix in self.mix) else 1.0
 
     @torch.no_grad()
     def collapse(self, network: SRCNN) -> None:

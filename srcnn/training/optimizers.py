@@ -117,7 +117,8 @@ def make_optimizer(config: TrainConfig, network: SRCNN, expansion: Expansion | N
         own = layer.parameters() if expansion is None else expansion.of_layer(i, layer)
         for parameter in (*own, *network.slopes[i : i + 1]):
             matrix = config.optimizer == "muon" and parameter.dim() > 1 and i < config.depth - 1
-            kinds.setdefault((factor, matrix), []).append(parameter)
+            share = expansion.matrix_share(parameter) if matrix and expansion is not None else 1.0
+            kinds.setdefault((factor * share, matrix), []).append(parameter)
     groups = [{"params": p, "factor": factor, "matrix": matrix} for (factor, matrix), p in kinds.items()]
     if config.optimizer == "muon":
         return Muon(groups, lr=config.learning_rate)
