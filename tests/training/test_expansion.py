@@ -57,7 +57,7 @@ def test_gradients_are_those_of_two_convolutions() -> None:
         taps = wide.view(len(wide), kernel, kernel, inputs).permute(0, 3, 1, 2)
         out = F.conv2d(F.conv2d(out, taps, padding=kernel // 2), mix[:, :, None, None], layer.bias)
         out, inputs = (out if i == 2 else out.relu()), len(mix)
-    (F.pixel_shuffle(out, 3) * weight).sum().backward()
+    (F.pixel_shuffle(out, 3) * weight).sum().backward()  # type: ignore[no-untyped-call]
     for mine, theirs in zip([*blocks.wide, *blocks.mix], [*wides, *mixes], strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-9, atol=1e-9)
 

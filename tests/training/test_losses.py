@@ -52,7 +52,7 @@ def test_losses_are_the_sums_of_their_formulas(fields: dict[str, Any], weighted:
 @pytest.mark.parametrize("loss", ["mse", "l1", "charbonnier"])
 def test_gradients_are_finite_where_the_error_is_zero(loss: str) -> None:
     output = planes(0).requires_grad_()
-    training_loss(TrainConfig(loss=loss), output, planes(0))[0].backward()
+    training_loss(TrainConfig(loss=loss), output, planes(0))[0].backward()  # type: ignore[no-untyped-call]
     assert output.grad is not None
     assert not bool(output.grad.any())
 
@@ -62,7 +62,7 @@ def test_charbonnier_lies_between_the_others() -> None:
     target = torch.zeros(1, 1, 2, 2)
     for size, expected in ((1.0, 1.0), (1e-5, 1e-5 / 1e-3)):
         output = torch.full((1, 1, 2, 2), size, requires_grad=True)
-        training_loss(TrainConfig(loss="charbonnier"), output, target)[0].backward()
+        training_loss(TrainConfig(loss="charbonnier"), output, target)[0].backward()  # type: ignore[no-untyped-call]
         assert output.grad is not None
         assert float(output.grad.sum()) == pytest.approx(expected, rel=1e-3)
 
