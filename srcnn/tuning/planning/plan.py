@@ -139,10 +139,11 @@ def plan_search(settings: SearchSettings) -> Plan:
         if config.protocol != "srcnn":
             raise ConfigError(f"protocol: a search must use the protocol srcnn, but got {config.protocol!r}")
         for name, (height, width) in shapes.items():
-            side = min(height, width) // config.scale * config.scale
-            if side < config.patch_size:
+            side, most = min(height, width) // config.scale * config.scale, config.late_patch_size or config.patch_size
+            if side < most:
+                field = "patch_size" if config.late_patch_size is None else "late_patch_size"
                 raise DataError(
-                    f"patch_size: a training image must not be smaller than a sub-image of {config.patch_size} pixels, but "
+                    f"{field}: a training image must not be smaller than a sub-image of {most} pixels, but "
                     f"{name} of {training.name} has {width}x{height}"
                 )
     return plan

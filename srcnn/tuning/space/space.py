@@ -49,6 +49,7 @@ from srcnn.tuning.space.parameter import (
 __all__ = ["Constraints", "Space"]
 
 _MOST = 100_000  # maximum number of configurations in a grid
+_RANDOM = 500  # random configurations of which one must be allowed
 _COMPLETIONS = 200  # random completions of partial values before they are rejected
 
 
@@ -105,9 +106,31 @@ class Space:
         return replace(self, parameters=parameters, constants={k: v for k, v in self.constants.items() if k != "scale"})
 
     def restrict(self, *, max_parameters: float) -> Space:
-        """Return the same space with another limit of weights and biases."""
+        """Return the same space with another limit of weights and biases.
+
+        Raises:
+            ConfigError: no configuration is allowed, as far as random ones show.
+        """
         constraints = Constraints(**{**self.constraints.model_dump(), "max_parameters": max_parameters})
-        return replace(self, constraints=constraints)
+        space = replace(self, constraints=constraints)
+        if broken := space.broken_constraint():
+            raise ConfigError(
+                f"max_parameters: must allow some configuration of {self.source}, but none of {_RANDOM} random ones is valid; "
+                f"{broken}"
+            )
+        return space
+
+    def broken_constraint(self) -> str:
+        """Return a message about a broken constraint if no random configuration is allowed; empty if one is."""
+        source, broken = random.Random(0), ""
+        for _ in range(_RANDOM):
+            try:
+                broken = self.constraints.broken_by(self.to_config(self.draw(source)))
+            except ConfigError:
+                continue
+            if not broken:
+                return ""
+        return broken
 
     def exists(self, name: str, values: Mapping[str, Value]) -> bool:
         """Return whether a parameter exists, given the values of the parameters before it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +44,8 @@ def load_space(path: Path) -> Space:
             raise ConfigError(
                 f"{path}:{line}: {name}: must not be in a space, because it is the same for every trial; see --seed, --budget"
             )
+        if name == "start_digest":
+            raise ConfigError(f"{path}:{line}: {name}: must not be in a space, because it follows from start")
         if name in fixed and name in entries:
             raise ConfigError(f"{path}:{line}: {name}: must be either a parameter or a constant, but is both")
     lines = {name: line for name, (line, _) in {**fixed, **entries}.items()}
@@ -112,15 +113,7 @@ def _check_scale(path: Path, parameters: Mapping[str, Parameter], lines: Mapping
 
 def _check_constraints(space: Space, line: int) -> None:
     """Check that the constraints allow some configuration; otherwise the sampler would never find one."""
-    source, broken = random.Random(0), ""
-    for _ in range(500):
-        try:
-            broken = space.constraints.broken_by(space.to_config(space.draw(source)))
-        except ConfigError:
-            continue
-        if not broken:
-            return
-    if broken:
+    if broken := space.broken_constraint():
         raise ConfigError(
             f"{space.source}:{line}: constraints: must allow some configuration, but none of 500 random ones is valid; {broken}"
         )

@@ -139,14 +139,19 @@ def test_a_wider_space_holds_the_trials_of_a_narrower_one_and_no_others(past_sto
         "f1": 5,
         "f_rest": 3,
         "f_last": 5,
-        "residual": True,
+        "activation": "relu",
+        "loss": "mse",
+        "ema": 0.0,
+        "expansion": 0,
         "learning_rate": 5e-4,
+        "batch_size": 8,
+        "patch_size": 60,
         "scale": 3,
     }
     uneven = {**chain, "filters": (64, 32, 48)}
     for other in (uneven, {**chain, "padding": "replicate"}, {**chain, "learning_rate": 2e-3}):
         assert translated(deep, flat_params(TrainConfig(**other))) is None
-    heavy = {**chain, "filters": (64, 48, 48), "kernels": (9, 5, 5, 5)}  # more weights than the space allows
+    heavy = {**chain, "filters": (64, 48, 48), "kernels": (5, 5, 5, 5)}  # more weights than the space allows
     assert translated(deep, flat_params(TrainConfig(**heavy))) is None
     assert translated(deep, {"kernels": "5-3", "filters": "what"}) is None
 

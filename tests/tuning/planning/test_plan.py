@@ -111,3 +111,23 @@ def test_a_plan_holds_what_it_learns_from(workplace: Path, past_store: PastStore
     everything = made.settings.replace(learn_from=("all",))
     assert plan_search(everything).past == made.past
     assert {t.source for t in plan_search(everything.replace(name="y")).past} == {"a", "later"}
+
+
+def test_another_limit_of_weights_and_a_start_network(workplace: Path) -> None:
+    text = Path("space.yaml").read_text(encoding="utf-8")
+    Path("space.yaml").write_text(
+        f"{text}  start: champion:2\n" if "constants:" in text else f"{text}constants:\n  start: champion:2\n"
+    )
+    made = plan(max_parameters=5000)
+    assert made.space.constraints.max_parameters == 5000
+    assert made.space.to_config(made.space.corners()[0]).start_digest == made.starts["champion:2"].digest
+    assert [text for text in made.warnings if "which champion:2 was trained" in text]
+    with pytest.raises(ConfigError, match="max_parameters: must allow some configuration"):
+        plan(max_parameters=5)
+
+
+def test_late_sub_images_must_fit_too(workplace: Path) -> None:
+    text = Path("space.yaml").read_text(encoding="utf-8")
+    Path("space.yaml").write_text(text.replace("constants:", "constants:\n  late_patch_size: 6000"), encoding="utf-8")
+    with pytest.raises(DataError, match="late_patch_size: a training image must not be smaller"):
+        plan()

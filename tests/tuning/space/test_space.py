@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -149,3 +150,26 @@ def test_scales_may_be_restricted(tmp_path: Path) -> None:
     fixed = load_space(write(tmp_path, GOOD + "constants:\n  scale: 2\n"))
     assert fixed.restrict_scales((3, 4)).scales == (3, 4)
     assert fixed.restrict_scales((3,)).to_config({"learning_rate": 1e-3, "scale": 3}).scale == 3
+
+
+def test_the_limit_of_weights_may_be_another(tmp_path: Path) -> None:
+    space = load_space(write(tmp_path, DEEP + "constraints:\n  max_parameters: 2000\n  max_macs: 1900\n"))
+    wider = space.restrict(max_parameters=3000)
+    assert (wider.constraints.max_parameters, wider.constraints.max_macs) == (3000, 1900)
+    assert space.constraints.max_parameters == 2000
+    with pytest.raises(
+        ConfigError, match=r"max_parameters: must allow some configuration of .*none of 500 random ones"
+    ):
+        space.restrict(max_parameters=10)
+
+
+def test_a_configuration_has_the_digest_of_its_start(tmp_path: Path) -> None:
+    text = "parameters:\n  start: {type: categorical, choices: [random, 'champion:2', 'champion:3']}\n"
+    space = replace(load_space(write(tmp_path, text)), starts={"champion:2": "a" * 64})
+    assert space.to_config({"start": "champion:2"}).start_digest == "a" * 64
+    assert space.to_config({"start": "champion:3"}).start_digest == ""  # not read yet
+    assert space.to_config({"start": "random"}).start_digest == ""
+    with pytest.raises(ConfigError, match="start_digest: must not be in a space, because it follows from start"):
+        load_space(write(tmp_path, text + f"constants:\n  start_digest: {'a' * 64}\n"))
+    with pytest.raises(ConfigError, match=r":2: start: must be random, champion:2"):
+        load_space(write(tmp_path, text.replace("champion:3", "champion:5")))
