@@ -42,7 +42,7 @@ from _bench.worker import FILTERS, SCALE
 _SPECTRAL = 100.0  # as in srcnn.training.optimizers: the length of a matrix step over the rate
 _STEPS = 200  # optimizer steps that are timed
 
-Make = Callable[[TrainConfig, SRCNN, None], Any]
+Make = Callable[[TrainConfig, SRCNN], Any]
 
 
 class TorchMuon:
@@ -82,8 +82,8 @@ def _matrix(weight: Tensor) -> Tensor:
 #: What is compared: ours; torch's at our momentum and without weight decay; torch's as it comes.
 ARMS: dict[str, Make] = {
     "ours": make_optimizer,
-    "torch, same settings": lambda config, network, _: TorchMuon(config, network, 0.9, 0.0),
-    "torch, its defaults": lambda config, network, _: TorchMuon(config, network, 0.95, 0.1),
+    "torch, same settings": lambda config, network: TorchMuon(config, network, 0.9, 0.0),
+    "torch, its defaults": lambda config, network: TorchMuon(config, network, 0.95, 0.1),
 }
 
 
@@ -95,7 +95,7 @@ def _config(kernels: str, pixels: float, seed: int) -> TrainConfig:
 def _run(make: Make, config: TrainConfig, data: TrainingData, test: Sequence[Degraded]) -> dict[str, Any]:
     """Train with an optimizer: PSNR on the test images in dB, seconds of this core."""
     started = clock("cpu")
-    with mock.patch.object(run_module, "make_optimizer", make):
+    with mock.patch.object(run_module, "make_optimizer", lambda config, network, _expansion: make(config, network)):
         *_, last = fit(config, data, device=torch.device("cpu"))
     seconds = clock("cpu") - started
     psnr = statistics.fmean(score(last.network, image, with_ssim=False).psnr for image in test)
