@@ -199,6 +199,7 @@ def test_a_layer_with_factor_zero_stays_frozen() -> None:
         {"pixels": 13_000.0, "schedule": "constant", "initialization": "gaussian", "init_std": 0.05},
         {"loss": "l1", "mse_share": 0.4, "ema": 0.1},
         {"loss": "charbonnier", "mse_share": 0.6, "optimizer": "muon", "cycles": 2},
+        {"loss": "psnr", "mse_share": 0.4},
         {"late_patch_size": 20, "late_share": 0.4, "ema": 0.5, "optimizer": "muon"},
         {"late_patch_size": 24, "late_share": 0.8, "stride": 7},
         {"expansion": 2, "optimizer": "muon", "learning_rate": 1e-3},
@@ -364,9 +365,10 @@ def test_the_reported_loss_is_the_mean_squared_error_whatever_is_minimized() -> 
     """At a rate of about zero all runs see the same network and the same batches."""
     losses = {
         loss: [r.loss for r in started(configured(loss=loss, epochs=2, learning_rate=1e-12))]
-        for loss in ("mse", "l1", "charbonnier")
+        for loss in ("mse", "l1", "charbonnier", "psnr")
     }
     assert losses["l1"] == pytest.approx(losses["mse"], rel=1e-6)
+    assert losses["psnr"] == pytest.approx(losses["mse"], rel=1e-6)
     assert losses["charbonnier"] == pytest.approx(losses["mse"], rel=1e-6)
 
 
