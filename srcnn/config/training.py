@@ -33,10 +33,10 @@ class TrainConfig(ModelConfig):
         "mean",
         description="loss reduction: mean of the squared errors, or euclidean: half their sum per sub-image (Caffe, the authors)",
     )
-    loss: Literal["mse", "l1", "charbonnier"] = Field(
+    loss: Literal["mse", "l1", "charbonnier", "psnr"] = Field(
         "mse",
-        description="what training minimizes, on planes in [0, 1]: mse, l1 (mean absolute error), or charbonnier (smooth l1, "
-        "Lai et al. 2017)",
+        description="what training minimizes, on planes in [0, 1]: mse, l1 (mean absolute error), charbonnier (smooth l1, Lai et "
+        "al. 2017), or psnr (mean logarithm of the sub-images' mse, Chen et al. 2021)",
     )
     charbonnier_epsilon: float = Field(
         1e-3, gt=0, description="error below which the charbonnier loss is about quadratic, on planes in [0, 1]"
@@ -108,8 +108,8 @@ class TrainConfig(ModelConfig):
     late_patch_size: int | None = Field(
         None,
         ge=1,
-        description="side of a sub-image in the last part of the run; the batch is smaller, with about as many target pixels; "
-        "none: patch_size",
+        description="side of a sub-image in the last part of the run; the batch is smaller, with about as many pixels, and "
+        "smaller images are left out; none: patch_size",
     )
     late_share: float = Field(0.25, gt=0, lt=1, description="fraction of the run with sub-images of late_patch_size")
     stride: int | None = Field(

@@ -22,8 +22,11 @@ from torch import Tensor, nn
 
 from srcnn.model.network import SRCNN
 
-__all__ = ["Expansion"]
+__all__ = ["Expansion", "as_matrix"]
 
+# Muon's steps of the two matrices, relative to that of a plain weight. With he initialization the largest singular value of mix
+# is about 1 and that of wide about 2, so a step of both moves their product about as far as a plain step moves the weight.
+_WIDE_SHARE, _MIX_SHARE = 0.5, 0.25
 _STREAM = 0x5E5F  # distinguishes the random numbers of the blocks from those of the network with the same seed
 
 
@@ -44,7 +47,7 @@ class Expansion(nn.Module):
         generator = torch.Generator().manual_seed(seed ^ _STREAM)
         self.wide, self.mix = nn.ParameterList(), nn.ParameterList()
         for layer in network.convolutions:
-            plain = _as_matrix(layer.weight.detach())
+            plain = as_matrix(layer.weight.detach())
             outputs, inputs = plain.shape
             width = expansion * outputs
             # The rows of mix have a length of about 1, so that W has the variance of K's values.
@@ -63,6 +66,17 @@ class Expansion(nn.Module):
         """Return the trained parameters of a layer: the block instead of the weight, and what else the layer has."""
         return [self.wide[index], self.mix[index], *(p for p in layer.parameters() if p is not layer.weight)]
 
+    def matrix_share(self, parameter: nn.Parameter) -> float:
+        """Return the factor of the learning rate with which Muon moves a parameter of a block; 1 for others."""
+        if any(parameter is wide for wide in self.wide):
+            return _WIDE_SHARE
+        return _MIX_SHARE if any(parameter is mix for mix in self.mix) else 1.0
+
+    def factors(self, network: SRCNN) -> dict[nn.Parameter, tuple[nn.Parameter, Tensor]]:
+        """Return (mix, weight of the network) for each wide."""
+        weights = [layer.weight for layer in network.convolutions]
+        return {wide: (mix, weight) for wide, mix, weight in zip(self.wide, self.mix, weights, strict=True)}
+
     @torch.no_grad()
     def collapse(self, network: SRCNN) -> None:
         """Write the collapsed weights into the network, in place."""
@@ -75,10 +89,17 @@ class Expansion(nn.Module):
         """Set the gradients of the blocks from those of the network's weights."""
         for layer, wide, mix in zip(network.convolutions, self.wide, self.mix, strict=True):
             assert layer.weight.grad is not None
-            gradient = _as_matrix(layer.weight.grad)
+            gradient = as_matrix(layer.weight.grad)
             wide.grad, mix.grad = mix.t() @ gradient, gradient @ wide.t()
 
+    @torch.no_grad()
+    def scale_gradients(self, network: SRCNN, factor: Tensor) -> None:
+        """Multiply the gradients of the network's weights, from which Muon makes the steps of ``wide``."""
+        for layer in network.convolutions:
+            assert layer.weight.grad is not None
+            layer.weight.grad.mul_(factor)
 
-def _as_matrix(weight: Tensor) -> Tensor:
+
+def as_matrix(weight: Tensor) -> Tensor:
     """Return a weight (outputs, inputs, k, k) as (outputs, k * k * inputs)."""
     return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)

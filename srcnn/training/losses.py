@@ -1,10 +1,15 @@
-"""The losses of training: mean squared error, mean absolute error, and the Charbonnier loss.
+"""The losses of training: mean squared error, mean absolute error, Charbonnier loss and PSNR loss.
 
-The Charbonnier loss is the mean of sqrt(error^2 + epsilon^2), a smooth absolute error: Lai, Huang, Ahuja, Yang, "Deep Laplacian
-Pyramid Networks for Fast and Accurate Super-Resolution", CVPR 2017, section 3.2, with epsilon 1e-3 on planes in [0, 1]. The
-absolute error was proposed for image restoration by Zhao, Gallo, Frosio, Kautz, "Loss Functions for Image Restoration with
-Neural Networks", IEEE TCI 2017. Both often give a higher PSNR than the squared error, although the PSNR is a function of the
-squared error alone; a last part of the run with the squared error (``mse_share``) goes from one to the other.
+* ``l1``, the mean absolute error: Zhao, Gallo, Frosio, Kautz, "Loss Functions for Image Restoration with Neural Networks", IEEE
+  TCI 2017. It often gives a higher PSNR than the squared error, of which the PSNR is a function.
+* ``charbonnier``, the mean of sqrt(error^2 + epsilon^2), a smooth absolute error: Lai, Huang, Ahuja, Yang, "Deep Laplacian
+  Pyramid Networks for Fast and Accurate Super-Resolution", CVPR 2017, section 3.2, with epsilon 1e-3 on planes in [0, 1].
+* ``psnr``, the mean over the sub-images of log(mean squared error + 1e-4), the negative PSNR but for a factor: Chen et al.,
+  "HINet: Half Instance Normalization Network for Image Restoration", CVPR Workshops 2021, section 3.3. What is measured is the
+  mean of the PSNRs of images, in which an image with small errors counts as much as one with large errors. The constant
+  limits the weight of sub-images without detail; there it is 1e-8, which is of no use for small sub-images.
+
+A last part of the run with the squared error (``mse_share``) goes from any of them to the measure of a single image.
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ from torch.nn import functional as F
 from srcnn.config.training import TrainConfig
 
 __all__ = ["training_loss"]
+
+_PSNR_FLOOR = 1e-4  # mean squared error below which a sub-image gains no further weight: a PSNR of 40 dB
 
 
 def training_loss(
@@ -46,9 +53,11 @@ def training_loss(
         return loss, mse.detach()
     error = output - target
     squares = error.square()
-    each = error.abs() if config.loss == "l1" else torch.sqrt(squares + config.charbonnier_epsilon**2)
-    if mse_part is not None:
-        each = torch.lerp(each, squares, mse_part)
-    if plane_weights is not None:
-        each = each * plane_weights
-    return each.mean(), squares.detach().mean()
+    mse = squares.detach().mean()
+    weighted = squares if plane_weights is None else squares * plane_weights
+    if config.loss == "psnr":
+        loss = torch.log(weighted.mean(dim=(1, 2, 3)) + _PSNR_FLOOR).mean()
+    else:
+        each = error.abs() if config.loss == "l1" else torch.sqrt(squares + config.charbonnier_epsilon**2)
+        loss = (each if plane_weights is None else each * plane_weights).mean()
+    return loss if mse_part is None else torch.lerp(loss, weighted.mean(), mse_part), mse

@@ -13,7 +13,7 @@ takes twice as long for a step; the networks come out alike. The comparison is i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from srcnn.config.training import TrainConfig
 from srcnn.model.network import SRCNN
 from srcnn.system.torch_internals import fused_adam, without_compiler
-from srcnn.training.expansion import Expansion
+from srcnn.training.expansion import Expansion, as_matrix
 
-__all__ = ["Muon", "make_optimizer", "orthogonal"]
+__all__ = ["Muon", "make_optimizer", "orthogonal", "orthogonal_through"]
 
 _MOMENTUM = 0.9
 _BETAS, _EPSILON = (0.9, 0.99), 1e-8  # of Adam; 0.99 instead of 0.999, because a run may have only a few hundred steps
@@ -36,6 +36,12 @@ _ROUNDS = 5
 class Muon(torch.optim.Optimizer):
     """Muon for parameter groups with ``matrix`` true, Adam for the others.
 
+    Args:
+        groups: parameter groups.
+        lr: learning rate of groups without one.
+        factors: matrices K that are the right factor of a weight W = P K in training: K to (P, W). W has a gradient, in another
+            order of its values (`srcnn.training.expansion.as_matrix`).
+
     ``lr`` of a group is the step size of Adam. The largest singular value of a matrix step is a hundred times as large, whatever
     its shape, so that one learning rate is suitable for all kernel sizes and widths.
     """
@@ -44,7 +50,14 @@ class Muon(torch.optim.Optimizer):
     load_state_dict = without_compiler(torch.optim.Optimizer.load_state_dict)
     state_dict = without_compiler(torch.optim.Optimizer.state_dict)
 
-    def __init__(self, groups: Iterable[dict[str, Any]], lr: float) -> None:
+    def __init__(
+        self,
+        groups: Iterable[dict[str, Any]],
+        lr: float,
+        factors: Mapping[nn.Parameter, tuple[nn.Parameter, Tensor]] | None = None,
+    ) -> None:
+        # Not in the groups: loading a state would replace the parameters there by copies.
+        self._factors = dict(factors or {})
         # "fused" makes load_state_dict keep Adam's step counts on the device of the weights.
         super().__init__(groups, {"lr": lr, "matrix": False, "fused": True})
 
@@ -55,17 +68,25 @@ class Muon(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             if group["matrix"]:
                 for parameter in parameters:
-                    direction = _matrix_direction(parameter.grad, self.state[parameter])
+                    left, product = self._factors.get(parameter, (None, None))
+                    gradient = parameter.grad
+                    if product is not None:
+                        assert product.grad is not None
+                        gradient = as_matrix(product.grad)
+                    direction = _matrix_direction(gradient, self.state[parameter], left)
                     parameter.sub_(direction.mul_(_SPECTRAL * group["lr"]))  # lr is a number, or a tensor on a GPU
             elif parameters:
                 _adam_step(parameters, [self.state[p] for p in parameters], group["lr"])
 
 
-def _matrix_direction(gradient: Tensor, state: dict[str, Tensor]) -> Tensor:
+def _matrix_direction(gradient: Tensor, state: dict[str, Tensor], left: Tensor | None) -> Tensor:
+    """Return the direction of a matrix; with ``left`` that of the right factor of a product, from the gradient of the product."""
     if not state:
         state["momentum"] = torch.zeros_like(gradient)
     average = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
     ahead = gradient.lerp(average, _MOMENTUM)  # Nesterov momentum
+    if left is not None:
+        return orthogonal_through(left, ahead)
     return orthogonal(ahead.reshape(len(gradient), -1)).view_as(gradient)
 
 
@@ -77,17 +98,33 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonal(matrix.t()).t().contiguous()
-    a, b, c = _QUINTIC
     matrix = matrix / (matrix.norm() + 1e-20)  # avoids a division by zero if the gradient is zero
+    return _newton_schulz(matrix @ matrix.t()) @ matrix
+
+
+def orthogonal_through(left: Tensor, matrix: Tensor) -> Tensor:
+    """Return ``orthogonal(left.t() @ matrix)`` with square matrices of the size of ``len(matrix)``, however wide ``left`` is.
+
+    With X = L' M the iteration's X X' X is L' (M M' L L') M. So all polynomials are those of the square matrix M M' L L', and
+    L' is multiplied once, at the end.
+    """
+    outer = left @ left.t()
     gram = matrix @ matrix.t()
-    unit = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device).mul_(a)
-    gathered = matrix
+    size = (outer * gram).sum().clamp_(min=0).sqrt() + 1e-20  # Frobenius norm of the product
+    return left.t() @ (_newton_schulz(gram @ outer / size.square()) @ matrix).div_(size)
+
+
+def _newton_schulz(gram: Tensor) -> Tensor:
+    """Return the product of the polynomials of all iterations, for the matrix M M' of the first."""
+    a, b, c = _QUINTIC
+    unit = torch.eye(len(gram), dtype=gram.dtype, device=gram.device).mul_(a)
+    gathered = unit
     for i in range(_ROUNDS):
         factor = torch.addmm(unit.add(gram, alpha=b), gram, gram, alpha=c)
         gathered = factor if i == 0 else factor @ gathered
         if i < _ROUNDS - 1:
             gram = factor @ gram @ factor
-    return gathered @ matrix
+    return gathered
 
 
 def _adam_step(parameters: list[Tensor], states: list[dict[str, Tensor]], rate: float | Tensor) -> None:
@@ -117,10 +154,11 @@ def make_optimizer(config: TrainConfig, network: SRCNN, expansion: Expansion | N
         own = layer.parameters() if expansion is None else expansion.of_layer(i, layer)
         for parameter in (*own, *network.slopes[i : i + 1]):
             matrix = config.optimizer == "muon" and parameter.dim() > 1 and i < config.depth - 1
-            kinds.setdefault((factor, matrix), []).append(parameter)
+            share = expansion.matrix_share(parameter) if matrix and expansion is not None else 1.0
+            kinds.setdefault((factor * share, matrix), []).append(parameter)
     groups = [{"params": p, "factor": factor, "matrix": matrix} for (factor, matrix), p in kinds.items()]
     if config.optimizer == "muon":
-        return Muon(groups, lr=config.learning_rate)
+        return Muon(groups, config.learning_rate, expansion.factors(network) if expansion is not None else None)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
     recordable = network.convolutions[0].weight.device.type != "cpu"

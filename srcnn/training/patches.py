@@ -106,10 +106,12 @@ class PatchSampler:
         config: configuration of the sub-images and batches.
         data: training images.
         device: device of the arrays and batches.
-        beside: another sampler for the same data and device, whose arrays on the device are used instead of new ones.
+        beside: another sampler for the same data and device, for smaller sub-images. Its arrays on the device are used instead of
+            new ones, and images that are too small for the larger sub-images are left out.
 
     Raises:
-        DataError: an image is smaller than a sub-image, or there are fewer sub-images than a batch needs.
+        DataError: an image is smaller than a sub-image (with ``beside``: all are), or there are fewer sub-images than a batch
+            needs.
     """
 
     def __init__(
@@ -121,11 +123,16 @@ class PatchSampler:
         )  # positions are counted in input pixels
         self._side = config.side
         for name, (height, width) in zip(data.names, data.sizes, strict=True):
-            if min(height, width) < self._side:
+            if min(height, width) < self._side and beside is None:
                 raise DataError(
                     f"patch_size: an image must not be smaller than a sub-image of {self._side} pixels, but {name} has "
                     f"{width}x{height}"
                 )
+        largest = int(data.sizes.min(axis=1).max())
+        if largest < self._side:
+            raise DataError(
+                f"late_patch_size: must not exceed the shorter side of every image, {largest} at most, but got {self._side}"
+            )
         self._sizes = _tensor(data.sizes, torch.device("cpu"))
         self._starts = torch.cat([torch.zeros(1, dtype=torch.int64), self._sizes.prod(dim=1).cumsum(0)[:-1]])
         if beside is None:
@@ -135,7 +142,9 @@ class PatchSampler:
         else:
             self._small, self._bicubic, self._target = beside._small, beside._bicubic, beside._target
         self._device = device
-        room = self._sizes // self._unit - self._side // self._unit + 1  # number of positions down and right, per image
+        # Number of positions down and right, per image; none in images that are too small.
+        room = (self._sizes // self._unit - self._side // self._unit + 1).clamp_(min=0)
+        room = room * room.all(dim=1, keepdim=True)
         self._room = room
         self._grid = None if config.stride is None else self._make_grid(config.stride)
         self.pixels_per_step = config.batch_size * config.output_size**2  #: target pixels per batch

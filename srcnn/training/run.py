@@ -246,7 +246,9 @@ class Run:
         if self.expansion is not None:
             self.expansion.pull_back(self.network)
         if self.config.clip is not None:
-            nn.utils.clip_grad_norm_(self.trained, self.config.clip)
+            norm = nn.utils.clip_grad_norm_(self.trained, self.config.clip)
+            if self.expansion is not None:
+                self.expansion.scale_gradients(self.network, (self.config.clip / (norm + 1e-6)).clamp(max=1.0))
         return mse
 
     def _is_dead(self) -> bool:
@@ -322,8 +324,9 @@ class Run:
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in part("optimizer.").items():
             index, slot = name.split(".")
-            if value.dim():  # fused optimisers need moments in the memory layout of their weights
-                value = torch.empty_like(weights[int(index)], device="cpu").copy_(value)
+            weight = weights[int(index)]
+            if value.shape == weight.shape:  # fused optimisers need moments in the memory layout of their weights
+                value = torch.empty_like(weight, device="cpu").copy_(value)
             slots.setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         self.generator.set_state(state.tensors["generator"])

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.model.network import SRCNN
-from srcnn.training.expansion import Expansion
+from srcnn.training.expansion import Expansion, as_matrix
 
 
 def network() -> SRCNN:
@@ -57,7 +57,7 @@ def test_gradients_are_those_of_two_convolutions() -> None:
         taps = wide.view(len(wide), kernel, kernel, inputs).permute(0, 3, 1, 2)
         out = F.conv2d(F.conv2d(out, taps, padding=kernel // 2), mix[:, :, None, None], layer.bias)
         out, inputs = (out if i == 2 else out.relu()), len(mix)
-    (F.pixel_shuffle(out, 3) * weight).sum().backward()
+    (F.pixel_shuffle(out, 3) * weight).sum().backward()  # type: ignore[no-untyped-call]
     for mine, theirs in zip([*blocks.wide, *blocks.mix], [*wides, *mixes], strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-9, atol=1e-9)
 
@@ -85,3 +85,21 @@ def test_collapsing_keeps_the_place_and_layout_of_the_weights() -> None:
     before = [(w.data_ptr(), w.stride()) for w in (layer.weight for layer in plain.convolutions)]
     blocks.collapse(plain)
     assert [(w.data_ptr(), w.stride()) for w in (layer.weight for layer in plain.convolutions)] == before
+
+
+def test_gradients_are_scaled_with_those_of_the_blocks() -> None:
+    plain = network()
+    blocks = Expansion(plain, 2, seed=0)
+    plain.train()(torch.rand(1, 1, 9, 9, generator=torch.Generator().manual_seed(0))).sum().backward()
+    before = [layer.weight.grad.clone() for layer in plain.convolutions if layer.weight.grad is not None]
+    blocks.scale_gradients(plain, torch.tensor(0.25))
+    for layer, gradient in zip(plain.convolutions, before, strict=True):
+        assert layer.weight.grad is not None
+        assert torch.equal(layer.weight.grad, 0.25 * gradient)
+
+
+def test_a_matrix_has_the_order_of_channels_last_weights() -> None:
+    weight = torch.arange(24.0).view(2, 3, 2, 2)
+    assert as_matrix(weight)[1].tolist() == [12, 16, 20, 13, 17, 21, 14, 18, 22, 15, 19, 23]
+    same = weight.contiguous(memory_format=torch.channels_last)
+    assert as_matrix(same).data_ptr() == same.data_ptr()  # no copy

@@ -8,7 +8,7 @@ import torch
 
 from srcnn.config.training import TrainConfig
 from srcnn.model.network import SRCNN
-from srcnn.training.optimizers import Muon, make_optimizer, orthogonal
+from srcnn.training.optimizers import Muon, make_optimizer, orthogonal, orthogonal_through
 
 
 @pytest.mark.parametrize("shape", [(64, 81), (32, 1600), (64, 9), (1, 25)])
@@ -17,6 +17,16 @@ def test_orthogonal_makes_every_singular_value_about_one(shape: tuple[int, int])
 
     assert float(values.min()) > 0.6
     assert float(values.max()) < 1.25
+
+
+@pytest.mark.parametrize(("width", "shape"), [(64, (32, 288)), (6, (3, 200)), (96, (48, 9)), (8, (4, 4))])
+def test_orthogonal_through_a_factor_is_that_of_the_product(width: int, shape: tuple[int, int]) -> None:
+    draw = torch.Generator().manual_seed(0)
+    left, matrix = torch.randn(shape[0], width, generator=draw), torch.randn(shape, generator=draw)
+    expected = orthogonal(left.double().t() @ matrix.double())
+    torch.testing.assert_close(orthogonal_through(left, matrix).double(), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(orthogonal_through(left.double(), matrix.double()), expected, rtol=1e-9, atol=1e-10)
+    assert not bool(orthogonal_through(left, torch.zeros(shape)).any())
 
 
 def test_a_zero_gradient_moves_nothing() -> None:

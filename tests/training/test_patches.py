@@ -228,3 +228,27 @@ def test_the_protocols_differ() -> None:
     image = np.random.default_rng(0).integers(0, 256, (260, 260, 3), dtype=np.uint8)
     assert degrade_for("srcnn", image, 4, "y", "").target.shape == (260, 260, 1)
     assert degrade_for("article", image, 4, "y", "").target.shape == (256, 256, 1)
+
+
+def test_images_that_are_too_small_for_larger_sub_images_are_left_out() -> None:
+    sizes = [(20, 40), (40, 44), (24, 30), (60, 16)]
+    images = [(str(i), np.full((*size, 3), 60 * i, dtype=np.uint8)) for i, size in enumerate(sizes)]
+    data = prepare(images, 3)
+    config = configured(patch_size=12, late_patch_size=24, batch_size=8)
+    early, late_config = PatchSampler(config, data, torch.device("cpu")), config.late
+    assert late_config is not None
+    late = PatchSampler(late_config, data, torch.device("cpu"), early)
+    draw = torch.Generator().manual_seed(0)
+
+    def seen(sampler: PatchSampler) -> set[float]:
+        plan = sampler.draw(400, draw)
+        return {round(float(value), 3) for i in range(400) for value in plan.batch(i).target.mean(dim=(1, 2, 3))}
+
+    assert len(seen(early)) == 4
+    assert seen(late) < seen(early)
+    assert len(seen(late)) == 2
+    assert late.pixels_per_step == late_config.batch_size * late_config.output_size**2
+    with pytest.raises(
+        DataError, match="late_patch_size: must not exceed the shorter side of every image, 39 at most, but got 42"
+    ):
+        PatchSampler(configured(patch_size=42), data, torch.device("cpu"), early)

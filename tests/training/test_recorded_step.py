@@ -326,6 +326,7 @@ ON_META: list[dict[str, Any]] = [
     {"optimizer": "adam", "loss": "charbonnier", "color": "ycbcr", "pretrain": "y"},
     {"optimizer": "muon", "expansion": 2, "clip": 1.0, "upsampling": "pixel_shuffle", "patch_size": 24},
     {"optimizer": "sgd", "expansion": 3, "ema": 0.5},
+    {"optimizer": "muon", "loss": "psnr", "mse_share": 0.5, "activation": "prelu"},
     {"optimizer": "muon", "activation": "prelu", "layer_rates": (0.1,)},
 ]
 

@@ -29,7 +29,24 @@ def test_the_optimiser_has_every_trained_parameter_once(optimizer: str, expansio
 
 
 def test_the_matrices_of_blocks_take_the_steps_of_muon() -> None:
-    run = made(expansion=2)
+    """Smaller ones, so that their product moves as far as a plain weight. The last layer and the biases take those of Adam."""
+    run = made(expansion=2, layer_rates=(0.1, 1.0))
     assert run.expansion is not None
-    matrices = [id(p) for group in run.optimizer.param_groups if group["matrix"] for p in group["params"]]
-    assert matrices == [id(p) for i in (0, 1) for p in (run.expansion.wide[i], run.expansion.mix[i])]
+    wide, mix = run.expansion.wide, run.expansion.mix
+    factors = {
+        id(p): group["factor"] for group in run.optimizer.param_groups if group["matrix"] for p in group["params"]
+    }
+    assert factors == pytest.approx({id(wide[0]): 0.5, id(mix[0]): 0.25, id(wide[1]): 0.05, id(mix[1]): 0.025})
+    others = {group["factor"] for group in run.optimizer.param_groups if not group["matrix"]}
+    assert others == {1.0, 0.1}
+
+
+def test_a_step_of_muon_moves_a_block_about_as_far_as_a_plain_weight() -> None:
+    moved = []
+    for expansion in (0, 2, 8):
+        run = made(expansion=expansion, learning_rate=1e-3, schedule="constant", warmup=0.0, epoch_pixels=1)
+        before = run.network.convolutions[1].weight.detach().clone()
+        run.train_epoch()
+        moved.append(float((run.network.convolutions[1].weight.detach() - before).norm()))
+    assert 0.5 * moved[0] < moved[1] < 2 * moved[0]
+    assert 0.5 * moved[0] < moved[2] < 2 * moved[0]
