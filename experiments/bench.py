@@ -27,7 +27,7 @@ small-photos: a folder of 200 photos of 320x240 at x2 through experiments/upscal
 
 Every section prints a table and writes its results to the file of --json, which keeps the results of other sections.
 Interrupted sections quality, searches, time-budget, tricks and leak resume with the same file. If T91, Set5 or BSDS300 are not
-on disk, the bundled sample is used instead, and the results name it; leak needs the sets.
+on disk, the bundled sample is used instead, and the results name it; leak is skipped.
 """
 
 from __future__ import annotations

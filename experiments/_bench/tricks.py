@@ -6,8 +6,7 @@ fields of it. For each scale:
 1. The core-seconds for a pixel of every row are measured in short whole trainings, in turn with the base, and the median of the
    ratios is taken. A row's pixels are those that take as long as the base's: ``--seconds`` of a core.
 2. Base and rows are trained from the same seeds on T91+BSDS300/train without `HELD_OUT` images, without images that show a
-   test image, and without those that are too small for the largest sub-images of a row (``t20`` of T91). The rows of one seed
-   run before the next seed begins, so that an interrupted section compares all rows.
+   test image. The rows of one seed run before the next seed begins, so that an interrupted section compares all rows.
 3. The network of the last step is measured on the held-out images. The gain is that over the base with the same seed. No test
    set is measured; the contents of the test sets are only used for leaving out.
 
@@ -73,12 +72,13 @@ TRICKS: Sequence[Trick] = (
     Trick(BASE),
     Trick("l1", {"loss": "l1"}),
     Trick("charbonnier", {"loss": "charbonnier"}),
+    Trick("psnr", {"loss": "psnr"}),
     Trick("l1, then mse", {"loss": "l1", "mse_share": 0.25}),
     Trick("ema 2 %", {"ema": 0.02}),
     Trick("prelu", {"activation": "prelu"}),
     Trick("expansion 4", {"expansion": 4}),
     Trick("4 cycles", {"cycles": 4}),
-    Trick("late sub-images of 96", {"late_patch_size": 96, "late_share": 0.25}),
+    Trick("late sub-images of 120", {"late_patch_size": 120, "late_share": 0.25}),
     Trick("warm start", warm=True),
     Trick("learning rate 4e-4", {"learning_rate": 4e-4}),
     Trick("learning rate 8e-4", {"learning_rate": 8e-4}),
@@ -139,15 +139,11 @@ def _images_of(bench: Bench) -> tuple[dict[str, Any], Training]:
     images = load(train, root)
     parts = divide(images, HELD_OUT if here else 3, _SPLIT_SEED, [load(name, root) for name in tests])
     assert parts.validation is not None, "at least one image is held out"
-    # Every row trains on the same images, so one that is too small for a row's sub-images is left out for all.
-    least = max(size for trick in TRICKS for name, size in trick.fields.items() if name.endswith("patch_size"))
-    held = tuple(name for name, _ in parts.validation.images)
-    names = tuple(name for name, image in parts.training.images if min(image.shape[:2]) >= least + max(_SCALES))
+    held, names = (tuple(name for name, _ in part.images) for part in (parts.validation, parts.training))
     about = {
         "train": train,
         "digest": images.digest,
         "left_out": [str(leak) for leak in parts.left_out],
-        "too_small": [name for name, _ in parts.training.images if name not in names],
         "compared_with": tests,
         "held_out": list(held),
         "training_images": len(names),
@@ -324,7 +320,7 @@ def _show(bench: Bench, result: Mapping[str, Any]) -> None:
     heads = ["scale, trick", "n", "PSNR, dB", "gain over base, dB", "with images", "pixels", "core-s", "failed"]
     notes = [
         f"{result['seconds']:g} core-seconds a training on {result['train']}, {result['training_images']} images; "
-        f"{len(result['held_out'])} other images measured, no test set; too small: {', '.join(result['too_small']) or 'none'}",
+        f"{len(result['held_out'])} other images measured, no test set",
         "gain: pairs with the same seed; 95 % interval over seeds; with images: over seeds and images",
         "warm start: from the base at another scale, whose own training is not counted; ensemble: eight times the time at test",
     ]

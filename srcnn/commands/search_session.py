@@ -245,7 +245,7 @@ def _plan_json(plan: Plan, predicted: Estimate | None, *, resume: bool = False) 
         "folder": str(s.folder),
         "tracking_uri": s.tracking_uri,
         "resume": resume_command(s),
-        "images": leak_lines(plan.left_out, plan.kept),
+        "images": [*leak_lines(plan.left_out, plan.kept), *plan.warnings],
         "expected_seconds": None if predicted is None else predicted.seconds,
         "expected_hours": None if predicted is None else predicted.hours,
     }

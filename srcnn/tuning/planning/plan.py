@@ -138,12 +138,19 @@ def plan_search(settings: SearchSettings) -> Plan:
         config = space.to_config(corner, **plan.overrides)
         if config.protocol != "srcnn":
             raise ConfigError(f"protocol: a search must use the protocol srcnn, but got {config.protocol!r}")
+        largest = max(
+            (min(height, width) // config.scale * config.scale for height, width in shapes.values()), default=0
+        )
+        if config.late_patch_size is not None and config.late_patch_size > largest:
+            raise DataError(
+                f"late_patch_size: some image of {training.name} must be as large, but got {config.late_patch_size} and at most "
+                f"{largest} pixels"
+            )
         for name, (height, width) in shapes.items():
-            side, most = min(height, width) // config.scale * config.scale, config.late_patch_size or config.patch_size
-            if side < most:
-                field = "patch_size" if config.late_patch_size is None else "late_patch_size"
+            side = min(height, width) // config.scale * config.scale
+            if side < config.patch_size:
                 raise DataError(
-                    f"{field}: a training image must not be smaller than a sub-image of {most} pixels, but "
+                    f"patch_size: a training image must not be smaller than a sub-image of {config.patch_size} pixels, but "
                     f"{name} of {training.name} has {width}x{height}"
                 )
     return plan

@@ -126,8 +126,8 @@ def test_another_limit_of_weights_and_a_start_network(workplace: Path) -> None:
         plan(max_parameters=5)
 
 
-def test_late_sub_images_must_fit_too(workplace: Path) -> None:
+def test_late_sub_images_must_fit_into_some_image(workplace: Path) -> None:
     text = Path("space.yaml").read_text(encoding="utf-8")
     Path("space.yaml").write_text(text.replace("constants:", "constants:\n  late_patch_size: 6000"), encoding="utf-8")
-    with pytest.raises(DataError, match="late_patch_size: a training image must not be smaller"):
+    with pytest.raises(DataError, match=r"late_patch_size: some image of .* must be as large, but got 6000"):
         plan()

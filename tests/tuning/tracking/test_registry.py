@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
+from srcnn.champions.start import file_start
 from srcnn.errors import ConfigError, SearchError
 from srcnn.model.network import SRCNN
+from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import save_network
-from srcnn.tuning.tracking.registry import network_of_run, registered_network, version_at
+from srcnn.tuning.tracking.registry import network_of_run, read_version, registered_network, version_at
 
 from small_network import small_network
 
@@ -68,6 +71,11 @@ def test_versions_by_alias_and_number(store: Store) -> None:
     assert same(version_at(store.uri, "models:/srcnn-x3/2"), store.second)
     assert same(version_at(store.uri, "models:/srcnn-x3/latest"), store.second)
     assert same(network_of_run(store.uri, store.runs[2]), store.double)
+
+
+def test_the_file_of_a_version_is_read_by_a_function(store: Store) -> None:
+    start = read_version(store.uri, "models:/srcnn-x3/2", partial(file_start, "that"))
+    assert (start.name, start.digest) == ("that", weights_digest(store.second.state_dict()))
 
 
 @pytest.mark.parametrize(
