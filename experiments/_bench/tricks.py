@@ -170,7 +170,7 @@ def _measure_speed(
         job = replace(images, config=config, measured_names=())
         ((_, found),) = results_of(pool, {trick.name: job})
         # A training that fails early is measured by the steps it did: its row fails again when it is trained.
-        return float(found["core_seconds"]) / found.get("pixels", pixels)
+        return float(found["core_seconds"]) / float(found.get("pixels", pixels))
 
     base, ratios = Trick(BASE), {trick.name: list[float]() for trick in wanted}
     of_base: list[float] = []
