@@ -6,6 +6,8 @@
 
 train: target pixels per second, compared with a plain training loop, and as a fraction of the matrix-product peak; at most
   five minutes.
+train-deep: the same for a seven-layer chain at x2, x3 and x4; with --before DIR, the checkout of an earlier commit, for both
+  libraries in turns.
 quality: core-seconds to reach a PSNR on Set5 at x3, trained on T91, compared with the plain loop; variation over seeds; bf16
   compared with fp32.
 platform: overhead of a search, without its trials. inference: reconstruction and resizing. memory: memory of the processes of
@@ -46,6 +48,7 @@ from srcnn.tuning import configure
 
 from _bench.curve_models import run_curve_models
 from _bench.decision_cost import run_decision_cost
+from _bench.deep_chain import run_train_deep
 from _bench.inference import run_inference
 from _bench.intervals import run_intervals
 from _bench.machine import child_environment, environment, quiet_core
@@ -64,6 +67,7 @@ from _bench.upscale import run_upscale
 
 _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "train": run_train,
+    "train-deep": run_train_deep,
     "quality": run_quality,
     "platform": run_platform,
     "inference": run_inference,
@@ -113,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PIXELS",
         help="training pixels of a full trial in searches: 8M, 500k (default: 2M)",
     )
+    parser.add_argument(
+        "--before", type=Path, metavar="DIR", help="checkout of an earlier commit to compare with in train-deep"
+    )
     return parser
 
 
@@ -130,6 +137,7 @@ def _all(options: argparse.Namespace) -> int:
     flags += ["--json", str(options.json)] if options.json else []
     flags += ["--data-root", options.data_root] if options.data_root else []
     flags += ["--quick"] if options.quick else []
+    flags += ["--before", str(options.before)] if options.before else []
     codes = [
         subprocess.run([sys.executable, __file__, section, *flags], env=child_environment()).returncode
         for section in _SECTIONS
@@ -144,6 +152,8 @@ def _main(argv: list[str] | None) -> int:
         raise ConfigError(unknown_name("section", options.section, [*_SECTIONS, "all"]))
     if options.seeds < 1:
         raise ConfigError(f"--seeds: must be at least 1, but got {options.seeds}")
+    if options.before is not None and not (options.before / "srcnn").is_dir():
+        raise ConfigError(f"--before: must be a checkout with a folder srcnn, but got {options.before}")
     kernels, device = _kernels(options.kernels), str(pick_device(options.device))
     budget = parse_pixels(options.budget, "--budget")
     if options.section == "all":
@@ -161,6 +171,7 @@ def _main(argv: list[str] | None) -> int:
         kernels=kernels,
         seeds=options.seeds,
         budget=budget,
+        before=options.before,
     )
     where = record.environment
     bench.console.print(

@@ -93,6 +93,7 @@ class Bench:
     kernels: tuple[str, ...]
     seeds: int
     budget: float  #: target pixels of a full trial in searches
+    before: Path | None = None  #: checkout of an earlier commit to compare with, in train-deep
     started: float = field(default_factory=time.monotonic)
 
     @property
