@@ -30,7 +30,7 @@ import numpy as np
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
-from srcnn.errors import ConfigError, unknown_name
+from srcnn.errors import ConfigError, SRCNNError, unknown_name
 from srcnn.overlap.leaks import divide
 from srcnn.tuning.trials.intervals import Interval, difference
 
@@ -165,12 +165,12 @@ def _measure_speed(
         return
     pixels = _QUICK_PROBE if bench.quick else _PROBE
 
-    def core_seconds(pool: ProcessPoolExecutor, trick: Trick) -> float:
+    def core_seconds(pool: ProcessPoolExecutor, trick: Trick) -> float | None:
         config = {**CHAIN, **trick.fields, "scale": scale, "seed": 0, "pixels": pixels}
         job = replace(images, config=config, measured_names=())
         ((_, found),) = results_of(pool, {trick.name: job})
-        # A training that fails early is measured by the steps it did: its row fails again when it is trained.
-        return float(found["core_seconds"]) / float(found.get("pixels", pixels))
+        # A training that diverged says nothing about the speed.
+        return None if "failure" in found else float(found["core_seconds"] / found["pixels"])
 
     base, ratios = Trick(BASE), {trick.name: list[float]() for trick in wanted}
     of_base: list[float] = []
@@ -179,10 +179,12 @@ def _measure_speed(
             for trick in wanted or [base]:
                 first = core_seconds(pool, base)
                 second = first if trick is base else core_seconds(pool, trick)
-                if place:  # the first round warms up: oneDNN makes its primitives
+                if place and first is not None:  # the first round warms up: oneDNN makes its primitives
                     of_base.append(first)
-                    ratios.setdefault(trick.name, []).append(second / first)
-    at["ratio"] |= {name: statistics.median(values) for name, values in ratios.items()}
+                    ratios.setdefault(trick.name, []).extend([] if second is None else [second / first])
+    if not of_base:
+        raise SRCNNError(f"tricks: the base diverged in every training of {pixels:g} pixels at x{scale}")
+    at["ratio"] |= {name: statistics.median(values or [1.0]) for name, values in ratios.items()}
     if "base_pixels" not in at:
         at["base_core_seconds_per_mpixel"] = 1e6 * statistics.median(of_base)
         at["base_pixels"] = round(result["seconds"] / statistics.median(of_base))
