@@ -55,8 +55,8 @@ def matrix_peak(device: torch.device, precision: str) -> float:
 def step_flops(config: TrainConfig) -> int:
     """Return the floating-point operations of the convolutions in one training step.
 
-    A multiplication and an addition are two operations. With pixel_shuffle the positions are those of the small image, and the last
-    layer has scale^2 outputs for each plane.
+    A multiplication and an addition are two operations. With pixel_shuffle the positions are those of the small image, and the
+    last layer has scale^2 outputs for each plane.
     """
     unit = config.scale if config.upsampling == "pixel_shuffle" else 1
     side, total = config.side // unit, 0
