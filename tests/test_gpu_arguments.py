@@ -29,6 +29,7 @@ from srcnn.system.cuda_recorder import CudaRecorder
 from srcnn.system.device import bf16_is_fast, indexed, pick_device
 from srcnn.training.patches import prepare
 from srcnn.training.recorded_step import RecordedStep
+from srcnn.training.run import Run
 from srcnn.tuning.planning import gpu_sharing as packing
 from srcnn.tuning.planning.gpu_sharing import context_size, peak_memory
 from srcnn.tuning.worker import trial_device as trainable
@@ -192,11 +193,8 @@ def a_step_that_waits_is_not_recorded_and_goes_on_where_it_was(driver: Driver, p
     sizes: dict[str, Any] = {"kernels": (3, 3), "filters": (4,), "patch_size": 12, "batch_size": 2}
     config = TrainConfig(**sizes, epochs=1, epoch_pixels=1600, optimizer="adam", learning_rate=1e-4)
     image = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
-    train = importlib.import_module("srcnn.training.fit")
     for waits in (False, True):
-        run = train._Run(
-            config, prepare([("noise", image)], 3), (), torch.device("cpu"), None, True, CudaRecorder(SECOND)
-        )
+        run = Run(config, prepare([("noise", image)], 3), (), torch.device("cpu"), None, True, CudaRecorder(SECOND))
         assert isinstance(run.recorded, RecordedStep)
         streams: list[tuple[int, int]] = []
         plain = run._step_at

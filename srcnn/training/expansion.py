@@ -56,9 +56,8 @@ class Expansion(nn.Module):
             mix *= plain.any(dim=1, keepdim=True)
             wide = torch.randn(width, inputs, generator=generator) * plain.square().mean().sqrt()
             missing = (plain - mix @ wide).double()
-            wide += torch.linalg.lstsq(
-                mix.double(), missing
-            ).solution.float()  # the smallest change that makes mix @ wide plain
+            # The smallest change after which mix @ wide is the plain weight.
+            wide += torch.linalg.lstsq(mix.double(), missing).solution.float()
             self.wide.append(nn.Parameter(wide))
             self.mix.append(nn.Parameter(mix))
 

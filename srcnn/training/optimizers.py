@@ -5,7 +5,9 @@ values, so the brightness of the patch dominates its detail a thousandfold in ev
 separately, spends its steps on the brightness. Muon replaces the averaged gradient U S V' of a layer by U V', so that all
 directions, including detail, are learnt equally fast.
 
-The last layer, which has few outputs, the biases and the slopes of PReLU use Adam.
+The last layer, which has few outputs, the biases and the slopes of PReLU use Adam. A collapsible block W = P K has a step for
+each of its matrices. The step of the wide K is made from averaged gradients of W: then its orthogonal matrix has products of the
+size of W only (`orthogonal_through`), where a Gram matrix of K would be as expensive as all convolutions.
 
 `torch.optim.Muon` refuses convolutions, reads a rate that lies on a GPU back to the host, which no CUDA graph can record, and
 takes twice as long for a step; the networks come out alike. The comparison is in ``docs/libraries.md``.

@@ -240,9 +240,13 @@ def trial_seconds(plan: Plan, speed: Speed, config: TrainConfig) -> float:
 def _trial_bytes(config: TrainConfig) -> float:
     """Return the disk space of a trial, in bytes.
 
-    It is the network for Tune and for MLflow, and in the training state the network, the best one and the moments.
+    It is the network for Tune and for MLflow, and in the training state the network, the best one and the moments, with ``ema``
+    the average, and with ``expansion`` the blocks and their moments.
     """
-    return 4.0 * count_parameters(config) * (4 + _MOMENTS[config.optimizer]) + _OTHER + _STATE + _RUN
+    copies = (
+        4 + _MOMENTS[config.optimizer] + (1 if config.ema else 0) + config.expansion * (1 + _MOMENTS[config.optimizer])
+    )
+    return 4.0 * count_parameters(config) * copies + _OTHER + _STATE + _RUN
 
 
 def _phase(busy: Sequence[float], last: float, speed: Speed, slots: int, size: float, *, start: float = 0.0) -> Phase:
