@@ -135,7 +135,7 @@ def orthogonal_through(left: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _newton_schulz(gram: Tensor) -> Tensor:
-    """Return the product of the polynomials of all iterations, for the matrix M M' of the first, or (layers, n, n) of them."""
+    """Return the product of the polynomials of all rounds, for the matrix M M' of the first; or for (layers, n, n) of them."""
     add_product, multiply = (torch.addmm, torch.mm) if gram.dim() == 2 else (torch.baddbmm, torch.bmm)
     a, b, c = _QUINTIC
     unit = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device).mul_(a)
