@@ -6,6 +6,8 @@
 
 train: target pixels per second, compared with a plain training loop, and as a fraction of the matrix-product peak; at most
   five minutes.
+train-deep: the same for a seven-layer chain at x2, x3 and x4; with --before DIR, the checkout of an earlier commit, for both
+  libraries in turns.
 quality: core-seconds to reach a PSNR on Set5 at x3, trained on T91, compared with the plain loop; variation over seeds; bf16
   compared with fp32.
 platform: overhead of a search, without its trials. inference: reconstruction and resizing. memory: memory of the processes of
@@ -50,6 +52,7 @@ from srcnn.tuning import configure
 
 from _bench.curve_models import run_curve_models
 from _bench.decision_cost import run_decision_cost
+from _bench.deep_chain import run_train_deep
 from _bench.inference import run_inference
 from _bench.intervals import run_intervals
 from _bench.leak import run_leak
@@ -70,6 +73,7 @@ from _bench.upscale import run_upscale
 
 _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "train": run_train,
+    "train-deep": run_train_deep,
     "quality": run_quality,
     "platform": run_platform,
     "inference": run_inference,
@@ -134,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=2, metavar="N", help="trainings at a time in tricks and leak, 1 or 2 (default: 2)"
     )
     parser.add_argument("--rows", metavar="NAMES", help="rows of tricks, joined by ';' (default: all)")
+    parser.add_argument(
+        "--before", type=Path, metavar="DIR", help="checkout of an earlier commit to compare with in train-deep"
+    )
     return parser
 
 
@@ -161,6 +168,7 @@ def _all(options: argparse.Namespace) -> int:
     flags += ["--rows", options.rows] if options.rows else []
     flags += ["--data-root", options.data_root] if options.data_root else []
     flags += ["--quick"] if options.quick else []
+    flags += ["--before", str(options.before)] if options.before else []
     codes = [
         subprocess.run([sys.executable, __file__, section, *flags], env=child_environment()).returncode
         for section in _SECTIONS
@@ -181,6 +189,8 @@ def _main(argv: list[str] | None) -> int:
         raise ConfigError(f"--jobs: must be 1 or 2, but got {options.jobs}")
     scales = _scales(options.scales)
     chosen_rows(options.rows)
+    if options.before is not None and not (options.before / "srcnn").is_dir():
+        raise ConfigError(f"--before: must be a checkout with a folder srcnn, but got {options.before}")
     kernels, device = _kernels(options.kernels), str(pick_device(options.device))
     budget = parse_pixels(options.budget, "--budget")
     if options.section == "all":
@@ -202,6 +212,7 @@ def _main(argv: list[str] | None) -> int:
         jobs=options.jobs,
         scales=scales,
         rows=options.rows,
+        before=options.before,
     )
     where = record.environment
     bench.console.print(

@@ -97,6 +97,7 @@ class Bench:
     jobs: int = 2  #: trainings at a time in tricks and leak
     scales: tuple[int, ...] = (2, 3, 4)  #: scales of tricks and leak
     rows: str | None = None  #: rows of tricks, joined by ``;``; None: all
+    before: Path | None = None  #: checkout of an earlier commit to compare with, in train-deep
     started: float = field(default_factory=time.monotonic)
 
     @property

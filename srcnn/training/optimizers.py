@@ -15,7 +15,7 @@ takes twice as long for a step; the networks come out alike. The comparison is i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from srcnn.model.network import SRCNN
 from srcnn.system.torch_internals import fused_adam, without_compiler
 from srcnn.training.expansion import Expansion, as_matrix
 
-__all__ = ["Muon", "make_optimizer", "orthogonal", "orthogonal_through"]
+__all__ = ["Muon", "make_optimizer", "orthogonal", "orthogonal_all", "orthogonal_through"]
 
 _MOMENTUM = 0.9
 _BETAS, _EPSILON = (0.9, 0.99), 1e-8  # of Adam; 0.99 instead of 0.999, because a run may have only a few hundred steps
@@ -69,27 +69,29 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             if group["matrix"]:
+                directions = orthogonal_all([self._ahead(p) for p in parameters if p not in self._factors])
                 for parameter in parameters:
-                    left, product = self._factors.get(parameter, (None, None))
-                    gradient = parameter.grad
-                    if product is not None:
-                        assert product.grad is not None
-                        gradient = as_matrix(product.grad)
-                    direction = _matrix_direction(gradient, self.state[parameter], left)
+                    if parameter in self._factors:
+                        direction = orthogonal_through(self._factors[parameter][0], self._ahead(parameter))
+                    else:
+                        direction = next(directions).view_as(parameter)
                     parameter.sub_(direction.mul_(_SPECTRAL * group["lr"]))  # lr is a number, or a tensor on a GPU
             elif parameters:
                 _adam_step(parameters, [self.state[p] for p in parameters], group["lr"])
 
-
-def _matrix_direction(gradient: Tensor, state: dict[str, Tensor], left: Tensor | None) -> Tensor:
-    """Return the direction of a matrix; with ``left`` that of the right factor of a product, from the gradient of the product."""
-    if not state:
-        state["momentum"] = torch.zeros_like(gradient)
-    average = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
-    ahead = gradient.lerp(average, _MOMENTUM)  # Nesterov momentum
-    if left is not None:
-        return orthogonal_through(left, ahead)
-    return orthogonal(ahead.reshape(len(gradient), -1)).view_as(gradient)
+    def _ahead(self, parameter: nn.Parameter) -> Tensor:
+        """Return the averaged gradient of a weight with Nesterov momentum as a matrix; of a factor, that of its product."""
+        gradient = parameter.grad
+        if parameter in self._factors:
+            product = self._factors[parameter][1]
+            assert product.grad is not None
+            gradient = as_matrix(product.grad)
+        assert gradient is not None
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(gradient)
+        average = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
+        return gradient.lerp(average, _MOMENTUM).reshape(len(gradient), -1)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -98,10 +100,26 @@ def orthogonal(matrix: Tensor) -> Tensor:
     Every iteration multiplies the matrix from the left by a polynomial of M M'. The polynomials commute, so they are first
     multiplied with each other as square matrices of the shorter side, and the long matrix is used only twice.
     """
-    if matrix.shape[0] > matrix.shape[1]:
-        return orthogonal(matrix.t()).t().contiguous()
-    matrix = matrix / (matrix.norm() + 1e-20)  # avoids a division by zero if the gradient is zero
-    return _newton_schulz(matrix @ matrix.t()) @ matrix
+    return next(orthogonal_all([matrix]))
+
+
+def orthogonal_all(matrices: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Yield `orthogonal` of every matrix.
+
+    Those with equal shorter sides are iterated together. For 32 filters it takes twenty small products, and calling them
+    takes longer than computing them.
+    """
+    wide = [matrix.t() if matrix.shape[0] > matrix.shape[1] else matrix for matrix in matrices]
+    wide = [matrix / (matrix.norm() + 1e-20) for matrix in wide]  # avoids a division by zero if the gradient is zero
+    found: list[Tensor] = list(wide)
+    for side in {len(matrix) for matrix in wide}:
+        at = [i for i, matrix in enumerate(wide) if len(matrix) == side]
+        grams = [wide[i] @ wide[i].t() for i in at]
+        polynomials = _newton_schulz(torch.stack(grams)).unbind() if len(at) > 1 else [_newton_schulz(grams[0])]
+        for i, polynomial in zip(at, polynomials, strict=True):
+            found[i] = polynomial @ wide[i]
+    for matrix, result in zip(matrices, found, strict=True):
+        yield result if result.shape == matrix.shape else result.t().contiguous()
 
 
 def orthogonal_through(left: Tensor, matrix: Tensor) -> Tensor:
@@ -117,15 +135,16 @@ def orthogonal_through(left: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _newton_schulz(gram: Tensor) -> Tensor:
-    """Return the product of the polynomials of all iterations, for the matrix M M' of the first."""
+    """Return the product of the polynomials of all iterations, for the matrix M M' of the first, or for (layers, n, n) of them."""
+    add_product, multiply = (torch.addmm, torch.mm) if gram.dim() == 2 else (torch.baddbmm, torch.bmm)
     a, b, c = _QUINTIC
-    unit = torch.eye(len(gram), dtype=gram.dtype, device=gram.device).mul_(a)
+    unit = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device).mul_(a)
     gathered = unit
     for i in range(_ROUNDS):
-        factor = torch.addmm(unit.add(gram, alpha=b), gram, gram, alpha=c)
-        gathered = factor if i == 0 else factor @ gathered
+        factor = add_product(unit.add(gram, alpha=b), gram, gram, alpha=c)
+        gathered = factor if i == 0 else multiply(factor, gathered)
         if i < _ROUNDS - 1:
-            gram = factor @ gram @ factor
+            gram = multiply(multiply(factor, gram), factor)
     return gathered
 
 

@@ -53,12 +53,14 @@ def matrix_peak(device: torch.device, precision: str) -> float:
 
 
 def step_flops(config: TrainConfig) -> int:
-    """Return the floating-point operations of the convolutions in one training step with bicubic input.
+    """Return the floating-point operations of the convolutions in one training step.
 
-    A multiplication and an addition are two operations.
+    A multiplication and an addition are two operations. With pixel_shuffle the positions are those of the small image, and the last
+    layer has scale^2 outputs for each plane.
     """
-    side, total = config.side, 0
-    widths = (config.channels, *config.filters, config.channels)
+    unit = config.scale if config.upsampling == "pixel_shuffle" else 1
+    side, total = config.side // unit, 0
+    widths = (config.channels, *config.filters, config.channels * unit**2)
     for i, kernel in enumerate(config.kernels):
         side -= 0 if config.padding == "zeros" else kernel - 1
         forward = 2 * side**2 * kernel**2 * widths[i] * widths[i + 1]

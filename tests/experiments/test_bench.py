@@ -66,6 +66,26 @@ def test_train_writes_what_a_reader_of_the_file_expects(
         assert os.sched_getaffinity(0) == before
 
 
+def test_train_deep_compares_two_checkouts(module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, checkout = tmp_path / "deep.json", EXPERIMENTS.parent
+    arguments = ["train-deep", "--quick", "--device", "cpu", "--before", str(checkout), "--json", str(file)]
+    deep = module("_bench.deep_chain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deep, "SCALES", (4,))
+        assert module("bench").main(arguments) == 0
+    assert "share of peak" in capsys.readouterr().out
+    before, now = json.loads(file.read_text(encoding="utf-8"))["train-deep"]
+    assert (before["arm"], before["ratio"], now["arm"], now["scale"]) == ("before", 1.0, "now", 4)
+    # 15 x 15 positions; the first layer hands no gradient to the image.
+    by_hand = 2 * 15 * 15 * 9 * (48 * 2 + 3 * (48 * 32 + 4 * 32 * 32 + 32 * 16))
+    assert now["flops_per_pixel"] == pytest.approx(by_hand / 60**2)
+    for row in (before, now):
+        assert row["gflops"] == pytest.approx(row["mpixels"] * row["flops_per_pixel"] / 1e3)
+        assert 0 < row["peak_share_spread"][0] <= row["peak_share"] <= row["peak_share_spread"][1]
+    assert module("bench").main(["train-deep", "--before", str(tmp_path)]) == 2
+    assert "--before: must be a checkout" in capsys.readouterr().err
+
+
 def test_operations_of_a_step_by_hand(module: Any) -> None:
     train = module("_bench.train")
     # Without padding: 60 -> 52 -> 52 -> 48. The first layer hands no gradient to the image.

@@ -8,7 +8,7 @@ import torch
 
 from srcnn.config.training import TrainConfig
 from srcnn.model.network import SRCNN
-from srcnn.training.optimizers import Muon, make_optimizer, orthogonal, orthogonal_through
+from srcnn.training.optimizers import Muon, make_optimizer, orthogonal, orthogonal_all, orthogonal_through
 
 
 @pytest.mark.parametrize("shape", [(64, 81), (32, 1600), (64, 9), (1, 25)])
@@ -27,6 +27,16 @@ def test_orthogonal_through_a_factor_is_that_of_the_product(width: int, shape: t
     torch.testing.assert_close(orthogonal_through(left, matrix).double(), expected, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(orthogonal_through(left.double(), matrix.double()), expected, rtol=1e-9, atol=1e-10)
     assert not bool(orthogonal_through(left, torch.zeros(shape)).any())
+
+
+def test_matrices_together_are_what_each_is_alone() -> None:
+    draw = torch.Generator().manual_seed(0)
+    shapes = [(48, 9), (32, 432), (32, 288), (32, 288), (64, 32), (9, 9), (16, 200)]
+    matrices = [torch.randn(shape, generator=draw) for shape in shapes]
+    for matrix, found in zip(matrices, orthogonal_all(matrices), strict=True):
+        assert found.shape == matrix.shape
+        torch.testing.assert_close(found, orthogonal(matrix), rtol=0, atol=1e-5)  # sides below 16 differ in rounding
+    assert list(orthogonal_all([])) == []
 
 
 def test_a_zero_gradient_moves_nothing() -> None:

@@ -19,14 +19,23 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("kernels", "filters", "padding"),
-    [("9-1-5", "64-32", "replicate"), ("3-3", "4", "zeros"), ("5-3-3", "8-6", "zeros")],
+    ("kernels", "filters", "padding", "upsampling"),
+    [
+        *(
+            ("9-1-5", "64-32", "replicate", "bicubic"),
+            ("3-3", "4", "zeros", "bicubic"),
+            ("5-3-3", "8-6", "zeros", "bicubic"),
+        ),
+        *(("3-3-3", "8-6", "zeros", "pixel_shuffle"), ("5-1", "7", "replicate", "pixel_shuffle")),
+    ],
 )
-def test_the_operations_are_those_that_torch_counts(kernels: str, filters: str, padding: str) -> None:
-    config = TrainConfig(kernels=kernels, filters=filters, padding=padding, patch_size=24, batch_size=2)
-    side = config.side
-    x = torch.rand(2, 1, side, side)
-    widths, weights = (1, *config.filters, 1), []
+def test_the_operations_are_those_that_torch_counts(kernels: str, filters: str, padding: str, upsampling: str) -> None:
+    config = TrainConfig(
+        kernels=kernels, filters=filters, padding=padding, upsampling=upsampling, patch_size=24, batch_size=2
+    )
+    unit = config.scale if upsampling == "pixel_shuffle" else 1
+    x = torch.rand(2, 1, config.side // unit, config.side // unit)
+    widths, weights = (1, *config.filters, unit**2), []
     for i, kernel in enumerate(config.kernels):
         weights.append(torch.rand(widths[i + 1], widths[i], kernel, kernel, requires_grad=True))
     with FlopCounterMode(display=False) as counter:
