@@ -29,7 +29,7 @@ def test_mistakes(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ([], "--table: must be given, one of article, "),
         (["--table", "depht"], "'depht'"),
         (["--table", "all", "--name", "mine"], "--name: must not be combined with --table all"),
-        (["--table", "depth", "--budget", "long"], "budget 'long' does not exist"),
+        (["--table", "depth", "--budget", "forever"], "budget 'forever' does not exist"),
     ):
         assert words in refusal(ablation.main, arguments, capsys)
     assert list(elsewhere.iterdir()) == []
