@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -87,7 +88,8 @@ def convergence_figure(data: TableData, recipe: str, scale: int) -> Figure | Non
     )
     ends = ", ".join(f"{one.label} {one.y[-1]:.2f}" for one in series)
     alt = f"Gain in dB against millions of training pixels; at the end: {ends}."
-    name = f"{data.name}-convergence-{recipe}-x{scale}"
+    # The name of a recipe is any text; that of a figure is a file's.
+    name = f"{data.name}-convergence-{re.sub(r'[^A-Za-z0-9._]+', '-', recipe)}-x{scale}"
     x_label, y_label = "training pixels (millions)", "gain over bicubic on validation (dB)"
     floor = _floor(series)
     return Figure(name, _lines(series, x_label, y_label, floor), caption, alt, _twin(series, x_label, y_label, floor))

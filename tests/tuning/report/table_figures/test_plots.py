@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from srcnn.model.network import count_parameters
@@ -23,6 +25,14 @@ def test_convergence_is_the_mean_of_the_seeds_of_the_longest_runs() -> None:
     assert figure.alt.endswith("at the end: 9-1-5 0.98, 9-3-5 1.98.")
     assert "n = 4 runs, 2 seeds; 4 million pixels" in figure.caption
     assert convergence_figure(table_data([failed]), "ours", 3) is None
+
+
+def test_a_recipe_may_have_any_name() -> None:
+    """The name of a figure is one of files."""
+    name = "article with He's initialisation/2"
+    figure = convergence_figure(table_data([replace(run, recipe=name) for run in RUNS]), name, 3)
+    assert figure is not None
+    assert figure.name == "kernels-cpu-convergence-article-with-He-s-initialisation-2-x3"
 
 
 def test_budgets_are_compared_where_there_are_several() -> None:
