@@ -65,8 +65,13 @@ def _note(data: TableData, metric: str) -> str:
     return f" {footnote(list(dict.fromkeys(found)))}" if found else ""
 
 
+_INFINITE = 1e300  # MLflow's stores keep an infinite figure, the PSNR of equal planes, as the largest float
+
+
 def _db(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    if value is None:
+        return ""
+    return "∞" if value > _INFINITE else f"{value:.2f}"
 
 
 def result_tables(data: TableData) -> list[Table]:

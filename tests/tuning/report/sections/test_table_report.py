@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from srcnn.overlap.leaks import MARK, Leak
 from srcnn.tuning.report.document.document import Document, Table, Text
 from srcnn.tuning.report.sections import table_report
-from srcnn.tuning.report.sections.table_report import table_document
+from srcnn.tuning.report.sections.table_report import result_tables, table_document
 from srcnn.tuning.trials.outcome import Outcome
 
 from report_parts import table_data, trained
@@ -123,3 +124,10 @@ def test_only_figures_of_what_was_trained_on_are_marked() -> None:
 def test_names_from_outside_cannot_become_markdown() -> None:
     data = replace(table_data(RUNS), tags={"device": "a [link](http://there)"})
     assert "[link](" not in text(table_document(data))
+
+
+def test_the_psnr_of_equal_planes_is_infinite() -> None:
+    """A grey test image has equal Cb planes; MLflow stores infinity as the largest float."""
+    given = {("bicubic", 3): {"Set5/x3/psnr": sys.float_info.max}}
+    (found,) = result_tables(replace(table_data(RUNS), given=given))
+    assert rows(found)[0][:3] == ["bicubic", "", "∞"]
