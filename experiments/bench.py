@@ -24,12 +24,11 @@ upscale: a photo of 24 megapixels at x2, one thread and two: seconds, memory, an
   ONNX Runtime and OpenCV.
 tricks: gain of each training trick over the seven-layer chain at equal core-seconds, on held-out images; --seconds, --seeds,
   --scales, --jobs, --rows.
-leak: the chain trained with and without the training image that shows Set5's woman; --budget, --seeds, --scales, --jobs.
 small-photos: a folder of 200 photos of 320x240 at x2 through experiments/upscale.py, one core and two, against ONNX Runtime.
 
 Every section prints a table and writes its results to the file of --json, which keeps the results of other sections.
-Interrupted sections quality, searches, time-budget, tricks and leak resume with the same file. If T91, Set5 or BSDS300 are not
-on disk, the bundled sample is used instead, and the results name it; leak is skipped.
+Interrupted sections quality, searches, time-budget and tricks resume with the same file. If T91, Set5 or BSDS300 are not on
+disk, the bundled sample is used instead, and the results name it.
 """
 
 from __future__ import annotations
@@ -55,7 +54,6 @@ from _bench.decision_cost import run_decision_cost
 from _bench.deep_chain import run_train_deep
 from _bench.inference import run_inference
 from _bench.intervals import run_intervals
-from _bench.leak import run_leak
 from _bench.machine import child_environment, environment, quiet_core
 from _bench.memory import run_memory
 from _bench.overlap import run_overlap
@@ -88,7 +86,6 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "upscale": run_upscale,
     "small-photos": run_small_photos,
     "tricks": run_tricks,
-    "leak": run_leak,
 }
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 
@@ -117,14 +114,14 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=5,
         metavar="K",
-        help="seeds per network in quality, per set and scale in searches, per method in time-budget, per row in tricks, per way "
-        "in leak (default: 5)",
+        help="seeds per network in quality, per set and scale in searches, per method in time-budget, per row in tricks "
+        "(default: 5)",
     )
     parser.add_argument(
         "--budget",
         default="2M",
         metavar="PIXELS",
-        help="training pixels of a full trial in searches, and of a training in leak: 8M, 500k (default: 2M)",
+        help="training pixels of a full trial in searches: 8M, 500k (default: 2M)",
     )
     parser.add_argument(
         "--seconds",
@@ -133,9 +130,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="core-seconds of a training in tricks (default: 120)",
     )
-    parser.add_argument("--scales", default="2,3,4", metavar="LIST", help="scales of tricks and leak (default: 2,3,4)")
+    parser.add_argument("--scales", default="2,3,4", metavar="LIST", help="scales of tricks (default: 2,3,4)")
     parser.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="trainings at a time in tricks and leak, 1 or 2 (default: 2)"
+        "--jobs", type=int, default=2, metavar="N", help="trainings at a time in tricks, 1 or 2 (default: 2)"
     )
     parser.add_argument("--rows", metavar="NAMES", help="rows of tricks, joined by ';' (default: all)")
     parser.add_argument(

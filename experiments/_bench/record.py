@@ -92,10 +92,10 @@ class Bench:
     quick: bool
     kernels: tuple[str, ...]
     seeds: int
-    budget: float  #: target pixels of a full trial in searches, and of a training in leak
+    budget: float  #: target pixels of a full trial in searches
     seconds: float = 120.0  #: core-seconds of a training in tricks
-    jobs: int = 2  #: trainings at a time in tricks and leak
-    scales: tuple[int, ...] = (2, 3, 4)  #: scales of tricks and leak
+    jobs: int = 2  #: trainings at a time in tricks
+    scales: tuple[int, ...] = (2, 3, 4)  #: scales of tricks
     rows: str | None = None  #: rows of tricks, joined by ``;``; None: all
     before: Path | None = None  #: checkout of an earlier commit to compare with, in train-deep
     started: float = field(default_factory=time.monotonic)

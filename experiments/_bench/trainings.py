@@ -1,4 +1,4 @@
-"""Trainings of the seven-layer chain for the sections ``tricks`` and ``leak``: the base configuration, and one run in a process.
+"""Trainings of the seven-layer chain for the section ``tricks``: the base configuration, and one run in a process.
 
 Core-seconds are the processor time of one thread in `srcnn.training.fit.fit`: set-up and steps. Reading and preparing of images
 and the measurement at the end are not among them.

@@ -60,7 +60,7 @@ def named_start(name: str) -> StartNetwork:
     if not name.startswith(_CHAMPION):
         return file_start(name, Path(name).expanduser())
     number = name.removeprefix(_CHAMPION)
-    scale = int(number) if number.isdigit() else 0
+    scale = int(number) if number.isdecimal() else 0
     network, card = load_champion(scale), champion_card(scale)
     tests = tuple(score.name for score in card.scores)
     return _start(name, network, card.origin, tests, card.configuration.start)

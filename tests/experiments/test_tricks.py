@@ -1,4 +1,4 @@
-"""The sections ``tricks`` and ``leak`` of the benchmark: short real runs, resuming, and figures that are counted by hand."""
+"""The section ``tricks`` of the benchmark: short real runs, resuming, and figures that are counted by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from checkout import EXPERIMENTS
 
 
 class Here:
-    """Runs in this process what the sections give to others."""
+    """Runs in this process what the section gives to others."""
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         done: Future[Any] = Future()
@@ -45,10 +45,9 @@ def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         "filters": "8-8",
         "precision": "fp32",
     }
-    for name in ("tricks", "leak"):
-        section = importlib.import_module(f"_bench.{name}")
-        monkeypatch.setattr(section, "pool_of", here)
-        monkeypatch.setattr(section, "CHAIN", small)
+    section = importlib.import_module("_bench.tricks")
+    monkeypatch.setattr(section, "pool_of", here)
+    monkeypatch.setattr(section, "CHAIN", small)
     return importlib.import_module
 
 
@@ -123,44 +122,6 @@ def test_every_row_is_a_configuration_or_names_the_field_that_is_missing(module:
     assert [trick.name for trick in section.chosen_rows("batch 16")] == ["base", "batch 16"]
     with pytest.raises(ConfigError, match="did you mean 'batch 16'"):
         section.chosen_rows("batch 61")
-
-
-def test_a_leaking_image_is_in_one_of_two_trainings(
-    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file, jobs = tmp_path / "leak.json", []
-    run = module("_bench.trainings").run_training
-
-    def noted(job: Any) -> Any:
-        jobs.append(job)
-        return run(job)
-
-    monkeypatch.setattr(module("_bench.trainings"), "run_training", noted)
-    assert module("bench").main(["leak", "--quick", "--scales", "2", "--json", str(file)]) == 0
-    assert "x2 the others" in capsys.readouterr().out
-    result = json.loads(file.read_text(encoding="utf-8"))["leak"]
-    by_way: dict[str, set[str]] = {job.extra["way"]: set(job.names) for job in jobs}
-    assert by_way["with"] - by_way["without"] == {result["leaking"]}
-    assert len(by_way["with"]) == result["images"] == 14
-    assert {len(run["psnr"]) for run in result["runs"].values()} == {4}
-    assert module("bench").main(["leak", "--quick", "--scales", "2", "--json", str(file)]) == 0
-    assert len(jobs) == 4  # two seeds of both ways, once
-
-
-def test_what_an_image_was_worth_is_counted_for_it_and_for_the_others(module: Any) -> None:
-    runs = {
-        f"{way} {seed}": {"scale": 3, "way": way, "seed": seed, "psnr": [30.0 + seed, 33.0 + extra, 36.0]}
-        for seed in (1, 2)
-        for way, extra in (("with", 0.3), ("without", 0.0))
-    }
-    runs["with 3"] = {"scale": 3, "way": "with", "seed": 3, "psnr": [50.0, 50.0, 50.0]}  # its pair is not there yet
-    found = module("_bench.leak").figures({"runs": runs, "names": ["baby", "woman", "head"], "shows": "woman"})
-    worth = {row["images"]: (row["n"], row["worth"]["mean"]) for row in found}
-    assert worth == {
-        "all": (2, pytest.approx(0.1)),
-        "woman": (2, pytest.approx(0.3)),
-        "the others": (2, pytest.approx(0.0)),
-    }
 
 
 @pytest.mark.parametrize(
