@@ -167,7 +167,7 @@ def given_fields(options: argparse.Namespace, model: type[BaseModel], *, skip: I
     return given
 
 
-_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)  # a full disk, too many open files
+_LIMITS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)  # a full disk, too many open files
 
 
 def run(main: Callable[[], int], interrupted: str) -> int:
@@ -187,7 +187,7 @@ def run(main: Callable[[], int], interrupted: str) -> int:
         sys.stderr.close()
         return 141
     except OSError as error:
-        if error.filename is None and error.errno not in _MACHINE:
+        if error.filename is None and error.errno not in _LIMITS:
             raise  # of a library: where it comes from says more than its text
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         print(f"error: {where}{error.strerror}", file=sys.stderr)

@@ -231,8 +231,8 @@ def _start(config: TrainConfig, options: argparse.Namespace, *, resumed: bool) -
     return checked(found, config.start_digest)
 
 
-def _unseen(start: StartNetwork, pool: str, parts: Divided, test: ImageSet, *, allow: bool) -> list[str]:
-    """Return what there is to say about the images that a start network has seen, a sentence each.
+def _start_warnings(start: StartNetwork, pool: str, parts: Divided, test: ImageSet, *, allow: bool) -> list[str]:
+    """Return warnings about the images that a start network was trained on, one sentence each.
 
     Raises:
         DataError: it was trained on an image that this run measures, and that is not allowed.
@@ -281,7 +281,7 @@ def _main(argv: list[str] | None) -> int:
     test = load(job.test, root, skip_bad=options.skip_bad)
     parts = _divide(images, test, job, config)
     training, validation = parts.training, parts.validation
-    warnings = [] if start is None else _unseen(start, images.name, parts, test, allow=job.allow_overlap)
+    warnings = [] if start is None else _start_warnings(start, images.name, parts, test, allow=job.allow_overlap)
     test_images = _degraded(test, config) if config.protocol == "article" else []
     data = prepare_cached(training, config.scale, color=config.color, protocol=config.protocol)
     held_out = _degraded(validation, config) if validation else []

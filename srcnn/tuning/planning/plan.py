@@ -46,7 +46,7 @@ class Plan:
     past: tuple[PastTrial, ...] = ()  #: trials of past searches to learn from
     past_skipped: int = 0  #: number of trials of the same searches that lie outside the space; 0 in a resumed search
     starts: Mapping[str, StartNetwork] = field(default_factory=dict)  #: networks that trials may start from, by name
-    warnings: tuple[str, ...] = ()  #: what is to be said about the images that these have seen
+    warnings: tuple[str, ...] = ()  #: about the images that these were trained on
 
     @property
     def overrides(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def warnings(
     *,
     allow_overlap: bool,
 ) -> tuple[str, ...]:
-    """Return what there is to say about the images that start networks have seen, a sentence each.
+    """Return warnings about the images that start networks were trained on, one sentence each.
 
     Args:
         starts: start networks by name.
