@@ -1,10 +1,10 @@
-"""Section ``searches``: real searches with the same core-seconds by this project's search, the one before it, and random search.
+"""Section ``searches``: real searches with the same core-seconds by this project's search and by random search.
 
 A search runs the default space at one scale, without a confirmation. Its core-seconds are the processor time of all
 epochs: training, validation and saving of trials with one thread each. Other programs on the machine hardly change them. For
 every set, scale and seed:
 
-1. ``ours`` runs `TRIALS` trials. Its core-seconds are the budget of the two others, which run next in random order.
+1. ``ours`` runs `TRIALS` trials. Its core-seconds are the budget of the others, which run next in random order.
 2. The others may begin up to `LIMIT` trials. When their trials have used the budget, those that are running go on to their own
    end, and then the search is interrupted. Trials that began after that moment do not count.
 3. The winner is the trial with the highest gain on validation images of those that finished before the budget was used. The one
@@ -58,15 +58,14 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "TRIALS", "Watch", "gain_of", "outcome", "run_searches"]
 
 METHODS: Mapping[str, Mapping[str, str]] = {
-    "ours": {"sampler": "curves", "scheduler": "freeze-thaw"},
-    "today": {"sampler": "curves", "scheduler": "asha"},
+    "ours": {"sampler": "curves", "scheduler": "asha"},
     "random+asha": {"sampler": "random", "scheduler": "asha"},
 }
 TRIALS = 17  #: trials of ours; the first one is the reference
 LIMIT = 60  #: maximum number of trials of the others
 _SETS = (("sample/train", "sample/test"), ("T91", "Set5"))
 _SCALES = (3, 2)
-_FIRST_SEED = 21
+_FIRST_SEED = 31  # the default scheduler was chosen by the searches of seeds 21 to 25
 _FRESH = (1001, 1002, 1003)  # seeds of the trainings that are measured
 _WANTED = 10  # seeds for each set and scale of a complete comparison
 _SLOTS = 2
@@ -176,7 +175,7 @@ def run_searches(bench: Bench) -> None:
 
 
 def _compare(bench: Bench, result: dict[str, Any], pool: ProcessPoolExecutor, folder: Path, ours: _Job) -> None:
-    """Run the three methods for one set, scale and seed, and measure their winners."""
+    """Run all methods for one set, scale and seed, and measure their winners."""
     others = [name for name in METHODS if name != "ours"]
     random.Random(ours.group).shuffle(others)
     searches, limit = result["searches"], None

@@ -73,8 +73,7 @@ class SearchSettings(Strict):
     sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str = Field(
         _AUTO,
-        description=f"stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: freeze-thaw; asha for a grid; none for "
-        "several objectives",
+        description=f"pauses or stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: asha; none for several objectives",
     )
     objectives: tuple[str, ...] = Field(
         ("gain",), description=f"objectives, several for a Pareto front: {', '.join(OBJECTIVES)}"
@@ -226,9 +225,7 @@ class SearchSettings(Strict):
         """The scheduler, with the default resolved."""
         if self.scheduler != _AUTO:
             return self.scheduler
-        if len(self.objectives) > 1:
-            return "none"
-        return "asha" if self.sampler == "grid" else FREEZE_THAW
+        return "none" if len(self.objectives) > 1 else "asha"
 
     @property
     def is_remote(self) -> bool:
