@@ -5,14 +5,18 @@ BIN := $(VENV)/bin
 TRIALS ?= 50
 TEST_PROCESSES ?= 2
 COVERAGE ?= --cov --cov-report=term
+PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --durations 10 --durations-min 20
 
-.PHONY: search test check docs hooks bench soak ui clean
+.PHONY: search test test-all check docs hooks bench soak ui clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
 
-test: $(VENV)/.installed-dev  ## the whole test suite, with the share of lines and branches that it runs
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(COVERAGE)
+test: $(VENV)/.installed-dev  ## the tests that are not marked slow, within ten minutes on two cores
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.installed-dev  ## the whole test suite, with the share of lines and branches that it runs; CI runs this
+	$(PYTEST) $(COVERAGE)
 
 check: $(VENV)/.installed-dev  ## style, types, the directions of imports, and the pages of docs/
 	$(BIN)/ruff check .

@@ -36,6 +36,7 @@ def test_every_notebook_is_tested() -> None:
     assert {path.name for path in EXAMPLES.glob("*.ipynb")} == set(NOTEBOOKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs(name: str, tmp_path: Path) -> None:
     pytest.importorskip("nbclient", reason="nbclient is not installed")

@@ -39,6 +39,7 @@ def search(*flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*flags), capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_lines_for_programs(workplace: Path) -> None:
     done = search("--name", "one", "--trials", "2", "--budget", "20k", "--json")
     assert done.returncode == 0, done.stderr

@@ -40,6 +40,7 @@ def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_train_writes_what_a_reader_of_the_file_expects(
     module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_architectures_are_counted_over_as_many_trials_for_every_method(module: 
     assert (row["architectures_mean"], row["sampled_counted"]) == (16.0, 16)
 
 
+@pytest.mark.slow
 def test_a_real_comparison_is_kept_and_not_repeated(
     module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ def found(check: Check, **options: Any) -> doctor.Finding:
     return finding
 
 
+@pytest.mark.slow
 @without_gpu
 def test_ray_places_trials_on_invented_gpus() -> None:
     finding = found(next(check for check in CHECKS if check.function == "search_checks.invented_gpus"))

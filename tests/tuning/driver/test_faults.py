@@ -90,6 +90,7 @@ def hang() -> None:
     trainable._train = hanging
 
 
+@pytest.mark.slow
 def test_a_trial_that_hangs_is_killed_and_begun_once_more(workplace: Path) -> None:
     Path("first.yaml").write_text(
         "- {n1: 8, n2: 8, kernels: 5-1-3, scale: 2, learning_rate: 4.0e-4}\n"
@@ -146,6 +147,7 @@ def greedy() -> None:
     trainable.fit = hungry
 
 
+@pytest.mark.slow
 def test_a_trial_out_of_memory_gets_more_room(workplace: Path) -> None:
     faults: list[str] = []
 
@@ -181,6 +183,7 @@ def together(folder: Path, count: int) -> Callable[[], None]:
     return meet
 
 
+@pytest.mark.slow
 def test_half_a_gpu_packs_two(workplace: Path) -> None:
     kinds, devices = [], set()
 
@@ -195,6 +198,7 @@ def test_half_a_gpu_packs_two(workplace: Path) -> None:
     assert devices == {"cpu 0"}
 
 
+@pytest.mark.slow
 def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path) -> None:
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
     try:
@@ -229,6 +233,7 @@ def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path)
         nodes.shutdown()
 
 
+@pytest.mark.slow
 def test_killed_workers_and_a_server_that_was_away_cost_nothing(
     workplace: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -280,6 +285,7 @@ def small_disk(workplace: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_a_search_which_goes_on_with_more_trials(small_disk: Path) -> None:
     given = settings("full", trials=8, storage=str(small_disk))
     with machine(num_cpus=2):

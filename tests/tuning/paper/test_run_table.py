@@ -54,6 +54,7 @@ def runs(table: Path) -> list[object]:
     return list(client.search_runs([experiment.experiment_id], max_results=1000))
 
 
+@pytest.mark.slow
 def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = run_table(plan_table(settings(table, seeds=1)))
     assert (first.trained, first.kept, first.failed, first.interrupted) == (4, 0, (), False)
@@ -117,6 +118,7 @@ def test_a_cell_that_diverged_is_not_trained_again(table: Path) -> None:
     assert (first.trained, first.kept, again.trained, again.kept) == (1, 0, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Path) -> None:
     table.write_text(
         yaml.safe_dump({**TABLE, "budgets": {"smoke": {"pixels": [4.0e5], "seeds": 4, "sample": True}}}),

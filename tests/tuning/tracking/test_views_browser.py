@@ -26,7 +26,10 @@ from browsed_search import Browsed
 
 selenium = pytest.importorskip("selenium.webdriver")
 PROGRAMS = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(None in PROGRAMS, reason="Chromium or its driver is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(None in PROGRAMS, reason="Chromium or its driver is not installed"),
+]
 PATIENCE = 120.0  # a page of a busy machine
 
 

@@ -201,6 +201,7 @@ def test_keys_reach_everything(tmp_path: Path, browse: Browse, serve: Callable[[
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_real_search_is_watched_to_its_end(
     workplace: Path, browse: Browse, serve: Callable[[Path], WatchServer]
 ) -> None:

@@ -17,6 +17,7 @@ from srcnn.tuning.whole_search.run import run_search
 from small_search import children, settings
 
 
+@pytest.mark.slow
 def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) -> None:
     confirm: dict[str, Any] = {"trials": 8, "scales": (3,), "confirm": True, "best": 2}
     plan = plan_search(settings("first", **confirm))

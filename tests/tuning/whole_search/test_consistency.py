@@ -15,6 +15,7 @@ from srcnn.tuning.whole_search.run import plan_search, run_search
 STORAGE = Path("mlruns/ray")
 
 
+@pytest.mark.slow
 def test_what_is_broken_is_named_and_mended(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     uri = f"sqlite:///{workplace}/mlruns/mlflow.db"
     settings = SearchSettings(

@@ -76,6 +76,7 @@ def children(client: MlflowClient, parent: Run) -> list[Run]:
     return list(client.search_runs([parent.info.experiment_id], query))
 
 
+@pytest.mark.slow
 def test_a_search_leaves_a_leak_out_and_says_so_everywhere(leaky: Path) -> None:
     plan = plan_search(settings("clean"))
     assert "zz leak" not in names(plan.training) + names(plan.validation)
@@ -94,6 +95,7 @@ def test_a_search_leaves_a_leak_out_and_says_so_everywhere(leaky: Path) -> None:
     assert MARK not in report + parent.data.tags["mlflow.note.content"] + "".join(result.champions)
 
 
+@pytest.mark.slow
 def test_a_search_that_keeps_a_leak_marks_every_figure(leaky: Path) -> None:
     plan = plan_search(settings("leaky", allow_overlap=True))
     assert "zz leak" in names(plan.training) + names(plan.validation)

@@ -65,6 +65,7 @@ def settings(folder: Path, **fields: Any) -> SearchSettings:
     return SearchSettings(**{**given, **fields})
 
 
+@pytest.mark.slow
 def test_a_search_runs_there_and_tells_here(plan: Plan) -> None:
     heard: list[Event] = []
     result = run_anywhere(plan, listener=heard.append)

@@ -95,6 +95,7 @@ def test_a_search_leaves_a_true_record(workplace: Path) -> None:
         run_search(plan_search(settings("record", trials=4)))
 
 
+@pytest.mark.slow
 def test_each_trial_is_given_its_own_gpu_and_no_more(workplace: Path) -> None:
     ray.init(
         address="local", num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
@@ -142,6 +143,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_interrupted_then_killed_a_search_goes_on_and_loses_nothing(workplace: Path) -> None:
     (workplace / "mlruns").mkdir()
     arguments = ["--name", "hard", "--space", "space.yaml", "--train", "train", "--test", "test"]
@@ -177,6 +179,7 @@ def test_interrupted_then_killed_a_search_goes_on_and_loses_nothing(workplace: P
         assert steps(client, child) == list(range(1, last + 1))
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_with_what_is_left_of_its_time(workplace: Path) -> None:
     (workplace / "mlruns").mkdir()
     arguments = ["--name", "timed", "--space", "space.yaml", "--train", "train", "--test", "test", "--budget", "1500k"]
@@ -207,6 +210,7 @@ def test_a_killed_search_goes_on_with_what_is_left_of_its_time(workplace: Path) 
     assert json.loads(file.read_text(encoding="utf-8"))["spent"] > 3600
 
 
+@pytest.mark.slow
 def test_a_search_killed_on_its_ladder_climbs_on(workplace: Path) -> None:
     (workplace / "mlruns").mkdir()
     arguments = ["--name", "ladder", "--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "2"]

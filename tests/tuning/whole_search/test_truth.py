@@ -30,7 +30,9 @@ def one_ray() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.mark.parametrize(("scheduler", "stopped"), [("freeze-thaw", 0), ("asha", 3)])
+@pytest.mark.parametrize(
+    ("scheduler", "stopped"), [pytest.param("freeze-thaw", 0, marks=pytest.mark.slow), ("asha", 3)]
+)
 def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path, scheduler: str, stopped: int) -> None:
     result = run_search(plan_search(settings("truth", trials=16, scales=(3,), scheduler=scheduler)))
     assert (
@@ -60,6 +62,7 @@ def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path, 
     assert len({str(sorted(t.params.items())) for t in told.values()}) == len(told)
 
 
+@pytest.mark.slow
 def test_several_objectives_give_a_front(workplace: Path) -> None:
     (workplace / "test").rename(workplace / "a test+")  # a name that MLflow would refuse in a metric's
     odd = {"test": (str(workplace / "a test+"),), "objectives": ("gain", "macs", "latency")}
