@@ -1,13 +1,19 @@
 # Every target sets up what it needs; a second call finds it done.
+# LOCK=requirements-ci.lock installs exactly what CI has tested, with the sums of all files but torch's.
 PYTHON ?= python3
 VENV ?= .venv
+LOCK ?=
 BIN := $(VENV)/bin
 TRIALS ?= 50
 TEST_PROCESSES ?= 2
 COVERAGE ?= --cov --cov-report=term
+PIP = $(BIN)/python -m pip install --quiet
+LOCKED = $(PIP) --require-hashes --no-deps -r $(LOCK) && $(PIP) "$$(sed -n 's/^. \(torch==.*\)/\1/p' $(LOCK))"
+EDITABLE = $(PIP) $(if $(LOCK),--no-build-isolation) -e
+TOOLS := build/release-tools/bin
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --durations 10 --durations-min 20
 
-.PHONY: search test test-all check docs hooks bench soak ui clean
+.PHONY: search test test-all lowest check docs hooks bench soak ui lock audit release clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
@@ -17,6 +23,14 @@ test: $(VENV)/.installed-dev  ## the tests that are not marked slow, within ten 
 
 test-all: $(VENV)/.installed-dev  ## the whole test suite, with the share of lines and branches that it runs; CI runs this
 	$(PYTEST) $(COVERAGE)
+
+lowest: $(TOOLS)/.installed  ## the tests of `make test` on the lowest versions of all dependencies; LOWEST=--any-torch: but torch's
+	$(TOOLS)/python release/lowest.py build/lowest.txt $(LOWEST)
+	$(PYTHON) -m venv --clear build/lowest
+	build/lowest/bin/python -m pip install --quiet -r build/lowest.txt
+	build/lowest/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	build/lowest/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m "not slow" \
+		-W ignore::DeprecationWarning -W ignore::FutureWarning  # of old versions about what they use
 
 check: $(VENV)/.installed-dev  ## style, types, the directions of imports, and the pages of docs/
 	$(BIN)/ruff check .
@@ -45,14 +59,34 @@ ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000; prints the addres
 	print('the trials of the newest search:', newest_address('sqlite:///$(CURDIR)/mlruns/mlflow.db'))"
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db
 
-clean:  ## the environment and the caches; runs and data stay
-	rm -rf $(VENV) build/docs build/doctrees .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
+lock: $(VENV)/.installed-dev $(TOOLS)/.installed  ## requirements-ci.lock: the versions in .venv with the sums of their files
+	$(TOOLS)/python release/lock.py --tested $(BIN)/python
 
-$(VENV)/.installed: pyproject.toml
+audit: $(TOOLS)/.installed  ## known holes in what requirements-ci.lock names; asks a database on the internet
+	$(TOOLS)/python release/artefacts.py --pins build/pins.txt
+	$(TOOLS)/pip-audit --strict --no-deps --disable-pip -r build/pins.txt
+
+release: $(TOOLS)/.installed  ## dist/: the packages, the list of their parts (CycloneDX), and the SHA-256 sums of all
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(TOOLS)/python -m build --no-isolation --outdir dist .
+	$(TOOLS)/twine check --strict dist/*
+	$(TOOLS)/python release/artefacts.py dist
+	cd dist && sha256sum --check --quiet SHA256SUMS
+
+clean:  ## the environment and the caches; runs and data stay
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
+
+$(VENV)/.installed: pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e '.[search]'
+	$(if $(LOCK),$(LOCKED))
+	$(EDITABLE) '.[search]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(EDITABLE) '.[dev]'
+	touch $@
+
+$(TOOLS)/.installed: release/tools.in
+	$(PYTHON) -m venv build/release-tools
+	$(TOOLS)/python -m pip install --quiet --require-hashes --no-deps -r release/tools.lock
 	touch $@
