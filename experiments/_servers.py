@@ -12,11 +12,15 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["MlflowServer", "free_port", "kin", "postgres_programs", "postgresql"]
+__all__ = ["MlflowServer", "free_port", "kin", "patiently", "postgres_programs", "postgresql"]
+
+
+Started = TypeVar("Started")
 
 
 def free_port() -> int:
@@ -24,6 +28,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def patiently(start: Callable[[], Started]) -> Started:
+    """Return what ``start`` returns; where the system has no process to give at once (EAGAIN), wait up to a minute for one."""
+    for pause in (1, 2, 4, 8, 16, 32):
+        try:
+            return start()
+        except BlockingIOError:
+            time.sleep(pause)
+    return start()
 
 
 def postgres_programs() -> Path | None:
@@ -110,7 +124,7 @@ class MlflowServer:
             "1",
         ]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = patiently(lambda: subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
         end = time.monotonic() + 180
         while time.monotonic() < end:
             with (

@@ -1,7 +1,7 @@
-"""Writes beside the packages of a release what belongs to it: a list of its parts (SBOM) and the SHA-256 sums; ``make release`` starts it.
+"""Writes a release's list of parts (SBOM) and its SHA-256 sums; ``make release`` starts it.
 
-The list is CycloneDX 1.6 in JSON (ECMA-424): every package that ``pip install 'srcnn[cluster,export]'`` brings, in the version that CI
-tested, with the sums of its files. ``SHA256SUMS`` is read by ``sha256sum --check``.
+The list is CycloneDX 1.6 in JSON (ECMA-424): every package that ``pip install 'srcnn[cluster,export]'`` brings, in the
+version that CI tested, with the sums of its files. ``SHA256SUMS`` is read by ``sha256sum --check``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def write_sbom(folder: Path) -> Path:
         tested.write_text("\n".join(pins()), encoding="utf-8")
         options = ("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--constraint", str(tested))
         found = compile_requirements("pyproject.toml", *options, extras=("cluster", "export"))
-        listed = (pins()[0] if name_of(entry) == "torch" else entry for entry in entries(found))  # without a build's own sums
+        listed = (
+            pins()[0] if name_of(entry) == "torch" else entry for entry in entries(found)
+        )  # without a build's own sums
         parts.write_text("\n".join(listed), encoding="utf-8")
         program = Path(sysconfig.get_path("scripts")) / "cyclonedx-py"
         command = [str(program), "requirements", str(parts), "--pyproject", str(ROOT / "pyproject.toml")]
@@ -65,7 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Write both; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition(";")[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("dist"), help="the folder with the packages")
-    parser.add_argument("--pins", type=Path, help="write what CI tested, as name==version, into this file, and do nothing else")
+    parser.add_argument(
+        "--pins", type=Path, help="write what CI tested, as name==version, into this file, and do nothing else"
+    )
     given = parser.parse_args(arguments)
     if given.pins is not None:
         given.pins.write_text("\n".join(pins()) + "\n", encoding="utf-8")

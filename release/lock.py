@@ -1,9 +1,9 @@
-"""Writes ``requirements-ci.lock``: the version and the SHA-256 sums of every package that CI installs; ``make lock`` starts it.
+"""Writes ``requirements-ci.lock``, the packages that CI installs with their SHA-256 sums; ``make lock`` starts it.
 
-The lock is good for Linux, macOS and Windows and for every Python that the package supports. torch is in it by its version alone, in a
-comment that the Makefile reads: the same version comes as a CPU build and as CUDA builds, whose files differ, and which one is
-right is the machine's business. torch names its own CUDA libraries exactly, so they are left out as well. The file names no
-package index.
+The lock is good for Linux, macOS and Windows and for every Python that the package supports. torch is in it by its
+version alone, in a comment that the Makefile reads: the same version comes as a CPU build and as CUDA builds, whose files
+differ, and which one is right depends on the machine. torch names its own CUDA libraries exactly, so they are left out as
+well. The file names no package index.
 
 The versions are those of the environment that ran the tests (``--tested``); what it lacks, such as packages for Windows, uv
 chooses. ``release/tools.lock``, which ``make lock`` writes as well, has the tools that make locks and releases.
@@ -30,7 +30,14 @@ _HEAD = """\
 # The line above is read by the Makefile: torch has no sums here, since its CPU and CUDA builds are different files.
 """
 _TOOLS_HEAD = "# The tools of releases. Written by `make lock` from release/tools.in; do not edit by hand.\n"
-_LOCKING = ("--universal", "--generate-hashes", "--fork-strategy", "fewest", "--no-emit-index-url", "--no-emit-find-links")
+_LOCKING = (
+    "--universal",
+    "--generate-hashes",
+    "--fork-strategy",
+    "fewest",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+)
 PYTHON = "3.11.5"  #: the oldest one that CI runs
 _OF_TORCH = re.compile(r"^(?:torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)$")
 _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -48,7 +55,17 @@ def compile_requirements(source: str, *options: str, extras: tuple[str, ...] = (
         subprocess.CalledProcessError: they cannot be resolved; uv has said why on stderr.
     """
     uv = Path(sysconfig.get_path("scripts")) / "uv"  # of the environment that runs this file
-    command = [str(uv), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python-version", PYTHON, *options]
+    command = [
+        str(uv),
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-header",
+        "--no-annotate",
+        "--python-version",
+        PYTHON,
+        *options,
+    ]
     command += [source, *(f"--extra={extra}" for extra in extras if source == "pyproject.toml")]
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 

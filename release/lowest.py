@@ -1,7 +1,7 @@
-"""Writes the lowest versions that the bounds in ``pyproject.toml`` allow; ``make lowest`` installs them and runs the tests on them.
+"""Writes the lowest versions that ``pyproject.toml`` allows; ``make lowest`` installs them and runs the tests on them.
 
-A lower bound that no installation can have, because another package needs a newer version, is a mistake: it is named, and the
-exit code is 1. Packages that only other packages need are the newest that fit.
+A lower bound that no installation can have, because another package needs a newer version, is a mistake: it is named, and
+the exit code is 1. Packages that only other packages need are the newest that fit.
 """
 
 from __future__ import annotations

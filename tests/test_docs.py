@@ -106,6 +106,7 @@ NOT_CHECKED = {
     "printf": "the shell's own",
     "ray": "needs a cluster; what it runs there is checked",
     "rm": "of the system",
+    "sha256sum": "of the system",
     "sudo": "needs the rights of root",
     "sudoedit": "needs the rights of root, and opens an editor",
     "umask": "the shell's own",
@@ -133,7 +134,7 @@ def written() -> Iterator[tuple[str, Written]]:
 
 @cache
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 @cache

@@ -32,7 +32,8 @@ from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.whole_search.consistency import open_books, verify
 from srcnn.tuning.whole_search.run import plan_search, run_search
 
-from _servers import MlflowServer, kin, postgres_programs, postgresql
+from _servers import MlflowServer, kin, patiently, postgres_programs, postgresql
+from one_ray import start_ray
 
 STORAGE = "mlruns/ray"
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not find the tests' modules
@@ -47,14 +48,7 @@ def settings(name: str, **fields: Any) -> SearchSettings:
 def machine(hook: Callable[[], None] | None = None, **resources: Any) -> Iterator[None]:
     """Ray on this machine, whose workers call ``hook`` as they start."""
     environment = {} if hook is None else {"worker_process_setup_hook": hook}
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        runtime_env=environment,
-        **resources,
-    )
+    start_ray(runtime_env=environment, **resources)
     try:
         yield
     finally:
@@ -200,20 +194,20 @@ def test_half_a_gpu_packs_two(workplace: Path) -> None:
 
 @pytest.mark.slow
 def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path) -> None:
-    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0})
+    nodes = patiently(lambda: Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0}))
     try:
-        farm = [nodes.add_node(num_cpus=2, num_gpus=2) for _ in range(2)]
+        farm = [patiently(lambda: nodes.add_node(num_cpus=2, num_gpus=2)) for _ in range(2)]
         nodes.wait_for_nodes()
         hook = {"worker_process_setup_hook": together(workplace / "up", 4)}
-        ray.init(nodes.address, log_to_driver=False, logging_level="ERROR", runtime_env=hook)
+        patiently(lambda: ray.init(nodes.address, log_to_driver=False, logging_level="ERROR", runtime_env=hook))
         seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
 
         def listen(event: Event) -> None:
             if event.report is not None:
                 seen[event.trial_id].add((event.report.node, event.report.device))
 
-        result = run_search(plan_search(settings("placed", trials=8)), listener=listen)
-        assert result.count(Outcome.FINISHED) == 8
+        result = run_search(plan_search(settings("placed", trials=4)), listener=listen)
+        assert result.count(Outcome.FINISHED) == 4
         assert all(len(places) == 1 for places in seen.values())
         assert {device for places in seen.values() for _, device in places} == {"cpu 0", "cpu 1"}  # as Ray numbers them
         assert len({place for places in seen.values() for place in places}) == 4  # two GPUs on each of two nodes
@@ -224,9 +218,9 @@ def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path)
                 farm.remove(gone)
                 nodes.remove_node(gone, allow_graceful=False)
 
-        result = run_search(plan_search(settings("lost", trials=6, budget=1e6)), listener=lose)
+        result = run_search(plan_search(settings("lost", trials=4, budget=1e6)), listener=lose)
         assert len(farm) == 1
-        assert result.count(Outcome.FINISHED) == 6
+        assert result.count(Outcome.FINISHED) == 4
         sound("lost")
     finally:
         ray.shutdown()

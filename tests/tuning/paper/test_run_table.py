@@ -23,6 +23,9 @@ from srcnn.tuning.report.data.table_data import gather_table
 from srcnn.tuning.trials.outcome import Outcome
 
 from checkout import EXPERIMENTS
+from one_ray import one_ray
+
+__all__ = ["one_ray"]  # six tables on one Ray
 
 TABLE = {
     "title": "Small",

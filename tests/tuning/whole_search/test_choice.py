@@ -14,7 +14,10 @@ from srcnn.tuning.planning.plan import plan_search
 from srcnn.tuning.trials.verdict import read_verdicts
 from srcnn.tuning.whole_search.run import run_search
 
+from one_ray import one_ray
 from small_search import children, settings
+
+__all__ = ["one_ray"]  # two searches, one of them resumed, on one Ray
 
 
 @pytest.mark.slow

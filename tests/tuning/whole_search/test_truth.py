@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import ray
 from optuna.trial import TrialState
 from ray.tune import ExperimentAnalysis
 
@@ -20,14 +18,10 @@ from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.whole_search.run import FAILURES, run_search
 
+from one_ray import one_ray
 from small_search import children, settings
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_ray() -> Iterator[None]:
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+__all__ = ["one_ray"]
 
 
 @pytest.mark.parametrize(

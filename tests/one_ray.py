@@ -1,0 +1,32 @@
+"""One Ray for all tests of a file: a module that imports the fixture starts it once, and no search or table starts its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import ray
+
+from _servers import patiently
+
+__all__ = ["one_ray", "start_ray"]
+
+
+def start_ray(**options: object) -> None:
+    """Start Ray on this machine, silent; wait where the system has no process to give at once."""
+
+    def start() -> None:
+        try:
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **options)
+        except BlockingIOError:
+            ray.shutdown()  # of what had started
+            raise
+
+    patiently(start)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_ray() -> Iterator[None]:
+    start_ray(num_cpus=2)
+    yield
+    ray.shutdown()
