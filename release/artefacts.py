@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import os
 import re
 import subprocess
 import sys
@@ -15,10 +17,11 @@ import sysconfig
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from lock import LOCK, ROOT, compile_requirements, entries, name_of, version_of
 
-__all__ = ["SUMS", "pins", "write_sbom", "write_sums"]
+__all__ = ["SUMS", "pins", "related", "write_sbom", "write_sums"]
 
 SUMS = "SHA256SUMS"
 
@@ -37,8 +40,8 @@ def write_sbom(folder: Path) -> Path:
     Raises:
         subprocess.CalledProcessError: uv or cyclonedx-py failed; they have said why on stderr.
     """
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    path = folder / f"srcnn-{version}.cdx.json"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    path = folder / f"srcnn-{project['version']}.cdx.json"
     with tempfile.TemporaryDirectory() as scratch:
         tested, parts = Path(scratch) / "tested.txt", Path(scratch) / "requirements.txt"
         tested.write_text("\n".join(pins()), encoding="utf-8")
@@ -51,8 +54,21 @@ def write_sbom(folder: Path) -> Path:
         program = Path(sysconfig.get_path("scripts")) / "cyclonedx-py"
         command = [str(program), "requirements", str(parts), "--pyproject", str(ROOT / "pyproject.toml")]
         command += ["--mc-type", "library", "--output-format", "JSON", "--spec-version", "1.6", "--output-reproducible"]
-        subprocess.run([*command, "--output-file", str(path)], check=True)
+        # cyclonedx-py reads no relations from a list of packages, and warns of that; those of the package itself are added below.
+        quiet = {**os.environ, "PYTHONWARNINGS": "ignore::UserWarning"}
+        subprocess.run([*command, "--output-file", str(path)], check=True, env=quiet)
+    bom = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(related(bom, project["dependencies"]), indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def related(bom: dict[str, Any], requirements: list[str]) -> dict[str, Any]:
+    """Return a list of parts whose root depends on the parts that the requirements name."""
+    names = {name_of(line) for line in requirements}
+    parts = sorted(one["bom-ref"] for one in bom["components"] if name_of(one["name"]) in names)
+    root = bom["metadata"]["component"]["bom-ref"]
+    others = [one for one in bom.get("dependencies", []) if one["ref"] != root]
+    return {**bom, "dependencies": [{"ref": root, "dependsOn": parts}, *others]}
 
 
 def write_sums(folder: Path) -> Path:

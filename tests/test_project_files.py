@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 import srcnn
 from srcnn.commands.main import COMMANDS, MODULES
 
-from artefacts import SUMS, pins, write_sums
+from artefacts import SUMS, pins, related, write_sums
 from checkout import ROOT
 from lock import LOCK, TOOLS_LOCK, entries, name_of, version_of, without_torch
 from lowest import bounds, too_low
@@ -163,8 +163,8 @@ def test_slow_tests_are_left_out_by_make_test_alone() -> None:
     assert "$(COVERAGE)" in recipe("test-all")  # the floor is that of the whole suite
     for file in (ROOT / ".ci" / "run", ROOT / ".github" / "workflows" / "ci.yml"):
         assert "make test-all" in file.read_text(encoding="utf-8")
-    for file in ("README.md", "README.zh.md", "CONTRIBUTING.md"):
-        assert "`make test-all`" in (ROOT / file).read_text(encoding="utf-8")
+    for name in ("README.md", "README.zh.md", "CONTRIBUTING.md"):
+        assert "`make test-all`" in (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_the_lock_has_every_package_of_ci_with_its_sums() -> None:
@@ -175,7 +175,9 @@ def test_the_lock_has_every_package_of_ci_with_its_sums() -> None:
     wanted = [line for name, lines in project()["optional-dependencies"].items() if name != "fuzz" for line in lines]
     requirements = [Requirement(line) for line in (*project()["dependencies"], *wanted)]
     outside = [
-        str(one) for one in requirements if one.name != "srcnn" and versions.get(name_of(one.name)) not in one.specifier
+        str(one)
+        for one in requirements
+        if one.name != "srcnn" and versions.get(name_of(one.name), "0") not in one.specifier
     ]
     assert outside == [], "run `make lock`"
     assert "torch" not in locked and not [name for name in locked if name.startswith("nvidia")]
@@ -193,7 +195,7 @@ def test_the_lock_of_the_tools_has_them_all() -> None:
     versions = {name_of(entry): version_of(entry) for entry in entries(TOOLS_LOCK.read_text(encoding="utf-8"))}
     wanted = entries((ROOT / "release" / "tools.in").read_text(encoding="utf-8"))
     requirements = [Requirement(line.partition("#")[0]) for line in wanted]
-    assert [str(one) for one in requirements if versions.get(name_of(one.name)) not in one.specifier] == []
+    assert [str(one) for one in requirements if versions.get(name_of(one.name), "0") not in one.specifier] == []
 
 
 def test_entries_of_requirements_files() -> None:
@@ -214,6 +216,15 @@ def test_a_lower_bound_that_cannot_be_installed_is_named() -> None:
     assert too_low(declared, resolved) == [
         f"pillow: >={declared['pillow']} is declared, but 99.1 is the lowest that fits the others"
     ]
+
+
+def test_the_root_of_a_list_of_parts_depends_on_what_the_package_names() -> None:
+    bom = {
+        "metadata": {"component": {"bom-ref": "root"}},
+        "components": [{"name": "PyYAML", "bom-ref": "a"}, {"name": "six", "bom-ref": "b"}],
+        "dependencies": [{"ref": "a"}, {"ref": "root"}],
+    }
+    assert related(bom, ["pyyaml>=6,<7"])["dependencies"] == [{"ref": "root", "dependsOn": ["a"]}, {"ref": "a"}]
 
 
 def test_sums_are_those_that_sha256sum_checks(tmp_path: Path) -> None:
