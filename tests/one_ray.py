@@ -13,13 +13,15 @@ __all__ = ["one_ray", "start_ray"]
 
 
 def start_ray(**options: object) -> None:
-    """Start Ray on this machine, silent; wait where the system has no process to give at once."""
+    """Start Ray on this machine, silent; where the machine is too busy for it, wait and try again."""
 
     def start() -> None:
         try:
             ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **options)
-        except BlockingIOError:
+        except Exception as error:
             ray.shutdown()  # of what had started
+            if "timed out during startup" in str(error):  # after the 30 seconds that Ray gives itself
+                raise BlockingIOError(str(error)) from error
             raise
 
     patiently(start)

@@ -270,7 +270,8 @@ def plain_database() -> Iterator[str]:
 def small_disk(workplace: Path) -> Iterator[Path]:
     disk = workplace / "disk"
     disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(disk)], capture_output=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(disk)]
+    made = patiently(lambda: subprocess.run(mount, capture_output=True))
     if made.returncode:
         pytest.skip("a small file system needs the right to mount one")
     try:
