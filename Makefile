@@ -74,7 +74,7 @@ release: $(TOOLS)/.installed  ## dist/: the packages, the list of their parts (C
 	cd dist && sha256sum --check --quiet SHA256SUMS
 
 clean:  ## the environment and the caches; runs and data stay
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) build/docs build/doctrees build/release-tools build/lowest .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* *.egg-info
 
 $(VENV)/.installed: pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
