@@ -109,7 +109,10 @@ def test_a_joint_sample_is_drawn_for_the_scale_of_its_trial(
                 if "scale" in values
                 else known <= {TrialSpec.from_tune(asked).scale}
             )
-    assert joint > 0 or kind == "random"
+    assert joint > 0 or kind in (
+        "random",
+        "curves",
+    )  # with one objective, the model of curves is not a sampler of Optuna's
 
 
 @pytest.mark.parametrize(
