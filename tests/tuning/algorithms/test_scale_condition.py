@@ -54,7 +54,8 @@ def mean_error(space: Space, worth: Worth, kind: str, seeds: range, trials: int,
     """|ln error| of the rate of each scale's best trial, the mean over scales and seeds."""
     found = []
     for seed in seeds:
-        searcher, source = StudySearcher(space, seed, {}, sampler=kind, **options), random.Random(1000 + seed)
+        searcher = StudySearcher(space, seed, {}, sampler=kind, epochs=2, **options)
+        source = random.Random(1000 + seed)
         best: dict[int, tuple[float, float]] = {}
         for i in range(trials):
             asked = searcher.suggest(str(i))
