@@ -30,7 +30,7 @@ lowest: $(TOOLS)/.installed  ## the tests of `make test` on the lowest versions 
 	build/lowest/bin/python -m pip install --quiet -r build/lowest.txt
 	build/lowest/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	build/lowest/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m "not slow" \
-		-W ignore::DeprecationWarning -W ignore::FutureWarning  # of old versions about what they use
+		-W default  # old versions warn of what they use, and leave files open
 
 check: $(VENV)/.installed-dev  ## style, types, the directions of imports, and the pages of docs/
 	$(BIN)/ruff check .
