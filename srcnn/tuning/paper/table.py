@@ -22,7 +22,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.shipped_spaces import shipped
-from srcnn.tuning.space.space_file import compose
+from srcnn.tuning.space.yaml_file import compose
 from srcnn.tuning.space.yaml_nodes import plain
 
 __all__ = [
@@ -277,6 +277,8 @@ def load_table(path: Path) -> Table:
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{path}:1: must be a mapping of names to values")
     given = plain(path, node)
+    if not isinstance(given, dict):  # with a tag such as !!set
+        raise ConfigError(f"{path}:1: must be a mapping of names to values")
     try:
         table = Table(**{str(name): value for name, value in given.items()})
         for row in table.rows:
