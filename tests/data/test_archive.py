@@ -78,3 +78,50 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(WrongArchive, match="not a valid archive"):
             unpack(tmp_path / name, tmp_path, flat)
+
+
+def _tar_of(path: Path, members: int, size: int) -> Path:
+    """A compressed tar archive of ``members`` empty-looking files that inflates to their size."""
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+        for i in range(members):
+            entry = tarfile.TarInfo(f"{i}.txt")
+            entry.size = size
+            tar.addfile(entry, io.BytesIO(bytes(size)))
+    return path
+
+
+def test_skipped_members_count_as_inflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = _tar_of(tmp_path / "a.tgz", 4, 1 << 20)
+    unpack(source, tmp_path, flat)
+    monkeypatch.setattr(archive, "MAX_TOTAL", 1 << 20)
+    monkeypatch.setattr(archive, "_SPARE", 1 << 20)
+    with pytest.raises(WrongArchive, match="must inflate to at most 2097152 bytes"):
+        unpack(source, tmp_path, flat)
+
+
+def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    """A long name of the GNU format is read as a whole, and one of zeros takes nothing in a compressed archive."""
+    for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE):
+        entry = tarfile.TarInfo("././@LongLink")
+        entry.type, entry.size = kind, 2 << 30
+        (tmp_path / "a.tar").write_bytes(entry.tobuf() + bytes(1 << 20))
+        with pytest.raises(WrongArchive, match="a header states 2147483648 bytes, but at most"):
+            unpack(tmp_path / "a.tar", tmp_path, flat)
+
+
+def test_the_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "_MEMBERS", 3)
+    for source in (_tar_of(tmp_path / "a.tgz", 4, 1), zipped(tmp_path / "a.zip", {f"{i}.txt": b"x" for i in range(4)})):
+        with pytest.raises(WrongArchive, match="must have at most 3 members"):
+            unpack(source, tmp_path, flat)
+
+
+def test_unusual_compressions_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as pack:
+        pack.writestr("a.bmp", b"x" * 1000)
+    with pytest.raises(WrongArchive, match="compressed by an unusual method, 14"):
+        unpack(tmp_path / "a.zip", tmp_path, flat)
+    with tarfile.open(tmp_path / "a.tar", "w:xz") as tar:
+        tar.addfile(tarfile.TarInfo("a.bmp"))
+    with pytest.raises(WrongArchive, match="is not a valid archive"):
+        unpack(tmp_path / "a.tar", tmp_path, flat)

@@ -17,6 +17,7 @@ from srcnn.tuning.space.yaml_nodes import NodeReader, plain
 __all__ = ["load_space"]
 
 _SECTIONS = ("parameters", "constants", "constraints")
+_PARAMETERS = 200  # maximum number of parameters
 _OF_THE_SEARCH = ("seed", "pixels", "epoch_pixels", "epochs")  # one value for all trials of a search
 
 
@@ -34,6 +35,9 @@ def load_space(path: Path) -> Space:
     if "parameters" not in parts:
         raise ConfigError(f"{path}:1: parameters: a space must have this section, but the file has {sorted(parts)}")
     entries = reader.mapping(parts["parameters"][1], "parameters")
+    if len(entries) > _PARAMETERS:
+        line = parts["parameters"][0]
+        raise ConfigError(f"{path}:{line}: parameters: must be at most {_PARAMETERS}, but are {len(entries)}")
     parameters = {name: reader.parameter(name, line, node) for name, (line, node) in entries.items()}
     fixed = reader.mapping(parts["constants"][1], "constants") if "constants" in parts else {}
     for name, (line, _) in {**fixed, **entries}.items():
