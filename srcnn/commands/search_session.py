@@ -65,7 +65,9 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     if not resume and settings.folder.exists():  # said before anything is read or measured
         raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
     if options.trust_saved_state and options.resume is None:
-        raise ConfigError("--trust-saved-state: must be combined with --resume, because a new search has no saved state")
+        raise ConfigError(
+            "--trust-saved-state: must be combined with --resume, because a new search has no saved state"
+        )
     if resume and not settings.is_remote and not options.dry_run:  # said before anything is read or measured
         check_saved_state(settings.folder, trust=options.trust_saved_state)
     console = Console(quiet=options.json, soft_wrap=False)

@@ -88,7 +88,9 @@ def _members(archive: Path) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]
                 kind = stat.S_IFMT(info.external_attr >> 16)  # 0: created on a system without file types
                 if not info.is_dir():
                     if info.compress_type not in _COMPRESSIONS:
-                        raise ValueError(f"{info.filename[:80]!r} is compressed by an unusual method, {info.compress_type}")
+                        raise ValueError(
+                            f"{info.filename[:80]!r} is compressed by an unusual method, {info.compress_type}"
+                        )
                     yield info.filename, kind in (0, stat.S_IFREG), partial(pack.open, info)
         return
     with _inflated(archive) as stream, tarfile.open(fileobj=_Bounded(stream), mode="r:") as tar:

@@ -75,7 +75,9 @@ def _numbers(path: Path) -> dict[str, NDArray[Any]]:
         raise CheckpointError(f"{path}: {error.strerror}") from None
     try:
         _check_inflated(content)
-        stated = [(name, shape) for name, shape, kind in whosmat(io.BytesIO(content)) if name in _NAMES and kind in _NUMBERS]
+        stated = [
+            (name, shape) for name, shape, kind in whosmat(io.BytesIO(content)) if name in _NAMES and kind in _NUMBERS
+        ]
         for name, shape in stated:
             if 8 * math.prod(shape) > _INFLATED:
                 raise ValueError(f"{name} must have at most {_INFLATED // 8} values, but has shape {shape}")

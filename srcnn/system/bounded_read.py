@@ -22,7 +22,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["DEPTH", "decoded", "in_units", "inflate", "open_regular", "parse_json", "read_bytes", "read_gzip", "read_text"]
+__all__ = [
+    "DEPTH",
+    "decoded",
+    "in_units",
+    "inflate",
+    "open_regular",
+    "parse_json",
+    "read_bytes",
+    "read_gzip",
+    "read_text",
+]
 
 #: Maximum nesting depth of JSON and YAML. The files of this project nest 6 deep; a person reads no more than a few levels.
 DEPTH = 32
@@ -76,9 +86,7 @@ def _check(found: os.stat_result, path: Path, limit: int) -> None:
 
 def _too_large(path: Path, limit: int, size: int | None = None) -> OSError:
     most, found = in_units(limit), "more" if size is None else in_units(size)
-    return OSError(
-        errno.EFBIG, f"must have at most {most}, but has {'more' if found == most else found}", str(path)
-    )
+    return OSError(errno.EFBIG, f"must have at most {most}, but has {'more' if found == most else found}", str(path))
 
 
 def read_bytes(path: Path, limit: int = _TEXT) -> bytes:

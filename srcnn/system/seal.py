@@ -50,7 +50,9 @@ def seal(content: bytes) -> str:
         key = _key(make=True)
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
-        _log.warning(f"the state cannot be sealed, so --trust-saved-state is needed to resume ({where}{error.strerror})")
+        _log.warning(
+            f"the state cannot be sealed, so --trust-saved-state is needed to resume ({where}{error.strerror})"
+        )
         return ""
     return hmac.new(key, content, hashlib.sha256).hexdigest()
 

@@ -24,8 +24,8 @@ from srcnn.system.bounded_read import in_units, open_regular, parse_json
 __all__ = ["LARGEST", "Claim", "Claims", "header_object", "load_tensors", "read_claims", "save_tensors"]
 
 _FORMAT = "srcnn/1"
-#: Maximum size of a file in bytes: a network of 268 million float32 values. The paper's largest has 57 thousand.
-LARGEST = 1 << 30
+#: Maximum size of a file in bytes: a network of 67 million float32 values. The paper's largest has 57 thousand.
+LARGEST = 256 << 20
 _HEADER = 16 << 20  # maximum size of the header in bytes; that of a trial with a thousand epochs has half a megabyte
 _TENSORS = 10_000  # maximum number of tensors; a training state of 20 layers has about 200
 

@@ -23,7 +23,11 @@ __all__ = ["TrainState", "load_state", "save_state"]
 _NUMBERS = ("epoch", "step", "seconds", "best_epoch", "best_psnr")
 _LARGEST = 8 * LARGEST  # a state has the weights five times: as they are, their best and average, and two moments
 _ADAM = {"step", "exp_avg", "exp_avg_sq"}
-_SLOTS = {"adam": (_ADAM,), "sgd": ({"momentum_buffer"},), "muon": (_ADAM, {"momentum"})}  # by optimizer, of a parameter
+_SLOTS = {
+    "adam": (_ADAM,),
+    "sgd": ({"momentum_buffer"},),
+    "muon": (_ADAM, {"momentum"}),
+}  # by optimizer, of a parameter
 
 
 @dataclass(frozen=True)

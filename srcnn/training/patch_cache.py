@@ -48,7 +48,9 @@ def prepare_cached(
     """
     key = hashlib.sha256("|".join([_LAYOUT, images.digest, str(scale), color, protocol]).encode()).hexdigest()[:32]
     entry = cache_folder() / key
-    with suppress(OSError, ValueError, TypeError):  # missing, being removed, incomplete after a crash, or not what it must be
+    with suppress(
+        OSError, ValueError, TypeError
+    ):  # missing, being removed, incomplete after a crash, or not what it must be
         data = _read(entry, scale, color, protocol)
         os.utime(entry)  # mark as most recently used
         return data

@@ -84,7 +84,9 @@ def test_gzip_is_inflated_up_to_a_limit(tmp_path: Path) -> None:
         read_gzip(file, 2 << 20, 1 << 20)
 
 
-@pytest.mark.parametrize("harm", [lambda d: d[:-4], lambda d: d[:30] + b"!!!!" + d[34:], lambda d: b"", lambda d: b"PK" + d])
+@pytest.mark.parametrize(
+    "harm", [lambda d: d[:-4], lambda d: d[:30] + b"!!!!" + d[34:], lambda d: b"", lambda d: b"PK" + d]
+)
 def test_damaged_gzip(tmp_path: Path, harm: object) -> None:
     file = tmp_path / "a.gz"
     assert callable(harm)

@@ -185,7 +185,9 @@ def collect(space: Space, epochs: int, about: Mapping[str, Any], rows: Iterable[
 def _number(row: Mapping[str, str], name: str, least: float = -math.inf) -> float:
     value = float(row[name])
     if not math.isfinite(value) or value < least:
-        raise ValueError(f"{name}: must be a finite number{'' if least else ' of at least 0'}, but got {row[name][:40]}")
+        raise ValueError(
+            f"{name}: must be a finite number{'' if least else ' of at least 0'}, but got {row[name][:40]}"
+        )
     return value
 
 

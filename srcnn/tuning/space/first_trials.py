@@ -107,7 +107,9 @@ def from_file(path: Path, space: Space) -> list[dict[str, Value]]:
         line = node.start_mark.line + 1
         values = plain(path, node)
         if not isinstance(values, dict) or not values or not all(isinstance(name, str) for name in values):
-            raise ConfigError(f"{path}:{line}: must be a mapping of parameters to values, but got {shown(repr(values))}")
+            raise ConfigError(
+                f"{path}:{line}: must be a mapping of parameters to values, but got {shown(repr(values))}"
+            )
         wrong = space.check(values)
         if wrong:
             raise ConfigError(f"{path}:{line}: {wrong}")

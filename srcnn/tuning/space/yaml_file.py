@@ -31,7 +31,9 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = self._deepest = self._count = 0
-        self._known: dict[int, tuple[int, int]] = {}  # number of nodes and height of what a finished node holds, by its id
+        self._known: dict[
+            int, tuple[int, int]
+        ] = {}  # number of nodes and height of what a finished node holds, by its id
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Return the next node, as PyYAML does."""

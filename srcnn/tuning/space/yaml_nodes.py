@@ -52,7 +52,9 @@ def _check_names(path: Path, node: yaml.Node, seen: dict[int, yaml.Node]) -> Non
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigError(f"{path}:{line}: a name must be a word or a number")
             if key.tag == "tag:yaml.org,2002:merge":
-                raise ConfigError(f"{path}:{line}: <<: must not be used, because a merge hides repeated names; write them out")
+                raise ConfigError(
+                    f"{path}:{line}: <<: must not be used, because a merge hides repeated names; write them out"
+                )
             if key.value in names:
                 raise ConfigError(f"{path}:{line}: {shown(key.value)}: appears twice")
             names.add(key.value)

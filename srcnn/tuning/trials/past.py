@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from srcnn.errors import SearchError
 
 if TYPE_CHECKING:  # numpy takes a moment to import, and ``--help`` needs none of it
-    from srcnn.tuning.space.parameter import Value
+    from srcnn.system.bounded_read import parse_json
+from srcnn.tuning.space.parameter import Value
 
 __all__ = ["ALL", "PastTrial", "past_from", "past_json"]
 
@@ -62,7 +63,7 @@ def past_from(text: str, place: str) -> tuple[PastTrial, ...]:
                 bool(row["failed"]),
                 str(row["source"]),
             )
-            for row in json.loads(text)["trials"]
+            for row in parse_json(text)["trials"]
         )
     except (ValueError, KeyError, TypeError) as error:
         raise SearchError(

@@ -52,7 +52,10 @@ def test_what_is_no_mapping_is_refused(text: str) -> None:
     [
         ("{a: 1, a: 2}", r"s\.yaml:1: a: appears twice"),
         ("- x\n- {b: {a: 1,\n a: 2}}", r"s\.yaml:3: a: appears twice"),
-        ("x: &x {a: 1}\ny:\n  <<: *x\n  a: 2", r"s\.yaml:3: <<: must not be used, because a merge hides repeated names"),
+        (
+            "x: &x {a: 1}\ny:\n  <<: *x\n  a: 2",
+            r"s\.yaml:3: <<: must not be used, because a merge hides repeated names",
+        ),
         ("{[1]: 2}", r"s\.yaml:1: a name must be a word or a number"),
         ("{a: " + "9" * 5000 + "}", r"s\.yaml:1: is not a valid value"),
     ],
