@@ -110,6 +110,7 @@ def plan_search(settings: SearchSettings) -> Plan:
         space = space.restrict_scales(settings.scales)
     if settings.max_parameters is not None:
         space = space.restrict(max_parameters=settings.max_parameters)
+    first, references = enqueued(space, settings.enqueue)
     starts = start_networks(space, settings.folder, settings.tracking_uri)
     space = replace(space, starts={name: start.digest for name, start in starts.items()})
     root = data_root(settings.data_root)
@@ -118,7 +119,6 @@ def plan_search(settings: SearchSettings) -> Plan:
     parts, judging = hold_out(images, settings, test)
     training, validation = parts.training, parts.validation
     assert validation is not None, "at least one image is held out"
-    first, references = enqueued(space, settings.enqueue)
     text = read_text(readable(Path(settings.space)))
     plan = Plan(
         settings, space, training, validation, judging, test, first, references, text, parts.left_out, parts.kept
