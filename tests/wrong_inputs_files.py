@@ -116,7 +116,10 @@ _SPACES = {
     "nested deeply": (f"parameters: {_DEEP}", "must nest at most 32 deep"),
     "nested deeply in mappings": ("parameters: " + "{a: " * 3000 + "1" + "}" * 3000, "must nest at most 32 deep"),
     "nested deeply by indents": ("- " * 5000 + "x", "must nest at most 32 deep"),
-    "with aliases that multiply": (f"parameters:\n{_laughs(12)}", "must have at most 20000 values, repeated ones included"),
+    "with aliases that multiply": (
+        f"parameters:\n{_laughs(12)}",
+        "must have at most 20000 values, repeated ones included",
+    ),
     "with an alias inside itself": ("parameters: &a {n1: *a}", "stands inside of what it repeats"),
     "with aliases under constraints": (
         f"parameters: {{n1: {{type: int, low: 8, high: 9}}}}\nconstraints:\n{_laughs(12)}",
@@ -132,10 +135,16 @@ _SPACES = {
         "parameters:\n  n1: &a {type: int, low: 8, high: 9}\n  n2:\n    <<: *a\n    low: 4",
         "<<: must not be used, because a merge hides repeated names",
     ),
-    "with a tag of python": ("parameters: {n1: {type: int, low: !!python/object/apply:os.system [true], high: 9}}", "is not plain YAML"),
+    "with a tag of python": (
+        "parameters: {n1: {type: int, low: !!python/object/apply:os.system [true], high: 9}}",
+        "is not plain YAML",
+    ),
     "with an unknown tag": ("parameters: {n1: {type: int, low: !secret x, high: 9}}", "is not plain YAML"),
     "with a list as a name": ("parameters: {[1, 2]: 3}", "a name must be a word or a number"),
-    "with a number of 5000 digits": ("parameters: {n1: {type: int, low: 1, high: " + "9" * 5000 + "}}", "is not a valid value"),
+    "with a number of 5000 digits": (
+        "parameters: {n1: {type: int, low: 1, high: " + "9" * 5000 + "}}",
+        "is not a valid value",
+    ),
     "with a date that is none": ("parameters: {n1: {type: int, low: 2020-13-45, high: 9}}", "is not a valid value"),
     "with a list in place of names": ("- a\n- b", "must be a mapping of names to values"),
     "with two documents": ("parameters: {}\n---\nparameters: {}", "expected a single document|another document"),
@@ -170,9 +179,13 @@ _SPACES = {
 }
 _ENQUEUED = {
     "nested deeply": (_DEEP, "must nest at most 32 deep"),
-    "with aliases that multiply": (f"- {{n1: 64}}\n- x:\n  - y\n  - {{\n{_laughs(12)[2:]}", "is not YAML|must have at most"),
+    "with aliases that multiply": (
+        f"- {{n1: 64}}\n- x:\n  - y\n  - {{\n{_laughs(12)[2:]}",
+        "is not YAML|must have at most",
+    ),
     "with aliases that multiply in a list": (
-        "- &a [1,1,1,1,1,1,1,1,1]\n" + "\n".join(f"- &a{i} [*a{i - 1 if i else ''},*a{i - 1 if i else ''}]" for i in range(14)),
+        "- &a [1,1,1,1,1,1,1,1,1]\n"
+        + "\n".join(f"- &a{i} [*a{i - 1 if i else ''},*a{i - 1 if i else ''}]" for i in range(14)),
         "must have at most 20000 values",
     ),
     "with a name twice": ("- {n1: 64, n1: 32}", "n1: appears twice"),
@@ -244,7 +257,9 @@ def _network(
             tensors(weights)
         fields = {**network.config.model_dump(mode="json"), **(config if isinstance(config, Mapping) else {})}
         about = config if isinstance(config, str) else json.dumps(fields)
-        (folder / name).write_bytes(save(weights, {"format": "srcnn/1", "kind": "network", "config": about, "extra": extra}))
+        (folder / name).write_bytes(
+            save(weights, {"format": "srcnn/1", "kind": "network", "config": about, "extra": extra})
+        )
 
     return prepare
 
@@ -378,9 +393,7 @@ def _networks() -> list[Case]:
         found.append(Case(f"{argv[0]} a network {kind}", argv, says, _and_photo(prepare)))
     start = _ENTRIES["train start"][1]
     for kind, extra in (("a list", '{"origin": [1]}'), ("a number", '{"origin": 1}'), ("wrong tests", '{"tests": 1}')):
-        found.append(
-            Case(f"train start whose origin is {kind}", start, "extra: ", _and_photo(_network(extra=extra)))
-        )
+        found.append(Case(f"train start whose origin is {kind}", start, "extra: ", _and_photo(_network(extra=extra))))
     return found
 
 
@@ -442,10 +455,13 @@ _MATS: dict[str, tuple[_Prepare, str]] = {
     "of another content": (_mat(lambda content: content.clear()), "not a file of SRCNN weights, missing weights_conv1"),
     "with words as weights": (_mat(_put("weights_conv1", "words")), "missing weights_conv1"),
     "with a cell as weights": (
-        _mat(lambda content: content.update(weights_conv1=__import__("numpy").empty((2, 2), dtype=object))),
+        _mat(lambda content: content.update(weights_conv1=content["weights_conv1"].astype(object))),
         "missing weights_conv1|not a MATLAB 5 file",
     ),
-    "with complex weights": (_mat(_put("biases_conv1", [[1j], [2j]])), "biases_conv1: every value must be a finite number"),
+    "with complex weights": (
+        _mat(_put("biases_conv1", [[1j], [2j]])),
+        "biases_conv1: every value must be a finite number",
+    ),
     "with a weight that is not a number": (
         _mat(_put("biases_conv3", [[float("nan")]])),
         "biases_conv3: every value must be a finite number",
@@ -488,7 +504,9 @@ def _state(
         two_sets(folder)
         made = TrainConfig(kernels=(3, 1, 3), filters=(4, 3), patch_size=12, batch_size=2, epochs=3, optimizer="adam")
         network = _small_network()
-        values = {f"{part}.{name}": v.clone() for part in ("network", "best") for name, v in network.state_dict().items()}
+        values = {
+            f"{part}.{name}": v.clone() for part in ("network", "best") for name, v in network.state_dict().items()
+        }
         optimizer = make_optimizer(made, network)
         for place, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
             values[f"optimizer.{place}.step"] = torch.tensor(1.0)
@@ -530,9 +548,15 @@ _STATES: dict[str, tuple[_Prepare, str]] = {
     "with more epochs than there are": (_state({"epoch": 9}), "must be the last one of its epoch, 9 of 3"),
     "with endless seconds": (_state({"seconds": float("inf")}), "seconds: must be a number of at least 0, but is inf"),
     "with seconds in words": (_state({"seconds": "long"}), "seconds: must be a number"),
-    "with a best epoch after the last": (_state({"best_epoch": 2}), "best_epoch: must be at most the epoch, 1, but is 2"),
+    "with a best epoch after the last": (
+        _state({"best_epoch": 2}),
+        "best_epoch: must be at most the epoch, 1, but is 2",
+    ),
     "with a best PSNR in words": (_state({"best_psnr": "good"}), "best_psnr: must be a finite number or null"),
-    "with a best PSNR that is not a number": (_state({"best_psnr": float("nan")}), "best_psnr: must be a finite number"),
+    "with a best PSNR that is not a number": (
+        _state({"best_psnr": float("nan")}),
+        "best_psnr: must be a finite number",
+    ),
     "without its numbers": (_state(text="{}"), "damaged, missing epoch, step"),
     "with numbers that nest deeply": (_state(text='{"epoch":' + "[" * 50_000), "its header has no numbers"),
     "with a generator of zeros": (
@@ -587,7 +611,10 @@ _STATES: dict[str, tuple[_Prepare, str]] = {
     ),
     "without the average": (_state(config={"ema": 0.1}), "average is missing"),
     "without the blocks": (_state(config={"expansion": 2}), "expansion is missing"),
-    "with huge kernels": (_state(config={"kernels": [20001, 1, 3], "patch_size": 30000}), "kernels|layers.0.weight must be"),
+    "with huge kernels": (
+        _state(config={"kernels": [20001, 1, 3], "patch_size": 30000}),
+        "kernels|layers.0.weight must be",
+    ),
     "that is a network": (
         lambda folder: (
             _state()(folder),
@@ -597,7 +624,11 @@ _STATES: dict[str, tuple[_Prepare, str]] = {
         "must have format srcnn/1 and kind state, but has srcnn/1 and network",
     ),
     "in a pipe": (
-        lambda folder: (_state()(folder), (folder / "run/state.safetensors").unlink(), _pipe("run/state.safetensors")(folder)),
+        lambda folder: (
+            _state()(folder),
+            (folder / "run/state.safetensors").unlink(),
+            _pipe("run/state.safetensors")(folder),
+        ),
         "must be a regular file, but is a pipe",
     ),
     "whose settings are a pipe": (
@@ -626,9 +657,7 @@ class _Payload:
         return open, ("it-ran", "w")
 
 
-def _search(
-    change: Callable[[Path], object] | None = None, manifest: Mapping[str, Any] | None = None
-) -> _Prepare:
+def _search(change: Callable[[Path], object] | None = None, manifest: Mapping[str, Any] | None = None) -> _Prepare:
     """Write the folder of a search ``x`` as a stranger could: all digests are right, and its pickles run code."""
 
     def prepare(folder: Path) -> None:
@@ -642,7 +671,12 @@ def _search(
         settings = SearchSettings(name="x", storage=str(folder / "ray"), train="sample/train", test=("sample/test",))
         (search / "search.json").write_text(settings.model_dump_json(), encoding="utf-8")
         stamp, content = "2026-01-01_00-00-00", pickle.dumps(_Payload())
-        names = ("tuner.pkl", f"searcher-state-{stamp}.pkl", f"search_gen_state-{stamp}.json", f"experiment_state-{stamp}.json")
+        names = (
+            "tuner.pkl",
+            f"searcher-state-{stamp}.pkl",
+            f"search_gen_state-{stamp}.json",
+            f"experiment_state-{stamp}.json",
+        )
         for name in names:
             (snapshot / name).write_bytes(content)
         digests = {name: hashlib.sha256(content).hexdigest() for name in names}
@@ -654,12 +688,18 @@ def _search(
     return prepare
 
 
-_UNTRUSTED = r"must have been written by you on this machine, because reading it runs code, but .*%s.*--trust-saved-state accepts it once"
+_UNTRUSTED = r"must have been written by you on this machine, because .*, but .*%s.*--trust-saved-state accepts it once"
 _SEARCHES: dict[str, tuple[_Prepare, str]] = {
     "without a seal": (_search(), _UNTRUSTED % "it has no seal"),
-    "with the seal of somebody else": (_search(manifest={"seal": "0" * 64}), _UNTRUSTED % "it was sealed with a key that is not here"),
+    "with the seal of somebody else": (
+        _search(manifest={"seal": "0" * 64}),
+        _UNTRUSTED % "it was sealed with a key that is not here",
+    ),
     "with a number as seal": (_search(manifest={"seal": 7}), _UNTRUSTED % "it was sealed with a key that is not here"),
-    "that others can write to": (_search(lambda search: search.chmod(0o777)), _UNTRUSTED % "others can write to .*x .mode 777"),
+    "that others can write to": (
+        _search(lambda search: search.chmod(0o777)),
+        _UNTRUSTED % "others can write to .*x .mode 777",
+    ),
     "whose pickle others can write": (
         _search(lambda search: (search / "snapshots/00000001/tuner.pkl").chmod(0o666)),
         _UNTRUSTED % "others can write to .*tuner.pkl .mode 666",
@@ -676,7 +716,10 @@ _SEARCHES: dict[str, tuple[_Prepare, str]] = {
     "of another version": (_search(manifest={"format": 1}), "was written by another version of this project"),
     "of a confirmation without a seal": (
         _search(
-            lambda search: ((search / "confirm-8").mkdir(), (search / "snapshots").rename(search / "confirm-8/snapshots"))
+            lambda search: (
+                (search / "confirm-8").mkdir(),
+                (search / "snapshots").rename(search / "confirm-8/snapshots"),
+            )
         ),
         _UNTRUSTED % "it has no seal",
     ),

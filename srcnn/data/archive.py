@@ -1,7 +1,7 @@
 """Safe extraction of selected members of a zip or tar archive, with limits on their size.
 
-What is not extracted is bounded too: a tar archive is inflated up to its last member, and the header of a member may state a name of
-gigabytes. So everything that is inflated counts, and no single read may be larger than a member.
+What is not extracted is bounded too: a tar archive is inflated up to its last member, and the header of a member may state a
+name of gigabytes. So everything that is inflated counts, and no single read may be larger than a member.
 """
 
 from __future__ import annotations

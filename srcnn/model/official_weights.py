@@ -4,8 +4,8 @@ Each file contains, in column-major order: ``weights_conv1`` (f1*f1, n1), ``weig
 ``weights_conv3`` (n2, f3*f3) and ``biases_conv1..3``. They are correlation kernels (MATLAB's ``imfilter``), so nothing is
 flipped.
 
-Parts of such a file are compressed, and its headers state sizes that a reader takes memory for. So the file, what its parts inflate
-to, and the stated shapes are bounded before SciPy reads values; other variables than these six are not read.
+Parts of such a file are compressed, and its headers state sizes that a reader takes memory for. So the file, what its parts
+inflate to, and the stated shapes are bounded before SciPy reads values; other variables than these six are not read.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Seals of files that this user wrote on this machine: HMAC-SHA256 (RFC 2104) under a key that only this user can read.
 
-Some state can only be kept as pickles, and reading a pickle runs whatever code it names. A digest beside the files shows that they
-are whole, but whoever makes a file can make its digest. So the digest is made with a key. It lies in the user's state folder and not
-beside the files, because a folder that comes from a stranger would bring its key along.
+Some state can only be kept as pickles, and reading a pickle runs whatever code it names. A digest beside the files shows that
+they are whole, but whoever makes a file can make its digest. So the digest is made with a key. It lies in the user's state folder
+and not beside the files, because a folder that comes from a stranger would bring its key along.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from srcnn.system.atomic_file import WRITING
 
-__all__ = ["key_file", "keep_to_yourself", "seal", "sealed", "strangers"]
+__all__ = ["keep_to_yourself", "key_file", "seal", "sealed", "strangers"]
 
 _log = logging.getLogger(__name__)
 _LENGTH = 32  # bytes of the key
@@ -27,7 +27,8 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def key_file() -> Path:
-    """Return the path of the key: ``seal.key`` in ``$SRCNN_STATE``, else in ``srcnn`` in ``$XDG_STATE_HOME`` or ``~/.local/state``.
+    """Return the path of the key ``seal.key``: in ``$SRCNN_STATE``, else in ``srcnn`` in ``$XDG_STATE_HOME``, else in
+    ``~/.local/state/srcnn``.
 
     Raises:
         OSError: this user has no home folder.

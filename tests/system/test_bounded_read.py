@@ -25,7 +25,7 @@ from srcnn.system.bounded_read import (
 
 
 def _refusal(path: Path, limit: int = 100) -> str:
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="must ") as caught:
         read_bytes(path, limit)
     assert caught.value.filename == str(path)
     return str(caught.value.strerror)
@@ -114,7 +114,7 @@ def test_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, says",
+    ("text", "says"),
     [
         ("[" * 33 + "]" * 33, "must nest at most 32 deep, but nests deeper at character 32"),
         ("[" * 100_000, "must nest at most 32 deep"),

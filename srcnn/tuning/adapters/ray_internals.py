@@ -218,8 +218,8 @@ def kept_failure(trial: Trial) -> tuple[RayActorError | None, str]:
     """Return the latest error of a trial from Tune's files: the loss of its process (None: another error), and its text.
 
     Uses ``Trial.error_file``, the first line of each error in it, and what the texts of `RayActorError` begin with. Tune appends
-    errors to a file on the driver's machine, and `Trial.get_error` reads the copy in the storage, which may be older. Search words:
-    "Failure # occurred at". `Trial.get_pickled_error` would read a pickle in a folder that workers write to.
+    errors to a file on the driver's machine, and `Trial.get_error` reads the copy in the storage, which may be older. Search
+    words: "Failure # occurred at". `Trial.get_pickled_error` would read a pickle in a folder that workers write to.
     """
     here = Path(trial.error_file) if trial.error_file else None
     whole = here.read_text(encoding="utf-8") if here is not None and here.exists() else str(trial.get_error() or "")

@@ -5,10 +5,10 @@ incomplete or inconsistent with each other, and if Tune cannot restore them, it 
 driver copies the state each time that Tune has written it: all files into one folder, which appears by an atomic rename, with
 checksums. A resumed search uses the newest valid snapshot.
 
-Most of these files are pickles, and reading a pickle runs the code that it names. So a snapshot has a seal (`srcnn.system.seal`) over
-its manifest, and thereby over all of its files: it is read only if this user wrote it with this user's key and nobody else could have
-changed it since. Manifest and seal are in the same file, and the folder appears with it, so a kill leaves no snapshot without its
-seal. Snapshots from elsewhere, or of versions without seals, are accepted on request: `check_saved_state` seals a copy of them.
+Most of these files are pickles, and reading a pickle runs the code that it names. So a snapshot has a seal (`srcnn.system.seal`)
+over its manifest, and thereby over all of its files: it is read only if this user wrote it with this user's key and nobody else
+could have changed it since. Manifest and seal are in the same file, and the folder appears with it, so a kill leaves no snapshot
+without its seal. Snapshots from elsewhere, or of versions without seals, are accepted on request: `check_saved_state` seals a copy.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class Snapshot:
         """
         if why := self.distrust:
             raise SearchError(
-                f"resume: {self.folder.parent.parent} must have been written by you on this machine, because reading it runs code, "
-                f"but {why}; {advice}"
+                f"resume: {self.folder.parent.parent} must have been written by you on this machine, because reading it runs "
+                f"code, but {why}; {advice}"
             )
 
     def contents(self) -> dict[str, bytes]:

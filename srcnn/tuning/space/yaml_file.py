@@ -1,8 +1,8 @@
 """Reader of YAML files that a person names, as nodes, which contain their line numbers.
 
 A few hundred bytes of YAML can stand for gigabytes, because an alias repeats what its anchor names and aliases may nest. So the
-size of the file, its nesting depth and the number of its values are bounded while it is read; an alias counts with everything that
-it repeats.
+size of the file, its nesting depth and the number of its values are bounded while it is read; an alias counts with everything
+that it repeats.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ The file may be of another version, or old, so it is read by models that check e
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass
