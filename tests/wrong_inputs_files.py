@@ -48,6 +48,30 @@ def _pipe(name: str) -> _Prepare:
     return prepare
 
 
+def _then(*steps: Callable[[Path], object]) -> _Prepare:
+    """Do several steps, each with the scratch folder."""
+
+    def prepare(folder: Path) -> None:
+        for step in steps:
+            step(folder)
+
+    return prepare
+
+
+def _cut(name: str, size: int) -> _Prepare:
+    """Take the last bytes from a file."""
+
+    def prepare(folder: Path) -> None:
+        file = folder / name
+        file.write_bytes(file.read_bytes()[:-size])
+
+    return prepare
+
+
+def _gone(name: str) -> _Prepare:
+    return lambda folder: (folder / name).unlink()
+
+
 def _link(name: str, target: str) -> _Prepare:
     return lambda folder: (folder / name).symlink_to(target)
 
@@ -112,7 +136,7 @@ def _laughs(levels: int) -> str:
 
 
 _DEEP = "[" * 5000 + "]" * 5000
-_SPACES = {
+_SPACES: dict[str, tuple[str | bytes, str]] = {
     "nested deeply": (f"parameters: {_DEEP}", "must nest at most 32 deep"),
     "nested deeply in mappings": ("parameters: " + "{a: " * 3000 + "1" + "}" * 3000, "must nest at most 32 deep"),
     "nested deeply by indents": ("- " * 5000 + "x", "must nest at most 32 deep"),
@@ -177,7 +201,7 @@ _SPACES = {
     "with not a number as bound": ("parameters: {learning_rate: {type: float, low: .nan, high: 1}}", "low: .*finite"),
     "with an infinite bound": ("parameters: {learning_rate: {type: float, low: 1, high: .inf}}", "high: .*finite"),
 }
-_ENQUEUED = {
+_ENQUEUED: dict[str, tuple[str | bytes, str]] = {
     "nested deeply": (_DEEP, "must nest at most 32 deep"),
     "with aliases that multiply": (
         f"- {{n1: 64}}\n- x:\n  - y\n  - {{\n{_laughs(12)[2:]}",
@@ -376,10 +400,7 @@ _NETWORKS: dict[str, tuple[_Prepare, str]] = {
         r"layers\.2\.bias: every weight must be a finite number, but 1 of 1 are not",
     ),
     "without its last bytes": (
-        lambda folder: (
-            _network()(folder),
-            os.truncate(folder / "net.safetensors", (folder / "net.safetensors").stat().st_size - 5),
-        ),
+        _then(_network(), _cut("net.safetensors", 5)),
         "damaged or not a safetensors file",
     ),
 }
@@ -469,10 +490,7 @@ _MATS: dict[str, tuple[_Prepare, str]] = {
     "with kernels that are no squares": (_mat(_put("weights_conv3", [[1.0] * 8] * 3)), "must be a square"),
     "with layers that do not fit": (_mat(_put("weights_conv3", [[1.0] * 9] * 5)), "shapes of the layers do not match"),
     "whose compressed part is cut": (
-        lambda folder: (
-            _mat(compress=True)(folder),
-            os.truncate(folder / "x3.mat", (folder / "x3.mat").stat().st_size - 40),
-        ),
+        _then(_mat(compress=True), _cut("x3.mat", 40)),
         "not a MATLAB 5 file|missing",
     ),
 }
@@ -543,9 +561,12 @@ _STATES: dict[str, tuple[_Prepare, str]] = {
     "with an epoch that is true": (_state({"epoch": True}), "epoch: must be a whole number"),
     "with an epoch below 0": (_state({"epoch": -1}), "epoch: must be a whole number of at least 0, but is -1"),
     "with an epoch of 40 digits": (_state({"epoch": 10**40}), "epoch: must be a whole number"),
+    "with the best epoch below 0": (_state({"best_epoch": -1}), "best_epoch: must be a whole number of at least 0"),
     "with a list as step": (_state({"step": [1]}), "step: must be a whole number"),
-    "with a step that is not the last one": (_state({"step": 7}), "step 7 must be the last one of its epoch, 1 of 3"),
-    "with more epochs than there are": (_state({"epoch": 9}), "must be the last one of its epoch, 9 of 3"),
+    "with more epochs than there are": (
+        _state({"epoch": 9}),
+        "epoch: must be at most 3, as in its configuration, but is 9",
+    ),
     "with endless seconds": (_state({"seconds": float("inf")}), "seconds: must be a number of at least 0, but is inf"),
     "with seconds in words": (_state({"seconds": "long"}), "seconds: must be a number"),
     "with a best epoch after the last": (
@@ -616,27 +637,19 @@ _STATES: dict[str, tuple[_Prepare, str]] = {
         "kernels|layers.0.weight must be",
     ),
     "that is a network": (
-        lambda folder: (
-            _state()(folder),
-            (folder / "run" / "state.safetensors").unlink(),
-            _network(name="run/state.safetensors")(folder),
-        ),
+        _then(_state(), _gone("run/state.safetensors"), _network(name="run/state.safetensors")),
         "must have format srcnn/1 and kind state, but has srcnn/1 and network",
     ),
     "in a pipe": (
-        lambda folder: (
-            _state()(folder),
-            (folder / "run/state.safetensors").unlink(),
-            _pipe("run/state.safetensors")(folder),
-        ),
+        _then(_state(), _gone("run/state.safetensors"), _pipe("run/state.safetensors")),
         "must be a regular file, but is a pipe",
     ),
     "whose settings are a pipe": (
-        lambda folder: (_state()(folder), (folder / "run/run.json").unlink(), _pipe("run/run.json")(folder)),
+        _then(_state(), _gone("run/run.json"), _pipe("run/run.json")),
         "run.json: cannot be read .*is a pipe",
     ),
     "whose settings nest deeply": (
-        lambda folder: (_state()(folder), (folder / "run/run.json").write_text("[" * 100_000, encoding="utf-8")),
+        _then(_state(), _written("run/run.json", "[" * 100_000)),
         "run.json: cannot be read .*must nest at most 32 deep",
     ),
 }
@@ -706,9 +719,9 @@ _SEARCHES: dict[str, tuple[_Prepare, str]] = {
     ),
     "with a link as snapshot": (
         _search(
-            lambda search: (
-                (search / "snapshots/00000001").rename(search / "elsewhere"),
-                (search / "snapshots/00000001").symlink_to("../elsewhere"),
+            _then(
+                lambda search: (search / "snapshots/00000001").rename(search / "elsewhere"),
+                _link("snapshots/00000001", "../elsewhere"),
             )
         ),
         _UNTRUSTED % "neither a file nor a folder",
@@ -716,15 +729,15 @@ _SEARCHES: dict[str, tuple[_Prepare, str]] = {
     "of another version": (_search(manifest={"format": 1}), "was written by another version of this project"),
     "of a confirmation without a seal": (
         _search(
-            lambda search: (
-                (search / "confirm-8").mkdir(),
-                (search / "snapshots").rename(search / "confirm-8/snapshots"),
+            _then(
+                lambda search: (search / "confirm-8").mkdir(),
+                lambda search: (search / "snapshots").rename(search / "confirm-8/snapshots"),
             )
         ),
         _UNTRUSTED % "it has no seal",
     ),
     "whose settings are a pipe": (
-        _search(lambda search: ((search / "search.json").unlink(), os.mkfifo(search / "search.json"))),
+        _search(_then(_gone("search.json"), _pipe("search.json"))),
         "search.json: must be a regular file, but is a pipe|there is no search",
     ),
     "whose settings nest deeply": (

@@ -103,8 +103,8 @@ def _main(argv: list[str] | None) -> int:
         return 0
     if options.command == "list":
         return _list(console, uri)
-    newest = next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")
-    name, storage = options.name or newest, Path(options.storage)
+    storage = Path(options.storage)
+    name = options.name or next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")
     trust = options.trust_saved_state
     books = open_books(name, storage, uri, trust=trust)
     if options.command == "repair":

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any, BinaryIO, cast
 
 from srcnn.errors import DataError
 
@@ -105,11 +105,12 @@ def _check_count(count: int) -> None:
         raise ValueError(f"it must have at most {_MEMBERS} members, but has more")
 
 
-def _inflated(archive: Path) -> IO[bytes]:
+def _inflated(archive: Path) -> BinaryIO:
     """Open a tar archive, inflated if it is compressed by gzip; other compressions are not used for sets of images."""
     with archive.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(archive) if compressed else archive.open("rb")
+    found: Any = gzip.open(archive) if compressed else archive.open("rb")  # noqa: SIM115 (the caller closes it)
+    return cast(BinaryIO, found)
 
 
 class _Bounded(io.RawIOBase):

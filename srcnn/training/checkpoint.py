@@ -67,7 +67,7 @@ def load_state(path: Path) -> TrainState:
         missing += [f"{name}..." for name in ("network.", "generator") if not any(k.startswith(name) for k in claims)]
         if missing:
             raise CheckpointError(f"{path}: damaged, missing {', '.join(missing)}")
-        wrong = _wrong_number(numbers) or _wrong_tensor(config, claims)
+        wrong = _wrong_number(config, numbers) or _wrong_tensor(config, claims)
         if wrong:
             raise CheckpointError(f"{path}: damaged, {wrong}")
         found.append((config, numbers))
@@ -80,12 +80,14 @@ def load_state(path: Path) -> TrainState:
     return TrainState(found[0][0], tensors, found[0][1])
 
 
-def _wrong_number(numbers: Mapping[str, Any]) -> str:
+def _wrong_number(config: TrainConfig, numbers: Mapping[str, Any]) -> str:
     """Return what is wrong with the numbers of a state; empty: nothing."""
     for name in ("epoch", "step", "best_epoch"):
         value = numbers[name]
         if type(value) is not int or not 0 <= value < 2**63:
             return f"{name}: must be a whole number of at least 0, but is {str(value)[:40]}"
+    if config.epochs is not None and numbers["epoch"] > config.epochs:
+        return f"epoch: must be at most {config.epochs}, as in its configuration, but is {numbers['epoch']}"
     seconds, psnr = numbers["seconds"], numbers["best_psnr"]
     if not _is_finite(seconds) or seconds < 0:
         return f"seconds: must be a number of at least 0, but is {str(seconds)[:40]}"
@@ -137,9 +139,9 @@ def _trained(config: TrainConfig) -> dict[str, tuple[int, ...]]:
 
 
 def _wrong_moment(config: TrainConfig, moments: Claims, shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """Return what is wrong with the moments of the optimizer; empty: nothing. `Run` compares each one with its parameter."""
+    """Return what is wrong with the moments of the optimizer; empty: nothing."""
     found: dict[int, set[str]] = {}
-    possible = set(shapes.values())
+    possible, ordered = set(shapes.values()), [] if config.expansion else _ordered(config, shapes)
     if config.expansion:  # Muon averages the gradient of the collapsed weight
         matrices = (shape for shape in weight_shapes(config.architecture).values() if len(shape) == 4)
         possible |= {(outputs, inputs * height * width) for outputs, inputs, height, width in matrices}
@@ -150,7 +152,20 @@ def _wrong_moment(config: TrainConfig, moments: Claims, shapes: Mapping[str, tup
         found.setdefault(int(index), set()).add(slot)
         if (claim.shape == ()) != (slot == "step") or (claim.shape and claim.shape not in possible):
             return f"optimizer.{name[:80]}: {claim} is not a moment of this configuration"
+        if claim.shape and ordered and claim.shape != ordered[int(index)]:
+            return f"optimizer.{name[:80]} must have shape {ordered[int(index)]}, but has {claim.shape}"
     for place, slots in found.items():
         if slots not in _SLOTS[config.optimizer]:
             return f"optimizer.{place}: has {', '.join(sorted(slots))[:80]}, which {config.optimizer} does not keep"
     return ""
+
+
+def _ordered(config: TrainConfig, shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the shapes of the parameters in the order of the groups of `make_optimizer`, for plain layers."""
+    groups: dict[tuple[float, bool], list[tuple[int, ...]]] = {}
+    for i, factor in enumerate(config.rates):
+        for name in (f"layers.{i}.weight", f"layers.{i}.bias", f"slopes.{i}"):
+            if name in shapes:
+                matrix = config.optimizer == "muon" and len(shapes[name]) > 1 and i < config.depth - 1
+                groups.setdefault((factor, matrix), []).append(shapes[name])
+    return [shape for group in groups.values() for shape in group]

@@ -8,7 +8,8 @@ checksums. A resumed search uses the newest valid snapshot.
 Most of these files are pickles, and reading a pickle runs the code that it names. So a snapshot has a seal (`srcnn.system.seal`)
 over its manifest, and thereby over all of its files: it is read only if this user wrote it with this user's key and nobody else
 could have changed it since. Manifest and seal are in the same file, and the folder appears with it, so a kill leaves no snapshot
-without its seal. Snapshots from elsewhere, or of versions without seals, are accepted on request: `check_saved_state` seals a copy.
+without its seal. Snapshots from elsewhere, or of versions without seals, are accepted on request: `check_saved_state` seals a
+copy of them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 
 from srcnn.errors import SearchError, StateVersionError
-from srcnn.system.bounded_read import open_regular, parse_json, read_bytes, read_text
+from srcnn.system.bounded_read import parse_json, read_bytes, read_text
 from srcnn.system.seal import keep_to_yourself, seal, sealed, strangers
 from srcnn.tuning.adapters.ray_internals import (
     STATE_FILES,
@@ -53,7 +54,7 @@ FOLDER = "snapshots"  #: name of the snapshots' folder in the folder of a stage
 
 _MANIFEST = "manifest.json"
 _KEPT = 2
-_LARGEST = 4 << 30  # bytes of a file of Tune's state; that of a search with a thousand trials has some megabytes
+_LARGEST = 512 << 20  # bytes of a file of Tune's state; that of a search with a thousand trials has some megabytes
 #: Version of what a snapshot's pickles and a trial's own state hold. It rises when a class in them moves or changes.
 _FORMAT = 3
 
@@ -256,8 +257,7 @@ def _is_file_of_state(name: str) -> bool:
 
 
 def _digest(file: Path) -> str:
-    with open_regular(file, _LARGEST) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return hashlib.sha256(read_bytes(file, _LARGEST)).hexdigest()
 
 
 def check_saved_state(folder: Path, *, trust: bool = False) -> None:

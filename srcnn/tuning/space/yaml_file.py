@@ -64,7 +64,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def _wrong(event: yaml.Event, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+    found = yaml.MarkedYAMLError(problem=problem)
+    found.problem_mark = event.start_mark
+    return found
 
 
 def compose(path: Path) -> yaml.Node | None:
@@ -79,7 +81,7 @@ def compose(path: Path) -> yaml.Node | None:
             node: yaml.Node | None = loader.get_single_node()
             return node
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except FileNotFoundError as error:
         known = "" if path.parts[1:] else f"; the package has {', '.join(shipped_names())}"
         raise ConfigError(f"{path}: cannot be read ({error.strerror}){known}") from None

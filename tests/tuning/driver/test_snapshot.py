@@ -218,7 +218,7 @@ def test_a_kill_at_any_write_leaves_a_state_that_is_accepted(
         write(file, content)
 
     if at == "rename":
-        monkeypatch.setattr(snapshot.os, "replace", kill)
+        monkeypatch.setattr("srcnn.tuning.driver.snapshot.os.replace", kill)
     elif at == "mkdir":
         monkeypatch.setattr(snapshot, "keep_to_yourself", kill)
     else:
