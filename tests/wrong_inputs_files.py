@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import pickle
@@ -784,20 +783,6 @@ def _png(width: int, height: int) -> bytes:
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
-
-def _jpeg_with_exif(exif: bytes) -> bytes:
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.new("RGB", (48, 40), (90, 120, 60)).save(out, "JPEG", exif=b"Exif\0\0" + exif)
-    return out.getvalue()
-
-
-#: EXIF whose orientation is a list of words, and one that leads outside of it.
-_EXIF = {
-    "an orientation in words": b"II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0abc\0\0\0\0\0",
-    "an orientation outside": b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\x7f\xff\xff\xff\x7f\0\0\0\0",
-}
 
 _IMAGES: dict[str, tuple[bytes, str]] = {
     "of exapixels": (_png(2**31 - 1, 2**31 - 1), "pixels|cannot be decoded|not an image"),
