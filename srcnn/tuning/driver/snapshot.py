@@ -59,6 +59,10 @@ _LARGEST = 512 << 20  # bytes of a file of Tune's state; that of a search with a
 _FORMAT = 3
 
 
+#: Folders of stages whose state a person has accepted for this process.
+_accepted: set[Path] = set()
+
+
 class Snapshot:
     """A complete snapshot.
 
@@ -77,6 +81,8 @@ class Snapshot:
     def distrust(self) -> str:
         """Why the files must not be read, as the end of a sentence; empty: this user wrote them, and nobody else could."""
         stage = self.folder.parent.parent
+        if stage.resolve() in _accepted:
+            return ""
         try:
             for path in (stage.resolve(), self.folder.parent, self.folder, *self._paths, self.folder / _MANIFEST):
                 if found := strangers(path):
@@ -90,11 +96,8 @@ class Snapshot:
     def _paths(self) -> list[Path]:
         return [self.folder / name for name in self._digests]
 
-    def require_trust(self, advice: str = "--trust-saved-state accepts it once") -> None:
+    def require_trust(self) -> None:
         """Check that the files may be read.
-
-        Args:
-            advice: what a person can do otherwise, as the end of the message.
 
         Raises:
             SearchError: another user, another machine or an older version may have written them.
@@ -102,7 +105,7 @@ class Snapshot:
         if why := self.distrust:
             raise SearchError(
                 f"resume: {self.folder.parent.parent} must have been written by you on this machine, because reading it runs "
-                f"code, but {why}; {advice}"
+                f"code, but {why}; --trust-saved-state accepts it once"
             )
 
     def contents(self) -> dict[str, bytes]:
@@ -265,7 +268,8 @@ def check_saved_state(folder: Path, *, trust: bool = False) -> None:
 
     Args:
         folder: folder of the search, or of a run of a table.
-        trust: whether to accept what somebody else may have written: copies of the newest snapshots are sealed.
+        trust: whether to accept what somebody else may have written: copies of the newest snapshots are sealed. Where a seal does
+            not help, because the folder belongs to somebody else, they are accepted by this process alone.
 
     Raises:
         StateVersionError: a version of this project with another format of snapshots wrote it.
@@ -283,7 +287,8 @@ def check_saved_state(folder: Path, *, trust: bool = False) -> None:
                 raise SearchError(f"resume: {place.parent} cannot be sealed ({error.strerror})") from None
             kept = newest_snapshot(place.parent)
             assert kept is not None, "it has just been written"
-            kept.require_trust("only a copy of the folder that you make, with cp -r, can be accepted")
+            if kept.distrust:  # the file system has no owners or rights, or the folder of the stage is somebody else's
+                _accepted.add(place.parent.resolve())
         else:
             kept.require_trust()
 
