@@ -222,10 +222,13 @@ def _newest_of_each(staging: Path) -> list[Path]:
 
 def _write(file: Path, content: bytes) -> None:
     """Write a new file that only this user can read and write."""
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        target.write(content)
-        target.flush()
-        os.fsync(target.fileno())
+    try:
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            target.write(content)
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError as error:  # of an open file, it would not say which
+        raise OSError(error.errno, error.strerror, str(file)) from None
 
 
 def newest_snapshot(stage: Path) -> Snapshot | None:
