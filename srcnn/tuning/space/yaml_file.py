@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -65,7 +65,7 @@ class _Loader(yaml.SafeLoader):
 
 def _wrong(event: yaml.Event, problem: str) -> yaml.MarkedYAMLError:
     found = yaml.MarkedYAMLError(problem=problem)
-    found.problem_mark = event.start_mark
+    found.problem_mark = cast(yaml.Mark, event.start_mark)
     return found
 
 

@@ -74,7 +74,7 @@ def test_a_range_that_is_none_is_refused(kind: type[Parameter], fields: dict[str
 
 
 def test_the_number_of_points_is_known_without_making_them() -> None:
-    given = [
+    given: list[Parameter] = [
         Float(type="float", low=0.0, high=1.0, points=7),
         Integer(type="int", low=3, high=9, step=2),
         Categorical(type="categorical", choices=(1, "a")),
