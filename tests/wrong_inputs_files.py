@@ -675,6 +675,7 @@ def _search(change: Callable[[Path], object] | None = None, manifest: Mapping[st
     def prepare(folder: Path) -> None:
         import hashlib
 
+        from srcnn.tuning.driver.snapshot import _FORMAT
         from srcnn.tuning.planning.settings import SearchSettings
 
         search = folder / "ray" / "x"
@@ -692,7 +693,7 @@ def _search(change: Callable[[Path], object] | None = None, manifest: Mapping[st
         for name in names:
             (snapshot / name).write_bytes(content)
         digests = {name: hashlib.sha256(content).hexdigest() for name in names}
-        about = {"format": 3, "journal": 0, "files": digests, **(manifest or {})}
+        about = {"format": _FORMAT, "journal": 0, "files": digests, **(manifest or {})}
         (snapshot / "manifest.json").write_text(json.dumps(about), encoding="utf-8")
         if change is not None:
             change(search)

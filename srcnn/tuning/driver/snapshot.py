@@ -8,8 +8,7 @@ checksums. A resumed search uses the newest valid snapshot.
 Most of these files are pickles, and reading a pickle runs the code that it names. So a snapshot has a seal (`srcnn.system.seal`)
 over its manifest, and thereby over all of its files: it is read only if this user wrote it with this user's key and nobody else
 could have changed it since. Manifest and seal are in the same file, and the folder appears with it, so a kill leaves no snapshot
-without its seal. Snapshots from elsewhere, or of versions without seals, are accepted on request: `check_saved_state` seals a
-copy of them.
+without its seal. Snapshots from elsewhere are accepted on request: `check_saved_state` seals a copy of them.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ _MANIFEST = "manifest.json"
 _KEPT = 2
 _LARGEST = 512 << 20  # bytes of a file of Tune's state; that of a search with a thousand trials has some megabytes
 #: Version of what a snapshot's pickles and a trial's own state hold. It rises when a class in them moves or changes.
-_FORMAT = 3
+_FORMAT = 4
 
 
 #: Folders of stages whose state a person has accepted for this process.

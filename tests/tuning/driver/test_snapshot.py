@@ -71,7 +71,7 @@ def test_a_snapshot_of_another_version_is_refused_and_left_alone(tmp_path: Path)
     del old["format"]  # as the first version wrote it
     manifest.write_text(json.dumps(old), encoding="utf-8")
     before = sorted(path.read_bytes() for path in stage.rglob("*") if path.is_file())
-    with pytest.raises(StateVersionError, match=r"resume: .*stage was written by another version.*must be 3, but is 1"):
+    with pytest.raises(StateVersionError, match=r"resume: .*stage was written by another version.*must be 4, but is 1"):
         newest_snapshot(stage)
     assert sorted(path.read_bytes() for path in stage.rglob("*") if path.is_file()) == before
 
