@@ -7,7 +7,10 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import stat
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +245,54 @@ def test_a_manifest_cannot_name_files_elsewhere(stage: Path, tmp_path: Path) -> 
     for name in ("../../../secret", str(tmp_path / "secret"), "secret", "/dev/zero"):
         _manifest(stage, files={name: digest})
         assert newest_snapshot(stage) is None
+
+
+_CALLS = ("open", "mkdir", "fsync", "link", "unlink", "replace", "chmod", "close")
+
+
+def _killed_before_call(number: int, write: Callable[[], object]) -> bool:
+    """Run a function in a child that is killed before a system call; return whether it came so far."""
+    child = os.fork()
+    if not child:
+        left = iter(range(number))
+
+        def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+            def wrapped(*arguments: Any, **options: Any) -> Any:
+                if next(left, None) is None:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*arguments, **options)
+
+            return wrapped
+
+        for name in _CALLS:
+            setattr(os, name, counted(getattr(os, name)))
+        try:
+            write()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_killed_before_each_call_a_state_is_accepted_or_not_there(
+    tmp_path: Path, stage: Path, monkeypatch: pytest.MonkeyPatch, *, accepted: bool
+) -> None:
+    """Also the first one of a user, for which the key is made; and that of a stranger which is accepted."""
+    monkeypatch.setenv("SRCNN_STATE", str(tmp_path / "new state"))
+    staging, new = tmp_path / "staging", stage if accepted else tmp_path / "new"
+    new.mkdir(exist_ok=True)
+    (new / "tuner.pkl").write_bytes(b"tuner")
+    number = 0
+    accept = partial(check_saved_state, new, trust=True)
+    while _killed_before_call(number, accept if accepted else partial(keep_snapshot, new, staging, number)):
+        found = newest_snapshot(new)
+        if accepted:
+            assert found is not None
+            assert found.distrust == "" or found.folder.name == "00000001"
+        else:
+            assert found is None or (found.distrust, found.journal) == ("", number)
+            shutil.rmtree(new / FOLDER, ignore_errors=True)
+        number += 1
+    assert number >= 12
+    assert _newest(new).distrust == ""
