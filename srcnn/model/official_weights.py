@@ -4,15 +4,18 @@ Each file contains, in column-major order: ``weights_conv1`` (f1*f1, n1), ``weig
 ``weights_conv3`` (n2, f3*f3) and ``biases_conv1..3``. They are correlation kernels (MATLAB's ``imfilter``), so nothing is
 flipped.
 
-Parts of such a file are compressed, and its headers state sizes that a reader takes memory for. So the file, what its parts
-inflate to, and the stated shapes are bounded before SciPy reads values; other variables than these six are not read.
+The format is described in "MAT-File Format" of The MathWorks. Parts of a file are compressed, and its headers state sizes. So
+the file and what its parts inflate to are bounded, a matrix must have as many values as its shape says, and other variables than
+these six are not read. SciPy's reader is not used: on some damaged files SciPy 1.17 ends the process by a segmentation fault.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import struct
+import zlib
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +34,13 @@ _NAMES = tuple(f"{kind}_conv{i}" for i in (1, 2, 3) for kind in ("weights", "bia
 _SIZE = 8 << 20  # maximum size of a file in bytes; the largest released one has 0.3 MB
 _INFLATED = 32 << 20  # maximum size of its content in bytes; that of the released ones is 0.5 MB
 _BEGIN = 128  # bytes before the first element: a text, the version and the order of bytes
-_COMPRESSED = 15  # type of an element that is compressed by zlib
-_NUMBERS = ("double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+_ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}  # order of bytes, by version and mark
+_COMPRESSED, _MATRIX = 15, 14  # types of elements: compressed by zlib, a matrix
+_INT8, _INT32, _UINT32 = 1, 5, 6
+#: Types of elements whose content is numbers, as NumPy names them.
+_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_NUMERIC = range(6, 16)  # classes of matrices of numbers: double, single, int8 ... uint64
+_COMPLEX = 0x800  # flag of a matrix with an imaginary part
 
 
 def official_file(folder: str, scale: int, root: Path) -> Path | None:
@@ -65,44 +73,65 @@ def _numbers(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         CheckpointError: the file is missing, too large, or not a MATLAB 5 file.
     """
-    from scipy.io import loadmat, whosmat  # only this function reads MATLAB files
-
     try:
         content = read_bytes(path, _SIZE)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}") from None
+    found: dict[str, NDArray[Any]] = {}
     try:
-        _check_inflated(content)
-        stated = [
-            (name, shape) for name, shape, kind in whosmat(io.BytesIO(content)) if name in _NAMES and kind in _NUMBERS
-        ]
-        for name, shape in stated:
-            if 8 * math.prod(shape) > _INFLATED:
-                raise ValueError(f"{name} must have at most {_INFLATED // 8} values, but has shape {shape}")
-        found = loadmat(io.BytesIO(content), variable_names=[name for name, _ in stated])
-    except Exception as error:  # scipy's reader raises many types: zlib.error, IndexError, MatReadError, ...
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path}: not a MATLAB 5 file ({reason})") from None
-    return {name: found[name] for name, _ in stated if name in found}
+        order = _ORDERS.get(content[124:_BEGIN])
+        if order is None:
+            raise ValueError("it does not begin as one")
+        left = _INFLATED
+        for kind, body in _elements(content[_BEGIN:], order):
+            if kind == _COMPRESSED:
+                inflated, _ = inflate(body, left)
+                left -= len(inflated)
+                kind, body = next(_elements(inflated, order), (0, b""))
+            if kind == _MATRIX:
+                found |= _matrix(body, order)
+    except OverflowError:
+        raise CheckpointError(
+            f"{path}: not a MATLAB 5 file (it must inflate to at most {in_units(_INFLATED)}, but inflates to more)"
+        ) from None
+    except (ValueError, EOFError, zlib.error) as error:
+        raise CheckpointError(f"{path}: not a MATLAB 5 file ({error})") from None
+    return found
 
 
-def _check_inflated(content: bytes) -> None:
-    """Check that what is no MATLAB 5 file, or inflates to more than the limit, is not read; an exception says why."""
-    orders = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
-    order = orders.get(content[124:_BEGIN])
-    if order is None:
-        raise ValueError("it does not begin as one")
-    at, left = _BEGIN, _INFLATED
+def _elements(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+    """Yield type and content of the data elements. Up to four bytes are in the tag itself; others begin at multiples of eight."""
+    at = 0
     while at + 8 <= len(content):
-        kind, size = struct.unpack(f"{order}II", content[at : at + 8])
-        if kind == _COMPRESSED:
-            try:
-                left -= len(inflate(content[at + 8 : at + 8 + size], left)[0])
-            except OverflowError:
-                raise ValueError(f"it must inflate to at most {in_units(_INFLATED)}, but inflates to more") from None
-        at += 8 + size
+        kind, size = struct.unpack_from(f"{order}II", content, at)
+        begin = at + 8
+        if kind >> 16:
+            kind, size, begin = kind & 0xFFFF, kind >> 16, at + 4
+        body = content[begin : begin + size]
+        if len(body) < size or (begin == at + 4 and size > 4):
+            raise ValueError("an element is incomplete")
+        yield kind, body
+        at = at + 8 if begin == at + 4 else begin + size + (0 if kind == _COMPRESSED else -size % 8)
+
+
+def _matrix(content: bytes, order: str) -> dict[str, NDArray[Any]]:
+    """Return a matrix by its name; empty if it is none of the six, or not of numbers. A complex one has a complex type."""
+    parts = list(islice(_elements(content, order), 4))
+    if len(parts) < 4 or [kind for kind, _ in parts[:3]] != [_UINT32, _INT32, _INT8] or len(parts[0][1]) != 8:
+        return {}
+    (flags, _), name = struct.unpack(f"{order}II", parts[0][1]), parts[2][1].decode("latin-1")
+    kind, body = parts[3]
+    if name not in _NAMES or flags & 0xFF not in _NUMERIC or kind not in _TYPES:
+        return {}
+    if len(parts[1][1]) % 4 or len(body) % np.dtype(_TYPES[kind]).itemsize:
+        raise ValueError(f"{name} is incomplete")
+    shape = np.frombuffer(parts[1][1], f"{order}i4").tolist()
+    values = np.frombuffer(body, f"{order}{_TYPES[kind]}")
+    if min(shape, default=0) < 0 or len(shape) > 4 or math.prod(shape) != len(values):
+        raise ValueError(f"{name} must have as many values as its shape {shape} says, but has {len(values)}")
+    return {name: values.reshape(shape, order="F").astype(np.complex128 if flags & _COMPLEX else np.float64)}
 
 
 def load_official(path: Path, scale: int) -> SRCNN:
@@ -119,14 +148,14 @@ def load_official(path: Path, scale: int) -> SRCNN:
     missing = [name for name in _NAMES if name not in fields]
     if missing:
         raise CheckpointError(f"{path}: not a file of SRCNN weights, missing {', '.join(missing)}")
+    single: dict[str, NDArray[np.float32]] = {}
     for name in _NAMES:
-        if np.iscomplexobj(fields[name]) or not np.isfinite(fields[name]).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            single[name] = np.asarray(fields[name].real, dtype=np.float32)
+        if np.iscomplexobj(fields[name]) or not np.isfinite(single[name]).all():
             raise CheckpointError(f"{path}: {name}: every value must be a finite number")
-    try:
-        first, second, third = (np.asarray(fields[f"weights_conv{i}"], dtype=np.float32) for i in (1, 2, 3))
-        offsets = [np.asarray(fields[f"biases_conv{i}"], dtype=np.float32).reshape(-1) for i in (1, 2, 3)]
-    except (ValueError, TypeError):
-        raise CheckpointError(f"{path}: weights and biases must be numbers") from None
+    first, second, third = (single[f"weights_conv{i}"] for i in (1, 2, 3))
+    offsets = [single[f"biases_conv{i}"].reshape(-1) for i in (1, 2, 3)]
     if second.ndim == 2:  # MATLAB drops a trailing axis of one; a middle axis of one survives
         second = second[:, :, None]
     if first.ndim != 2 or second.ndim != 3 or third.ndim != 2:
