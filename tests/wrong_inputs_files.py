@@ -224,6 +224,7 @@ _TABLES = {
     "with aliases that multiply": (f"rows:\n{_laughs(12)}", "must have at most 20000 values"),
     "with a name twice in a row": ("title: a\nrows: [{name: a, name: b}]", "name: appears twice"),
     "with a merge": ("base: &b {filters: 64-32}\nrows: [{name: a, config: {<<: *b}}]", "<<: must not be used"),
+    "with a number as name": ("title: a\nrows: [{name: a, 7: b}]", "every name must be a word, but one is 7"),
     "of a set": ("!!set {title, rows}", "must be a mapping of names to values|is not YAML"),
     "without rows": ("title: a\nquestion: b\nsource: c\nrows: []\nbudgets: {}", "rows: "),
     "with a tag of python": ("title: !!python/name:os.system", "is not plain YAML"),
