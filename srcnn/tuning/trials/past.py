@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from srcnn.errors import SearchError
+from srcnn.system.bounded_read import parse_json
 
 if TYPE_CHECKING:  # numpy takes a moment to import, and ``--help`` needs none of it
-    from srcnn.system.bounded_read import parse_json
-from srcnn.tuning.space.parameter import Value
+    from srcnn.tuning.space.parameter import Value
 
 __all__ = ["ALL", "PastTrial", "past_from", "past_json"]
 
