@@ -9,6 +9,7 @@ from pydantic import Field
 from srcnn.config.strict import Strict
 from srcnn.config.training import TrainConfig
 from srcnn.errors import CheckpointError, ConfigError
+from srcnn.system.bounded_read import read_text
 
 __all__ = ["Card", "Origin", "SetScore", "Speed", "TrainingSet", "read_card"]
 
@@ -107,7 +108,7 @@ def read_card(path: Path) -> Card:
         CheckpointError: the file is missing or is no card.
     """
     try:
-        return Card.from_json(path.read_text(encoding="utf-8"))
+        return Card.from_json(read_text(path))
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, ConfigError) as error:

@@ -19,7 +19,7 @@ from srcnn.champions.card import Origin, TrainingSet
 from srcnn.champions.shipped import champion_card, load_champion
 from srcnn.config.quantities import counted
 from srcnn.data.image_set import ImageSet
-from srcnn.errors import ConfigError
+from srcnn.errors import CheckpointError, ConfigError
 from srcnn.model.network import SRCNN
 from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import load_network, read_header
@@ -73,13 +73,14 @@ def file_start(name: str, path: Path) -> StartNetwork:
         CheckpointError: the file is missing or damaged.
     """
     network, header = load_network(path), read_header(path)
-    fields = header["extra"].get("origin")
+    fields, tests = header["extra"].get("origin"), header["extra"].get("tests", [])
+    if not isinstance(fields, dict | None) or not isinstance(tests, list):
+        raise CheckpointError(f"{path}: damaged, extra: origin must be an object and tests a list")
     try:
         origin = None if fields is None else Origin(**fields)
     except ConfigError:  # of a later version
         origin = None
-    tests = tuple(map(str, header["extra"].get("tests", ())))
-    return _start(name, network, origin, tests, str(header["config"].get("start", "random")))
+    return _start(name, network, origin, tuple(map(str, tests)), str(header["config"].get("start", "random")))
 
 
 def _start(name: str, network: SRCNN, origin: Origin | None, tests: tuple[str, ...], before: str) -> StartNetwork:

@@ -24,6 +24,7 @@ from srcnn.errors import ConfigError, SRCNNError
 from srcnn.system.invocation import command
 from srcnn.tuning import configure
 from srcnn.tuning.driver.cluster import Cluster
+from srcnn.tuning.driver.snapshot import check_saved_state
 from srcnn.tuning.paper.run_table import TableRun, run_table
 from srcnn.tuning.paper.table import load_table, table_files
 from srcnn.tuning.paper.table_plan import TablePlan, TableSettings, plan_table
@@ -42,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--list", action="store_true", help="list the existing tables and their questions, and exit")
     parser.add_argument("--no-report", action="store_true", help="write no report at the end")
+    parser.add_argument(
+        "--trust-saved-state",
+        action="store_true",
+        help="go on from a saved state that another user or machine may have written; reading it can run code",
+    )
     add_fields(parser, TableSettings)
     return parser
 
@@ -104,6 +110,8 @@ def _main(argv: list[str] | None) -> int:
         say_tables(console, [(name, load_table(path)) for name, path in files.items()])
         return 0
     plans = _plans(options)
+    for plan in plans:
+        check_saved_state(plan.folder, trust=options.trust_saved_state)
     with Cluster(plans[0].settings.address) as cluster:  # one cluster for all tables
         cluster.wait()
         for plan in plans:

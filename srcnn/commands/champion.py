@@ -35,6 +35,7 @@ from srcnn.data.known_sets import data_root
 from srcnn.errors import CheckpointError, ConfigError, DataError
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.overlap.leaks import Leak, leaks
+from srcnn.system.bounded_read import parse_json, read_text
 
 __all__ = ["main"]
 
@@ -134,7 +135,7 @@ def _of_folder(folder: Path) -> Candidate:
     records = []
     for name in ("run.json", "result.json"):
         try:
-            records.append(json.loads((folder / name).read_text(encoding="utf-8")))
+            records.append(parse_json(read_text(folder / name)))
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"{folder / name}: not a finished training of experiments/train.py ({error})"

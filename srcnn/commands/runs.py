@@ -40,6 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--why", metavar="TRIAL", help="explain a trial: its id, the beginning of it, or the id of its run in MLflow"
     )
+    parser.add_argument(
+        "--trust-saved-state",
+        action="store_true",
+        help="verify and repair: read a saved state that another user or machine may have written; reading it can run code",
+    )
     for field in ("tracking_uri", "storage"):
         known = SearchSettings.model_fields[field]
         flag = "--" + field.replace("_", "-")
@@ -98,13 +103,14 @@ def _main(argv: list[str] | None) -> int:
         return 0
     if options.command == "list":
         return _list(console, uri)
-    newest = next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")
-    name, storage = options.name or newest, Path(options.storage)
-    books = open_books(name, storage, uri)
+    storage = Path(options.storage)
+    name = options.name or next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")
+    trust = options.trust_saved_state
+    books = open_books(name, storage, uri, trust=trust)
     if options.command == "repair":
         for line in repair(books, verify(books)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        books = open_books(name, storage, uri)
+        books = open_books(name, storage, uri, trust=trust)
     return _say(console, books)
 
 

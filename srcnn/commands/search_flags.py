@@ -83,6 +83,11 @@ def search_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", nargs="?", const="", metavar="NAME", help="go on with a search (without a name: the most recent)"
     )
+    parser.add_argument(
+        "--trust-saved-state",
+        action="store_true",
+        help="with --resume: go on from a saved state that another user or machine may have written; reading it can run code",
+    )
     parser.add_argument("--dry-run", action="store_true", help="time a few steps, print the expected cost, and exit")
     grouped = {name for flags in _GROUPS.values() for name, _, _ in flags}
     further = tuple((name, "VALUE", "") for name in SearchSettings.model_fields if name not in grouped)

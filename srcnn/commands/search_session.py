@@ -35,6 +35,7 @@ from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.driver.live_state import LiveState
+from srcnn.tuning.driver.snapshot import check_saved_state
 from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
@@ -63,6 +64,12 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     """
     if not resume and settings.folder.exists():  # said before anything is read or measured
         raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
+    if options.trust_saved_state and options.resume is None:
+        raise ConfigError(
+            "--trust-saved-state: must be combined with --resume, because a new search has no saved state"
+        )
+    if resume and not settings.is_remote and not options.dry_run:  # said before anything is read or measured
+        check_saved_state(settings.folder, trust=options.trust_saved_state)
     console = Console(quiet=options.json, soft_wrap=False)
     plan = plan_search(settings)
     _show_plan(console, plan, options, resume=resume)
@@ -173,7 +180,9 @@ def _run(
     try:
         _watch(console, display, settings, options)
         with display, _interrupt_said(acknowledge):
-            return run_anywhere(plan, resume=resume, listener=display, acknowledge=acknowledge)
+            return run_anywhere(
+                plan, resume=resume, listener=display, acknowledge=acknowledge, trust=options.trust_saved_state
+            )
     except KeyboardInterrupt:
         console.print(f"interrupted; go on: {resume_command(settings)}", soft_wrap=True, highlight=False)
         if isinstance(display, JsonLines):

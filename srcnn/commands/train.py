@@ -45,6 +45,7 @@ from srcnn.model.network import SRCNN, count_macs, count_parameters
 from srcnn.model.weights_file import load_network, save_network
 from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.device import pick_device, resolve_precision
 from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
@@ -188,7 +189,7 @@ class _Job:
     @classmethod
     def read(cls, folder: Path) -> _Job:
         try:
-            return cls(**json.loads((folder / _RUN).read_text(encoding="utf-8")))
+            return cls(**parse_json(read_text(folder / _RUN)))
         except (OSError, ValueError, TypeError) as error:
             raise CheckpointError(f"{folder / _RUN}: cannot be read ({error})") from None
 

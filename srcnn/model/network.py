@@ -30,7 +30,7 @@ _STRIP = {
 }  # pixels; on a CPU a strip's layers fit into the caches, which is twice as fast
 _SLOPE = 0.25  # initial slope of PReLU, as in He et al.
 
-__all__ = ["SRCNN", "count_macs", "count_parameters"]
+__all__ = ["SRCNN", "count_macs", "count_parameters", "weight_shapes"]
 
 
 class SRCNN(nn.Module):
@@ -174,6 +174,18 @@ def _layer_sizes(config: ModelConfig) -> list[tuple[int, int]]:
     last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
     widths = (config.channels, *config.filters, last)
     return [(a * b * k * k, b) for a, b, k in zip(widths[:-1], widths[1:], config.kernels, strict=True)]
+
+
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor in the state dict of a network, by name, without building the network."""
+    last = config.channels * (config.scale**2 if config.upsampling == "pixel_shuffle" else 1)
+    widths = (config.channels, *config.filters, last)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (inputs, outputs, kernel) in enumerate(zip(widths[:-1], widths[1:], config.kernels, strict=True)):
+        shapes |= {f"layers.{i}.weight": (outputs, inputs, kernel, kernel), f"layers.{i}.bias": (outputs,)}
+    if config.activation == "prelu":
+        shapes |= {f"slopes.{i}": (filters,) for i, filters in enumerate(config.filters)}
+    return shapes
 
 
 def count_parameters(config: ModelConfig, *, biases: bool = True) -> int:

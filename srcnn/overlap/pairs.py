@@ -21,6 +21,7 @@ from srcnn.data.image_set import ImageSet
 from srcnn.overlap.alignment import Placement, align
 from srcnn.overlap.matching import Described, candidates, describe
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.folders import cache_folder
 
 __all__ = ["SIMILAR", "Overlap", "duplicates", "overlaps", "same_photograph"]
@@ -80,7 +81,7 @@ def _cached(a: ImageSet, b: ImageSet | None) -> tuple[Overlap, ...]:
     key = hashlib.sha256("|".join([_LAYOUT, a.digest, "" if b is None else b.digest]).encode()).hexdigest()[:32]
     file = cache_folder() / f"overlap-{key}.json"
     with suppress(OSError, ValueError, TypeError):  # missing or damaged
-        return tuple(Overlap(**pair) for pair in json.loads(file.read_text(encoding="utf-8")))
+        return tuple(Overlap(**pair) for pair in parse_json(read_text(file)))
     found = _find(a, b)
     with suppress(OSError):  # a full or read-only disk: return the result without caching it
         file.parent.mkdir(parents=True, exist_ok=True)

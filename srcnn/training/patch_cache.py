@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from srcnn.data.image_set import ImageSet
+from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.folders import cache_folder
 from srcnn.training.patches import TrainingData, prepare
 
@@ -27,6 +28,7 @@ __all__ = ["prepare_cached"]
 _LAYOUT = "1"  # layout version of an entry; with a new number, old entries are no longer used and are removed in time
 _ARRAYS = ("sizes", "small", "bicubic", "target")
 _BYTES = 4 << 30
+_SIDE = 1 << 24  # pixels: no image is larger
 
 
 def prepare_cached(
@@ -46,7 +48,9 @@ def prepare_cached(
     """
     key = hashlib.sha256("|".join([_LAYOUT, images.digest, str(scale), color, protocol]).encode()).hexdigest()[:32]
     entry = cache_folder() / key
-    with suppress(OSError, ValueError):  # missing, being removed, or incomplete after a crash
+    with suppress(
+        OSError, ValueError, TypeError
+    ):  # missing, being removed, incomplete after a crash, or not what it must be
         data = _read(entry, scale, color, protocol)
         os.utime(entry)  # mark as most recently used
         return data
@@ -58,10 +62,27 @@ def prepare_cached(
 
 
 def _read(entry: Path, scale: int, color: str, protocol: str) -> TrainingData:
-    names = tuple(json.loads((entry / "names.json").read_text(encoding="utf-8")))
+    names = tuple(map(str, parse_json(read_text(entry / "names.json"))))
     # Plain arrays over the maps: pickle copies the bytes of a subclass such as memmap, but not those of a plain array.
     arrays = {name: np.asarray(np.load(entry / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
-    return TrainingData(scale, color, protocol, names, **arrays)
+    data = TrainingData(scale, color, protocol, names, **arrays)
+    _check(data)
+    return data
+
+
+def _check(data: TrainingData) -> None:
+    """Check that types and sizes of the arrays fit together. A ValueError says that they do not: another program wrote them."""
+    sizes, channels = data.sizes, 1 if data.color == "y" else 3
+    if sizes.dtype != np.int64 or sizes.shape != (len(data.names), 2) or not len(sizes):
+        raise ValueError("sizes")
+    if sizes.min() < data.scale or sizes.max() > _SIDE:
+        raise ValueError("sizes")
+    pixels, small = data.pixels, int((sizes // data.scale).prod(axis=1).sum())
+    wanted = {"small": (np.float32, small), "bicubic": (np.float32, pixels), "target": (np.uint8, pixels)}
+    for name, (kind, count) in wanted.items():
+        array = getattr(data, name)
+        if array.dtype != kind or array.shape != (channels, count):
+            raise ValueError(name)
 
 
 def _write(entry: Path, data: TrainingData) -> None:

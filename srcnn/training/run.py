@@ -325,11 +325,21 @@ class Run:
         for name, value in part("optimizer.").items():
             index, slot = name.split(".")
             weight = weights[int(index)]
+            if slot != "step" and value.shape != weight.shape and self.expansion is None:
+                raise CheckpointError(
+                    f"the training state is damaged, optimizer.{name} must have shape {tuple(weight.shape)}, "
+                    f"but has {tuple(value.shape)}"
+                )
             if value.shape == weight.shape:  # fused optimisers need moments in the memory layout of their weights
                 value = torch.empty_like(weight, device="cpu").copy_(value)
             slots.setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         self.generator.set_state(state.tensors["generator"])
+        epoch, step = state.numbers["epoch"], state.numbers["step"]
+        if epoch > self.epochs or step != self.schedule.end_of(epoch):
+            raise CheckpointError(
+                f"the training state is damaged, step {step} must be the last one of its epoch, {epoch} of {self.epochs}"
+            )
         self.epoch, self.step = state.numbers["epoch"], state.numbers["step"]
         self.seconds, self.best_epoch = state.numbers["seconds"], state.numbers["best_epoch"]
         if self.plane_weights is not None and self.step > self.schedule.pretraining:

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from srcnn.errors import ConfigError, DataError
+from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.upscaling.names import printable
 
 __all__ = ["RECORD", "Found", "Source", "check_outputs", "find_photos", "is_finished", "read_record", "remember"]
 
 #: File name of the record in a folder of results.
 RECORD = ".srcnn-upscaled.jsonl"
+_LARGEST_RECORD = 256 << 20  # maximum size of the record in bytes: that of half a million photos
 
 #: Suffixes of files that are meant as pictures; if one cannot be read, that is a failure. Others are skipped.
 _PICTURES = frozenset(
@@ -233,12 +235,12 @@ def read_record(out: Path) -> dict[str, dict[str, Any]]:
     """Return the record of a folder of results: place of the result -> entry. Lines that are not whole are left out."""
     entries: dict[str, dict[str, Any]] = {}
     try:
-        text = (out / RECORD).read_text(encoding="utf-8")
+        text = read_text(out / RECORD, _LARGEST_RECORD)
     except (OSError, UnicodeDecodeError):
         return entries
     for line in text.splitlines():
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
         except ValueError:  # the machine stopped while it was written
             continue
         if isinstance(entry, dict) and isinstance(entry.get("result"), str):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -65,6 +66,9 @@ _DAMAGED = (
     OverflowError,
     EOFError,
     ZeroDivisionError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
 )
 
 

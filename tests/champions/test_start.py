@@ -104,3 +104,13 @@ def test_other_weights_are_refused() -> None:
     ) as found:
         checked(start, "0" * 64)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("extra", [{"origin": [1]}, {"origin": 1}, {"tests": 1}, {"tests": {"Set5": 1}}], ids=str)
+def test_a_file_whose_origin_is_none_is_refused(tmp_path: Path, extra: dict[str, object]) -> None:
+    network, path = SRCNN(ModelConfig(kernels=(3, 3), filters=(2,))), tmp_path / "n.safetensors"
+    save_network(path, network.state_dict(), network.config, extra)
+    with pytest.raises(
+        CheckpointError, match=r"n\.safetensors: damaged, extra: origin must be an object and tests a list"
+    ):
+        file_start("n", path)

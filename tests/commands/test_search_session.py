@@ -61,12 +61,26 @@ def test_lines_for_programs(workplace: Path) -> None:
     assert again.stderr == "error: name: a search one exists; add --resume one to continue it\n"
     assert again.stdout == ""
 
-    resumed = subprocess.run(
-        [sys.executable, str(ROOT / "experiments" / "search.py"), "--resume", "one", "--trials", "3", "--no-report"],
-        capture_output=True,
-        text=True,
-        check=False,
+    def resume(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "experiments" / "search.py"), "--resume", "one", "--trials", "3", *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **variables},
+        )
+
+    # As on another machine: the key with which the search sealed its state is not there.
+    strange = resume(SRCNN_STATE=str(workplace / "elsewhere"))
+    assert strange.returncode == 2
+    assert re.fullmatch(
+        r"error: resume: \S+one must have been written by you on this machine, because reading it runs code, but it was "
+        r"sealed with a key that is not here \(\S+seal\.key\); --trust-saved-state accepts it once\n",
+        strange.stderr,
     )
+    assert strange.stdout == ""
+
+    resumed = resume("--no-report", "--trust-saved-state", SRCNN_STATE=str(workplace / "elsewhere"))
     assert resumed.returncode == 0, resumed.stderr
     assert "search one, resumed" in resumed.stdout
     assert "resumed: 2 of 3 trials had ended, 0 wait at their last epoch" in resumed.stdout

@@ -11,7 +11,7 @@ import torch
 
 from srcnn.config.architecture import ModelConfig
 from srcnn.model import network as model
-from srcnn.model.network import SRCNN, count_macs, count_parameters
+from srcnn.model.network import SRCNN, count_macs, count_parameters, weight_shapes
 
 
 def network(seed: int = 0, *, double: bool = False, **fields: Any) -> SRCNN:
@@ -261,3 +261,11 @@ def test_initialization_follows_its_generator() -> None:
     for p, q, r in zip(a.convolutions, b.convolutions, c.convolutions, strict=True):
         assert torch.equal(p.weight, q.weight)
         assert not torch.equal(p.weight, r.weight)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"activation": "prelu"}, {"upsampling": "pixel_shuffle", "scale": 4, "color": "rgb"}], ids=str
+)
+def test_the_shapes_of_the_weights_are_known_without_a_network(fields: dict[str, Any]) -> None:
+    config = ModelConfig(**{"kernels": (3, 1, 5), "filters": (4, 3), **fields})
+    assert weight_shapes(config) == {name: tuple(value.shape) for name, value in SRCNN(config).state_dict().items()}

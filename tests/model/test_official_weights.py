@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +150,82 @@ def test_a_field_that_is_no_number_is_named(tmp_path: Path) -> None:
     content: dict[str, Any] = {**fields(), "weights_conv1": "text"}
     with pytest.raises(CheckpointError, match=r"x3\.mat: "):
         load_official(write(tmp_path / "x3.mat", content), 3)
+
+
+def element(kind: int, content: bytes) -> bytes:
+    return struct.pack("<II", kind, len(content)) + content
+
+
+def mat(*elements: bytes) -> bytes:
+    return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"".join(elements)
+
+
+def test_what_inflates_to_gigabytes_is_not_inflated(tmp_path: Path) -> None:
+    path = tmp_path / "x3.mat"
+    path.write_bytes(mat(element(15, zlib.compress(bytes(100 << 20), 1))))
+    with pytest.raises(CheckpointError, match=r"x3\.mat: not a MATLAB 5 file \(it must inflate to at most 32 MiB"):
+        load_official(path, 3)
+    path.write_bytes(bytes(9 << 20))
+    with pytest.raises(CheckpointError, match="must have at most 8 MiB, but has 9 MiB"):
+        load_official(path, 3)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1j])
+def test_values_that_are_no_finite_numbers_are_named(tmp_path: Path, value: complex) -> None:
+    content = fields()
+    content["biases_conv2"] = content["biases_conv2"].astype(type(value))
+    content["biases_conv2"][1, 0] = value
+    with pytest.raises(CheckpointError, match="biases_conv2: every value must be a finite number"):
+        load_official(write(tmp_path / "x3.mat", content), 3)
+
+
+def test_other_variables_are_not_read(tmp_path: Path) -> None:
+    content: dict[str, Any] = {**fields(), "more": np.zeros((2, 2)), "words": "text"}
+    assert load_official(write(tmp_path / "x3.mat", content), 3).config.kernels == (3, 3, 5)
+
+
+def big_endian(name: str, values: NDArray[np.float64]) -> bytes:
+    """A matrix as a machine with the other order of bytes writes it, by the description of the format."""
+
+    def part(kind: int, content: bytes) -> bytes:
+        return struct.pack(">II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    shape = struct.pack(f">{values.ndim}i", *values.shape)
+    return part(
+        14,
+        part(6, struct.pack(">II", 6, 0))
+        + part(5, shape)
+        + part(1, name.encode())
+        + part(9, values.astype(">f8").tobytes(order="F")),
+    )
+
+
+def test_a_file_of_the_other_order_of_bytes_is_the_same(tmp_path: Path) -> None:
+    content = fields()
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI"
+    (tmp_path / "big.mat").write_bytes(head + b"".join(big_endian(name, values) for name, values in content.items()))
+    little, big = load_official(write(tmp_path / "x3.mat", content), 3), load_official(tmp_path / "big.mat", 3)
+    assert all(torch.equal(a, b) for a, b in zip(little.parameters(), big.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_changed_bytes_are_another_network_or_one_line(tmp_path: Path, compress: bool) -> None:
+    """SciPy's reader ends the process by a segmentation fault on some of these."""
+    path = tmp_path / "x3.mat"
+    savemat(path, fields(), do_compression=compress)
+    whole, source = path.read_bytes(), np.random.default_rng(0)
+    read = 0
+    for _ in range(400):
+        content = bytearray(whole)
+        for place in source.integers(124, len(content), 3):
+            content[place] = int(source.integers(256))
+        path.write_bytes(bytes(content))
+        message = f"{path}: "
+        try:
+            load_official(path, 3)
+            read += 1
+        except CheckpointError as error:
+            message = str(error)
+        assert message.startswith(f"{path}: ")
+        assert "\n" not in message
+    assert compress or read

@@ -127,3 +127,36 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CheckpointError, match=r"network\.safetensors"):
         save_network(tmp_path / "file" / "network.safetensors", network().state_dict(), network().config)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_no_finite_number_is_named(tmp_path: Path, value: float) -> None:
+    built, path = network(), tmp_path / "n.safetensors"
+    weights = {name: tensor.clone() for name, tensor in built.state_dict().items()}
+    weights["layers.1.weight"][2, 3] = value
+    save_network(path, weights, built.config)
+    with pytest.raises(
+        CheckpointError, match=r"layers\.1\.weight: every weight must be a finite number, but 1 of 12 are not"
+    ):
+        load_network(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"filters": (400_000_000, 3)}, r"layers\.0\.weight must be F32 of shape 400000000x1x3x3|filters"),
+        ({"kernels": (3, 1, 3, 3), "filters": (4, 3, 3)}, r"layers\.2\.weight must be F32 of shape 3x3x3x3"),
+        ({"activation": "prelu"}, r"slopes\.0 is missing"),
+    ],
+)
+def test_a_larger_network_than_the_file_holds_is_never_made(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
+    built, path = network(), tmp_path / "n.safetensors"
+    save_network(path, built.state_dict(), built.config)
+    header, raw = header_of(path), path.read_bytes()
+    (length,) = struct.unpack("<Q", raw[:8])
+    about = header["__metadata__"]
+    about["config"] = json.dumps({**json.loads(about["config"]), **changes})
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + length :])
+    with pytest.raises(CheckpointError, match=rf"weights and configuration do not match: ({says})"):
+        load_network(path)

@@ -247,6 +247,20 @@ def test_the_state_of_another_configuration_is_refused() -> None:
         next(started(configured(seed=5, learning_rate=1e-5), state=state))
 
 
+@pytest.mark.parametrize("numbers", [{"step": 1}, {"epoch": 9}])
+def test_a_state_whose_step_is_not_the_last_one_of_its_epoch_is_refused(numbers: dict[str, int]) -> None:
+    state = next(started(configured())).state()
+    with pytest.raises(CheckpointError, match="must be the last one of its epoch"):
+        next(started(configured(), state=TrainState(state.config, state.tensors, {**state.numbers, **numbers})))
+
+
+def test_a_moment_of_another_shape_is_refused() -> None:
+    state = next(started(configured(optimizer="adam"))).state()
+    tensors = {**state.tensors, "optimizer.0.exp_avg": state.tensors["optimizer.1.exp_avg"]}
+    with pytest.raises(CheckpointError, match=r"optimizer\.0\.exp_avg must have shape"):
+        next(started(state.config, state=TrainState(state.config, tensors, state.numbers)))
+
+
 def test_equal_seeds_give_equal_runs_and_others_do_not() -> None:
     a, b, c = ([(r.loss, weights(r)) for r in started(configured(seed=seed, epochs=2))] for seed in (1, 1, 2))
     assert [loss for loss, _ in a] == [loss for loss, _ in b]

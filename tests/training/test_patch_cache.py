@@ -69,6 +69,33 @@ def test_other_pixels_scales_and_colours_are_other_entries(folder: Path) -> None
     assert len(entries(folder)) == 4
 
 
+@pytest.mark.parametrize("name", ["sizes", "small", "bicubic", "target"])
+@pytest.mark.parametrize("harm", ["type", "shape", "empty", "values"])
+def test_an_entry_of_other_sizes_or_types_is_made_again(folder: Path, name: str, harm: str) -> None:
+    images = photos()
+    expected = prepare(images.images, 3)
+    prepare_cached(images, 3)
+    (entry,) = entries(folder)
+    before = np.load(entry / f"{name}.npy")
+    changed = {
+        "type": before.astype(np.float64),
+        "shape": before[:, :-1],
+        "empty": before[:0],
+        "values": before if name != "sizes" else before * 10**9,
+    }[harm]
+    np.save(entry / f"{name}.npy", changed)
+    assert equal(prepare_cached(images, 3), expected)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{}", "1", '["a"]', '["a", "b", "c"]'])
+def test_an_entry_of_other_names_is_made_again(folder: Path, text: str) -> None:
+    images = photos()
+    prepare_cached(images, 3)
+    (entry,) = entries(folder)
+    (entry / "names.json").write_text(text, encoding="utf-8")
+    assert equal(prepare_cached(images, 3), prepare(images.images, 3))
+
+
 def test_a_damaged_entry_is_made_again(folder: Path) -> None:
     images = photos()
     prepare_cached(images, 3)

@@ -2,12 +2,13 @@
 
 Every function says what it uses, why, and which public interface is missing. Numbers refer to issues or pull requests of
 ``ray-project/ray``; if none was found, search words are given. ``tests/tuning/adapters/test_ray_internals.py`` has a test for
-each use. The files that are read here are pickles: read only files that you wrote yourself.
+each use. The files that are read here are pickles: see `srcnn.tuning.driver.snapshot.Snapshot.require_trust`.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ _GENERATOR_STATES, _CALLBACK_STATES = "search_gen_state-*.json", "callback-state
 STATE_FILES = (TRIAL_STATES, SEARCHER_STATES, _GENERATOR_STATES, _CALLBACK_STATES)
 #: File with the settings of a `tune.Tuner`, written when it is created, read by `tune.Tuner.restore`.
 TUNER_FILE = "tuner.pkl"
+
+#: Beginnings of the texts of `RayActorError` and its kinds `ActorDiedError` and `ActorUnavailableError`.
+_LOST_PROCESS = re.compile(r"The actor (experienced an error before|died |[0-9a-f]+ is unavailable: )")
 
 #: Resource of the head node of a cluster. Ray's client has no other way to request the head node: #15930.
 HEAD_NODE = "node:__internal_head__"
@@ -210,14 +214,17 @@ def newest_failures() -> Iterator[dict[str, BaseException]]:
         Trial.handle_error = before
 
 
-def kept_failure(trial: Trial) -> tuple[BaseException | None, str]:
-    """Return the latest error of a trial from Tune's files: the exception (None if it was not pickled), and its text.
+def kept_failure(trial: Trial) -> tuple[RayActorError | None, str]:
+    """Return the latest error of a trial from Tune's files: the loss of its process (None: another error), and its text.
 
-    Uses ``Trial.error_file`` and the first line of each error in it. Tune appends errors to a file on the driver's machine, and
-    `Trial.get_error` reads the copy in the storage, which may be older. Search words: "Failure # occurred at".
+    Uses ``Trial.error_file``, the first line of each error in it, and what the texts of `RayActorError` begin with. Tune appends
+    errors to a file on the driver's machine, and `Trial.get_error` reads the copy in the storage, which may be older. Search
+    words: "Failure # occurred at". `Trial.get_pickled_error` would read a pickle in a folder that workers write to.
     """
     here = Path(trial.error_file) if trial.error_file else None
     whole = here.read_text(encoding="utf-8") if here is not None and here.exists() else str(trial.get_error() or "")
     text = whole.rpartition("Failure # ")[2]
-    error = trial.get_pickled_error()
-    return (error if error is not None and str(error) in text else None), text
+    body = text.partition("\n")[2]
+    if _LOST_PROCESS.match(body) is None:
+        return None, text
+    return RayActorError(error_msg=body, preempted="preempt" in body.lower()), text

@@ -390,7 +390,7 @@ def _tell_curve(trial: optuna.Trial, curve: Sequence[float]) -> None:
 
 
 def load_study(folder: Path) -> optuna.Study:
-    """Return the study of a search from a snapshot. The file is a pickle: read only files that you wrote yourself.
+    """Return the study of a search from a snapshot. The file is a pickle, and the caller answers for it.
 
     Args:
         folder: folder of the snapshot.

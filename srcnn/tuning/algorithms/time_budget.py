@@ -23,6 +23,7 @@ from statistics import fmean
 
 from srcnn.config.quantities import counted
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.bounded_read import parse_json, read_text
 
 __all__ = [
     "FILE",
@@ -119,7 +120,7 @@ class Deadline:
 
     def _read(self) -> float:
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or not ours
-            found = json.loads(self._file.read_text(encoding="utf-8")) if self._file is not None else {}
+            found = parse_json(read_text(self._file)) if self._file is not None else {}
             spent, networks = max(0.0, float(found["spent"])), int(found["networks"])
             longest, references = (
                 {int(scale): float(seconds) for scale, seconds in found.get(name, {}).items()}
@@ -323,5 +324,5 @@ def _rungs(asked: Size, size: Size, done: int) -> str:
 def spent_before(file: Path) -> float:
     """Return the seconds of its budget that a search has spent, from its file; 0 if the file is missing or damaged."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        return max(0.0, float(json.loads(file.read_text(encoding="utf-8"))["spent"]))
+        return max(0.0, float(parse_json(read_text(file))["spent"]))
     return 0.0

@@ -16,7 +16,8 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from pydantic import Field, TypeAdapter
 
 from srcnn.errors import DataError
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.bounded_read import parse_json, read_gzip, read_text
 from srcnn.tuning.space.parameter import Parameter, Value
 from srcnn.tuning.space.space import Constraints, Space
 from srcnn.tuning.trials.objective import FAILED, PAPER_GAIN, normalized_gain
@@ -37,6 +39,8 @@ __all__ = ["Curve", "CurveTable", "read_table", "space_data", "write_table"]
 _PARAMETERS: TypeAdapter[dict[str, Parameter]] = TypeAdapter(
     dict[str, Annotated[Parameter, Field(discriminator="type")]]
 )
+_SIZE = 32 << 20  # maximum size of the text in bytes: two hundred times that of the largest recorded table
+_EPOCHS = 1_000_000  # maximum number of epochs in a full run
 _FIGURES = ("seed", "epoch", "pixels", "seconds", "val_gain", "objective")
 
 
@@ -99,7 +103,10 @@ def space_data(space: Space) -> dict[str, Any]:
 
 def _space(data: Mapping[str, Any]) -> Space:
     parameters = _PARAMETERS.validate_python(data["parameters"])
-    return Space(data["source"], parameters, dict(data["constants"]), Constraints(**data["constraints"]))
+    space = Space(str(data["source"]), parameters, dict(data["constants"]), Constraints(**data["constraints"]))
+    for corner in space.corners():
+        space.to_config(corner)
+    return space
 
 
 def write_table(path: Path, table: CurveTable) -> None:
@@ -137,30 +144,29 @@ def read_table(path: Path) -> CurveTable:
         DataError: the file is missing or is not such a table.
     """
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+        text = read_gzip(path, _SIZE, _SIZE) if path.suffix == ".gz" else read_text(path, _SIZE)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (EOFError, UnicodeDecodeError):
-        raise DataError(f"{path}: is damaged") from None
     try:
         first, _, rest = text.partition("\n")
-        about = json.loads(first.removeprefix("# "))
+        about = parse_json(first.removeprefix("# "))
         space, epochs = _space(about.pop("space")), int(about.pop("epochs"))
-        rows = list(csv.DictReader(io.StringIO(rest), strict=True))
-        return collect(space, epochs, about, rows)
+        if not 1 <= epochs <= _EPOCHS:
+            raise ValueError(f"epochs: must lie between 1 and {_EPOCHS}, but got {epochs}")
+        return collect(space, epochs, about, csv.DictReader(io.StringIO(rest), strict=True))
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a table of curves ({type(error).__name__}: {error})") from None
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: is not a table of curves ({type(error).__name__}: {reason})") from None
 
 
-def collect(space: Space, epochs: int, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> CurveTable:
+def collect(space: Space, epochs: int, about: Mapping[str, Any], rows: Iterable[Mapping[str, str]]) -> CurveTable:
     """Build a table from its rows. Configurations and seeds may be in any order, but the epochs of a run must ascend."""
     runs: dict[tuple[str, ...], dict[int, list[tuple[float, float, float]]]] = {}
     for row in rows:
         key = tuple(row[name] for name in space.parameters)
-        objective = FAILED if not row["val_gain"] else normalized_gain(float(row["val_gain"]), space.scales[0])
+        objective = FAILED if not row["val_gain"] else normalized_gain(_number(row, "val_gain"), space.scales[0])
         run = runs.setdefault(key, {}).setdefault(int(row["seed"]), [])
-        run.append((objective, float(row["seconds"]), float(row["pixels"])))
+        run.append((objective, _number(row, "seconds", 0.0), _number(row, "pixels", 0.0)))
         if int(row["epoch"]) != len(run):
             raise ValueError(f"epoch: must be {len(run)} in this line, but got {row['epoch']}")
     if not runs:
@@ -176,6 +182,15 @@ def collect(space: Space, epochs: int, about: Mapping[str, Any], rows: Sequence[
     return CurveTable(space, epochs, params, curves, about)
 
 
+def _number(row: Mapping[str, str], name: str, least: float = -math.inf) -> float:
+    value = float(row[name])
+    if not math.isfinite(value) or value < least:
+        raise ValueError(
+            f"{name}: must be a finite number{'' if least else ' of at least 0'}, but got {row[name][:40]}"
+        )
+    return value
+
+
 def _cell(value: Value) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
@@ -183,7 +198,7 @@ def _cell(value: Value) -> str:
 def _value(cell: str) -> Value:
     """Convert a cell to a value: a number or Boolean if possible, else the text; None if empty."""
     try:
-        value: Value = json.loads(cell) if cell else None
+        value = parse_json(cell, depth=0) if cell else None
     except ValueError:
         return cell
-    return value
+    return value if value is None or isinstance(value, bool | int | float | str) else cell

@@ -25,6 +25,7 @@ from srcnn.data.image_set import ImageSet, split
 from srcnn.errors import ConfigError, DataError, TrainingError
 from srcnn.evaluation.degradation import degrade
 from srcnn.overlap.pairs import same_photograph
+from srcnn.system.bounded_read import parse_json, read_bytes
 from srcnn.training.fit import fit
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.tuning.curves.curve_table import Curve, CurveTable, space_data, write_table
@@ -164,6 +165,9 @@ def _plain(curve: Curve) -> dict[str, Sequence[float]]:
     return {"objective": curve.objective, "seconds": curve.seconds, "pixels": curve.pixels}
 
 
+_SIZE = 32 << 20  # maximum size of unfinished work in bytes; a grid of 500 runs has a quarter of a megabyte
+
+
 def _open(work: Path, asked: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Curve]]:
     """Read the description and the runs of unfinished work; create the file if there is none."""
     if not work.exists():
@@ -173,11 +177,11 @@ def _open(work: Path, asked: Mapping[str, Any], told: Mapping[str, Any]) -> tupl
         return about, {}
     try:
         # After a kill the last line may be incomplete; it is then removed.
-        data = work.read_bytes()
+        data = read_bytes(work, _SIZE)
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
             os.truncate(work, len(whole))
-        lines = [json.loads(line) for line in whole.splitlines()]
+        lines = [parse_json(line.decode("utf-8")) for line in whole.splitlines()]
         about = lines[0]
         done = {
             _key(line["params"], line["seed"]): Curve(

@@ -17,6 +17,7 @@ from srcnn.errors import DeadNetworkError, DivergenceError, SearchError
 from srcnn.model.official_weights import official_file
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
 from srcnn.tuning.adapters.environment import configure
@@ -88,7 +89,7 @@ def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
             before = _finished(tracker)
             wanted = {plan.key(cell): cell for cell in plan.cells}
             # A report shows the cells of the last call, without those left from an earlier version of the table.
-            tracker.log_text(plan.path.read_text(encoding="utf-8"), names.ARTIFACT_TABLE)
+            tracker.log_text(read_text(plan.path), names.ARTIFACT_TABLE)
             tracker.log_text(json.dumps(list(wanted)), names.ARTIFACT_CELLS)
             missing = {key: cell for key, cell in wanted.items() if key not in before}
             cluster.wait()
@@ -136,7 +137,7 @@ def _train(
     """Resume the interrupted stage, if there is one, then run the remaining cells in a new stage."""
     stages = sorted(plan.folder.glob("run-*"))
     if stages and not (stages[-1] / "done").exists():
-        left = json.loads((stages[-1] / _LEFT).read_text(encoding="utf-8"))
+        left = parse_json(read_text(stages[-1] / _LEFT))
         known = {plan.key(cell): cell for cell in plan.cells}
         # Settings may have changed since then: all cells that Tune would resume must still be wanted.
         if all(key in known for key in left) and any(key in missing for key in left):

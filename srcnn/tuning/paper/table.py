@@ -22,8 +22,8 @@ from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.shipped_spaces import shipped
-from srcnn.tuning.space.space_file import compose
-from srcnn.tuning.space.yaml_nodes import plain
+from srcnn.tuning.space.yaml_file import compose
+from srcnn.tuning.space.yaml_nodes import plain, shown
 
 __all__ = [
     "BUDGETS",
@@ -267,6 +267,14 @@ def table_files(folder: Path = FOLDER) -> dict[str, Path]:
     return {path.stem: path for path in given or sorted(own.glob("*.yaml") if own else ())}
 
 
+def _no_word(value: object) -> object | None:
+    """Return the first name in nested mappings that is not a word, such as 3; None: all are words."""
+    inside = [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    names = list(value) if isinstance(value, dict) else []
+    found = [str(name) if name is None else name for name in names if not isinstance(name, str)]
+    return next((odd for odd in (*found, *map(_no_word, inside)) if odd is not None), None)
+
+
 def load_table(path: Path) -> Table:
     """Read a table.
 
@@ -277,8 +285,12 @@ def load_table(path: Path) -> Table:
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{path}:1: must be a mapping of names to values")
     given = plain(path, node)
+    if not isinstance(given, dict):  # with a tag such as !!set
+        raise ConfigError(f"{path}:1: must be a mapping of names to values")
+    if (odd := _no_word(given)) is not None:
+        raise ConfigError(f"{path}: every name must be a word, but one is {shown(repr(odd))}")
     try:
-        table = Table(**{str(name): value for name, value in given.items()})
+        table = Table(**given)
         for row in table.rows:
             for recipe in table.trained_by(row):
                 for scale in table.scales:

@@ -14,6 +14,7 @@ from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError, DataError
 from srcnn.overlap.leaks import Divided, Leak, divide
 from srcnn.overlap.pairs import same_photograph
+from srcnn.system.bounded_read import read_text
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.curves.learn_from import learn_from
 from srcnn.tuning.planning.settings import SearchSettings, kept_past
@@ -109,6 +110,7 @@ def plan_search(settings: SearchSettings) -> Plan:
         space = space.restrict_scales(settings.scales)
     if settings.max_parameters is not None:
         space = space.restrict(max_parameters=settings.max_parameters)
+    first, references = enqueued(space, settings.enqueue)
     starts = start_networks(space, settings.folder, settings.tracking_uri)
     space = replace(space, starts={name: start.digest for name, start in starts.items()})
     root = data_root(settings.data_root)
@@ -117,8 +119,7 @@ def plan_search(settings: SearchSettings) -> Plan:
     parts, judging = hold_out(images, settings, test)
     training, validation = parts.training, parts.validation
     assert validation is not None, "at least one image is held out"
-    first, references = enqueued(space, settings.enqueue)
-    text = readable(Path(settings.space)).read_text(encoding="utf-8")
+    text = read_text(readable(Path(settings.space)))
     plan = Plan(
         settings, space, training, validation, judging, test, first, references, text, parts.left_out, parts.kept
     )

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.system.atomic_file import WRITING, atomic_write
+from srcnn.system.bounded_read import read_text
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
@@ -34,6 +35,7 @@ _AUTO = "auto"  # the scheduler that fits the number of objectives; the ladder t
 _MOST_RUNGS = 4  # each rung starts its workers anew
 _FILE = "search.json"
 _PAST = "past.json"  # the past trials that the search learns from
+_PAST_SIZE = 64 << 20  # maximum size of the past trials in bytes; a thousand trials have 1 MB
 _DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
 _MAY_CHANGE = (
     "trials",
@@ -309,7 +311,7 @@ def kept_past(settings: SearchSettings) -> tuple[PastTrial, ...] | None:
     if not settings.learn_from or not file.exists():
         return None
     try:
-        return past_from(file.read_text(encoding="utf-8"), str(file))
+        return past_from(read_text(file, _PAST_SIZE), str(file))
     except OSError as error:
         raise SearchError(f"learn_from: {file} cannot be read ({error.strerror})") from None
 
@@ -344,7 +346,7 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
             raise SearchError(f"resume: there is no search in {storage}" + (f", so not {name!r}" if name else ""))
         raise SearchError(f"resume: no search {name!r} in {storage}; there are: {', '.join(known)}")
     file = Path(storage).expanduser().resolve() / (name or known[0]) / _FILE
-    saved = SearchSettings.from_json(file.read_text(encoding="utf-8"))
+    saved = SearchSettings.from_json(read_text(file))
     asked = saved.replace(**changes)
     for field in SearchSettings.model_fields:
         before, now = getattr(saved, field), getattr(asked, field)

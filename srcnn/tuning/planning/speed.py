@@ -26,6 +26,7 @@ from srcnn.evaluation.degradation import Degraded, degrade
 from srcnn.evaluation.protocol import score
 from srcnn.model.network import count_macs
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.folders import cache_folder
 from srcnn.system.gpu import gpu_name
 from srcnn.system.own_process import in_own_process
@@ -122,7 +123,7 @@ def _cached(plan: Plan, name: str) -> Path:
 
 
 def _read(path: Path) -> Speed:
-    given = json.loads(path.read_text(encoding="utf-8"))
+    given = parse_json(read_text(path))
     return Speed(**{**given, "probes": tuple(Probe(**probe) for probe in given["probes"])})
 
 

@@ -15,8 +15,8 @@ from srcnn.tuning.space.list_entries import field_of
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.shipped_spaces import readable
 from srcnn.tuning.space.space import Space
-from srcnn.tuning.space.space_file import compose
-from srcnn.tuning.space.yaml_nodes import plain
+from srcnn.tuning.space.yaml_file import compose
+from srcnn.tuning.space.yaml_nodes import plain, shown
 
 __all__ = ["enqueued", "from_file"]
 
@@ -107,7 +107,9 @@ def from_file(path: Path, space: Space) -> list[dict[str, Value]]:
         line = node.start_mark.line + 1
         values = plain(path, node)
         if not isinstance(values, dict) or not values or not all(isinstance(name, str) for name in values):
-            raise ConfigError(f"{path}:{line}: must be a mapping of parameters to values, but got {values!r}")
+            raise ConfigError(
+                f"{path}:{line}: must be a mapping of parameters to values, but got {shown(repr(values))}"
+            )
         wrong = space.check(values)
         if wrong:
             raise ConfigError(f"{path}:{line}: {wrong}")

@@ -17,6 +17,7 @@ from srcnn.tuning.space.parameter import Value
 __all__ = ["entry_of", "field_of", "is_entry", "to_fields"]
 
 _ENTRY = re.compile(r"^(?:([nf])([1-9]\d*)|(f)_(last))$")
+_DEEPEST = 1000  # layers for which a list is made; the configuration has a lower limit of its own
 _REST = {"n_rest": "filters", "f_rest": "kernels"}
 _LISTS = {"n": "filters", "f": "kernels"}
 
@@ -68,6 +69,8 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     depth = values.get("depth")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 2):
         raise ConfigError(f"depth: must be a whole number of at least 2, but got {depth!r}")
+    if depth is not None and depth > _DEEPEST:
+        raise ConfigError(f"depth: must be at most {_DEEPEST}, but got {depth}")
     for letter, name in _LISTS.items():
         entries = {place[1]: v for n, v in values.items() if (place := _position(n)) and place[0] == name}
         rest = values.get(f"{letter}_rest")
@@ -78,6 +81,8 @@ def to_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         named_last = -1 in entries  # f_last takes precedence over the f_i of the same layer
         last = entries.pop(-1, given[-1] if letter == "f" else None)
         length = max([len(given), *(i + 1 for i in entries)])
+        if length > _DEEPEST:
+            raise ConfigError(f"{letter}{length}: must be an entry of one of {_DEEPEST} layers at most")
         if depth is not None:
             length = depth if letter == "f" else depth - 1
         # The last kernel of the list remains the last one for any number of layers.

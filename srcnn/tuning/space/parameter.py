@@ -17,6 +17,7 @@ __all__ = [
     "Parameter",
     "Value",
     "contains",
+    "count_points",
     "describe",
     "draw",
     "ends",
@@ -127,6 +128,15 @@ def points(parameter: Parameter) -> tuple[Value, ...]:
     if parameter.log:
         return tuple(min(high, low * (high / low) ** share) for share in shares)
     return tuple(low + (high - low) * share for share in shares)
+
+
+def count_points(parameter: Parameter) -> int:
+    """Return the number of values of a parameter in a grid."""
+    if isinstance(parameter, Categorical):
+        return len(parameter.choices)
+    if isinstance(parameter, Integer):
+        return (parameter.high - parameter.low) // parameter.step + 1
+    return parameter.points
 
 
 def draw(source: random.Random, parameter: Parameter) -> Value:

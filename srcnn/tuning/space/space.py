@@ -39,6 +39,7 @@ from srcnn.tuning.space.parameter import (
     Parameter,
     Value,
     contains,
+    count_points,
     describe,
     draw,
     ends,
@@ -160,6 +161,10 @@ class Space:
         """
         rows: list[dict[str, Value]] = [{}]
         for name, parameter in self.parameters.items():
+            if count_points(parameter) > _MOST:
+                raise ConfigError(
+                    f"{self.source}: {name}: a grid must have at most {_MOST} values of it, but it has more"
+                )
             found = [
                 {**row, name: value} if self.exists(name, row) else row
                 for row in rows

@@ -6,19 +6,18 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.list_entries import field_of, is_entry
 from srcnn.tuning.space.parameter import Parameter, contains, describe
-from srcnn.tuning.space.shipped_spaces import readable, shipped_names
 from srcnn.tuning.space.space import Constraints, Space
+from srcnn.tuning.space.yaml_file import compose
 from srcnn.tuning.space.yaml_nodes import NodeReader, plain
 
-__all__ = ["compose", "load_space"]
+__all__ = ["load_space"]
 
 _SECTIONS = ("parameters", "constants", "constraints")
+_PARAMETERS = 200  # maximum number of parameters
 _OF_THE_SEARCH = ("seed", "pixels", "epoch_pixels", "epochs")  # one value for all trials of a search
 
 
@@ -36,6 +35,9 @@ def load_space(path: Path) -> Space:
     if "parameters" not in parts:
         raise ConfigError(f"{path}:1: parameters: a space must have this section, but the file has {sorted(parts)}")
     entries = reader.mapping(parts["parameters"][1], "parameters")
+    if len(entries) > _PARAMETERS:
+        line = parts["parameters"][0]
+        raise ConfigError(f"{path}:{line}: parameters: must be at most {_PARAMETERS}, but are {len(entries)}")
     parameters = {name: reader.parameter(name, line, node) for name, (line, node) in entries.items()}
     fixed = reader.mapping(parts["constants"][1], "constants") if "constants" in parts else {}
     for name, (line, _) in {**fixed, **entries}.items():
@@ -57,28 +59,6 @@ def load_space(path: Path) -> Space:
     if "constraints" in parts:
         _check_constraints(space, parts["constraints"][0])
     return space
-
-
-def compose(path: Path) -> yaml.Node | None:
-    """Read a YAML file as nodes, which contain their line numbers. A file that does not exist may be one of the package.
-
-    Raises:
-        ConfigError: the file is missing or not YAML; the message names file and line.
-    """
-    try:
-        return yaml.compose(readable(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except FileNotFoundError as error:
-        known = "" if path.parts[1:] else f"; the package has {', '.join(shipped_names())}"
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}){known}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not a text file") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: is not YAML: {error.problem}") from None
-    except yaml.YAMLError:  # a control character, for which there is no line number
-        raise ConfigError(f"{path}: is not YAML") from None
 
 
 def _check_conditions(path: Path, parameters: Mapping[str, Parameter], lines: Mapping[str, int]) -> None:

@@ -12,8 +12,9 @@ from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.parameter import Parameter
 from srcnn.tuning.space.space import Constraints
 
-__all__ = ["NodeReader", "plain"]
+__all__ = ["NodeReader", "plain", "shown"]
 
+_SHOWN = 200  # characters of a value in a message
 _PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Annotated[Parameter, Field(discriminator="type")])
 
 
@@ -21,8 +22,9 @@ def plain(path: Path, node: yaml.Node) -> Any:
     """Convert a node to Python values.
 
     Raises:
-        ConfigError: the node has an unknown tag or an invalid value; the message names file and line.
+        ConfigError: the node has an unknown tag, an invalid value, a repeated name or a merge; the message names file and line.
     """
+    _check_names(path, node, {})
     try:
         return yaml.SafeLoader("").construct_object(node, deep=True)
     except yaml.MarkedYAMLError as error:  # a tag such as !!python/name
@@ -30,6 +32,39 @@ def plain(path: Path, node: yaml.Node) -> Any:
         raise ConfigError(f"{path}:{line}: is not plain YAML: {error.problem}") from None
     except ValueError as error:  # text that looks like a date but is not one
         raise ConfigError(f"{path}:{node.start_mark.line + 1}: is not a valid value: {error}") from None
+
+
+def _check_names(path: Path, node: yaml.Node, seen: dict[int, yaml.Node]) -> None:
+    """Check that each mapping has each name once: YAML would keep the last one, and with merges the one that is in sight.
+
+    Nodes that aliases repeat are looked at once.
+    """
+    if id(node) in seen or isinstance(node, yaml.ScalarNode):
+        return
+    seen[id(node)] = node
+    if isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check_names(path, value, seen)
+    elif isinstance(node, yaml.MappingNode):
+        names = set()
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{path}:{line}: a name must be a word or a number")
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise ConfigError(
+                    f"{path}:{line}: <<: must not be used, because a merge hides repeated names; write them out"
+                )
+            if key.value in names:
+                raise ConfigError(f"{path}:{line}: {shown(key.value)}: appears twice")
+            names.add(key.value)
+            _check_names(path, value, seen)
+
+
+def shown(value: object) -> str:
+    """Return a value of a file for a message, shortened if it is long."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 class NodeReader:
@@ -45,7 +80,9 @@ class NodeReader:
             raise ConfigError(f"{self.path}:{line}: {what} must be a mapping of names to values")
         entries: dict[str, tuple[int, yaml.Node]] = {}
         for key, value in node.value:
-            name = str(key.value)
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{self.path}:{key.start_mark.line + 1}: a name must be a word or a number")
+            name = key.value
             if name in entries:
                 raise ConfigError(f"{self.path}:{key.start_mark.line + 1}: {name}: appears twice in {what}")
             entries[name] = (key.start_mark.line + 1, value)
@@ -65,7 +102,7 @@ class NodeReader:
                 )
             given = plain(self.path, value)
             if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
-                raise ConfigError(f"{self.path}:{line}: {name}: must be a number above 0, but got {given!r}")
+                raise ConfigError(f"{self.path}:{line}: {name}: must be a number above 0, but got {shown(repr(given))}")
         return Constraints(**{name: plain(self.path, value) for name, (_, value) in entries.items()})
 
     def parameter(self, name: str, line: int, node: yaml.Node) -> Parameter:
@@ -87,5 +124,5 @@ class NodeReader:
             if len(inner) > 2 and inner[0] in ("choices", "when"):  # pydantic names only one of the valid types
                 inner, text = inner[:-1], "must be a number, a word, true, false or null"
             where = ".".join([name, *inner])
-            got = "" if "but got" in text or "but is" in text else f", but got {first['input']!r}"
+            got = "" if "but got" in text or "but is" in text else f", but got {shown(repr(first['input']))}"
             raise ConfigError(f"{self.path}:{line}: {where}: {text}{got}") from None

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from srcnn.errors import SearchError
+from srcnn.system.bounded_read import parse_json
 
 if TYPE_CHECKING:  # numpy takes a moment to import, and ``--help`` needs none of it
     from srcnn.tuning.space.parameter import Value
@@ -62,7 +63,7 @@ def past_from(text: str, place: str) -> tuple[PastTrial, ...]:
                 bool(row["failed"]),
                 str(row["source"]),
             )
-            for row in json.loads(text)["trials"]
+            for row in parse_json(text)["trials"]
         )
     except (ValueError, KeyError, TypeError) as error:
         raise SearchError(

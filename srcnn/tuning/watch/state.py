@@ -5,7 +5,6 @@ The file may be of another version, or old, so it is read by models that check e
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.tuning.driver.live_state import FILE, State
 
 __all__ = ["Best", "DecisionMade", "Health", "Live", "TimeLeft", "Trial", "WatchedSearch", "process_is_there"]
@@ -154,7 +154,7 @@ class WatchedSearch:
         file = folder / FILE
         try:
             at = file.stat()
-            live = Live.model_validate(json.loads(file.read_text(encoding="utf-8")))
+            live = Live.model_validate(parse_json(read_text(file)))
         except FileNotFoundError:
             text = f"the search has written no {FILE} yet; the page begins by itself when it does"
             return cls(folder.name, None, Health("unknown", 0.0, text), "none")

@@ -80,24 +80,25 @@ class Books:
         return [run for run in self.runs if run.data.tags.get(names.TAG_TRIAL) == trial_id]
 
 
-def open_books(name: str, storage: Path, uri: str) -> Books:
+def open_books(name: str, storage: Path, uri: str, *, trust: bool = False) -> Books:
     """Read all stores.
 
     Args:
         name: name of the search, or of a table's run.
         storage: folder of all searches, with their checkpoints and state.
         uri: address of the tracking store.
+        trust: whether to read a saved state that somebody else may have written.
 
     Raises:
-        SearchError: a store does not contain such a search.
+        SearchError: a store does not contain such a search, or its saved state may be somebody else's.
     """
     for _ in range(_TRIES - 1):  # a running search may replace the snapshot while it is being read
         with suppress(SearchError, OSError):
-            return _read_books(name, storage, uri)
-    return _read_books(name, storage, uri)
+            return _read_books(name, storage, uri, trust=trust)
+    return _read_books(name, storage, uri, trust=trust)
 
 
-def _read_books(name: str, storage: Path, uri: str) -> Books:
+def _read_books(name: str, storage: Path, uri: str, *, trust: bool) -> Books:
     folder = storage.expanduser().resolve() / name
     places = [folder, *confirmation_folders(folder), *sorted(folder.glob("run-*/tune"))]
     stages = {place: kept for place in places if (kept := newest_snapshot(place)) is not None}
@@ -105,6 +106,8 @@ def _read_books(name: str, storage: Path, uri: str) -> Books:
         known = sorted(path.parent.name for path in storage.expanduser().glob(f"*/{JOURNAL_FILE}"))
         there = unknown_name("search", name, dict.fromkeys(known)) if known else "search: there is none yet"
         raise SearchError(f"{there} (in {storage})")
+    for kept in () if trust else stages.values():
+        kept.require_trust()
     client = open_store(uri)
     with reading(uri):
         parent = parent_named(parent_runs(client), name, uri)

@@ -36,24 +36,25 @@ def run_anywhere(
     resume: bool = False,
     listener: Listener | None = None,
     acknowledge: Callable[[], None] | None = None,
+    trust: bool = False,
 ) -> SearchResult:
     """Call `srcnn.tuning.whole_search.run.run_search` on this machine or, if the address begins with ray://, on that cluster.
 
     Args:
-        plan, resume, listener, acknowledge: as for `run_search`.
+        plan, resume, listener, acknowledge, trust: as for `run_search`.
 
     Raises:
         SearchError: as in `run_search`, or the cluster cannot be reached.
     """
     if not plan.settings.is_remote:
-        return run_search(plan, resume=resume, listener=listener, acknowledge=acknowledge)
+        return run_search(plan, resume=resume, listener=listener, acknowledge=acknowledge, trust=trust)
     configure()
     be_quiet()
     there = replace(plan, settings=plan.settings.replace(address=None))
     with Cluster(plan.settings.address) as cluster:
         cluster.wait()
         events = Queue()
-        task = ray.remote(num_cpus=0, max_retries=0, resources=_HEAD)(_search).remote(there, resume, events)
+        task = ray.remote(num_cpus=0, max_retries=0, resources=_HEAD)(_search).remote(there, resume, events, trust)
         asked = False
         while True:
             try:
@@ -72,9 +73,9 @@ def run_anywhere(
                 ray.cancel(task, force=False)  # raises KeyboardInterrupt in the task, which ends the search gracefully
 
 
-def _search(plan: Plan, resume: bool, events: Queue) -> SearchResult:
+def _search(plan: Plan, resume: bool, events: Queue, trust: bool) -> SearchResult:
     """Run the search in a task on the cluster."""
-    return run_search(plan, resume=resume, listener=events.put)
+    return run_search(plan, resume=resume, listener=events.put, trust=trust)
 
 
 def _result(task: Any) -> SearchResult:

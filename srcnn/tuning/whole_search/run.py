@@ -40,7 +40,7 @@ from srcnn.tuning.driver.events import Event, Listener
 from srcnn.tuning.driver.faults import DiskFull, is_disk_full
 from srcnn.tuning.driver.live_state import LiveFile, LiveState
 from srcnn.tuning.driver.optuna_mirror import OptunaMirror
-from srcnn.tuning.driver.snapshot import journal_length, newest_snapshot
+from srcnn.tuning.driver.snapshot import check_saved_state, journal_length, newest_snapshot
 from srcnn.tuning.driver.stage import Stage, run_stage, slots
 from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, training_after
 from srcnn.tuning.planning.estimate import speed_here
@@ -77,6 +77,7 @@ def run_search(
     resume: bool = False,
     listener: Listener | None = None,
     acknowledge: Callable[[], None] | None = None,
+    trust: bool = False,
 ) -> SearchResult:
     """Run or resume a planned search, confirm its best configurations, and measure the results on the test sets.
 
@@ -85,6 +86,7 @@ def run_search(
         resume: whether to resume an earlier search with the same name.
         listener: function called with every `srcnn.tuning.driver.events.Event`, in this thread.
         acknowledge: function called at once at the first Ctrl-C or SIGTERM, before the trials are stopped and saved.
+        trust: whether to resume from a state that somebody else may have written (`check_saved_state`).
 
     Raises:
         SearchError: a search with this name exists and ``resume`` is False, another version of this project began it, a
@@ -95,7 +97,7 @@ def run_search(
     if not resume and has_begun(settings.folder):
         raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
     if resume:
-        newest_snapshot(settings.folder)  # raises, before anything is written, if another version began the search
+        check_saved_state(settings.folder, trust=trust)  # raises before anything is written
     configure()
     be_quiet()
     # Measured before Ray starts and competes for the processor; cached if the caller has already shown an estimate. Without a

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import ray
 from ray import cloudpickle, tune
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule
@@ -125,25 +125,43 @@ def test_trial_handle_error_is_given_the_exception_itself(seen: Seen) -> None:
     assert seen.failures.keys() == {full.trial_id, killed.trial_id}
 
 
-def test_a_trials_files_hold_its_error_and_the_text(seen: Seen) -> None:
+def test_a_trials_files_hold_the_text_of_its_error(seen: Seen) -> None:
     (full,), (killed,) = seen.with_fault("full"), seen.with_fault("killed")
     error, text = ray_internals.kept_failure(full)
-    assert isinstance(error, RayTaskError)
-    assert isinstance(error.cause, OSError)
+    assert error is None
     assert text.strip().endswith("whatever it says")
-    error, _ = ray_internals.kept_failure(killed)
+    error, text = ray_internals.kept_failure(killed)
     assert isinstance(error, RayActorError)
+    assert str(error) in text
+    assert not error.preempted
     assert ray_internals.kept_failure(seen.with_fault("none")[0]) == (None, "")
 
 
-def test_an_error_that_is_not_the_newest_is_not_told(seen: Seen, tmp_path: Path) -> None:
-    """Tune pickles two kinds of errors alone, and leaves the file where the next one is of another kind."""
+def test_the_texts_of_a_lost_process_are_known() -> None:
+    texts = [RayActorError(), ActorDiedError(), ActorUnavailableError("gone", b"0123456789abcdef")]
+    for error in texts:
+        assert ray_internals._LOST_PROCESS.match(str(error)), error
+
+
+def test_a_pickled_error_is_not_read(seen: Seen) -> None:
+    """Workers write to the folder of a trial, so anything may lie there."""
     (full,) = seen.with_fault("full")
-    file = Path(str(full.error_file))
+    file = Path(str(full.pickled_error_file))
+    before = file.read_bytes()
+    try:
+        file.write_bytes(b"not a pickle")
+        assert ray_internals.kept_failure(full)[1].strip().endswith("whatever it says")
+    finally:
+        file.write_bytes(before)
+
+
+def test_the_newest_error_counts(seen: Seen) -> None:
+    (killed,) = seen.with_fault("killed")
+    file = Path(str(killed.error_file))
     before = file.read_text(encoding="utf-8")
     try:
-        file.write_text(f"{before}Failure # 2 (occurred at a time)\nof another kind\n", encoding="utf-8")
-        error, text = ray_internals.kept_failure(full)
+        file.write_text(f"{before}Failure # 9 (occurred at a time)\nof another kind\n", encoding="utf-8")
+        error, text = ray_internals.kept_failure(killed)
     finally:
         file.write_text(before, encoding="utf-8")
     assert error is None

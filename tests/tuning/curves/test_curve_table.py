@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -54,6 +55,43 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, content: bytes)
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "missing.csv")
+
+
+def changed(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"epochs": ', '"epochs": 99999999999, "before": ', "epochs: must lie between 1 and 1000000"),
+        ('"epochs": ', '"epochs": NaN, "before": ', "is not a table of curves"),
+        ('"epochs": ', '"deep": ' + "[" * 5000 + "]" * 5000 + ', "epochs": ', "must nest at most 32 deep"),
+        ('"epochs": ', '"space": 1, "epochs": ', "'space' appears twice"),
+        (",1.000,", ",nan,", "seconds: must be a finite number of at least 0, but got nan"),
+        (",1.000,", ",-1.000,", "seconds: must be a finite number of at least 0, but got -1.000"),
+        (",1.000,", ",inf,", "seconds: must be a finite number of at least 0, but got inf"),
+        (",1.000,", ",a word,", "is not a table of curves"),
+    ],
+)
+def test_a_table_with_wrong_figures_is_refused(tmp_path: Path, space: Space, old: str, new: str, says: str) -> None:
+    path = tmp_path / "t.csv"
+    params = make_table(space, seeds=1).params
+    curve = Curve(1, (0.1,), (1.0,), (100.0,))
+    write_table(path, CurveTable(space, 1, params, ((curve,),) * len(params), {}))
+    changed(path, old, new)
+    with pytest.raises(DataError, match=says) as caught:
+        read_table(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_that_inflates_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(bytes(200 << 20), 1))
+    with pytest.raises(DataError, match="must inflate to at most 32 MiB"):
+        read_table(path)
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the grid is not recorded")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from srcnn.config.training import TrainConfig
+from srcnn.errors import ConfigError
+from srcnn.tuning.space.list_entries import to_fields
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space_file import load_space
 
@@ -79,3 +81,16 @@ def test_entries_beyond_the_depth_are_left_out_and_f_last_is_the_last(tmp_path: 
     space = load_space(write(tmp_path, text + "constants:\n  f3: 7\n  f_last: 5\n"))
     assert space.to_config({"depth": 2, "f2": 3}).kernels == (9, 5)
     assert space.to_config({"depth": 3, "f2": 3}).kernels == (9, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"depth": 10**12, "n_rest": 8}, "depth: must be at most 1000, but got 1000000000000"),
+        ({"n1000000000": 8}, "n1000000000: must be an entry of one of 1000 layers at most"),
+        ({"f1000000000": 3}, "f1000000000: must be an entry of one of 1000 layers at most"),
+    ],
+)
+def test_lists_without_end_are_refused_before_they_are_made(values: dict[str, Value], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        to_fields(values)

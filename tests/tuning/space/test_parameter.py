@@ -14,6 +14,7 @@ from srcnn.tuning.space.parameter import (
     Integer,
     Parameter,
     contains,
+    count_points,
     describe,
     draw,
     ends,
@@ -70,3 +71,15 @@ def test_a_range_that_is_none_is_refused(kind: type[Parameter], fields: dict[str
     name = {Float: "float", Integer: "int", Categorical: "categorical"}[kind]
     with pytest.raises(ValidationError, match=message):
         kind(**{"type": name, **fields})
+
+
+def test_the_number_of_points_is_known_without_making_them() -> None:
+    given: list[Parameter] = [
+        Float(type="float", low=0.0, high=1.0, points=7),
+        Integer(type="int", low=3, high=9, step=2),
+        Categorical(type="categorical", choices=(1, "a")),
+    ]
+    assert (
+        [count_points(parameter) for parameter in given] == [len(points(parameter)) for parameter in given] == [7, 4, 2]
+    )
+    assert count_points(Integer(type="int", low=0, high=10**30)) == 10**30 + 1

@@ -173,3 +173,12 @@ def test_a_configuration_has_the_digest_of_its_start(tmp_path: Path) -> None:
         load_space(write(tmp_path, text + f"constants:\n  start_digest: {'a' * 64}\n"))
     with pytest.raises(ConfigError, match=r":2: start: must be random, champion:2"):
         load_space(write(tmp_path, text.replace("champion:3", "champion:5")))
+
+
+def test_a_grid_without_end_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    path = write(tmp_path, "parameters:\n  batch_size: {type: int, low: 1, high: 1000000}\n")
+    with pytest.raises(ConfigError, match="batch_size: a grid must have at most 100000 values of it"):
+        load_space(path).grid()
+    many = "".join(f"  n{i}: {{type: int, low: 1, high: 2}}\n" for i in range(1, 202))
+    with pytest.raises(ConfigError, match=r":1: parameters: must be at most 200, but are 201"):
+        load_space(write(tmp_path, f"parameters:\n{many}"))

@@ -7,7 +7,6 @@ earlier versions have none, and a file that is missing or damaged leaves its ima
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from mlflow.tracking import MlflowClient
 from PIL import Image, UnidentifiedImageError
 
+from srcnn.system.bounded_read import parse_json, read_bytes, read_text
 from srcnn.tuning.tracking import names
 
 __all__ = ["KINDS", "CropPicture", "read_pictures"]
@@ -57,7 +57,7 @@ def read_pictures(client: MlflowClient, run_id: str) -> dict[int, tuple[CropPict
 
 def _of_scale(folder: Path) -> tuple[CropPicture, ...]:
     try:
-        rows = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+        rows = parse_json(read_text(folder / _LIST))
     except (OSError, ValueError):
         return ()
     if not isinstance(rows, list):
@@ -86,7 +86,7 @@ def _picture(folder: Path, row: Mapping[str, Any]) -> CropPicture | None:
 
 def _png(file: Path) -> tuple[bytes, tuple[int, int]] | None:
     try:
-        data = file.read_bytes()
+        data = read_bytes(file)
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.load()
             return data, image.size
