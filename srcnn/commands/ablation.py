@@ -21,6 +21,7 @@ from rich.console import Console
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.commands.table_output import TableMonitor, say, say_end, say_plan, say_result, say_tables
 from srcnn.errors import ConfigError, SRCNNError
+from srcnn.system.folder_lock import refuse_if_locked
 from srcnn.system.invocation import command
 from srcnn.tuning import configure
 from srcnn.tuning.driver.cluster import Cluster
@@ -104,6 +105,8 @@ def _main(argv: list[str] | None) -> int:
         say_tables(console, [(name, load_table(path)) for name, path in files.items()])
         return 0
     plans = _plans(options)
+    for plan in plans:  # before Ray starts
+        refuse_if_locked(plan.folder, f"name: the table {plan.name}")
     with Cluster(plans[0].settings.address) as cluster:  # one cluster for all tables
         cluster.wait()
         for plan in plans:

@@ -30,7 +30,7 @@ from srcnn.commands.search_end import (
 )
 from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_rows, show_start
 from srcnn.commands.search_tables import show_front, show_tables
-from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersionError
+from srcnn.errors import ConfigError, SearchExistsError, SearchRunningError, SRCNNError, StateVersionError
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.time_budget import spent_before
@@ -61,8 +61,6 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     Raises:
         SRCNNError: the search cannot be run, or has failed.
     """
-    if not resume and settings.folder.exists():  # said before anything is read or measured
-        raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
     console = Console(quiet=options.json, soft_wrap=False)
     plan = plan_search(settings)
     _show_plan(console, plan, options, resume=resume)
@@ -180,7 +178,7 @@ def _run(
             display.write("result", {"search": settings.name, "interrupted": True, "go_on": resume_command(settings)})
         return None
     except SRCNNError as error:
-        if not isinstance(error, SearchExistsError | StateVersionError):
+        if not isinstance(error, SearchExistsError | SearchRunningError | StateVersionError):
             console.print(f"stopped; go on: {resume_command(settings)}", soft_wrap=True, highlight=False)
         raise
 

@@ -17,6 +17,7 @@ from srcnn.errors import DeadNetworkError, DivergenceError, SearchError
 from srcnn.model.official_weights import official_file
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.folder_lock import locked
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
 from srcnn.tuning.adapters.environment import configure
@@ -64,10 +65,15 @@ def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
         listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
 
     Raises:
-        SearchError: the store cannot be used, or a run of this name is not a table.
+        SearchError: the store cannot be used, a run of this name is not a table, or another process runs the table.
     """
     configure()
     be_quiet()
+    with locked(plan.folder, f"name: the table {plan.name}"):
+        return _run_table(plan, listener)
+
+
+def _run_table(plan: TablePlan, listener: Listener | None) -> TableRun:
     tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
     validation = plan.images.validation
     tags = {

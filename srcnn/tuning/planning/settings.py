@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.system.atomic_file import WRITING, atomic_write
+from srcnn.system.folder_lock import LOCK_FILE
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
@@ -315,7 +316,9 @@ def saved_searches(storage: str) -> list[str]:
 
 def has_begun(folder: Path) -> bool:
     """Return whether a search has its folder; not if it was stopped before its settings were written there."""
-    return any(not entry.name.startswith(WRITING) for entry in folder.iterdir()) if folder.is_dir() else folder.exists()
+    if not folder.is_dir():
+        return folder.exists()
+    return any(not entry.name.startswith(WRITING) and entry.name != LOCK_FILE for entry in folder.iterdir())
 
 
 def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) -> SearchSettings:
