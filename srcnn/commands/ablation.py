@@ -31,6 +31,7 @@ from srcnn.tuning.paper.table_plan import TablePlan, TableSettings, plan_table
 from srcnn.tuning.report.build import report_after
 from srcnn.tuning.report.data.search_data import find_parent
 from srcnn.tuning.report.data.table_data import gather_table
+from srcnn.tuning.tracking.store_address import check_store
 from srcnn.tuning.tracking.tracker import ui_command
 from srcnn.tuning.tracking.views import address
 
@@ -107,6 +108,7 @@ def _main(argv: list[str] | None) -> int:
     plans = _plans(options)
     for plan in plans:  # before Ray starts
         refuse_if_locked(plan.folder, f"name: the table {plan.name}")
+        check_store(plan.settings.tracking_uri, write=True)
     with Cluster(plans[0].settings.address) as cluster:  # one cluster for all tables
         cluster.wait()
         for plan in plans:

@@ -39,6 +39,7 @@ from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
+from srcnn.tuning.tracking.store_address import check_store
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.watch.server import serve_in_background
 from srcnn.tuning.whole_search.remote import run_anywhere
@@ -61,6 +62,8 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     Raises:
         SRCNNError: the search cannot be run, or has failed.
     """
+    if not settings.is_remote:  # that store must answer the cluster, not this machine
+        check_store(settings.tracking_uri, write=True)
     console = Console(quiet=options.json, soft_wrap=False)
     plan = plan_search(settings)
     _show_plan(console, plan, options, resume=resume)

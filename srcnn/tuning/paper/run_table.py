@@ -32,6 +32,7 @@ from srcnn.tuning.paper.table_metrics import Subject, measure_subjects
 from srcnn.tuning.paper.table_plan import TablePlan
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
+from srcnn.tuning.tracking.store_address import check_store
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
@@ -69,6 +70,7 @@ def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
     """
     configure()
     be_quiet()
+    check_store(plan.settings.tracking_uri, write=True)
     with locked(plan.folder, f"name: the table {plan.name}"):
         return _run_table(plan, listener)
 

@@ -9,12 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.system.atomic_file import WRITING, atomic_write
 from srcnn.system.folder_lock import LOCK_FILE
+from srcnn.system.passwords import without_password
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
@@ -135,6 +136,11 @@ class SearchSettings(Strict):
     allow_overlap: bool = Field(
         False, description="keep training and validation images that show a test image, and mark the results"
     )
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _without_password(cls, uri: str) -> str:
+        return without_password(uri)  # settings are saved, logged and shown
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -53,6 +53,7 @@ from srcnn.tuning.planning.starts import keep_starts
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
+from srcnn.tuning.tracking.store_address import check_store, first_line
 from srcnn.tuning.tracking.system_metrics import system_metrics
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker, ui_command
 from srcnn.tuning.trials.outcome import Outcome
@@ -95,6 +96,7 @@ def run_search(
     """
     settings, started = plan.settings, time.perf_counter()
     check_free(settings, resume=resume)
+    check_store(settings.tracking_uri, write=True)
     if resume:
         newest_snapshot(settings.folder)  # raises, before anything is written, if another version began the search
     configure()
@@ -191,7 +193,7 @@ def _run_search(
     except OSError as error:
         raise DiskFull(settings.folder) if is_disk_full(error) else error from None
     except MlflowException as error:
-        raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
+        raise SearchError(f"tracking-uri: {settings.tracking_uri}: {first_line(error)}") from None
     finally:
         live.write(_LIVE[status])
         mirror.close()
