@@ -107,9 +107,6 @@ def download(archive: str, folder: Path, base_url: str | None, progress: Progres
             _stream(url, file, folder, progress)
         os.replace(part, target)
     finally:
-        with suppress(OSError):
-            if part.stat().st_size == 0:
-                part.unlink()
         for place in missing:  # empty, if nothing came
             with suppress(OSError):
                 place.rmdir()
@@ -132,7 +129,12 @@ def _opened(part: Path) -> Iterator[BinaryIO]:
                 raise DataError(f"{part}: another process is downloading this archive; wait for its end") from None
             except OSError:  # a file system without such locks
                 pass
-        yield file
+        try:
+            yield file
+        finally:
+            if os.fstat(file.fileno()).st_size == 0:
+                with suppress(OSError):
+                    part.unlink()
 
 
 def _stream(url: str, file: BinaryIO, folder: Path, progress: Progress | None) -> None:
@@ -273,7 +275,8 @@ def _head(url: str, headers: Message, start: int) -> _Head:
         said = _clean(", ".join(sorted(lengths)))
         raise _Useless(f"{url}: the server's Content-Length must be a number of bytes, but is {said!r}")
     total = start + int(lengths.pop()) if lengths and "Transfer-Encoding" not in headers else None
-    return _Head(start, total, str(headers.get("Accept-Ranges", "")).strip().lower() != "none")
+    ranges = str(headers.get("Accept-Ranges", "")).strip().lower()
+    return _Head(start, total, ranges == "bytes" or (ranges != "none" and total is not None))
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):
