@@ -162,6 +162,8 @@ def _stream(url: str, file: BinaryIO, folder: Path, progress: Progress | None) -
                 progress(done, head.total)
             if done == head.total:
                 break
+        if not done:
+            raise _Useless(f"{url}: the archive is empty")
         whole = head.total is None or done == head.total
     except urllib.error.HTTPError as error:
         error.close()
@@ -284,18 +286,24 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
 
     max_redirections = max_repeats = _MOST_REDIRECTIONS
 
+    def http_error_302(self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Message) -> Any:
+        """Follow a redirection; if it is refused, close the connection."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)  # type: ignore[arg-type]
+        except (DataError, ValueError):
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         """Return the request for the new address."""
-        try:
-            _check_url(newurl)
-            before, after = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
-            if before.hostname not in _LOCAL and after.hostname in _LOCAL:
-                raise DataError(f"{_clean(newurl)}: a server must not redirect a download to this machine")
-        except DataError:
-            fp.close()
-            raise
+        _check_url(newurl)
+        before, after = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+        if before.hostname not in _LOCAL and after.hostname in _LOCAL:
+            raise DataError(f"{_clean(newurl)}: a server must not redirect a download to this machine")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
