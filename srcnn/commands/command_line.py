@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import difflib
 import errno
 import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
 import types
@@ -189,6 +191,8 @@ def run(main: Callable[[], int], interrupted: str) -> int:
         print(f"error: {masked(as_typed(str(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        # While Python exits, another Ctrl-C would show a traceback of a library's last steps.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         print(interrupted, file=sys.stderr)
         return 130
     except BrokenPipeError:  # the process that reads the output (head, less) has ended

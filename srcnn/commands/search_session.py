@@ -188,7 +188,7 @@ def _run(
 
 @contextmanager
 def _interrupt_said(acknowledge: Callable[[], None]) -> Iterator[None]:
-    """Say at once that Ctrl-C was received also where no trial runs: while Ray starts, or while test images are measured."""
+    """Take Ctrl-C and SIGTERM also where no trial runs: while Ray starts, or while test images are measured."""
 
     def handle(*_: object) -> None:
         acknowledge()
@@ -197,11 +197,12 @@ def _interrupt_said(acknowledge: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _watch(console: Console, display: Display, settings: SearchSettings, options: argparse.Namespace) -> None:
