@@ -75,7 +75,8 @@ class SearchSettings(Strict):
     sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str = Field(
         _AUTO,
-        description=f"pauses or stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: asha; none for several objectives",
+        description=f"pauses or stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: asha; none for several "
+        "objectives; freeze-thaw with learn_from",
     )
     objectives: tuple[str, ...] = Field(
         ("gain",), description=f"objectives, several for a Pareto front: {', '.join(OBJECTIVES)}"
@@ -150,8 +151,8 @@ class SearchSettings(Strict):
         for field, known in (("sampler", SAMPLERS), ("scheduler", (*SCHEDULERS, _AUTO))):
             if (value := getattr(self, field)) not in known:
                 raise ValueError(unknown_name(field, value, known))
-        self._check_objectives()
         self._check_past()
+        self._check_objectives()
         if "://" in self.storage:
             raise ValueError(
                 "storage: must be a folder that all machines can access (a bucket can be mounted as one), "
@@ -179,6 +180,14 @@ class SearchSettings(Strict):
             )
         if self.name in self.learn_from:
             raise ValueError(f"learn_from: must name other searches, but got {self.name}, the search itself")
+        if self.learn_from and self.scheduler not in (_AUTO, FREEZE_THAW):
+            raise ValueError(
+                f"learn_from: must go with the scheduler {FREEZE_THAW}, whose model learns from past searches, but got "
+                f"{self.scheduler!r}"
+            )
+        if self.learn_from and (self.sampler == "grid" or len(self.objectives) > 1):
+            other = "the sampler grid" if self.sampler == "grid" else "several objectives"
+            raise ValueError(f"learn_from: must go with the scheduler {FREEZE_THAW}, which {other} cannot have")
 
     def _check_objectives(self) -> None:
         for name in self.objectives:
@@ -232,7 +241,9 @@ class SearchSettings(Strict):
         """The scheduler, with the default resolved."""
         if self.scheduler != _AUTO:
             return self.scheduler
-        return "none" if len(self.objectives) > 1 else "asha"
+        if len(self.objectives) > 1:
+            return "none"
+        return FREEZE_THAW if self.learn_from else "asha"  # only the model of freeze-thaw learns from past searches
 
     @property
     def is_remote(self) -> bool:
