@@ -105,10 +105,10 @@ def _main(argv: list[str] | None) -> int:
             raise ConfigError("--list: there is no table in search_spaces/paper, and the package has none")
         say_tables(console, [(name, load_table(path)) for name, path in files.items()])
         return 0
+    check_store(options.tracking_uri or TableSettings.model_fields["tracking_uri"].default, write=True)
     plans = _plans(options)
     for plan in plans:  # before Ray starts
         refuse_if_locked(plan.folder, f"name: the table {plan.name}")
-        check_store(plan.settings.tracking_uri, write=True)
     with Cluster(plans[0].settings.address) as cluster:  # one cluster for all tables
         cluster.wait()
         for plan in plans:

@@ -99,7 +99,7 @@ def download(archive: str, folder: Path, base_url: str | None, progress: Progres
     if target.is_file():
         return target
     url = _check_url(ARCHIVES[archive] if base_url is None else f"{base_url.rstrip('/')}/{archive}")
-    missing = [place for place in (folder, folder.parent) if not place.exists()]
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{archive}.part"
     try:
