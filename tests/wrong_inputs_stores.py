@@ -149,7 +149,9 @@ def running(kind: str, where: str) -> Callable[[Path], None]:
     def prepare(folder: Path) -> None:
         place = folder / where
         place.mkdir(parents=True)
-        (place / "search.json").write_text(json.dumps({"name": place.name, "storage": str(place.parent)}), encoding="utf-8")
+        (place / "search.json").write_text(
+            json.dumps({"name": place.name, "storage": str(place.parent)}), encoding="utf-8"
+        )
         file = (place / "running.lock").open("w")
         if kind != "elsewhere":
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -161,7 +163,18 @@ def running(kind: str, where: str) -> Callable[[Path], None]:
     return prepare
 
 
-SPREAD = [(command, *COMMANDS[number % len(COMMANDS)]) for number, command in enumerate(ADDRESSES)]
+def ended(folder: Path) -> None:
+    """Make the folder of a search that nobody runs."""
+    (folder / "s/a").mkdir(parents=True)
+    (folder / "s/a/search.json").write_text("{}", encoding="utf-8")
+
+
+def lock_that_is_a_pipe(folder: Path) -> None:
+    running("here", "s/a")(folder)
+    (folder / "s/a/running.lock").unlink()
+    os.mkfifo(folder / "s/a/running.lock")
+
+
 EVERYWHERE = ("a path", "a closed port", "mysql", "a password and a misspelt scheme")
 
 
@@ -169,7 +182,9 @@ def _name(command: tuple[str, ...]) -> str:
     return " ".join(word for word in command if word.isalpha()) + (" why" if "--why" in command else "")
 
 
-def _at(command: tuple[str, ...], address: str, what: str, says: str, prepare: Callable[[Path], object] | None = None) -> Case:
+def _at(
+    command: tuple[str, ...], address: str, what: str, says: str, prepare: Callable[[Path], object] | None = None
+) -> Case:
     kind = " dry" if "--dry-run" in command else ""
     return Case(f"store {what} for {_name(command)}{kind}", (*command, address), says, prepare)
 
@@ -193,7 +208,9 @@ def _store_cases() -> list[Case]:
 
 
 def _fetch(what: str, mirror: str, says: str, *, name: str = "T91") -> Case:
-    return Case(f"fetch from {what}", ("data", "fetch", name, "--data-root", "{dir}/new/data", "--mirror", mirror), says)
+    return Case(
+        f"fetch from {what}", ("data", "fetch", name, "--data-root", "{dir}/new/data", "--mirror", mirror), says
+    )
 
 
 RUNNING = "name: the search a is running already: process 4711 on hal, since 2026-01-01"
@@ -211,9 +228,9 @@ CASES = [
     Case("resume what runs on another machine", ("search", "--resume", "a", "--storage", "{dir}/s"),
          "process 4711 on hal.*that is another machine, whose last sign of life is", running("elsewhere", "s/a")),
     Case("start what exists", ("search", "--name", "a", "--storage", "{dir}/s"), "add --resume a to continue it",
-         lambda d: ((d / "s/a").mkdir(parents=True), (d / "s/a/search.json").write_text("{}", encoding="utf-8"))),
+         ended),
     Case("resume with a lock that is a pipe", ("search", "--resume", "a", "--storage", "{dir}/s"), "running.lock must be a file",
-         lambda d: (running("here", "s/a")(d), (d / "s/a/running.lock").unlink(), os.mkfifo(d / "s/a/running.lock"))),
+         lock_that_is_a_pipe),
     _fetch("nowhere", "", "address must begin with https"),
     _fetch("plain http", "http://example.com", "must begin with https"),
     _fetch("ftp", "ftp://example.com", "must begin with https"),
@@ -233,9 +250,9 @@ CASES = [
     Case("fetch from a mirror of the environment", ("data", "fetch", "T91", "--data-root", "{dir}/new"), "must begin with https",
          environment={"SRCNN_MIRROR": "http://example.com"}),
     Case("watch on a high port", ("watch", "a", "--storage", "{dir}/s", "--port", "70000"), "between 0 and 65535",
-         lambda d: ((d / "s/a").mkdir(parents=True), (d / "s/a/search.json").write_text("{}", encoding="utf-8"))),
+         ended),
     Case("watch on a negative port", ("watch", "a", "--storage", "{dir}/s", "--port", "-1"), "between 0 and 65535",
-         lambda d: ((d / "s/a").mkdir(parents=True), (d / "s/a/search.json").write_text("{}", encoding="utf-8"))),
+         ended),
     Case("watch on a word", ("watch", "--port", "http"), "--port"),
     Case("storage with a password", ("search", "--storage", "s3://ann:s3cr3tw0rd@host/a"),
          r"storage: must be a folder .*s3://ann:\*\*\*@host/a"),

@@ -152,7 +152,7 @@ def _stream(url: str, file: BinaryIO, folder: Path, progress: Progress | None) -
         done = file.seek(head.start)
         if progress is not None:
             progress(done, head.total)
-        for chunk in _chunks(url, inbox, done):
+        for chunk in _chunks(inbox):
             chunk = chunk if head.total is None else chunk[: head.total - done]
             file.write(chunk)
             done += len(chunk)
@@ -226,7 +226,7 @@ def _first(url: str, inbox: queue.Queue[Any]) -> _Head:
     return item
 
 
-def _chunks(url: str, inbox: queue.Queue[Any], done: int) -> Iterator[bytes]:
+def _chunks(inbox: queue.Queue[Any]) -> Iterator[bytes]:
     """Yield the parts of the body while they come fast enough."""
     began = since = time.monotonic()
     received = 0
@@ -236,7 +236,9 @@ def _chunks(url: str, inbox: queue.Queue[Any], done: int) -> Iterator[bytes]:
             raise _Slow(f"not complete within {LONGEST:.0f} s")
         if now - since >= TIMEOUT:
             if received < LEAST_RATE * TIMEOUT:
-                raise _Slow(f"too slow, {received} bytes in {now - since:.0f} s, but at least {LEAST_RATE:.0f} a second are needed")
+                raise _Slow(
+                    f"too slow, {received} bytes in {now - since:.0f} s; at least {LEAST_RATE:.0f} a second are needed"
+                )
             since, received = now, 0
         try:
             item = inbox.get(timeout=min(since + TIMEOUT, began + LONGEST) - now + 0.01)

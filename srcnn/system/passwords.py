@@ -18,13 +18,19 @@ __all__ = ["credentials", "masked", "without_password"]
 
 _MASK = "***"
 _SHORTEST = 3  # characters; masking a shorter password would mangle all texts and still say it
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s:/?#@]*):(?P<password>[^/?#]*)@(?P<rest>.*)", re.S)
+_ADDRESS = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s:/?#@]*):(?P<password>[^/?#]*)@(?P<rest>.*)", re.S
+)
 #: A password with a slash, which should have been written as %2F; what looks like a port is none.
 _SLASHED = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s:/?#@]*):(?P<password>(?!\d+/)[^@]*[/?#].*)@(?P<rest>[^@]*)", re.S
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s:/?#@]*):(?P<password>(?!\d+/)[^@]*[/?#].*)@(?P<rest>[^@]*)",
+    re.S,
 )
 _IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/?#@'\"]*):(?!\d+/)[^\s'\"]*@")
-_STAT_ARGUMENTS = (45, 46)  # fields of /proc/self/stat behind the name of the process: where the command line lies in memory
+_STAT_ARGUMENTS = (
+    45,
+    46,
+)  # fields of /proc/self/stat behind the name of the process: where the command line lies in memory
 
 _kept: dict[str, tuple[str, str]] = {}  # user and password by address
 _secrets: set[str] = set()

@@ -100,7 +100,9 @@ def test_a_child_of_a_fork_does_not_keep_it(tmp_path: Path) -> None:
 
 def test_a_holder_on_another_machine_counts_while_it_gives_signs_of_life(tmp_path: Path) -> None:
     record(tmp_path)
-    with pytest.raises(SearchRunningError, match=r"process 41 on elsewhere, .*another machine.*wait until it is 60 s old"):
+    with pytest.raises(
+        SearchRunningError, match=r"process 41 on elsewhere, .*another machine.*wait until it is 60 s old"
+    ):
         refuse_if_locked(tmp_path, WHAT)
     old = time.time() - 61
     os.utime(tmp_path / LOCK_FILE, (old, old))
@@ -147,14 +149,20 @@ def test_a_damaged_record_blocks_nothing_for_long(tmp_path: Path, text: str) -> 
 
 
 def test_what_is_no_file_is_refused_in_one_line(tmp_path: Path) -> None:
-    for number, make in enumerate((os.mkfifo, os.mkdir, lambda p: os.symlink("/dev/zero", p))):
-        folder = tmp_path / str(number)
+    for kind in ("pipe", "folder", "link"):
+        folder = tmp_path / kind
         folder.mkdir()
-        make(folder / LOCK_FILE)
+        if kind == "pipe":
+            os.mkfifo(folder / LOCK_FILE)
+        elif kind == "folder":
+            (folder / LOCK_FILE).mkdir()
+        else:
+            (folder / LOCK_FILE).symlink_to("/dev/zero")
         with pytest.raises(SearchError, match=rf"^storage: .*{LOCK_FILE} (must be a file|cannot be)[^\n]*$"):
             refuse_if_locked(folder, WHAT)
-        with pytest.raises(SearchError, match=rf"^storage: .*{LOCK_FILE} (must be a file|cannot be)[^\n]*$"), locked(
-            folder, WHAT
+        with (
+            pytest.raises(SearchError, match=rf"^storage: .*{LOCK_FILE} (must be a file|cannot be)[^\n]*$"),
+            locked(folder, WHAT),
         ):
             pass
 
@@ -162,5 +170,5 @@ def test_what_is_no_file_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refuse_if_locked(tmp_path / "file", WHAT)
-    with pytest.raises(SearchError, match="^storage: .* cannot be written"), locked(tmp_path / "file", WHAT):
+    with pytest.raises(SearchError, match=r"^storage: .* cannot be written"), locked(tmp_path / "file", WHAT):
         pass

@@ -67,7 +67,12 @@ print(subprocess.run([sys.executable, "-c", "print(open('/proc/%d/cmdline')"
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the command line can be overwritten on Linux only")
 def test_other_processes_do_not_see_it_in_the_command_line() -> None:
-    argv = ["--tracking-uri", "http://ann:v3rys3cret@127.0.0.1:1", "--tracking-uri=http://ann:v3rys3cret@h", "v3rys3cret"]
+    argv = [
+        "--tracking-uri",
+        "http://ann:v3rys3cret@127.0.0.1:1",
+        "--tracking-uri=http://ann:v3rys3cret@h",
+        "v3rys3cret",
+    ]
     done = subprocess.run([sys.executable, "-c", SHOW, *argv], capture_output=True, text=True, check=True)
     assert "v3rys3cret" not in done.stdout
     assert "['--tracking-uri', 'http://ann:***@127.0.0.1:1'" in done.stdout

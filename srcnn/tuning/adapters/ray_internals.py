@@ -71,8 +71,8 @@ def loopback_only() -> Iterator[None]:
     If the user has set the variable `RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER`, nothing changes.
 
     Uses ``ray._private.ray_constants.ENABLE_RAY_CLUSTER``, which decides whether a node's own address is that of the loopback
-    interface, and the environment variable of which it is made, for Ray's processes. `ray.init` has no public argument for it, and
-    ``_node_ip_address="127.0.0.1"`` is replaced by the machine's address. Search words: "ray gcs server bind 0.0.0.0 loopback".
+    interface, and the environment variable of which it is made, for Ray's processes. `ray.init` has no public argument for it,
+    and ``_node_ip_address="127.0.0.1"`` is replaced by the machine's address. Search words: "ray gcs server bind 0.0.0.0 loopback".
     """
     if _LOOPBACK in os.environ:
         yield
@@ -90,8 +90,8 @@ def loopback_only() -> Iterator[None]:
 def own_process_groups() -> Iterator[None]:
     """Inside the block, the processes that ``ray.init`` starts get process groups of their own.
 
-    A signal to the group of the driver, such as SIGTERM from a batch system, then reaches the driver alone, which ends its trials in
-    good order; otherwise Ray would be gone before that. If the driver is killed, Linux kills Ray's processes as before.
+    A signal to the group of the driver, such as SIGTERM from a batch system, then reaches the driver alone, which ends its trials
+    in good order; otherwise Ray would be gone before that. If the driver is killed, Linux kills Ray's processes as before.
 
     Replaces ``ray._private.services.ConsolePopen``, the class with which Ray starts processes. There is no public setting: Ray
     blocks SIGINT only. Search words: "ray init SIGTERM process group raylet".

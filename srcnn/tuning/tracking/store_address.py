@@ -317,7 +317,13 @@ def _check_server(uri: str) -> None:
 def _why(error: BaseException) -> str:
     """Return the innermost reason of an error of requests in a few words."""
     text = str(error)
-    for sign in ("Connection refused", "Name or service not known", "No route to host", "timed out", "Connection reset"):
+    for sign in (
+        "Connection refused",
+        "Name or service not known",
+        "No route to host",
+        "timed out",
+        "Connection reset",
+    ):
         if sign in text:
             return sign.lower() if sign != "timed out" else f"no answer within {_WAIT_SERVER:.0f} s"
     return first_line(error)[:150]

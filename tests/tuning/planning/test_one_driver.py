@@ -28,7 +28,7 @@ def test_a_new_search_is_free_until_it_runs_or_exists(tmp_path: Path) -> None:
             with pytest.raises(SearchRunningError), only_driver(one, resume=resume):
                 pass
         save_settings(one)
-    with pytest.raises(SearchExistsError, match="^name: a search a exists; add --resume a to continue it$"):
+    with pytest.raises(SearchExistsError, match=r"^name: a search a exists; add --resume a to continue it$"):
         check_free(one, resume=False)
     check_free(one, resume=True)
 

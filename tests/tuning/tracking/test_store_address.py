@@ -153,9 +153,13 @@ def test_a_store_of_an_older_schema_is_one_line(store: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
         connection.commit()
-    with pytest.raises(SearchError, match=r"^tracking-uri: .*out-of-date database schema[^\n]*mlflow db upgrade[^\n]*$"):
+    with pytest.raises(
+        SearchError, match=r"^tracking-uri: .*out-of-date database schema[^\n]*mlflow db upgrade[^\n]*$"
+    ):
         open_store(f"sqlite:///{store}")
-    with pytest.raises(SearchError, match=r"^tracking-uri: .*out-of-date database schema[^\n]*mlflow db upgrade[^\n]*$"):
+    with pytest.raises(
+        SearchError, match=r"^tracking-uri: .*out-of-date database schema[^\n]*mlflow db upgrade[^\n]*$"
+    ):
         open_tracker(f"sqlite:///{store}").open_search("a", {}, {})
 
 
@@ -165,14 +169,14 @@ def test_a_locked_store_is_one_line(store: Path, monkeypatch: pytest.MonkeyPatch
         connection.execute("BEGIN EXCLUSIVE")
         for write in (False, True):
             assert "database is locked by another program" in refused(f"sqlite:///{store}", write=write)
-        with pytest.raises(SearchError, match="database is locked by another program$"):
+        with pytest.raises(SearchError, match=r"database is locked by another program$"):
             open_tracker(f"sqlite:///{store}").open_search("a", {}, {})
         with FileLock(f"{store}.lock"):  # another search is making the tables, which takes seconds
             check_store(f"sqlite:///{store}", write=True)
 
 
 def test_a_read_only_store_can_be_read_only(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_address.os, "access", lambda path, mode: mode != os.W_OK)  # root may write everything
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)  # root may write everything
     assert "cannot be written: the file or its folder is read-only" in refused(f"sqlite:///{store}")
     check_store(f"sqlite:///{store}", write=False)
     assert "is read-only" in refused(f"sqlite:///{store.parent}/new.db")
