@@ -70,9 +70,9 @@ def loopback_only() -> Iterator[None]:
 
     If the user has set the variable `RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER`, nothing changes.
 
-    Uses ``ray._private.ray_constants.ENABLE_RAY_CLUSTER``, which decides whether a node's own address is that of the loopback
+    Uses ``ray._private.ray_constants.ENABLE_RAY_CLUSTER``: it decides whether a node's own address is that of the loopback
     interface, and the environment variable of which it is made, for Ray's processes. `ray.init` has no public argument for it,
-    and ``_node_ip_address="127.0.0.1"`` is replaced by the machine's address. Search words: "ray gcs server bind 0.0.0.0 loopback".
+    and ``_node_ip_address="127.0.0.1"`` is replaced by the machine's address. Search words: "ray gcs server bind loopback".
     """
     if _LOOPBACK in os.environ:
         yield

@@ -16,7 +16,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -299,8 +299,8 @@ def _check_server(uri: str) -> None:
     except Exception as error:  # what a hostile server makes of http.client and urllib3
         raise SearchError(f"{start} does not answer as a server of MLflow ({type(error).__name__})") from None
     if status in (401, 403):
-        if "MLFLOW_TRACKING_TOKEN" in os.environ or "MLFLOW_TRACKING_AUTH" in os.environ:
-            return
+        if user is None and _has_other_credentials():
+            return  # MLflow reads them
         raise SearchError(
             f"{start} refuses this user ({status}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
@@ -312,6 +312,15 @@ def _check_server(uri: str) -> None:
         known = set()
     if not known:
         raise SearchError(f"{start} is not a server of MLflow; it answers {status} to a question of MLflow's interface")
+
+
+def _has_other_credentials() -> bool:
+    """Return whether MLflow finds credentials in a place of its own: other variables, or the file of the user."""
+    if any(name in os.environ for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")):
+        return True
+    with suppress(RuntimeError):  # without a home folder
+        return (Path.home() / ".mlflow" / "credentials").is_file()
+    return False
 
 
 def _why(error: BaseException) -> str:

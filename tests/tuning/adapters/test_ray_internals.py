@@ -253,7 +253,7 @@ def test_rays_loopback_switch_is_set_inside_the_block_alone(monkeypatch: pytest.
         assert (os.environ[name], ray_constants.ENABLE_RAY_CLUSTER) == ("0", False)
         assert services.get_localhost_ip() in ("127.0.0.1", "::1")
     assert name not in os.environ
-    assert ray_constants.ENABLE_RAY_CLUSTER == before
+    assert before == ray_constants.ENABLE_RAY_CLUSTER
     monkeypatch.setenv(name, "1")  # told otherwise
     with loopback_only():
         assert (os.environ[name], ray_constants.ENABLE_RAY_CLUSTER) == ("1", before)
