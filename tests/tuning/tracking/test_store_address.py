@@ -17,11 +17,15 @@ import pytest
 from filelock import FileLock
 from sqlalchemy.engine import make_url
 
+from srcnn.commands.search_flags import given_settings, search_parser
+from srcnn.commands.search_start import resume_command
 from srcnn.errors import ConfigError, SearchError, SRCNNError
+from srcnn.tuning.driver.live_state import LiveFile, LiveState
+from srcnn.tuning.planning.settings import load_settings, save_settings
 from srcnn.tuning.tracking import store_address
 from srcnn.tuning.tracking.reader import open_store
 from srcnn.tuning.tracking.store_address import absolute_uri, check_store, connectable, first_line
-from srcnn.tuning.tracking.tracker import open_tracker
+from srcnn.tuning.tracking.tracker import open_tracker, ui_command
 
 
 def refused(uri: str, *, write: bool = True) -> str:
@@ -265,6 +269,32 @@ def test_the_password_is_given_to_the_client_alone(monkeypatch: pytest.MonkeyPat
     assert make_url(connectable("postgresql+psycopg://bob@h/db")).password == "fromenv"
     assert connectable(absolute_uri("http://ann:p%40ss2@h:1")) == "http://h:1"
     assert (os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]) == ("ann", "p@ss2")
+
+
+def test_a_password_is_in_nothing_that_is_kept_or_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts of a search that write or show its address."""
+    secret = "Geheimwort77"
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "x")  # put back at the end
+    monkeypatch.chdir(tmp_path)
+    with answering(500, f"http://ann:{secret}@h broke".encode()) as uri:
+        given = uri.replace("http://", f"http://ann:{secret}@")
+        options = search_parser("").parse_args(["--name", "a", "--tracking-uri", given, "--storage", str(tmp_path)])
+        settings, _ = given_settings(options)
+        save_settings(settings)
+        said = [repr(options), repr(settings), resume_command(settings), ui_command(settings.tracking_uri)]
+        LiveFile(settings.folder, LiveState("a", 1), {"ui": said[-1], "uri": settings.tracking_uri}).write("running")
+        tracker = open_tracker(given, settings.folder)
+        for refuse in (lambda: tracker.open_search("a", {}, dict(settings)), lambda: open_store(given)):
+            with pytest.raises(SearchError) as caught:
+                refuse()
+            said.append(str(caught.value))
+        assert settings.tracking_uri == tracker.uri == uri
+        assert load_settings("a", str(tmp_path), {"tracking_uri": options.tracking_uri}).tracking_uri == uri
+    written = [file.read_text(encoding="utf-8") for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) >= 2
+    assert not [text for text in (*said, *written) if secret in text]
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == secret
 
 
 def test_a_relative_file_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
