@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from checkout import ROOT
@@ -75,8 +74,10 @@ def test_lines_for_programs(workplace: Path) -> None:
     assert all(line.isprintable() for line in resumed.stdout.splitlines())
 
 
-def listening(process: psutil.Process) -> dict[str, str]:
+def listening(pid: int) -> dict[str, str]:
     """Addresses on which a process and its children listen, with the name of the process."""
+    psutil: Any = pytest.importorskip("psutil")  # MLflow's metrics of the machine need it
+    process = psutil.Process(pid)
     there = {one.pid: one for one in (process, *process.children(recursive=True))}
     return {
         f"{one.laddr.ip} {one.laddr.port}": there[one.pid].name()
@@ -88,7 +89,7 @@ def listening(process: psutil.Process) -> dict[str, str]:
 def test_a_signal_to_the_whole_group_ends_a_search_in_good_order(workplace: Path) -> None:
     """Meanwhile: it listens on the loopback address alone, and a second driver is refused."""
     process = started("ended")
-    found = listening(psutil.Process(process.pid))
+    found = listening(process.pid)
     assert {name for name in found.values() if name in ("raylet", "gcs_server")} == {"raylet", "gcs_server"}
     assert [at for at in found if not at.startswith(("127.0.0.1 ", "::ffff:127.0.0.1 ", "::1 "))] == []
     for flags in (("--resume", "ended"), ("--name", "ended")):
