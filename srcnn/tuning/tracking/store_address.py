@@ -316,7 +316,9 @@ def _check_server(uri: str) -> None:
 
 def _has_other_credentials() -> bool:
     """Return whether MLflow finds credentials in a place of its own: other variables, or the file of the user."""
-    if any(name in os.environ for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")):
+    if any(
+        name in os.environ for name in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
+    ):
         return True
     with suppress(RuntimeError):  # without a home folder
         return (Path.home() / ".mlflow" / "credentials").is_file()
