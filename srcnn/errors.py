@@ -10,6 +10,7 @@
     ├── DeviceError            a GPU cannot be used any more
     ├── SearchError            a search cannot start, resume or finish
     │   ├── SearchExistsError  a new search has the name of an existing one
+    │   ├── SearchRunningError another process runs the search
     │   └── StateVersionError  another version of the project began the search
     └── TrainingError          a training run cannot continue
         ├── DivergenceError    the loss is NaN or infinite
@@ -35,6 +36,7 @@ __all__ = [
     "SRCNNError",
     "SearchError",
     "SearchExistsError",
+    "SearchRunningError",
     "StateVersionError",
     "TrainingError",
     "unknown_name",
@@ -71,6 +73,10 @@ class SearchError(SRCNNError):
 
 class SearchExistsError(SearchError):
     """A new search has the name of an existing one."""
+
+
+class SearchRunningError(SearchError):
+    """Another process runs the search, or works in its folder."""
 
 
 class StateVersionError(SearchError):

@@ -21,6 +21,7 @@ from rich.console import Console
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.commands.table_output import TableMonitor, say, say_end, say_plan, say_result, say_tables
 from srcnn.errors import ConfigError, SRCNNError
+from srcnn.system.folder_lock import refuse_if_locked
 from srcnn.system.invocation import command
 from srcnn.tuning import configure
 from srcnn.tuning.driver.cluster import Cluster
@@ -31,6 +32,7 @@ from srcnn.tuning.paper.table_plan import TablePlan, TableSettings, plan_table
 from srcnn.tuning.report.build import report_after
 from srcnn.tuning.report.data.search_data import find_parent
 from srcnn.tuning.report.data.table_data import gather_table
+from srcnn.tuning.tracking.store_address import check_store
 from srcnn.tuning.tracking.tracker import ui_command
 from srcnn.tuning.tracking.views import address
 
@@ -109,9 +111,12 @@ def _main(argv: list[str] | None) -> int:
             raise ConfigError("--list: there is no table in search_spaces/paper, and the package has none")
         say_tables(console, [(name, load_table(path)) for name, path in files.items()])
         return 0
+    check_store(options.tracking_uri or TableSettings.model_fields["tracking_uri"].default, write=True)
     plans = _plans(options)
     for plan in plans:
         check_saved_state(plan.folder, trust=options.trust_saved_state)
+    for plan in plans:  # before Ray starts
+        refuse_if_locked(plan.folder, f"name: the table {plan.name}")
     with Cluster(plans[0].settings.address) as cluster:  # one cluster for all tables
         cluster.wait()
         for plan in plans:

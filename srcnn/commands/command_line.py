@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import difflib
 import errno
 import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
 import types
@@ -20,6 +22,7 @@ from pydantic.fields import FieldInfo
 
 from srcnn.errors import SRCNNError
 from srcnn.system.invocation import as_typed, console_name
+from srcnn.system.passwords import masked, without_password
 
 __all__ = ["Parser", "add_field", "add_fields", "given_fields", "run"]
 
@@ -41,8 +44,15 @@ class Parser(argparse.ArgumentParser):
             known = [option for action in self._actions for option in action.option_strings]
             near = difflib.get_close_matches(flag, known, n=3)
             message = f"{flag}: no such flag" + (f"; did you mean {' or '.join(near)}?" if near else "; see --help")
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {masked(message)}", file=sys.stderr)
         sys.exit(2)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as `argparse` does, and take the password out of the address of a store."""
+        options, rest = super().parse_known_args(args, namespace)
+        if isinstance(getattr(options, "tracking_uri", None), str):
+            options.tracking_uri = without_password(options.tracking_uri)
+        return options, rest
 
 
 def _filled(text: str) -> str:
@@ -178,9 +188,11 @@ def run(main: Callable[[], int], interrupted: str) -> int:
     try:
         return main()
     except SRCNNError as error:
-        print(f"error: {as_typed(str(error))}", file=sys.stderr)
+        print(f"error: {masked(as_typed(str(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        # While Python exits, another Ctrl-C would show a traceback of a library's last steps.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         print(interrupted, file=sys.stderr)
         return 130
     except BrokenPipeError:  # the process that reads the output (head, less) has ended

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
 from srcnn.config.quantities import counted
+from srcnn.system.folder_lock import refuse_if_locked
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
@@ -108,6 +109,7 @@ def _main(argv: list[str] | None) -> int:
     trust = options.trust_saved_state
     books = open_books(name, storage, uri, trust=trust)
     if options.command == "repair":
+        refuse_if_locked(storage.expanduser().resolve() / name, f"name: the search {name}")
         for line in repair(books, verify(books)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         books = open_books(name, storage, uri, trust=trust)

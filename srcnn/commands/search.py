@@ -16,6 +16,7 @@ from srcnn.commands.command_line import run
 from srcnn.commands.search_flags import given_settings, search_parser
 from srcnn.system.invocation import command
 from srcnn.tuning import configure
+from srcnn.tuning.planning.one_driver import check_free
 
 __all__ = ["main"]
 
@@ -24,6 +25,7 @@ def _main(argv: list[str] | None) -> int:
     options = search_parser(__doc__).parse_args(argv)
     configure()
     settings, resume = given_settings(options)
+    check_free(settings, resume=resume)
     # Torch, Ray and MLflow take seconds to import; --help and wrong flags do not wait for them.
     from srcnn.commands.search_session import run_session
 

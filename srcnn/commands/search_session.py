@@ -30,7 +30,7 @@ from srcnn.commands.search_end import (
 )
 from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_rows, show_start
 from srcnn.commands.search_tables import show_front, show_tables
-from srcnn.errors import ConfigError, SearchExistsError, SRCNNError, StateVersionError
+from srcnn.errors import ConfigError, SearchExistsError, SearchRunningError, SRCNNError, StateVersionError
 from srcnn.overlap.leaks import lines as leak_lines
 from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.time_budget import spent_before
@@ -40,6 +40,7 @@ from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
+from srcnn.tuning.tracking.store_address import check_store
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.watch.server import serve_in_background
 from srcnn.tuning.whole_search.remote import run_anywhere
@@ -68,6 +69,8 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
         raise ConfigError(
             "--trust-saved-state: must be combined with --resume, because a new search has no saved state"
         )
+    if not settings.is_remote:  # that store must answer the cluster, not this machine
+        check_store(settings.tracking_uri, write=True)
     if resume and not settings.is_remote and not options.dry_run:  # said before anything is read or measured
         check_saved_state(settings.folder, trust=options.trust_saved_state)
     console = Console(quiet=options.json, soft_wrap=False)
@@ -189,14 +192,14 @@ def _run(
             display.write("result", {"search": settings.name, "interrupted": True, "go_on": resume_command(settings)})
         return None
     except SRCNNError as error:
-        if not isinstance(error, SearchExistsError | StateVersionError):
+        if not isinstance(error, SearchExistsError | SearchRunningError | StateVersionError):
             console.print(f"stopped; go on: {resume_command(settings)}", soft_wrap=True, highlight=False)
         raise
 
 
 @contextmanager
 def _interrupt_said(acknowledge: Callable[[], None]) -> Iterator[None]:
-    """Say at once that Ctrl-C was received also where no trial runs: while Ray starts, or while test images are measured."""
+    """Take Ctrl-C and SIGTERM also where no trial runs: while Ray starts, or while test images are measured."""
 
     def handle(*_: object) -> None:
         acknowledge()
@@ -205,11 +208,12 @@ def _interrupt_said(acknowledge: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _watch(console: Console, display: Display, settings: SearchSettings, options: argparse.Namespace) -> None:

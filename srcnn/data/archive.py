@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from srcnn.data.archive_bounds import OutOfBounds, bounded_tar, check_claims, check_directory, counted_members
 from srcnn.errors import DataError
 
 __all__ = ["MAX_MEMBER", "MAX_TOTAL", "WrongArchive", "unpack"]
@@ -53,10 +54,9 @@ def unpack(archive: Path, folder: Path, rule: Callable[[PurePosixPath], str | No
     """
     total = 0
     try:
-        for name, is_file, open_member in _members(archive):
-            member = PurePosixPath(name.replace("\\", "/"))
-            below = rule(member)
-            if below is None or member.name.startswith(".") or "__MACOSX" in member.parts:
+        for name, is_file, open_member in _members(archive, lambda name: _target(name, rule) is not None):
+            member, below = _path(name), _target(name, rule)
+            if below is None:
                 continue
             if not is_file or member.is_absolute() or ".." in member.parts or ":" in name:
                 raise WrongArchive(
@@ -66,21 +66,35 @@ def unpack(archive: Path, folder: Path, rule: Callable[[PurePosixPath], str | No
             destination.parent.mkdir(parents=True, exist_ok=True)
             with open_member() as source, destination.open("wb") as file:
                 total += _copy(source, file, min(MAX_MEMBER, MAX_TOTAL - total), f"{archive.name}: {name}")
+    except OutOfBounds as error:
+        raise WrongArchive(f"{archive.name}: is rejected, {error}") from error
     except _UNSOUND as error:
         raise WrongArchive(f"{archive.name}: is not a valid archive ({error})") from error
 
 
-def _members(archive: Path) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]:
+def _path(name: str) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def _target(name: str, rule: Callable[[PurePosixPath], str | None]) -> str | None:
+    """Return the path of a member in the target folder; None if it is not wanted, or a left-over of another system."""
+    member = _path(name)
+    return None if member.name.startswith(".") or "__MACOSX" in member.parts else rule(member)
+
+
+def _members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]:
     """Yield every member that is not a folder: its name, whether it is a regular file, and a function to open it."""
     if archive.suffix == ".zip":
+        check_directory(archive)
         with zipfile.ZipFile(archive) as pack:
+            check_claims((info for info in pack.infolist() if wanted(info.filename)), MAX_TOTAL)
             for info in pack.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)  # 0: created on a system without file types
                 if not info.is_dir():
                     yield info.filename, kind in (0, stat.S_IFREG), partial(pack.open, info)
         return
-    with tarfile.open(archive, "r:*") as tar:
-        for entry in tar:
+    with bounded_tar(archive) as tar:
+        for entry in counted_members(tar):
             if not entry.isdir():
                 yield entry.name, entry.isreg(), partial(_opened, tar, entry)
 

@@ -112,7 +112,8 @@ def fetch(name: str, root: Path, *, base_url: str | None = None, progress: Progr
         return f"{name}: already in {target}, verified"
     archive = SETS[name].source if name in SETS else _WEIGHTS_ARCHIVE
     try:
-        file = download(archive, root / ".downloads", base_url or os.environ.get("SRCNN_MIRROR"), progress)
+        mirror = os.environ.get("SRCNN_MIRROR") or None if base_url is None else base_url
+        file = download(archive, root / ".downloads", mirror, progress)
         try:
             _install(name, file, root, target)
         except WrongArchive as error:

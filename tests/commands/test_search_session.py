@@ -89,20 +89,62 @@ def test_lines_for_programs(workplace: Path) -> None:
     assert all(line.isprintable() for line in resumed.stdout.splitlines())
 
 
-def test_an_interrupt_is_acknowledged_and_exits_with_130(workplace: Path) -> None:
+def listening(pid: int) -> dict[str, str]:
+    """Addresses on which a process and its children listen, with the name of the process."""
+    psutil: Any = pytest.importorskip("psutil")  # MLflow's metrics of the machine need it
+    process = psutil.Process(pid)
+    there = {one.pid: one for one in (process, *process.children(recursive=True))}
+    return {
+        f"{one.laddr.ip} {one.laddr.port}": there[one.pid].name()
+        for one in psutil.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN and one.pid in there
+    }
+
+
+def test_a_signal_to_the_whole_group_ends_a_search_in_good_order(workplace: Path) -> None:
+    """Meanwhile: it listens on the loopback address alone, and a second driver is refused."""
+    process = started("ended")
+    found = listening(process.pid)
+    assert {name for name in found.values() if name in ("raylet", "gcs_server")} == {"raylet", "gcs_server"}
+    assert [at for at in found if not at.startswith(("127.0.0.1 ", "::ffff:127.0.0.1 ", "::1 "))] == []
+    for flags in (("--resume", "ended"), ("--name", "ended")):
+        again = subprocess.run(
+            [sys.executable, str(ROOT / "experiments" / "search.py"), *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert again.returncode == 2
+        assert again.stderr.startswith(f"error: name: the search ended is running already: process {process.pid} on ")
+        assert (again.stderr.count("\n"), again.stdout) == (1, "")
+    os.killpg(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert re.search(r"^interrupted after .* in the search: \d+ of 40 trials had begun$", said, re.MULTILINE)
+    assert said.rstrip().endswith("--resume ended")
+
+
+def started(name: str) -> subprocess.Popen[str]:
+    """Start a long search in a session of its own, and return when its first trial has begun."""
     process = subprocess.Popen(
-        command("--name", "cut", "--trials", "40", "--budget", "2M", "--max-concurrent", "1"),
+        command("--name", name, "--trials", "40", "--budget", "2M", "--max-concurrent", "1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
-    live = workplace / "mlruns" / "ray" / "cut" / "live.json"
+    live = Path("mlruns", "ray", name, "live.json")
     for _ in range(3000):  # a busy machine takes its time to start Ray
         if live.exists() and json.loads(live.read_text(encoding="utf-8"))["trials"]:
             break
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.1)
+    return process
+
+
+def test_an_interrupt_is_acknowledged_and_exits_with_130(workplace: Path) -> None:
+    process = started("cut")
     os.kill(process.pid, signal.SIGINT)
     said = process.communicate(timeout=120)[0]
     assert process.returncode == 130, said

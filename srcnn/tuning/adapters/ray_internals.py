@@ -8,7 +8,9 @@ each use. The files that are read here are pickles: see `srcnn.tuning.driver.sna
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle, tune
+from ray._private import ray_constants, services
 from ray.exceptions import RayActorError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
@@ -35,7 +38,9 @@ __all__ = [
     "is_generator_state",
     "is_trial_state",
     "kept_failure",
+    "loopback_only",
     "newest_failures",
+    "own_process_groups",
     "patient_resets",
     "state_folder",
     "stop_paused",
@@ -57,6 +62,58 @@ _LOST_PROCESS = re.compile(r"The actor (experienced an error before|died |[0-9a-
 
 #: Resource of the head node of a cluster. Ray's client has no other way to request the head node: #15930.
 HEAD_NODE = "node:__internal_head__"
+
+
+#: Read by Ray when it is imported; nothing else in Ray uses it (Ray 2.60).
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+
+
+@contextmanager
+def loopback_only() -> Iterator[None]:
+    """Inside the block, a Ray that ``ray.init`` starts listens on the loopback address alone, as it does on macOS and Windows.
+
+    If the user has set the variable `RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER`, nothing changes.
+
+    Uses ``ray._private.ray_constants.ENABLE_RAY_CLUSTER``: it decides whether a node's own address is that of the loopback
+    interface, and the environment variable of which it is made, for Ray's processes. `ray.init` has no public argument for it,
+    and ``_node_ip_address="127.0.0.1"`` is replaced by the machine's address. Search words: "ray gcs server bind loopback".
+    """
+    if _LOOPBACK in os.environ:
+        yield
+        return
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[_LOOPBACK], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        del os.environ[_LOOPBACK]
+
+
+@contextmanager
+def own_process_groups() -> Iterator[None]:
+    """Inside the block, the processes that ``ray.init`` starts get process groups of their own.
+
+    A signal to the group of the driver, such as SIGTERM from a batch system, then reaches the driver alone, which ends its trials
+    in good order; otherwise Ray would be gone before that. If the driver is killed, Linux kills Ray's processes as before.
+
+    Replaces ``ray._private.services.ConsolePopen``, the class with which Ray starts processes. There is no public setting: Ray
+    blocks SIGINT only. Search words: "ray init SIGTERM process group raylet".
+    """
+    before = services.ConsolePopen
+    if sys.platform == "win32":
+        yield
+        return
+
+    class OwnGroup(before):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{"process_group": 0, **options})
+
+    services.ConsolePopen = OwnGroup
+    try:
+        yield
+    finally:
+        services.ConsolePopen = before
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,16 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import optuna
 import ray
 
 from srcnn.errors import SearchError
+from srcnn.tuning.adapters.ray_internals import loopback_only, own_process_groups
+from srcnn.tuning.tracking.store_address import first_line
 
 __all__ = ["Cluster", "Interrupt", "be_quiet", "end_in_good_order"]
 
@@ -40,16 +44,22 @@ class Cluster:
     def _run(self) -> None:
         # Linux kills Ray's processes when the thread that started them ends, so this thread stays alive.
         try:
-            ray.init(
-                address=self._address or "local",  # without an address, Ray would join any instance on this machine
-                include_dashboard=None if self._address else False,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
+            with suppress(OSError, RuntimeError):  # Ray says what is wrong with a home folder
+                _own_token()
+            with loopback_only() if self._address is None else nullcontext(), own_process_groups():
+                self._init()
         except Exception as error:  # raised again in the caller's thread by wait()
             self._error = error
         self._up.set()
         self._down.wait()
+
+    def _init(self) -> None:
+        ray.init(
+            address=self._address or "local",  # without an address, Ray would join any instance on this machine
+            include_dashboard=None if self._address else False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
 
     def wait(self) -> None:
         """Block until Ray is running.
@@ -62,7 +72,10 @@ class Cluster:
         if isinstance(self._error, ImportError):
             raise SearchError(f"address: {self._address} needs Ray's client: pip install 'srcnn[cluster]'") from None
         if isinstance(self._error, ConnectionError | ValueError | RuntimeError):
-            raise SearchError(f"address: no Ray cluster at {self._address}: {self._error}") from None
+            words = first_line(self._error)
+            if self._address is None:
+                raise SearchError(f"ray: cannot be started on this machine: {words}") from None
+            raise SearchError(f"address: no Ray cluster at {self._address}: {words}") from None
         if self._error is not None:
             raise self._error
 
@@ -72,6 +85,13 @@ class Cluster:
             ray.shutdown()
             self._down.set()
             self._thread.join()
+
+
+def _own_token() -> None:
+    """Take the permission to read Ray's token from other users: Ray writes it as any other file."""
+    token = Path.home() / ".ray" / "auth_token"
+    if token.is_file() and token.stat().st_mode & 0o077:
+        token.chmod(0o600)
 
 
 class Interrupt:

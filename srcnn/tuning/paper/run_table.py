@@ -18,6 +18,7 @@ from srcnn.model.official_weights import official_file
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.bounded_read import parse_json, read_text
+from srcnn.system.folder_lock import locked
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
 from srcnn.tuning.adapters.environment import configure
@@ -32,6 +33,7 @@ from srcnn.tuning.paper.table_metrics import Subject, measure_subjects
 from srcnn.tuning.paper.table_plan import TablePlan
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
+from srcnn.tuning.tracking.store_address import check_store
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
@@ -65,10 +67,16 @@ def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
         listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
 
     Raises:
-        SearchError: the store cannot be used, or a run of this name is not a table.
+        SearchError: the store cannot be used, a run of this name is not a table, or another process runs the table.
     """
     configure()
     be_quiet()
+    check_store(plan.settings.tracking_uri, write=True)
+    with locked(plan.folder, f"name: the table {plan.name}"):
+        return _run_table(plan, listener)
+
+
+def _run_table(plan: TablePlan, listener: Listener | None) -> TableRun:
     tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
     validation = plan.images.validation
     tags = {

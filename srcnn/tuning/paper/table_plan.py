@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.overlap.leaks import Leak
+from srcnn.system.passwords import without_password
 from srcnn.tuning.paper.table import BUDGETS, Budget, Cell, Table, cells, load_table, table_files
 from srcnn.tuning.paper.table_images import TableImages, table_images
 from srcnn.tuning.space.shipped_spaces import readable
@@ -42,6 +43,11 @@ class TableSettings(Strict):
     allow_overlap: bool = Field(
         False, description="keep training images that show a test or validation image, and mark the results"
     )
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _without_password(cls, uri: str) -> str:
+        return without_password(uri)  # settings are saved, logged and shown
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,12 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.system.atomic_file import WRITING, atomic_write
 from srcnn.system.bounded_read import read_text
+from srcnn.system.folder_lock import LOCK_FILE
+from srcnn.system.passwords import without_password
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
 from srcnn.tuning.trials.past import ALL, PastTrial, past_from, past_json
@@ -136,6 +138,11 @@ class SearchSettings(Strict):
     allow_overlap: bool = Field(
         False, description="keep training and validation images that show a test image, and mark the results"
     )
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _without_password(cls, uri: str) -> str:
+        return without_password(uri)  # settings are saved, logged and shown
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -324,7 +331,9 @@ def saved_searches(storage: str) -> list[str]:
 
 def has_begun(folder: Path) -> bool:
     """Return whether a search has its folder; not if it was stopped before its settings were written there."""
-    return any(not entry.name.startswith(WRITING) for entry in folder.iterdir()) if folder.is_dir() else folder.exists()
+    if not folder.is_dir():
+        return folder.exists()
+    return any(not entry.name.startswith(WRITING) and entry.name != LOCK_FILE for entry in folder.iterdir())
 
 
 def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) -> SearchSettings:

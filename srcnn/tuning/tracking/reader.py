@@ -18,13 +18,14 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from srcnn.errors import SearchError, unknown_name
+from srcnn.system.passwords import without_password
 from srcnn.tuning.space.parameter import Categorical, Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.store_address import absolute_uri, check_store, connectable, first_line
 
 __all__ = [
-    "absolute_uri",
     "artifact_file",
     "artifact_text",
     "children_of",
@@ -40,22 +41,16 @@ __all__ = [
 ]
 
 
-def absolute_uri(uri: str) -> str:
-    """Return the address of a store independent of the working directory, because MLflow caches connections by address."""
-    prefix = "sqlite:///"
-    return f"{prefix}{Path(uri.removeprefix(prefix)).expanduser().resolve()}" if uri.startswith(prefix) else uri
-
-
 def open_store(uri: str) -> MlflowClient:
     """Return a client for an existing store.
 
     Raises:
-        SearchError: the store does not exist or cannot be read.
+        ConfigError, SearchError: the store does not exist or cannot be read, as in
+            `srcnn.tuning.tracking.store_address.check_store`.
     """
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise SearchError(f"tracking-uri: there is no store at {uri}")  # a client would create one
+    check_store(uri, write=False)  # a client would create what does not exist, and try for minutes what is damaged
     with reading(uri):
-        return MlflowClient(absolute_uri(uri))
+        return MlflowClient(connectable(absolute_uri(uri)))
 
 
 @contextmanager
@@ -64,7 +59,7 @@ def reading(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, SQLAlchemyError) as error:  # the last where a file is no database
-        raise SearchError(f"tracking-uri: {uri} cannot be read: {str(error).splitlines()[0]}") from None
+        raise SearchError(f"tracking-uri: {without_password(uri)} cannot be read: {first_line(error)}") from None
 
 
 def every_run(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:

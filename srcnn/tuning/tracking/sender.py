@@ -34,6 +34,7 @@ from srcnn.tuning.tracking.operations import (
     SetTags,
 )
 from srcnn.tuning.tracking.reader import every_run
+from srcnn.tuning.tracking.store_address import first_line
 
 __all__ = ["PATIENCE", "Batch", "Runs", "Sender", "batched", "data_input"]
 
@@ -221,7 +222,7 @@ class Sender:
             try:
                 self._runs.apply(request, again=again)
             except (MlflowException, requests.RequestException, OSError, KeyError) as error:
-                words = (str(error).splitlines() or [type(error).__name__])[0]
+                words = first_line(error)
                 if _final(error):
                     self.refused.append(f"{request.kind} of {request.trial or 'the search'}: {words}")
                     if len(self.refused) == 1:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from srcnn.tuning.tracking.store_address import connectable, first_line
+
 __all__ = ["system_metrics"]
 
 _EVERY = 10.0  # seconds between two samples
@@ -32,7 +34,11 @@ def system_metrics(uri: str, run_id: str, *, wanted: bool) -> Iterator[None]:
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor  # it imports psutil
 
     monitor = SystemMetricsMonitor(
-        run_id, sampling_interval=_EVERY, samples_before_logging=_SAMPLES, resume_logging=True, tracking_uri=uri
+        run_id,
+        sampling_interval=_EVERY,
+        samples_before_logging=_SAMPLES,
+        resume_logging=True,
+        tracking_uri=connectable(uri),
     )
     monitor.start()
     try:
@@ -41,4 +47,4 @@ def system_metrics(uri: str, run_id: str, *, wanted: bool) -> Iterator[None]:
         try:
             monitor.finish()
         except Exception as error:  # a monitor must not end a search
-            _log.warning("the use of the machine is not logged completely: %s", str(error).splitlines()[0:1])
+            _log.warning("the use of the machine is not logged completely: %s", first_line(error))

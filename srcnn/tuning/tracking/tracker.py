@@ -38,12 +38,14 @@ from srcnn.tuning.tracking.operations import (
     SetStatus,
     SetTags,
 )
-from srcnn.tuning.tracking.reader import absolute_uri, every_run
+from srcnn.tuning.tracking.reader import every_run
 from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched, data_input
+from srcnn.tuning.tracking.store_address import SQLITE, absolute_uri, check_store, connectable, first_line
 
 __all__ = ["Tracker", "flat_params", "open_tracker", "ui_command"]
 
 _log = logging.getLogger(__name__)
+_LONGEST_CREATION = 120.0  # seconds for which another process may create the tables of a database; it takes three
 _OWN = names.METRIC_OBJECTIVE  # a metric that every report contains
 
 
@@ -64,8 +66,8 @@ def open_tracker(uri: str, folder: Path | None = None) -> Tracker:
         folder: folder of the search, for the journal; None: without a journal.
     """
     whole = absolute_uri(uri)  # later commands may run in another folder
-    local = whole.startswith("sqlite:///")
-    return Tracker(whole, Path(whole.removeprefix("sqlite:///")).parent / "artifacts" if local else None, folder)
+    local = whole.startswith(SQLITE)
+    return Tracker(whole, Path(whole.removeprefix(SQLITE)).parent / "artifacts" if local else None, folder)
 
 
 class Tracker:
@@ -90,16 +92,23 @@ class Tracker:
 
     @property
     def client(self) -> MlflowClient:
-        """Client of the store; a local store is created at the first use."""
+        """Client of the store; a local store is created at the first use.
+
+        Raises:
+            ConfigError, SearchError: as in `srcnn.tuning.tracking.store_address.check_store`.
+            OSError: the folder of a local store cannot be written, or another process creates its tables for minutes.
+        """
         if self._client is None:
-            if self.uri.startswith("sqlite:///"):
-                database = Path(self.uri.removeprefix("sqlite:///"))
+            if self.uri.startswith(SQLITE):
+                database = Path(self.uri.removeprefix(SQLITE))
                 database.parent.mkdir(parents=True, exist_ok=True)
                 # The first client creates the tables. If two clients do so at the same time, both fail.
-                with FileLock(f"{database}.lock"):
+                with FileLock(f"{database}.lock", timeout=_LONGEST_CREATION):
+                    check_store(self.uri, write=True, locked=True)
                     self._client = MlflowClient(self.uri)
             else:
-                self._client = MlflowClient(self.uri)
+                check_store(self.uri, write=True)
+                self._client = MlflowClient(connectable(self.uri))
         return self._client
 
     @property
@@ -164,7 +173,7 @@ class Tracker:
             if datasets:  # logging a data set again has no effect
                 self.client.log_inputs(self.parent_id, [data_input(one) for one in datasets])
         except (MlflowException, OSError) as error:
-            raise SearchError(f"tracking-uri: {self.uri} cannot be opened: {str(error).splitlines()[0]}") from None
+            raise SearchError(f"tracking-uri: {self.uri} cannot be opened: {first_line(error)}") from None
         there = self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{self.parent_id}'") if found else []
         known = {run.data.tags[names.TAG_TRIAL]: run.info.run_id for run in there}
         self._runs = Runs(self.client, self._experiment_id, self.parent_id, known)

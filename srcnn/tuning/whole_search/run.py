@@ -23,7 +23,7 @@ from typing import Literal
 from mlflow.exceptions import MlflowException
 
 from srcnn.champions.start import header_of
-from srcnn.errors import SearchError, SearchExistsError
+from srcnn.errors import SearchError
 from srcnn.evaluation.degradation import degrade
 from srcnn.evaluation.protocol import evaluate
 from srcnn.overlap.leaks import MARK
@@ -45,12 +45,15 @@ from srcnn.tuning.driver.stage import Stage, run_stage, slots
 from srcnn.tuning.planning.confirmations import ladder, least_seeds, smaller, training_after
 from srcnn.tuning.planning.estimate import speed_here
 from srcnn.tuning.planning.gpu_sharing import measured_share
+from srcnn.tuning.planning.one_driver import check_free, only_driver
 from srcnn.tuning.planning.plan import Plan, plan_search
-from srcnn.tuning.planning.settings import has_begun, keep_past, save_settings
+from srcnn.tuning.planning.settings import keep_past, save_settings
+from srcnn.tuning.planning.speed import Speed
 from srcnn.tuning.planning.starts import keep_starts
 from srcnn.tuning.planning.time_costs import check_ladder, deadline_of, time_file
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.provenance import environment_tags
+from srcnn.tuning.tracking.store_address import check_store, first_line
 from srcnn.tuning.tracking.system_metrics import system_metrics
 from srcnn.tuning.tracking.tracker import Tracker, open_tracker, ui_command
 from srcnn.tuning.trials.outcome import Outcome
@@ -89,13 +92,13 @@ def run_search(
         trust: whether to resume from a state that somebody else may have written (`check_saved_state`).
 
     Raises:
-        SearchError: a search with this name exists and ``resume`` is False, another version of this project began it, a
-            store cannot be used, or consecutive trials failed for the same reason. A search can be resumed from its
-            newest snapshot.
+        SearchError: a search with this name exists and ``resume`` is False, another process runs it, another version of this
+            project began it, a store cannot be used, or consecutive trials failed for the same reason. A search can be
+            resumed from its newest snapshot.
     """
     settings, started = plan.settings, time.perf_counter()
-    if not resume and has_begun(settings.folder):
-        raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
+    check_free(settings, resume=resume)
+    check_store(settings.tracking_uri, write=True)
     if resume:
         check_saved_state(settings.folder, trust=trust)  # raises before anything is written
     configure()
@@ -105,6 +108,19 @@ def run_search(
     speed = speed_here(plan, measure=settings.time_budget is not None)
     if speed is not None and settings.time_budget is not None and not resume:
         check_ladder(plan, deadline_of(plan, *speed))
+    with only_driver(settings, resume=resume):
+        return _run_search(plan, started, speed, resume, listener, acknowledge)
+
+
+def _run_search(
+    plan: Plan,
+    started: float,
+    speed: tuple[Speed, int] | None,
+    resume: bool,
+    listener: Listener | None,
+    acknowledge: Callable[[], None] | None,
+) -> SearchResult:
+    settings = plan.settings
     save_settings(settings)
     keep_past(settings, plan.past)
     keep_starts(settings.folder, plan.starts)
@@ -179,7 +195,7 @@ def run_search(
     except OSError as error:
         raise DiskFull(settings.folder) if is_disk_full(error) else error from None
     except MlflowException as error:
-        raise SearchError(f"tracking-uri: {settings.tracking_uri}: {str(error).splitlines()[0]}") from None
+        raise SearchError(f"tracking-uri: {settings.tracking_uri}: {first_line(error)}") from None
     finally:
         live.write(_LIVE[status])
         mirror.close()

@@ -10,6 +10,8 @@ import inspect
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 import ray
 from ray import cloudpickle, tune
+from ray._private import ray_constants, services
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
@@ -25,6 +28,7 @@ from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule
 from ray.tune.search.search_generator import SearchGenerator
 
 from srcnn.tuning.adapters import ray_internals
+from srcnn.tuning.adapters.ray_internals import loopback_only, own_process_groups
 from srcnn.tuning.algorithms.fixed_list import Listed
 
 _FAULTS = ("none", "full", "none", "killed")
@@ -257,6 +261,29 @@ def test_trial_handle_error_takes_an_exception() -> None:
 @pytest.mark.parametrize("name", ["_resetting_trials", "_trial_to_actor"])
 def test_tune_controller_has_its_books(name: str) -> None:
     assert f"self.{name}" in inspect.getsource(TuneController.__init__)
+
+
+def test_rays_loopback_switch_is_set_inside_the_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    monkeypatch.delenv(name, raising=False)
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    with loopback_only():
+        assert (os.environ[name], ray_constants.ENABLE_RAY_CLUSTER) == ("0", False)
+        assert services.get_localhost_ip() in ("127.0.0.1", "::1")
+    assert name not in os.environ
+    assert before == ray_constants.ENABLE_RAY_CLUSTER
+    monkeypatch.setenv(name, "1")  # told otherwise
+    with loopback_only():
+        assert (os.environ[name], ray_constants.ENABLE_RAY_CLUSTER) == ("1", before)
+
+
+def test_rays_processes_get_groups_of_their_own_inside_the_block_alone() -> None:
+    before, script = services.ConsolePopen, "import os; print(os.getpgid(0) == os.getpid())"
+    assert "ConsolePopen(" in inspect.getsource(services.start_ray_process)
+    with own_process_groups():
+        process = services.ConsolePopen([sys.executable, "-c", script], stdout=subprocess.PIPE, creationflags=0)
+        assert process.communicate()[0] == b"True\n"
+    assert services.ConsolePopen is before
 
 
 def test_the_patches_end_with_their_block() -> None:
