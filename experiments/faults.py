@@ -79,6 +79,10 @@ def _main(argv: list[str] | None) -> int:
     configure()
     torch.set_num_threads(1)
     names = list(dict.fromkeys(job for given in options.jobs for job in {"small": _SMALL, "all": (*_SMALL, "search")}.get(given, (given,))))
+    if "search" in names:
+        from _faults.whole_search import need_token
+
+        need_token()
     results: dict[str, Any] = {"provenance": header("faults.py", sys.argv[1:] if argv is None else argv, 1, 0), "jobs": {}}
     if options.json and options.json.exists():
         results["jobs"] = json.loads(options.json.read_text(encoding="utf-8"))["jobs"]

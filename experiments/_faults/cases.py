@@ -20,7 +20,10 @@ from typing import Any
 
 from _faults.points import FAULTS, Fault, Point, watch
 
-__all__ = ["Case", "Ended", "Job", "Tally", "cases_of", "forked", "run_case", "run_job", "some"]
+__all__ = [
+    *("Case", "Ended", "Job", "State", "Tally", "cases_of", "difference", "forked", "fresh", "left_over"),
+    *("read_points", "run_case", "run_job", "some"),
+]
 
 _LONGEST = 120.0  # seconds after which a case hangs
 State = Mapping[str, Any]
@@ -166,7 +169,7 @@ def recorded(job: Job, base: Path, scratch: Path) -> tuple[list[Point], State]:
             raise RuntimeError(f"{job.name}: code {ended.code} without a fault: {ended.said}")
         states.append(_state(job, folder, scratch))
     if states[0] != states[1]:
-        raise RuntimeError(f"{job.name}: doing it again changes {_difference(*states)}")
+        raise RuntimeError(f"{job.name}: doing it again changes {difference(*states)}")
     return read_points(log), states[0]
 
 
@@ -184,7 +187,8 @@ def fresh(base: Path, folder: Path) -> None:
     shutil.copytree(base, folder, symlinks=True)
 
 
-def _difference(wanted: State, found: State) -> str:
+def difference(wanted: State, found: State) -> str:
+    """Return where a state differs from another one, in one line."""
     keys = [key for key in sorted({*wanted, *found}) if wanted.get(key) != found.get(key)]
     shown = [f"{key}: {str(found.get(key, 'missing'))[:200]} for {str(wanted.get(key, 'nothing'))[:200]}" for key in keys]
     return "; ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
@@ -218,7 +222,7 @@ def run_case(case: Case, base: Path, scratch: Path, wanted: State) -> tuple[str,
         return end, [*problems, f"{where}: given again, code {again.code}: {said[-1][:300] if said else ''}"]
     found = _state(job, folder, scratch)
     if found != wanted:
-        problems.append(f"{where}: then {_difference(wanted, found)}")
+        problems.append(f"{where}: then {difference(wanted, found)}")
     return end, problems
 
 
@@ -248,11 +252,12 @@ def run_job(
         part: k and n: every n-th case, from the k-th.
         say: called with each problem.
     """
-    base, tally = scratch / "base", Tally()
-    base.mkdir(parents=True)
-    made = forked(scratch, lambda: _made(job, base))
+    base, folder, tally = scratch / "base", scratch / "case", Tally()
+    folder.mkdir(parents=True)
+    made = forked(scratch, lambda: _made(job, folder))
     if made.code:
         raise RuntimeError(f"{job.name}: {made.said}")
+    fresh(folder, base)  # stores name absolute paths, so that every case has the same folder
     points, wanted = recorded(job, base, scratch)
     tally.points = len(points)
     chosen = list(cases_of(job, points if every else some(points), faults))[part[0] - 1 :: part[1]]
@@ -267,7 +272,7 @@ def run_job(
     return tally
 
 
-def _made(job: Job, base: Path) -> int:
-    os.chdir(base)
-    job.prepare(base)
+def _made(job: Job, folder: Path) -> int:
+    os.chdir(folder)
+    job.prepare(folder)
     return 0

@@ -40,7 +40,7 @@ _STORE = (
     *("set_terminated", "set_tag", "set_experiment_tag", "delete_tag", "create_registered_model"),
     *("create_model_version", "set_registered_model_alias", "set_model_version_tag"),
 )
-_CHANGING = re.compile(r"[0-9a-f]{8,}|\d+")  # parts of a file's name that differ between runs
+_CHANGING = re.compile(r"(?<=\.fetching-)[^/]+|\btmp[a-z0-9_]{8}\b|[0-9a-f]{8,}|\d+")  # parts of a file's name that differ between runs
 _OURS, _OTHERS = re.compile(r"[/\\](srcnn[/\\].*)\.py$"), re.compile(r"site-packages[/\\]((?:ray|optuna|mlflow)[/\\].*)\.py$")
 _PASSED_ON = ("srcnn/system/atomic_file",)  # modules that write for others
 

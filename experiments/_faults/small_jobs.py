@@ -28,6 +28,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load, verify
 from srcnn.data.known_sets import SETS, KnownSet
 from srcnn.evaluation.degradation import degrade
+from srcnn.model.network import SRCNN
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.training.checkpoint import load_state
 from srcnn.training.patches import prepare
@@ -40,7 +41,7 @@ from srcnn.upscaling.folders import RECORD
 
 from _faults.cases import Job, State
 
-__all__ = ["fetch_job", "mirror", "train_job", "upscale_job", "worker_job"]
+__all__ = ["digests", "fetch_job", "mirror", "network_digest", "picture", "train_job", "upscale_job", "worker_job"]
 
 
 def picture(seed: int, height: int = 30, width: int = 36) -> Image.Image:
@@ -65,9 +66,14 @@ def _digest(tensors: Mapping[str, torch.Tensor]) -> "hashlib._Hash":
     return digest
 
 
+def network_digest(network: SRCNN) -> str:
+    """Return a digest of a network's weights."""
+    return str(_digest(network.state_dict()).hexdigest()[:16])
+
+
 def _network(file: Path) -> list[str]:
     """Return a network's header and a digest of its weights. The bytes of equal files differ by the order of the header."""
-    return [json.dumps(read_header(file), sort_keys=True), _digest(load_network(file).state_dict()).hexdigest()[:16]]
+    return [json.dumps(read_header(file), sort_keys=True), network_digest(load_network(file))]
 
 
 def _tensors(file: Path) -> str:

@@ -79,9 +79,11 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
     }
     _log_model(plan, tracker, best, run_id)
     source = f"{client.get_run(run_id).info.artifact_uri}/{names.ARTIFACT_MODEL}"
-    version = client.create_model_version(
-        name, source, run_id, tags=tags, description=_description(plan, tracker, choice, run_id)
-    ).version
+    version = _version_of(tracker, name, run_id)
+    if version is None:
+        version = client.create_model_version(
+            name, source, run_id, tags=tags, description=_description(plan, tracker, choice, run_id)
+        ).version
     address = f"models:/{name}/{version}"
     tracker.tag_trial(best.trial_id, {names.TAG_REGISTERED: address})
     tracker.tag_search({names.champion_tag(choice.scale): address})
@@ -140,6 +142,13 @@ def _holder(tracker: Tracker, name: str) -> ModelVersion | None:
     if names.ALIAS_CHAMPION not in model.aliases:
         return None
     return tracker.client.get_model_version_by_alias(name, names.ALIAS_CHAMPION)
+
+
+def _version_of(tracker: Tracker, name: str, run_id: str) -> str | None:
+    """Return the version that a killed process has registered for a run; None: there is none."""
+    found = tracker.client.search_model_versions(f"name='{name}'", max_results=1000)
+    numbers = [str(version.version) for version in found if version.run_id == run_id]
+    return max(numbers, key=int, default=None)
 
 
 def _beats(plan: Plan, tracker: Tracker, choice: Choice, holder: ModelVersion) -> tuple[bool, str]:
