@@ -18,8 +18,7 @@ import re
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,9 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("jobs", nargs="+", choices=(*_SMALL, "small", "search", "all"), help="what is broken")
     parser.add_argument("--slice", default="1/1", metavar="K/N", help="every N-th case, from the K-th (default: 1/1)")
     parser.add_argument("--faults", default=",".join(FAULTS), help=f"kinds of faults (default: {','.join(FAULTS)})")
-    parser.add_argument("--some", action="store_true", help="the first, the second and the last point of each name alone")
+    parser.add_argument(
+        "--some", action="store_true", help="the first, the second and the last point of each name alone"
+    )
+    parser.add_argument("--points", default="", metavar="REGEX", help="points whose names match alone, such as ^store")
     parser.add_argument("--folder", type=Path, help="folder for the jobs, kept (default: a temporary one)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the counts; jobs that it has are not done again")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="file for the counts; jobs that it has are not done again"
+    )
     return parser
 
 
@@ -78,12 +82,19 @@ def _main(argv: list[str] | None) -> int:
         raise ConfigError(f"--faults: must be any of {','.join(FAULTS)}, but got {wrong[0]!r}")
     configure()
     torch.set_num_threads(1)
-    names = list(dict.fromkeys(job for given in options.jobs for job in {"small": _SMALL, "all": (*_SMALL, "search")}.get(given, (given,))))
+    names = list(
+        dict.fromkeys(
+            job for given in options.jobs for job in {"small": _SMALL, "all": (*_SMALL, "search")}.get(given, (given,))
+        )
+    )
     if "search" in names:
         from _faults.whole_search import need_token
 
         need_token()
-    results: dict[str, Any] = {"provenance": header("faults.py", sys.argv[1:] if argv is None else argv, 1, 0), "jobs": {}}
+    results: dict[str, Any] = {
+        "provenance": header("faults.py", sys.argv[1:] if argv is None else argv, 1, 0),
+        "jobs": {},
+    }
     if options.json and options.json.exists():
         results["jobs"] = json.loads(options.json.read_text(encoding="utf-8"))["jobs"]
     with ExitStack() as stack:
@@ -94,8 +105,7 @@ def _main(argv: list[str] | None) -> int:
             scratch = folder.resolve() / name
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
-            began = time.process_time()
-            tally = _tally(name, scratch, every=not options.some, faults=faults, part=part)
+            tally = _tally(name, scratch, every=not options.some, faults=faults, part=part, only=options.points)
             results["jobs"][name] = tally.to_json()
             print(f"{name}: {json.dumps({**tally.to_json(), 'problems': len(tally.problems)})}", flush=True)
             if options.json:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -21,7 +22,7 @@ from typing import Any
 from _faults.points import FAULTS, Fault, Point, watch
 
 __all__ = [
-    *("Case", "Ended", "Job", "State", "Tally", "cases_of", "difference", "forked", "fresh", "left_over"),
+    *("Case", "Ended", "Job", "State", "Tally", "cases_of", "difference", "forked", "fresh", "left_over", "matching"),
     *("read_points", "run_case", "run_job", "some"),
 ]
 
@@ -37,7 +38,7 @@ class Job:
     prepare: Callable[[Path], object]  #: writes what the job starts from into an empty folder
     act: Callable[[Path], int]  #: does the job, or goes on with it; returns the exit code of the command
     state: Callable[[Path], State]  #: what must be the same after every fault
-    whole: Callable[[Path, State], Sequence[str]] = lambda folder, state: ()  #: what is wrong right after a fault
+    whole: Callable[[Path, State], Sequence[str]] | None = None  #: what is wrong right after a fault
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,11 @@ def some(points: Iterable[Point]) -> list[Point]:
     return [one for same in by_name.values() for one in dict.fromkeys((*same[:2], same[-1]))]
 
 
+def matching(points: Iterable[Point], pattern: str) -> list[Point]:
+    """Return the points whose names a regular expression matches."""
+    return [point for point in points if re.search(pattern, point.name)]
+
+
 def cases_of(job: Job, points: Iterable[Point], faults: Sequence[str] = FAULTS) -> Iterator[Case]:
     """Yield every possible case of the points."""
     for point in points:
@@ -190,7 +196,9 @@ def fresh(base: Path, folder: Path) -> None:
 def difference(wanted: State, found: State) -> str:
     """Return where a state differs from another one, in one line."""
     keys = [key for key in sorted({*wanted, *found}) if wanted.get(key) != found.get(key)]
-    shown = [f"{key}: {str(found.get(key, 'missing'))[:200]} for {str(wanted.get(key, 'nothing'))[:200]}" for key in keys]
+    shown = [
+        f"{key}: {str(found.get(key, 'missing'))[:200]} for {str(wanted.get(key, 'nothing'))[:200]}" for key in keys
+    ]
     return "; ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
@@ -214,8 +222,9 @@ def run_case(case: Case, base: Path, scratch: Path, wanted: State) -> tuple[str,
             problems.append(f"{where}: code {ended.code} and no line")
     if (fault.kind in ("kill", "torn")) != (end == "killed"):
         problems.append(f"{where}: {end}, so the point was not reached")
-    wrong = forked(scratch, job.whole, folder, wanted)
-    problems += [f"{where}: {one}" for one in wrong.answer or ([wrong.said] if wrong.code else [])]
+    if job.whole is not None:
+        wrong = forked(scratch, job.whole, folder, wanted)
+        problems += [f"{where}: {one}" for one in wrong.answer or ([wrong.said] if wrong.code else [])]
     again = forked(scratch, _acted, job, folder, None, None)
     if again.code:
         said = again.said.strip().splitlines()
@@ -240,6 +249,7 @@ def run_job(
     every: bool = True,
     faults: Sequence[str] = FAULTS,
     part: tuple[int, int] = (1, 1),
+    only: str = "",
     say: Callable[[str], object] = print,
 ) -> Tally:
     """Run all cases of a job, or a slice of them.
@@ -250,6 +260,7 @@ def run_job(
         every: all points; False: the first, the second and the last of each name.
         faults: kinds of faults.
         part: k and n: every n-th case, from the k-th.
+        only: regular expression; points whose names it does not match are left out.
         say: called with each problem.
     """
     base, folder, tally = scratch / "base", scratch / "case", Tally()
@@ -260,7 +271,7 @@ def run_job(
     fresh(folder, base)  # stores name absolute paths, so that every case has the same folder
     points, wanted = recorded(job, base, scratch)
     tally.points = len(points)
-    chosen = list(cases_of(job, points if every else some(points), faults))[part[0] - 1 :: part[1]]
+    chosen = list(cases_of(job, matching(points if every else some(points), only), faults))[part[0] - 1 :: part[1]]
     for case in chosen:
         end, problems = run_case(case, base, scratch, wanted)
         tally.cases[case.fault.kind] += 1

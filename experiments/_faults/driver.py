@@ -1,4 +1,4 @@
-"""The driver of a search without Ray: real searcher, scheduler, callback, tracker, snapshots and listeners, and a stand-in for Tune's loop.
+"""The driver of a search without Ray: real searcher, scheduler, callback, tracker, snapshots, listeners; only Tune's loop is not.
 
 `Driver` calls them in the order in which Tune 2.60 does, with Tune's own trials, and writes the files that Tune writes. A
 trial's training is a formula, but its files are real networks and training states. One worker at a time and a fixed order make a
@@ -64,7 +64,9 @@ class Driver:
         listener: called with every event.
     """
 
-    def __init__(self, folder: Path, trials: int, seed: int = 1, listener: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self, folder: Path, trials: int, seed: int = 1, listener: Callable[[Event], None] | None = None
+    ) -> None:
         self.folder, self.stage = folder, folder / "mlruns/ray" / NAME
         self.uri = f"sqlite:///{folder / 'mlflow.db'}"
         self.staging = folder / "staging"
@@ -77,7 +79,9 @@ class Driver:
         self.scheduler.use_searcher(self.searcher)
         self.callback = SearchCallback(self.stage, {"device": "CPU"}, {2: _DATA}, "search")
         self.tracker = open_tracker(self.uri, self.stage)
-        self.tracker.open_search(NAME, {}, {"trials": 5}, journal_length((self.stage,)), [{**_DATA, "context": "training"}])
+        self.tracker.open_search(
+            NAME, {}, {"trials": 5}, journal_length((self.stage,)), [{**_DATA, "context": "training"}]
+        )
         self.live = LiveFile(self.stage, LiveState(NAME, trials, limit=None), {"tracking_uri": self.uri})
         self.mirror = OptunaMirror(self.stage, NAME, space)
         listeners = (self.live, self.mirror) if listener is None else (self.live, self.mirror, listener)
@@ -92,7 +96,9 @@ class Driver:
             self._restore()
         pauses = self.searcher.pauses
         assert pauses is not None, "its trials pause"
-        self.run.decisions = lambda trial_id: () if self.searcher.pauses is None else self.searcher.pauses.decisions(trial_id)
+        self.run.decisions = lambda trial_id: (
+            () if self.searcher.pauses is None else self.searcher.pauses.decisions(trial_id)
+        )
         pauses = self.searcher.pauses
         pauses.use_limits(trials, lambda: 1)
 
@@ -213,7 +219,9 @@ class Driver:
     def _failure(self, trial: Trial) -> TrialReport:
         past = _figures_in(self.stage / trial.trial_id)
         curve = tuple(one.objective for one in past)
-        return TrialReport(len(past) + 1, EPOCHS, curve, None, failure="DivergedError: NaN", failure_kind="DivergedError")
+        return TrialReport(
+            len(past) + 1, EPOCHS, curve, None, failure="DivergedError: NaN", failure_kind="DivergedError"
+        )
 
     def step_end(self, *, writes: bool) -> None:
         """End a step of Tune's loop, in which Tune may have written its state."""

@@ -1,8 +1,8 @@
 """Points at which a process changes files or an MLflow store, and a fault at one of them.
 
-`watch` replaces the functions of Python that change files (opening for writing, writing, flushing to disk, renaming, deleting, making
-folders and links) and the methods of MLflow's client that write. Each call below one of the watched folders is a point. A point
-is named by what it does, to which kind of file, and by which function of this project (else of Ray, Optuna or MLflow), so that it
+`watch` replaces the functions of Python that change files (opening for writing, writing, flushing to disk, renaming, deleting,
+making folders and links) and the methods of MLflow's client that write. Each call below one of the watched folders is a point.
+A point is named by what it does, to which kind of file, and by which function of this project (else of Ray, Optuna or MLflow), so that it
 has the same name in every run. Calls with the same name are counted.
 
 What is written by C code is not seen: SQLite's file (the calls of MLflow's client stand for it), Pillow's JPEG encoder, and Ray's
@@ -29,8 +29,8 @@ from typing import Any
 __all__ = ["FAULTS", "Fault", "Point", "watch"]
 
 #: Kinds of faults. ``kill``: SIGKILL before the call. ``torn``: SIGKILL after half of what the call writes, or after a call of
-#: MLflow's client. ``eio``: this call alone fails with an input/output error. ``lost``: a call of MLflow's client is done, and its
-#: answer is lost. ``enospc``: from this call on, every call that needs space fails.
+#: MLflow's client. ``eio``: this call alone fails with an input/output error. ``lost``: a call of MLflow's client is done, and
+#: its answer is lost. ``enospc``: from this call on, every call that needs space fails.
 FAULTS = ("kill", "torn", "eio", "lost", "enospc")
 
 _SPACE = {"open", "write", "mkdir", "link", "store"}  # operations that need space on the disk
@@ -40,8 +40,13 @@ _STORE = (
     *("set_terminated", "set_tag", "set_experiment_tag", "delete_tag", "create_registered_model"),
     *("create_model_version", "set_registered_model_alias", "set_model_version_tag"),
 )
-_CHANGING = re.compile(r"(?<=\.fetching-)[^/]+|\btmp[a-z0-9_]{8}\b|[0-9a-f]{8,}|\d+")  # parts of a file's name that differ between runs
-_OURS, _OTHERS = re.compile(r"[/\\](srcnn[/\\].*)\.py$"), re.compile(r"site-packages[/\\]((?:ray|optuna|mlflow)[/\\].*)\.py$")
+_CHANGING = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=\.fetching-)[^/]+|\btmp[a-z0-9_]{8}\b|[0-9a-f]{8,}|\d+"
+)  # parts of a file's name that differ between runs
+_OURS, _OTHERS = (
+    re.compile(r"[/\\](srcnn[/\\].*)\.py$"),
+    re.compile(r"site-packages[/\\]((?:ray|optuna|mlflow)[/\\].*)\.py$"),
+)
 _PASSED_ON = ("srcnn/system/atomic_file",)  # modules that write for others
 
 
@@ -94,7 +99,9 @@ class _Watch:
             else:
                 whole = os.fsdecode(path)
                 if not os.path.isabs(whole):
-                    whole = os.path.join(os.getcwd() if dir_fd is None else os.readlink(f"/proc/self/fd/{dir_fd}"), whole)
+                    whole = os.path.join(
+                        os.getcwd() if dir_fd is None else os.readlink(f"/proc/self/fd/{dir_fd}"), whole
+                    )
         except (OSError, TypeError, ValueError):
             return None
         for folder in self._folders:
@@ -140,7 +147,9 @@ def _error(operation: str, number: int, place: str) -> Exception:
 
         said = "database or disk is full" if number == errno.ENOSPC else "disk I/O error"
         return MlflowException(f"(sqlite3.OperationalError) {said}")  # what its SQL store raises, an internal error
-    return OSError(number, os.strerror(number))  # as `write` does, without a name
+    if operation in ("write", "truncate", "fsync"):  # of an open file: without a name
+        return OSError(number, os.strerror(number))
+    return OSError(number, os.strerror(number), place)
 
 
 def _caller() -> str:
@@ -193,9 +202,9 @@ def _patch_files(one: _Watch) -> None:
 
 
 _CALLS = {
-    **{name: "rename" for name in ("replace", "rename", "renames")},
-    **{name: "unlink" for name in ("unlink", "remove")},
-    **{name: "link" for name in ("link", "symlink")},
+    **dict.fromkeys(("replace", "rename", "renames"), "rename"),
+    **dict.fromkeys(("unlink", "remove"), "unlink"),
+    **dict.fromkeys(("link", "symlink"), "link"),
     "mkdir": "mkdir",
     "rmdir": "rmdir",
     "fsync": "fsync",

@@ -1,4 +1,4 @@
-"""Jobs without a store: photos of a folder enlarged, a set downloaded from a server on this machine, a training, a trial's worker."""
+"""Jobs without a store: photos of a folder enlarged, a set fetched from a server on this machine, training, a trial's worker."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def _digest(tensors: Mapping[str, torch.Tensor]) -> "hashlib._Hash":
+def _digest(tensors: Mapping[str, torch.Tensor]) -> hashlib._Hash:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode() + tensor.detach().contiguous().numpy().tobytes())
@@ -94,8 +94,8 @@ def _photos(folder: Path) -> None:
 
 
 def _enlarge(folder: Path) -> int:
-    arguments = ["photos", "--out", "out", "--scale", "2", "--model", "bicubic", "--compare", "--quiet"]
-    return upscale_command.main(arguments)
+    photos, out = str(folder / "photos"), str(folder / "out")
+    return upscale_command.main([photos, "--out", out, "--scale", "2", "--model", "bicubic", "--compare", "--quiet"])
 
 
 def _enlarged(folder: Path) -> State:
@@ -109,7 +109,9 @@ def _enlarged(folder: Path) -> State:
 def _no_half_photo(folder: Path, wanted: State) -> Sequence[str]:
     if not (folder / "out").is_dir():
         return []
-    return [f"{name} is not whole" for name, digest in digests(folder / "out").items() if wanted.get(name, digest) != digest]
+    return [
+        f"{name} is not whole" for name, digest in digests(folder / "out").items() if wanted.get(name, digest) != digest
+    ]
 
 
 def upscale_job() -> Job:
@@ -244,7 +246,11 @@ def _train(folder: Path) -> int:
 def _trained(folder: Path) -> State:
     result = json.loads((folder / "run" / "result.json").read_text(encoding="utf-8"))
     result.pop("seconds")
-    return {"result": result, "network": _network(folder / "run" / NETWORK_FILE), "state": _tensors(folder / "run" / STATE_FILE)}
+    return {
+        "result": result,
+        "network": _network(folder / "run" / NETWORK_FILE),
+        "state": _tensors(folder / "run" / STATE_FILE),
+    }
 
 
 def train_job() -> Job:
@@ -285,7 +291,11 @@ def _worker_config() -> TrainConfig:
 def _worked(folder: Path) -> State:
     figures = load_state(folder / "trial" / STATE_FILE).numbers["figures"]
     curve = [[one["objective"], one["loss"]] for one in figures]
-    return {"network": _network(folder / "trial" / NETWORK_FILE), "state": _tensors(folder / "trial" / STATE_FILE), "curve": curve}
+    return {
+        "network": _network(folder / "trial" / NETWORK_FILE),
+        "state": _tensors(folder / "trial" / STATE_FILE),
+        "curve": curve,
+    }
 
 
 def worker_job() -> Job:

@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import mlflow.pyfunc  # loaded once, before a job is forked
 import numpy as np
 import optuna
+import pandas as pd
 import torch
 from mlflow.tracking import MlflowClient
 from optuna.storages import JournalStorage
@@ -25,7 +27,7 @@ from srcnn.tuning.driver.cluster import be_quiet
 from srcnn.tuning.driver.optuna_mirror import FILE
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking import image_model, names
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
@@ -42,6 +44,7 @@ from _faults.small_jobs import picture
 __all__ = ["loop_job", "promotion_job", "repair_job"]
 
 _TRIALS = 4
+_LOADED = (mlflow.pyfunc, pd, image_model)
 
 
 # A search without Ray.
@@ -93,7 +96,9 @@ def mirror_state(file: Path) -> list[list[Any]]:
     found = []
     for study in optuna.get_all_study_names(storage):
         trials = optuna.load_study(study_name=study, storage=storage).get_trials(deepcopy=False)
-        found += [[study, trial.user_attrs["name"], trial.state.name, len(trial.intermediate_values)] for trial in trials]
+        found += [
+            [study, trial.user_attrs["name"], trial.state.name, len(trial.intermediate_values)] for trial in trials
+        ]
     return sorted(found)
 
 
@@ -132,14 +137,15 @@ def _broken(folder: Path) -> None:
 def _repair(folder: Path) -> int:
     be_quiet()
     uri = f"sqlite:///{folder / 'mlflow.db'}"
-    code = runs_command.main(["repair", NAME, "--tracking-uri", uri, "--storage", str(folder / "mlruns/ray")])
-    return code
+    return runs_command.main(["repair", NAME, "--tracking-uri", uri, "--storage", str(folder / "mlruns/ray")])
 
 
 def _repaired(folder: Path) -> State:
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     books = open_books(NAME, folder / "mlruns/ray", uri)
-    runs = {run.data.tags[names.TAG_TRIAL]: [run.info.status, run.data.tags.get(names.TAG_OUTCOME)] for run in books.runs}
+    runs = {
+        run.data.tags[names.TAG_TRIAL]: [run.info.status, run.data.tags.get(names.TAG_OUTCOME)] for run in books.runs
+    }
     return {**books_state(NAME, folder / "mlruns/ray", uri), "runs by trial": runs}
 
 
@@ -197,7 +203,14 @@ def _committed(folder: Path) -> int:
 def _plan(name: str) -> Plan:
     return plan_search(
         SearchSettings(
-            name=name, space="space.yaml", train="train", test=("test",), validation=2, judging=4, budget=1e5, enqueue=()
+            name=name,
+            space="space.yaml",
+            train="train",
+            test=("test",),
+            validation=2,
+            judging=4,
+            budget=1e5,
+            enqueue=(),
         )
     )
 

@@ -33,7 +33,21 @@ from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import open_store
 from srcnn.tuning.whole_search.run import plan_search, run_search
 
-from _faults.cases import Case, Ended, Job, State, Tally, cases_of, difference, forked, fresh, left_over, read_points, some
+from _faults.cases import (
+    Case,
+    Ended,
+    Job,
+    State,
+    Tally,
+    cases_of,
+    difference,
+    forked,
+    fresh,
+    left_over,
+    matching,
+    read_points,
+    some,
+)
 from _faults.points import FAULTS, watch
 from _faults.small_jobs import network_digest, picture
 from _faults.store_jobs import books_state, mirror_state
@@ -71,7 +85,11 @@ def _steady() -> None:
     """Give every epoch of this worker the same times, because the search weighs gains against times."""
     worker: Any = importlib.import_module("srcnn.tuning.worker.run_trial")
     before = worker._figures
-    worker._figures = lambda result, scale, seconds, cpu_seconds: before(result, scale, 1.0, 1.0)
+
+    def steady(result: Any, scale: int, *times: float) -> Any:
+        return before(result, scale, *(1.0 for _ in times))
+
+    worker._figures = steady
 
 
 def _settings() -> SearchSettings:
@@ -115,7 +133,9 @@ def _searched(folder: Path) -> State:
     champions = []
     for one in versions:
         file = Path(client.download_artifacts(one.run_id, names.ARTIFACT_NETWORK))
-        told = [one.tags[tag] for tag in (names.MODEL_CONFIGURATION, names.MODEL_VALIDATION_GAIN, names.MODEL_JUDGING_GAIN)]
+        told = [
+            one.tags[tag] for tag in (names.MODEL_CONFIGURATION, names.MODEL_VALIDATION_GAIN, names.MODEL_JUDGING_GAIN)
+        ]
         champions.append([str(one.version), *told, network_digest(load_network(file))])
     return {
         **books_state(_NAME, storage, uri),
@@ -144,7 +164,8 @@ def _instance() -> Iterator[tuple[str, Path]]:
     place = Path(tempfile.mkdtemp(prefix="sf-"))  # short, because paths of sockets are limited
     hook = [sys.executable, "-c", _HEAD, str(place)]
     head = subprocess.Popen(hook, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert head.stdin is not None and head.stdout is not None
+    assert head.stdin is not None
+    assert head.stdout is not None
     try:
         address = head.stdout.readline().strip()
         if not address:
@@ -186,7 +207,12 @@ def _ended_case(case: Case, base: Path, scratch: Path, wanted: State, act: Any) 
 
 
 def run_whole_search(
-    scratch: Path, *, every: bool = False, faults: Sequence[str] = FAULTS, part: tuple[int, int] = (1, 1)
+    scratch: Path,
+    *,
+    every: bool = False,
+    faults: Sequence[str] = FAULTS,
+    part: tuple[int, int] = (1, 1),
+    only: str = "",
 ) -> Tally:
     """Run the cases of a whole search, or a slice of them; arguments as for `_faults.cases.run_job`.
 
@@ -210,8 +236,8 @@ def run_whole_search(
         wanted: State = found.answer
         points = read_points(log)
         tally.points = len(points)
-        job = Job("search", _prepare, lambda folder: 0, _searched)
-        chosen = list(cases_of(job, points if every else some(points), faults))[part[0] - 1 :: part[1]]
+        job = Job("search", _prepare, partial(_act, address), _searched)
+        chosen = list(cases_of(job, matching(points if every else some(points), only), faults))[part[0] - 1 :: part[1]]
         print(f"search: {len(points)} points, {len(chosen)} cases", flush=True)
         for case in chosen:
             key = f"{case.fault.kind} at {case.fault.point}"
