@@ -6,8 +6,7 @@
 
 At each point the process is killed (before the call, or after half of what it writes), or the call fails with an
 input/output error, or the disk is full from there on. Then the same command goes on without a fault, and all that it leaves must
-be equal. The exit code is 1 if it is not. Points are found by a first run that only records them. With --json, cases that the
-file has are not run again.
+be equal. The exit code is 1 if it is not. Points are found by a first run that only records them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,7 +29,7 @@ from srcnn.system.atomic_file import atomic_write
 from srcnn.tuning import configure
 
 from _bench.provenance import header
-from _faults.cases import Job, Tally, run_job
+from _faults.cases import Job, run_job
 from _faults.points import FAULTS
 from _faults.small_jobs import fetch_job, mirror, train_job, upscale_job, worker_job
 
@@ -49,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--points", default="", metavar="REGEX", help="points whose names match alone, such as ^store")
     parser.add_argument("--folder", type=Path, help="folder for the jobs, kept (default: a temporary one)")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="file for the counts; jobs that it has are not done again"
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="file for the counts; cases kept beside it are not run again",
     )
     return parser
 
@@ -59,6 +60,12 @@ def _job(name: str, scratch: Path) -> Iterator[Job]:
     if name == "fetch":
         with mirror() as address:
             yield fetch_job(scratch, address)
+        return
+    if name == "search":
+        from _faults.whole_search import whole_search_job
+
+        with whole_search_job() as job:
+            yield job
         return
     if name in ("loop", "promotion", "repair"):
         from _faults.store_jobs import loop_job, promotion_job, repair_job
@@ -99,28 +106,19 @@ def _main(argv: list[str] | None) -> int:
         results["jobs"] = json.loads(options.json.read_text(encoding="utf-8"))["jobs"]
     with ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="srcnn-faults-")))
+        folder = folder.resolve()
+        done = folder / "cases.jsonl" if options.json is None else options.json.with_suffix(".cases.jsonl").resolve()
         for name in names:
-            if name in results["jobs"]:
-                continue
-            scratch = folder.resolve() / name
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True)
-            tally = _tally(name, scratch, every=not options.some, faults=faults, part=part, only=options.points)
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            with _job(name, folder / name) as job:
+                given = {"every": not options.some, "faults": faults, "part": part, "only": options.points}
+                tally = run_job(job, folder / name, done, **given)
             results["jobs"][name] = tally.to_json()
             print(f"{name}: {json.dumps({**tally.to_json(), 'problems': len(tally.problems)})}", flush=True)
             if options.json:
                 with atomic_write(options.json) as file:
                     file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 1 if any(job["problems"] for job in results["jobs"].values()) else 0
-
-
-def _tally(name: str, scratch: Path, **options: Any) -> Tally:
-    if name == "search":
-        from _faults.whole_search import run_whole_search
-
-        return run_whole_search(scratch, **options)
-    with _job(name, scratch) as job:
-        return run_job(job, scratch, **options)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,8 +22,7 @@ from typing import Any
 from _faults.points import FAULTS, Fault, Point, watch
 
 __all__ = [
-    *("Case", "Ended", "Job", "State", "Tally", "cases_of", "difference", "forked", "fresh", "left_over", "matching"),
-    *("read_points", "run_case", "run_job", "some"),
+    *("Case", "Ended", "Job", "State", "Tally", "cases_of", "difference", "forked", "run_case", "run_job", "some"),
 ]
 
 _LONGEST = 120.0  # seconds after which a case hangs
@@ -39,6 +38,11 @@ class Job:
     act: Callable[[Path], int]  #: does the job, or goes on with it; returns the exit code of the command
     state: Callable[[Path], State]  #: what must be the same after every fault
     whole: Callable[[Path, State], Sequence[str]] | None = None  #: what is wrong right after a fault
+    watched: tuple[Path, ...] = ()  #: folders whose files are points, beside the job's own
+    rest: float = 0.0  #: seconds to wait after a kill, for the processes that end with the killed one
+    seconds: float = _LONGEST  #: time after which it hangs
+    twice: bool = True  #: whether doing it again without a fault is tried first
+    certain: bool = True  #: whether each point is reached in every run; else some depend on the time
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,25 @@ class Ended:
 class Tally:
     """Counts and problems of one job."""
 
-    points: int = 0
+    points: int = 0  #: of the job that nothing disturbs
+    names: int = 0  #: different names of these points
     cases: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)  #: files of killed processes that nobody reads, by kind
 
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count a case."""
+        self.cases[row["kind"]] += 1
+        self.ends[row["end"]] += 1
+        self.problems += row["problems"]
+        self.left.update(row["left"])
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON-serializable data."""
         return {
             "points": self.points,
+            "names": self.names,
             "cases": dict(self.cases),
             "ends": dict(self.ends),
             "left": dict(self.left),
@@ -129,7 +142,7 @@ def _child(function: Callable[..., Any], given: Sequence[Any], out: Path, err: P
 
 def _acted(job: Job, folder: Path, fault: Fault | None, log: Path | None) -> int:
     os.chdir(folder)
-    watch([folder], fault, log)
+    watch([folder, *job.watched], fault, log)
     return job.act(folder)
 
 
@@ -169,13 +182,13 @@ def recorded(job: Job, base: Path, scratch: Path) -> tuple[list[Point], State]:
     log.unlink(missing_ok=True)
     fresh(base, folder)
     states = []
-    for first in (True, False):
-        ended = forked(scratch, _acted, job, folder, None, log if first else None)
+    for first in (True, False) if job.twice else (True,):
+        ended = forked(scratch, _acted, job, folder, None, log if first else None, seconds=job.seconds)
         if ended.code:
             raise RuntimeError(f"{job.name}: code {ended.code} without a fault: {ended.said}")
         states.append(_state(job, folder, scratch))
-    if states[0] != states[1]:
-        raise RuntimeError(f"{job.name}: doing it again changes {difference(*states)}")
+    if states[0] != states[-1]:
+        raise RuntimeError(f"{job.name}: doing it again changes {difference(states[0], states[-1])}")
     return read_points(log), states[0]
 
 
@@ -206,33 +219,45 @@ def run_case(case: Case, base: Path, scratch: Path, wanted: State) -> tuple[str,
     """Run one case. Return how the broken process ended, and its problems."""
     job, fault, folder = case.job, case.fault, scratch / "case"
     fresh(base, folder)
-    ended = forked(scratch, _acted, job, folder, fault, None)
+    ended = forked(scratch, _acted, job, folder, fault, None, seconds=job.seconds)
+    end = _end_of(ended)
     where, problems = f"{job.name}: {fault.kind} at {fault.point}", []
-    if ended.code == -signal.SIGKILL:
-        end = "killed"
-    elif ended.code == -signal.SIGALRM:
-        end = "hung"
-        problems.append(f"{where}: hung")
-    else:
-        end = "went on" if ended.code == 0 else "one line" if ended.said.strip().count("\n") == 0 else "several lines"
-        if "Traceback" in ended.said:
-            end = "traceback"
-            problems.append(f"{where}: traceback: {ended.said.strip().splitlines()[-1][:200]}")
-        elif ended.code and not ended.said.strip():
-            problems.append(f"{where}: code {ended.code} and no line")
+    said = (ended.said.strip().splitlines() or [""])[-1][:300]
+    if end in ("hung", "traceback", "nothing said"):
+        problems.append(f"{where}: {end}: {said}")
+    if end == "killed":
+        time.sleep(job.rest)
     if (fault.kind in ("kill", "torn")) != (end == "killed"):
-        problems.append(f"{where}: {end}, so the point was not reached")
+        if not job.certain and end == "went on":
+            return "not reached", []
+        problems.append(f"{where}: {end}, so the point was not reached: {said}")
     if job.whole is not None:
         wrong = forked(scratch, job.whole, folder, wanted)
         problems += [f"{where}: {one}" for one in wrong.answer or ([wrong.said] if wrong.code else [])]
-    again = forked(scratch, _acted, job, folder, None, None)
+    again = forked(scratch, _acted, job, folder, None, None, seconds=job.seconds)
     if again.code:
-        said = again.said.strip().splitlines()
-        return end, [*problems, f"{where}: given again, code {again.code}: {said[-1][:300] if said else ''}"]
-    found = _state(job, folder, scratch)
-    if found != wanted:
-        problems.append(f"{where}: then {difference(wanted, found)}")
+        said = (again.said.strip().splitlines() or [""])[-1][:300]
+        return end, [*problems, f"{where}: given again, code {again.code}: {said}"]
+    found = forked(scratch, job.state, folder)
+    if found.code:
+        said = (found.said.strip().splitlines() or [""])[-1][:300]
+        problems.append(f"{where}: then its state cannot be read: {said}")
+    elif found.answer != wanted:
+        problems.append(f"{where}: then {difference(wanted, found.answer)}")
     return end, problems
+
+
+def _end_of(ended: Ended) -> str:
+    if ended.code == -signal.SIGKILL:
+        return "killed"
+    if ended.code == -signal.SIGALRM:
+        return "hung"
+    if "Traceback" in ended.said:
+        return "traceback"
+    if ended.code == 0:
+        return "went on"
+    lines = len(ended.said.strip().splitlines())
+    return "one line" if lines == 1 else "several lines" if lines else "nothing said"
 
 
 def left_over(folder: Path) -> list[str]:
@@ -245,41 +270,51 @@ def left_over(folder: Path) -> list[str]:
 def run_job(
     job: Job,
     scratch: Path,
+    done: Path,
     *,
     every: bool = True,
     faults: Sequence[str] = FAULTS,
     part: tuple[int, int] = (1, 1),
     only: str = "",
-    say: Callable[[str], object] = print,
 ) -> Tally:
-    """Run all cases of a job, or a slice of them.
+    """Run all cases of a job, or a slice of them, and print each problem.
 
     Args:
         job: the job.
-        scratch: an empty folder.
+        scratch: folder for it, made anew.
+        done: file of the cases that were run, one JSON object a line; they are counted, and not run again.
         every: all points; False: the first, the second and the last of each name.
         faults: kinds of faults.
         part: k and n: every n-th case, from the k-th.
         only: regular expression; points whose names it does not match are left out.
-        say: called with each problem.
     """
     base, folder, tally = scratch / "base", scratch / "case", Tally()
+    for one in (base, folder):
+        shutil.rmtree(one, ignore_errors=True)
     folder.mkdir(parents=True)
     made = forked(scratch, lambda: _made(job, folder))
     if made.code:
         raise RuntimeError(f"{job.name}: {made.said}")
     fresh(folder, base)  # stores name absolute paths, so that every case has the same folder
     points, wanted = recorded(job, base, scratch)
-    tally.points = len(points)
+    tally.points, tally.names = len(points), len({point.name for point in points})
+    known = set()
+    for row in map(json.loads, done.read_text(encoding="utf-8").splitlines() if done.exists() else ()):
+        if row["job"] == job.name:
+            known.add(row["case"])
+            tally.add(row)
     chosen = list(cases_of(job, matching(points if every else some(points), only), faults))[part[0] - 1 :: part[1]]
     for case in chosen:
+        name = f"{case.fault.kind} at {case.fault.point}"
+        if name in known:
+            continue
         end, problems = run_case(case, base, scratch, wanted)
-        tally.cases[case.fault.kind] += 1
-        tally.ends[end] += 1
-        tally.problems += problems
-        tally.left.update(left_over(scratch / "case"))
-        for problem in problems:
-            say(problem)
+        row = {"job": job.name, "case": name, "kind": case.fault.kind, "end": end, "problems": problems}
+        row["left"] = left_over(folder)
+        tally.add(row)
+        with done.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        print(*problems, sep="\n", end="\n" if problems else "", flush=True)
     return tally
 
 

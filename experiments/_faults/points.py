@@ -2,8 +2,8 @@
 
 `watch` replaces the functions of Python that change files (opening for writing, writing, flushing to disk, renaming, deleting,
 making folders and links) and the methods of MLflow's client that write. Each call below one of the watched folders is a point.
-A point is named by what it does, to which kind of file, and by which function of this project (else of Ray, Optuna or MLflow), so that it
-has the same name in every run. Calls with the same name are counted.
+A point is named by what it does, to which kind of file, and by which function of this project (else of Ray, Optuna or MLflow), so
+that it has the same name in every run. Calls with the same name are counted.
 
 What is written by C code is not seen: SQLite's file (the calls of MLflow's client stand for it), Pillow's JPEG encoder, and Ray's
 own copies of its state.
@@ -146,7 +146,8 @@ def _error(operation: str, number: int, place: str) -> Exception:
         from mlflow.exceptions import MlflowException
 
         said = "database or disk is full" if number == errno.ENOSPC else "disk I/O error"
-        return MlflowException(f"(sqlite3.OperationalError) {said}")  # what its SQL store raises, an internal error
+        error: Exception = MlflowException(f"(sqlite3.OperationalError) {said}")  # what its SQL store raises
+        return error
     if operation in ("write", "truncate", "fsync"):  # of an open file: without a name
         return OSError(number, os.strerror(number))
     return OSError(number, os.strerror(number), place)

@@ -8,16 +8,13 @@ the champion, every curve and the stores can be compared with those of the searc
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -33,26 +30,11 @@ from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import open_store
 from srcnn.tuning.whole_search.run import plan_search, run_search
 
-from _faults.cases import (
-    Case,
-    Ended,
-    Job,
-    State,
-    Tally,
-    cases_of,
-    difference,
-    forked,
-    fresh,
-    left_over,
-    matching,
-    read_points,
-    some,
-)
-from _faults.points import FAULTS, watch
+from _faults.cases import Job, State
 from _faults.small_jobs import network_digest, picture
 from _faults.store_jobs import books_state, mirror_state
 
-__all__ = ["need_token", "run_whole_search"]
+__all__ = ["need_token", "whole_search_job"]
 
 _NAME = "whole"
 _LONGEST = 400.0  # seconds after which a search hangs, on a busy machine
@@ -145,12 +127,6 @@ def _searched(folder: Path) -> State:
     }
 
 
-def _acted(address: str, session: Path, folder: Path, fault: Any, log: Path | None) -> int:
-    os.chdir(folder)
-    watch([folder, session / "artifacts"], fault, log)
-    return _act(address, folder)
-
-
 def need_token() -> None:
     """Start this program again with a token of Ray in its environment, which Ray reads when it is loaded."""
     if "RAY_AUTH_TOKEN" not in os.environ:
@@ -177,80 +153,19 @@ def _instance() -> Iterator[tuple[str, Path]]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _ended_case(case: Case, base: Path, scratch: Path, wanted: State, act: Any) -> tuple[str, list[str]]:
-    folder, where, problems = scratch / "case", f"search: {case.fault.kind} at {case.fault.point}", []
-    fresh(base, folder)
-    ended: Ended = forked(scratch, act, folder, case.fault, None, seconds=_LONGEST)
-    if ended.code == -signal.SIGKILL:
-        end = "killed"
-        time.sleep(1.5)  # Ray ends the workers of a driver that is gone
-    elif ended.code == -signal.SIGALRM:
-        end = "hung"
-        problems.append(f"{where}: hung")
-    elif "Traceback" in ended.said:
-        end = "traceback"
-        problems.append(f"{where}: traceback: {ended.said.strip().splitlines()[-1][:200]}")
-    else:
-        end = "went on" if ended.code == 0 else "one line"
-    if (case.fault.kind in ("kill", "torn")) != (end == "killed"):
-        problems.append(f"{where}: {end}, so the point was not reached")
-    again = forked(scratch, act, folder, None, None, seconds=_LONGEST)
-    if again.code:
-        said = again.said.strip().splitlines()
-        return end, [*problems, f"{where}: given again, code {again.code}: {said[-1][:300] if said else ''}"]
-    found = forked(scratch, _searched, folder)
-    if found.code:
-        return end, [*problems, f"{where}: its stores cannot be read: {found.said.strip().splitlines()[-1][:300]}"]
-    if found.answer != wanted:
-        problems.append(f"{where}: then {difference(wanted, found.answer)}")
-    return end, problems
-
-
-def run_whole_search(
-    scratch: Path,
-    *,
-    every: bool = False,
-    faults: Sequence[str] = FAULTS,
-    part: tuple[int, int] = (1, 1),
-    only: str = "",
-) -> Tally:
-    """Run the cases of a whole search, or a slice of them; arguments as for `_faults.cases.run_job`.
-
-    Each case is appended to ``cases.jsonl`` beside the scratch folder, and is not run again.
-    """
+@contextmanager
+def whole_search_job() -> Iterator[Job]:
+    """A search with pauses, four trials, a confirmation, a judgement and a registration."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    base, folder, tally = scratch / "base", scratch / "case", Tally()
-    base.mkdir(parents=True)
-    _prepare(base)
-    done = scratch.with_name("search-cases.jsonl")
-    known = {} if not done.exists() else {one["case"]: one for one in map(json.loads, done.read_text().splitlines())}
     with _instance() as (address, session):
-        act, log = partial(_acted, address, session), scratch / "points.txt"
-        fresh(base, folder)
-        ended = forked(scratch, act, folder, None, log, seconds=_LONGEST)
-        if ended.code:
-            raise RuntimeError(f"search: code {ended.code} without a fault: {ended.said}")
-        found = forked(scratch, _searched, folder)
-        if found.code:
-            raise RuntimeError(f"search: its stores cannot be read: {found.said}")
-        wanted: State = found.answer
-        points = read_points(log)
-        tally.points = len(points)
-        job = Job("search", _prepare, partial(_act, address), _searched)
-        chosen = list(cases_of(job, matching(points if every else some(points), only), faults))[part[0] - 1 :: part[1]]
-        print(f"search: {len(points)} points, {len(chosen)} cases", flush=True)
-        for case in chosen:
-            key = f"{case.fault.kind} at {case.fault.point}"
-            if key not in known:
-                end, problems = _ended_case(case, base, scratch, wanted, act)
-                known[key] = {"case": key, "kind": case.fault.kind, "end": end, "problems": problems}
-                known[key]["left"] = left_over(folder)
-                with done.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(known[key]) + "\n")
-                print(f"{end}: {key}", *problems, sep="\n  ", flush=True)
-            one = known[key]
-            tally.cases[one["kind"]] += 1
-            tally.ends[one["end"]] += 1
-            tally.problems += one["problems"]
-            tally.left.update(one["left"])
-    return tally
+        yield Job(
+            "search",
+            _prepare,
+            partial(_act, address),
+            _searched,
+            watched=(session / "artifacts",),
+            rest=1.5,  # Ray ends the workers of a driver that is gone
+            seconds=_LONGEST,
+            twice=False,  # a search that has ended is not begun again
+            certain=False,  # Tune writes its state by the clock
+        )
