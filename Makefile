@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TRIALS ?= 50
 TEST_PROCESSES ?= 2
+SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
 
-.PHONY: search test check docs hooks bench soak ui clean
+.PHONY: search test check docs hooks bench soak faults fuzz ui clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
@@ -35,6 +36,14 @@ bench: $(VENV)/.installed  ## every section of the benchmark, two hours and more
 soak: $(VENV)/.installed-dev  ## searches killed at random moments, on SQLite and on PostgreSQL; half an hour and more
 	$(BIN)/python experiments/soak.py --store sqlite --driver-kills 20 --worker-kills 20
 	$(BIN)/python experiments/soak.py --store postgresql --driver-kills 20 --worker-kills 20
+
+faults: $(VENV)/.installed-dev  ## jobs and a search broken at every point at which they write, and resumed; hours; with SLICE=1/100 a part of it
+	$(BIN)/python experiments/faults.py small --slice $(SLICE)
+	$(BIN)/python experiments/faults.py search --some --slice $(SLICE)
+
+fuzz: $(VENV)/.installed-dev  ## the readers of files, a minute each; a finding is kept in build/fuzz
+	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
+	$(BIN)/python experiments/fuzz.py all
 
 ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000; prints the address that compares the trials of the newest search
 	@$(BIN)/python -c "from srcnn.tuning.tracking.views import newest_address; \

@@ -234,17 +234,26 @@ def run_case(case: Case, base: Path, scratch: Path, wanted: State) -> tuple[str,
     if job.whole is not None:
         wrong = forked(scratch, job.whole, folder, wanted)
         problems += [f"{where}: {one}" for one in wrong.answer or ([wrong.said] if wrong.code else [])]
-    again = forked(scratch, _acted, job, folder, None, None, seconds=job.seconds)
-    if again.code:
-        said = (again.said.strip().splitlines() or [""])[-1][:300]
-        return end, [*problems, f"{where}: given again, code {again.code}: {said}"]
-    found = forked(scratch, job.state, folder)
-    if found.code:
-        said = (found.said.strip().splitlines() or [""])[-1][:300]
+    again = forked(scratch, _again, job, folder, seconds=job.seconds)
+    code, found = again.answer or (again.code or 1, None)
+    said = (again.said.strip().splitlines() or [""])[-1][:300]
+    if code:
+        problems.append(f"{where}: given again, code {code}: {said}")
+    elif found is None:
         problems.append(f"{where}: then its state cannot be read: {said}")
-    elif found.answer != wanted:
-        problems.append(f"{where}: then {difference(wanted, found.answer)}")
+    elif found != wanted:
+        problems.append(f"{where}: then {difference(wanted, found)}")
     return end, problems
+
+
+def _again(job: Job, folder: Path) -> tuple[int, State | None]:
+    """Do a job and return its code and the state that it leaves, in one process, which opens the store once."""
+    code = _acted(job, folder, None, None)
+    try:
+        return code, None if code else job.state(folder)
+    except Exception:
+        traceback.print_exc()
+        return code, None
 
 
 def _end_of(ended: Ended) -> str:

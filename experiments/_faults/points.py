@@ -131,8 +131,10 @@ class _Watch:
         self._busy.now = operation == "store"
         try:
             if kind == "torn":
-                (half or call)()
-                os.kill(os.getpid(), signal.SIGKILL)
+                try:
+                    (half or call)()
+                finally:
+                    os.kill(os.getpid(), signal.SIGKILL)
             answer = call()
         finally:
             self._busy.now = False

@@ -86,6 +86,9 @@ def books_state(name: str, storage: Path, uri: str) -> dict[str, Any]:
         "trials": trials,
         "runs": len(books.runs),
         "status": books.parent.info.status,
+        "params": dict(books.parent.data.params),
+        "sets": len(books.parent.inputs.dataset_inputs),
+        "params of trials": sorted(f"{run.data.params} {len(run.inputs.dataset_inputs)}" for run in books.runs),
         "optuna": sorted(state.name for state in (books.optuna or {}).values()),
     }
 
@@ -177,7 +180,7 @@ def _promote(name: str, lead: float, folder: Path) -> int:
         tracker = Tracker(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts", folder / "mlruns/ray" / name)
         status = "FAILED"
         try:
-            tracker.open_search(name, {}, {}, _committed(folder / "mlruns/ray" / name))
+            tracker.open_search(name, {"device": "CPU"}, {"trials": 1})
             said = promote(plan, tracker, _choice(plan, tracker, folder, name, lead))
             status = "FINISHED"
         finally:
@@ -189,15 +192,6 @@ def _promote(name: str, lead: float, folder: Path) -> int:
         return 0
 
     return run(work, "interrupted")
-
-
-def _committed(folder: Path) -> int:
-    """Return the length of the journal that counts: of a search that has reached its promotion, all of it."""
-    file = folder / "tracking.jsonl"
-    if not file.exists():
-        return 0
-    whole = file.read_bytes()
-    return whole.rfind(b"\n") + 1
 
 
 def _plan(name: str) -> Plan:
@@ -251,7 +245,12 @@ def _registered(folder: Path) -> State:
         tags = [trial.data.tags.get(names.TAG_REGISTERED), trial.info.status, trial.data.tags.get(names.TAG_TRIAL)]
         versions[str(one.version)] = [kept, sorted(files), len(network), tags]
     parents = [
-        [run.data.tags[names.TAG_SEARCH], run.info.status, run.data.tags.get(names.champion_tag(3))]
+        [
+            run.data.tags[names.TAG_SEARCH],
+            run.info.status,
+            run.data.tags.get(names.champion_tag(3)),
+            dict(run.data.params),
+        ]
         for run in runs.values()
         if run.data.tags[names.TAG_TRIAL] == names.PARENT
     ]

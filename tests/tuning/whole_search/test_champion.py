@@ -148,7 +148,7 @@ def test_a_promotion_that_was_cut_off_is_finished_without_a_second_version(
     """A process that died between the version and the title registered the same network again when it was resumed."""
     gains = holder_gains(plan)
     promote(plan, tracker, a_choice(tracker, workplace, "a", None))
-    better = a_choice(tracker, workplace, "b", np.repeat((gains + 1.0)[None], 3, axis=0) + [[-0.01], [0.0], [0.01]])
+    better = a_choice(tracker, workplace, "b", gains + 1.0 + np.array([[-0.01], [0.0], [0.01]]))
 
     def dies(*_: Any, **__: Any) -> None:
         raise SystemExit
