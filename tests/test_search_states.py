@@ -202,6 +202,10 @@ class Search(RuleBasedStateMachine):
     @rule()
     def resume(self) -> None:
         self.ends.clear()
+        if _Store.away:
+            with pytest.raises(SearchError, match="tracking-uri: .* cannot be opened: API request failed"):
+                Driver(self.folder, self.limit)
+            return
         self.driver = Driver(self.folder, self.limit, listener=self._hear)
         self.ended = False
 
@@ -212,7 +216,7 @@ class Search(RuleBasedStateMachine):
 
     @rule(away=st.booleans())
     def server(self, away: bool) -> None:
-        _Store.away = away and self.driver is not None
+        _Store.away = away
 
     # What holds at any time.
 
@@ -257,8 +261,8 @@ def test_whatever_happens_a_search_can_be_finished(store: Path) -> None:
     be_quiet()
     Search.empty = store
     bounded = settings(
-        max_examples=400 if _LONG else 6,
-        stateful_step_count=60 if _LONG else 25,
+        max_examples=1000 if _LONG else 8,
+        stateful_step_count=60 if _LONG else 30,
         deadline=None,
         derandomize=not _LONG,
         suppress_health_check=list(HealthCheck),
