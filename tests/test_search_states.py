@@ -203,7 +203,7 @@ class Search(RuleBasedStateMachine):
     def resume(self) -> None:
         self.ends.clear()
         if _Store.away:
-            with pytest.raises(SearchError, match="tracking-uri: .* cannot be opened: API request failed"):
+            with pytest.raises(SearchError, match=r"tracking-uri: .* cannot be opened: API request failed"):
                 Driver(self.folder, self.limit)
             return
         self.driver = Driver(self.folder, self.limit, listener=self._hear)

@@ -88,19 +88,17 @@ class Driver:
         self.run = StageRun(DriverContext(self.tracker, listeners=listeners), trials)
         self.callback.attach(self.run)
         self.trials: list[Trial] = []
-        self.steps, self.over, self._number = 0, False, 0
+        self.steps, self.over, self._number, self._closed = 0, False, 0, False
         if kept is None:
             (self.stage / "tuner.pkl").write_bytes(b"tuner")
         else:
             self.run.expected = kept.put_back(trials + 1)
             self._restore()
-        pauses = self.searcher.pauses
-        assert pauses is not None, "its trials pause"
         self.run.decisions = lambda trial_id: (
             () if self.searcher.pauses is None else self.searcher.pauses.decisions(trial_id)
         )
-        pauses = self.searcher.pauses
-        pauses.use_limits(trials, lambda: 1)
+        assert self.searcher.pauses is not None, "its trials pause"
+        self.searcher.pauses.use_limits(trials, lambda: 1)
 
     def _restore(self) -> None:
         (state,) = self.stage.glob("searcher-state-*.pkl")
@@ -209,7 +207,13 @@ class Driver:
             network = SRCNN(spec.config.architecture)
             best = {"val_psnr": 30 + value, "epoch": epoch}
             save_network(folder / NETWORK_FILE, network.state_dict(), spec.config, best)
-            numbers = {"epoch": epoch, "step": epoch, "seconds": 1.0, "best_epoch": epoch, "best_psnr": 30 + value}
+            numbers: dict[str, Any] = {
+                "epoch": epoch,
+                "step": epoch,
+                "seconds": 1.0,
+                "best_epoch": epoch,
+                "best_psnr": 30 + value,
+            }
             numbers |= {"figures": [one.to_json() for one in past], "epochs": EPOCHS}
             tensors = {"generator": torch.zeros(1), "network.x": torch.zeros(1)}
             save_state(folder / STATE_FILE, TrainState(spec.config, tensors, numbers))
@@ -246,7 +250,10 @@ class Driver:
         self.close(status)
 
     def close(self, status: str) -> None:
-        """End the search with a status; what is not in a snapshot is dropped first."""
+        """End the search with a status, once; what is not in a snapshot is dropped first."""
+        if self._closed:
+            return
+        self._closed = True
         if status != "FINISHED":
             self.tracker.truncate_uncommitted()
         self.live.write("ended" if status == "FINISHED" else "failed")

@@ -263,7 +263,9 @@ def train_job() -> Job:
 
 def _work(folder: Path) -> int:
     images = load(str(folder / "train")).images
-    data = {2: ScaleData(prepare(images[1:], 2), tuple(degrade(image, 2, name=name) for name, image in images[:1]))}
+    data: dict[int | str, ScaleData] = {
+        2: ScaleData(prepare(images[1:], 2), tuple(degrade(image, 2, name=name) for name, image in images[:1]))
+    }
     reports: list[dict[str, Any]] = []
     tune.report = reports.append
 
@@ -271,7 +273,7 @@ def _work(folder: Path) -> int:
         def get_node_id(self) -> str:
             return "here"
 
-    worker.get_runtime_context = Context
+    setattr(worker, "get_runtime_context", Context)  # noqa: B010 (not exported there)
     place = Place(str(folder), 1, 0.0, latency=False, patience=None)
     trial = folder / "trial"
     watchdog = Watchdog(trial, None)

@@ -23,6 +23,8 @@ from typing import Any
 import ray
 
 from srcnn.commands.command_line import run
+from srcnn.data.datasets import load
+from srcnn.imaging.image_files import write_image
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.driver.optuna_mirror import FILE
 from srcnn.tuning.planning.settings import SearchSettings
@@ -31,17 +33,17 @@ from srcnn.tuning.tracking.reader import open_store
 from srcnn.tuning.whole_search.run import plan_search, run_search
 
 from _faults.cases import Job, State
-from _faults.small_jobs import network_digest, picture
+from _faults.small_jobs import network_digest
 from _faults.store_jobs import books_state, mirror_state
 
 __all__ = ["need_token", "whole_search_job"]
 
 _NAME = "whole"
-_LONGEST = 400.0  # seconds after which a search hangs, on a busy machine
+_LONGEST = 1500.0  # seconds after which a search hangs, on a busy machine
 _SPACE = """\
 parameters:
-  n1: {type: categorical, choices: [4, 6, 8]}
-  n2: {type: categorical, choices: [4, 6]}
+  n1: {type: categorical, choices: [12, 16]}
+  n2: {type: categorical, choices: [8, 12]}
   kernels: {type: categorical, choices: [5-1-3, 5-3-3]}
   learning_rate: {type: float, low: 2.0e-4, high: 8.0e-4, log: true}
 constants: {scale: 2, patch_size: 24, batch_size: 8}
@@ -57,10 +59,9 @@ sys.stdin.read()
 
 def _prepare(folder: Path) -> None:
     (folder / "space.yaml").write_text(_SPACE, encoding="utf-8")
-    for kind, count in (("train", 9), ("test", 1)):
-        (folder / kind).mkdir()
-        for number in range(count):
-            picture(number if kind == "train" else 50 + number, 60, 60).save(folder / kind / f"{number}.png")
+    for kind, count in (("train", 6), ("test", 1)):
+        for name, image in load(f"sample/{kind}").images[:count]:
+            write_image(folder / kind / f"{name}.png", image[100:160, 100:160])
 
 
 def _steady() -> None:
@@ -81,9 +82,9 @@ def _settings() -> SearchSettings:
         train="train",
         test=("test",),
         validation=2,
-        judging=4,
-        trials=4,
-        budget=60e3,
+        judging=0,
+        trials=3,
+        budget=100e3,
         scheduler="freeze-thaw",
         enqueue=(),
         best=1,
@@ -155,7 +156,7 @@ def _instance() -> Iterator[tuple[str, Path]]:
 
 @contextmanager
 def whole_search_job() -> Iterator[Job]:
-    """A search with pauses, four trials, a confirmation, a judgement and a registration."""
+    """A search with pauses, a confirmation and a registration."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with _instance() as (address, session):
         yield Job(

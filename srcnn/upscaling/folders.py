@@ -272,13 +272,13 @@ def remember(source: Path, output: Path, out: Path, settings: str, file: Path | 
         file: the complete file that will be renamed to ``output``; None: it has its name already.
     """
     line = json.dumps(_entry(source, output, out, settings, file)) + "\n"
-    with (out / RECORD).open("ab+", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
+    with (out / RECORD).open("ab+", buffering=0) as record:
+        end = record.seek(0, os.SEEK_END)
         if end:
-            file.seek(end - 1)
-            if file.read(1) != b"\n":  # the line before was cut
+            record.seek(end - 1)
+            if record.read(1) != b"\n":  # the line before was cut
                 line = "\n" + line
-        file.write(line.encode("ascii"))
+        record.write(line.encode("ascii"))
 
 
 def is_finished(source: Path, output: Path, out: Path, settings: str, record: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -12,7 +12,7 @@ from srcnn.commands.command_line import run
 from srcnn.system.atomic_file import atomic_write
 
 from _faults.cases import Job, State, run_job
-from _faults.points import Fault, Point
+from _faults.points import FAULTS, Fault, Point
 
 
 def _nothing(folder: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_job_that_writes_in_place_is_found_out(tmp_path: Path) -> None:
 
 def test_what_can_happen_at_a_point() -> None:
     kinds = {
-        operation: [kind for kind in faults.FAULTS if Fault(kind, Point(f"{operation} a in b", 1)).possible]
+        operation: [kind for kind in FAULTS if Fault(kind, Point(f"{operation} a in b", 1)).possible]
         for operation in ("write", "unlink", "fsync", "store")
     }
     assert kinds == {
