@@ -282,3 +282,31 @@ def test_a_search_that_nothing_disturbs(store: Path, tmp_path: Path) -> None:
     assert len(books.trials) == len(books.runs) == _TRIALS
     with pytest.raises(SearchError, match="there is none yet"):
         open_books(NAME, tmp_path / "elsewhere", f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+def test_a_waiting_trial_that_had_gone_on_when_the_driver_was_killed_goes_on_first(store: Path, tmp_path: Path) -> None:
+    """It ended with a network that was better than its curve said, because nothing continued it."""
+    be_quiet()
+    (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
+    shutil.copy(store, tmp_path / "mlflow.db")
+    driver = Driver(tmp_path, _TRIALS)
+    while not any(trial.status == "PAUSED" for trial in driver.trials):
+        trial = driver.running or driver.start()
+        if trial is not None:
+            driver.report(trial)
+        driver.step_end(writes=True)
+    waiting = next(trial for trial in driver.trials if trial.status == "PAUSED")
+    driver._epoch(waiting)  # what its worker did before the driver was killed
+    sender, journal = driver.tracker._sender, driver.tracker._journal
+    assert sender is not None and journal is not None
+    sender.close()
+    driver.mirror.close()
+    journal.close()
+    resumed = Driver(tmp_path, _TRIALS)
+    if (running := next((trial for trial in resumed.trials if trial.status == "PENDING"), None)) is not None:
+        assert resumed.start() is running  # it was running before
+        while running.status == "RUNNING":
+            resumed.report(running)
+    assert waiting.trial_id == next(one for one in (resumed.start(), resumed.start()) if one is not None).trial_id
+    resumed.go_on()
+    assert verify(open_books(NAME, tmp_path / "mlruns/ray", f"sqlite:///{tmp_path / 'mlflow.db'}")) == []

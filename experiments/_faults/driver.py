@@ -94,6 +94,7 @@ class Driver:
         else:
             self.run.expected = kept.put_back(trials + 1)
             self._restore()
+        self.run.continue_first = lambda ids: self.searcher.pauses.continue_first(ids) if self.searcher.pauses else None
         self.run.decisions = lambda trial_id: (
             () if self.searcher.pauses is None else self.searcher.pauses.decisions(trial_id)
         )

@@ -87,6 +87,14 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             self._run.expected = set()
             for trial in trials:
                 self._tell_restored(trial)
+            self._run.continue_first([trial.trial_id for trial in trials if self._went_further(trial)])
+
+    def _went_further(self, trial: Trial) -> bool:
+        """Return whether the worker of a paused trial had trained more epochs than the snapshot knows when the driver died."""
+        report = TrialReport.last_of(trial.last_result)
+        if trial.status != Trial.PAUSED or report is None:
+            return False
+        return len(history(self._folder / trial.trial_id)) > len(report.curve)
 
     def _tell_restored(self, trial: Trial) -> None:
         report = TrialReport.last_of(trial.last_result)

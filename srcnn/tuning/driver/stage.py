@@ -192,6 +192,7 @@ def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
         parts.searcher.pauses.use_limits(run.trials, _Slots(workers))
         searcher = parts.searcher
         # Looked up at each call, because Tune reads the state of a restored searcher later.
+        run.continue_first = lambda ids: None if searcher.pauses is None else searcher.pauses.continue_first(ids)
         run.decisions = lambda trial_id: () if searcher.pauses is None else searcher.pauses.decisions(trial_id)
 
 
