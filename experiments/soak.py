@@ -109,6 +109,8 @@ class Soak:
                         "--space",
                         "space.yaml",
                         "--no-report",
+                        "--scheduler",
+                        "freeze-thaw",  # trials that pause have the most states to lose
                     ),
                     *("--train", "train", "--test", "test", "--validation", "2", "--trials", str(self._trials)),
                     *("--budget", self._budget, "--best", "1", "--confirm-seeds", "2", "--tracking-uri", self._uri),

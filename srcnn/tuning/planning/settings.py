@@ -143,8 +143,8 @@ class SearchSettings(Strict):
         for field, known in (("sampler", SAMPLERS), ("scheduler", (*SCHEDULERS, _AUTO))):
             if (value := getattr(self, field)) not in known:
                 raise ValueError(unknown_name(field, value, known))
-        self._check_objectives()
         self._check_past()
+        self._check_objectives()
         if "://" in self.storage:
             raise ValueError(
                 "storage: must be a folder that all machines can access (a bucket can be mounted as one), "
@@ -172,6 +172,13 @@ class SearchSettings(Strict):
             )
         if self.name in self.learn_from:
             raise ValueError(f"learn_from: must name other searches, but got {self.name}, the search itself")
+        if self.learn_from and len(self.objectives) > 1:
+            raise ValueError("learn_from: must go with one objective, but got several")
+        if self.learn_from and self.sampler != "curves" and self.stopping != FREEZE_THAW:
+            raise ValueError(
+                f"learn_from: must go with the sampler curves or the scheduler {FREEZE_THAW}, whose model learns from past "
+                f"searches, but got the sampler {self.sampler!r}"
+            )
 
     def _check_objectives(self) -> None:
         for name in self.objectives:

@@ -95,7 +95,7 @@ def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "objectives", "stopping"),
     [
-        ("auto", ("gain",), "freeze-thaw"),
+        ("auto", ("gain",), "asha"),
         ("auto", ("gain", "macs"), "none"),
         ("none", ("gain",), "none"),
         ("asha", ("gain",), "asha"),
@@ -107,6 +107,13 @@ def test_a_search_that_asks_for_no_scheduler_has_none(given: str, objectives: tu
 
 def test_past_searches_are_other_searches() -> None:
     assert settings("x", learn_from=("a", "b")).learn_from == ("a", "b")
+    with pytest.raises(
+        ConfigError, match=r"learn_from: must go with the sampler curves or .* but got the sampler 'tpe'"
+    ):
+        settings("x", learn_from=("a",), sampler="tpe")
+    assert settings("x", learn_from=("a",), sampler="tpe", scheduler="freeze-thaw").learn_from == ("a",)
+    with pytest.raises(ConfigError, match="learn_from: must go with one objective, but got several"):
+        settings("x", learn_from=("a",), objectives=("gain", "macs"))
     with pytest.raises(ConfigError, match="learn_from: must be names of searches, or all alone, but got all,a"):
         settings("x", learn_from=("all", "a"))
     with pytest.raises(ConfigError, match="learn_from: must name other searches, but got x, the search itself"):
