@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import stat
@@ -35,6 +36,7 @@ _UNSOUND = (
     lzma.LZMAError,
     EOFError,
     RuntimeError,  # NotImplementedError is one
+    IndexError,  # a member without a name
     ValueError,
 )
 
@@ -68,6 +70,10 @@ def unpack(archive: Path, folder: Path, rule: Callable[[PurePosixPath], str | No
                 total += _copy(source, file, min(MAX_MEMBER, MAX_TOTAL - total), f"{archive.name}: {name}")
     except _UNSOUND as error:
         raise WrongArchive(f"{archive.name}: is not a valid archive ({error})") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise WrongArchive(f"{archive.name}: is not a valid archive (a member lies before its start)") from error
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]:
