@@ -20,7 +20,7 @@ from srcnn.tuning.driver.cluster import end_in_good_order
 from srcnn.tuning.driver.context import StageRun
 from srcnn.tuning.driver.events import Event, EventKind
 from srcnn.tuning.driver.faults import Fault, error_line, fault_of, more_room
-from srcnn.tuning.driver.snapshot import keep_snapshot
+from srcnn.tuning.driver.snapshot import FOLDER, keep_snapshot
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import flat_params
 from srcnn.tuning.trials.decision import decisions_json
@@ -137,7 +137,13 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         states = [file.stat().st_mtime_ns for file in staging.glob(TRIAL_STATES)]
         if not states or max(states) <= run.kept:
             return
-        keep_snapshot(self._folder, staging, run.context.tracker.journal_length, check=check)
+        try:
+            keep_snapshot(self._folder, staging, run.context.tracker.journal_length, check=check)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            # of an open file: it does not say which
+            raise OSError(error.errno, error.strerror, str(self._folder / FOLDER)) from error
         run.context.tracker.commit()
         run.kept = max(states)
         while run.pending_ends:

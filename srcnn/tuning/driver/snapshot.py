@@ -135,13 +135,10 @@ def _newest_of_each(staging: Path) -> list[Path]:
 
 
 def _write(file: Path, content: bytes) -> None:
-    try:
-        with file.open("wb") as target:
-            target.write(content)
-            target.flush()
-            os.fsync(target.fileno())
-    except OSError as error:  # of an open file, it would not say which
-        raise OSError(error.errno, error.strerror, str(file)) from None
+    with file.open("wb") as target:
+        target.write(content)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def newest_snapshot(stage: Path) -> Snapshot | None:
