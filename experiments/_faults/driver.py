@@ -95,9 +95,7 @@ class Driver:
             self.run.expected = kept.put_back(trials + 1)
             self._restore()
         self.run.continue_first = lambda ids: self.searcher.pauses.continue_first(ids) if self.searcher.pauses else None
-        self.run.decisions = lambda trial_id: (
-            () if self.searcher.pauses is None else self.searcher.pauses.decisions(trial_id)
-        )
+        self.run.decisions = lambda trial_id: self.searcher.reasons.of(trial_id)
         assert self.searcher.pauses is not None, "its trials pause"
         self.searcher.pauses.use_limits(trials, lambda: 1)
 

@@ -39,6 +39,7 @@ from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.algorithms.method_names import SAMPLERS
 from srcnn.tuning.algorithms.pauses import Pauses
+from srcnn.tuning.algorithms.reasons import Reasons
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
@@ -108,7 +109,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         #: Model of all curves, which chooses configurations; None: the study's sampler chooses them.
         self._allocator = Allocator(space, seed, epochs, past, later) if pauses or kind == "curves" else None
         #: State of a search whose trials pause; None: they do not.
-        self.pauses = Pauses(self._allocator) if pauses and self._allocator is not None else None
+        self.pauses = Pauses(self._allocator, Reasons()) if pauses and self._allocator is not None else None
+        #: What was decided about the trials, and why; kept if the model of curves decides.
+        self.reasons = Reasons() if self.pauses is None else self.pauses.reasons
+        self._choice: Option | None = None  # of the model, for the trial that begins next
         self._proposes = kind != "curves"  # whether the study's sampler proposes new configurations
         if kind == "curves":
             kind = "random"  # of the study, which is never asked for a value
@@ -151,8 +155,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return str(Searcher.FINISHED)
         if self.pauses is not None:
             return self._suggest_or_continue(self.pauses, trial_id)
+        self._choice = None
         found = self._next()
-        return str(Searcher.FINISHED) if found is None else self._begin(trial_id, found)
+        if found is None:
+            return str(Searcher.FINISHED)
+        if self._allocator is not None:
+            self.reasons.keep(trial_id, "start", 0, self._choice)
+        return self._begin(trial_id, found)
 
     def _begin(self, trial_id: str, found: _Found) -> dict[str, Any]:
         trials, params, config, reference = found
@@ -163,8 +172,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._trials[trial_id] = trials
         if self._allocator is not None:
             self._allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
-        if self.pauses is not None:
-            self.pauses.names[trial_id] = TrialSpec(config, params).name
+            self.reasons.names[trial_id] = TrialSpec(config, params).name
         return TrialSpec(config, params, reference).to_tune()
 
     def _suggest_or_continue(self, pauses: Pauses, trial_id: str) -> dict[str, Any] | str | None:
@@ -178,7 +186,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return None
         given = None if pauses.full(self._per_scale.total()) else self._next_first()
         if given is not None:
-            pauses.explain(trial_id, "start", 0, None)
+            pauses.reasons.keep(trial_id, "start", 0, None)
             return self._begin(trial_id, given)
         if pauses.idle:
             return None
@@ -192,7 +200,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                     return None
                 found = self._new(option, scale)
                 if found is not None:
-                    pauses.explain(trial_id, "start", 0, option)
+                    pauses.reasons.keep(trial_id, "start", 0, option)
                     return self._begin(trial_id, found)
                 pauses.allocator.refuse(option.params)  # for example, other values gave the same network before
         return str(Searcher.FINISHED) if pauses.nothing_to_do() else None
@@ -267,10 +275,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Return the configuration that the model of curves chooses for the next scale; None: another sampler chooses."""
         if self._proposes or self._allocator is None:
             return None
-        option = self._allocator.choose(
-            int(str(self._next_scale(fixed).get("scale", self._space.scales[0]))), begin=True
-        )
-        return None if option is None else option.params
+        scale = int(str(self._next_scale(fixed).get("scale", self._space.scales[0])))
+        self._choice = self._allocator.choose(scale, begin=True)
+        return None if self._choice is None else self._choice.params
 
     def _next_scale(self, fixed: Mapping[str, Value]) -> dict[str, Value]:
         """Return the values with a scale: that with the fewest trials, unless they contain one."""

@@ -185,6 +185,10 @@ def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
     for one in (parts.scheduler, parts.searcher):
         if isinstance(one, TimeAware):
             one.use_time(run.context.time)
+    if isinstance(parts.searcher, StudySearcher):
+        searcher = parts.searcher
+        # Looked up at each call, because Tune reads the state of a restored searcher later.
+        run.decisions = lambda trial_id: searcher.reasons.of(trial_id)
     if isinstance(parts.scheduler, FreezeThaw):
         assert isinstance(parts.searcher, StudySearcher), "a stage whose trials pause has this searcher"
         assert parts.searcher.pauses is not None, "its trials pause"
@@ -193,7 +197,6 @@ def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
         searcher = parts.searcher
         # Looked up at each call, because Tune reads the state of a restored searcher later.
         run.continue_first = lambda ids: None if searcher.pauses is None else searcher.pauses.continue_first(ids)
-        run.decisions = lambda trial_id: () if searcher.pauses is None else searcher.pauses.decisions(trial_id)
 
 
 class _Slots:
