@@ -11,6 +11,7 @@ import sys
 import tarfile
 import time
 import traceback
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -68,7 +69,7 @@ def reader_of(target: str, scratch: Path) -> Callable[[Path], object]:
         )
         return lambda path: module.from_file(path, space)
     if target == "past":
-        return lambda path: module.past_from(path.read_text(encoding="utf-8"), str(path))
+        return lambda path: module.past_from(path.read_text(encoding="utf-8", errors="replace"), str(path))
     if target == "photo":
         return lambda path: module.read_photo(path, max_pixels=4_000_000)
     if target == "archive":
@@ -226,7 +227,9 @@ class Harness:
         self._file.write_bytes(_whole(self._target, data))
         began = time.process_time()
         try:
-            self._read(self._file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of decoders, about damaged files
+                self._read(self._file)
         except self._refusal as error:
             if len(str(error).splitlines()) != 1:
                 self._keep(f"{type(error).__name__} of several lines", repr(str(error))[:300], data)
