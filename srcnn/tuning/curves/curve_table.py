@@ -150,7 +150,8 @@ def read_table(path: Path) -> CurveTable:
         rows = list(csv.DictReader(io.StringIO(rest), strict=True))
         return collect(space, epochs, about, rows)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a table of curves ({type(error).__name__}: {error})") from None
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: is not a table of curves ({type(error).__name__}: {reason})") from None
 
 
 def collect(space: Space, epochs: int, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> CurveTable:
