@@ -20,6 +20,8 @@ def test_damaged_files_are_accepted_or_refused_in_one_line(
     findings.mkdir()
     harness, source = Harness(target, tmp_path, findings), random.Random(1)
     seeds = [part for seed in SEEDS[target]() for part in _apart(target, seed)][:6]
+    if target == "curves":  # damage to what is compressed: tests/tuning/curves/test_curve_table.py
+        seeds = [seed for seed in seeds if not seed.startswith(b"\x1f\x8b")]
     for seed in seeds:
         harness(seed)
     for _ in range(20):
