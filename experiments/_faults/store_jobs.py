@@ -113,7 +113,9 @@ def _searched(folder: Path) -> State:
 
 def loop_job() -> Job:
     """A search with pauses without Ray: searcher, scheduler, callback, journal, snapshots, MLflow, Optuna's copy."""
-    return Job("loop", _begin, _search, _searched)
+    return Job(
+        "loop", _begin, _search, _searched, certain=False
+    )  # the sender and the copy for Optuna work by the clock
 
 
 # A repair.
