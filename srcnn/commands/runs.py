@@ -26,6 +26,7 @@ from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
 from srcnn.tuning.report.sections.why import why
 from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import reading
 from srcnn.tuning.whole_search.consistency import Books, open_books, repair, verify
 
 __all__ = ["main"]
@@ -101,11 +102,12 @@ def _main(argv: list[str] | None) -> int:
     newest = next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")
     name, storage = options.name or newest, Path(options.storage)
     books = open_books(name, storage, uri)
-    if options.command == "repair":
-        for line in repair(books, verify(books)):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-        books = open_books(name, storage, uri)
-    return _say(console, books)
+    with reading(uri):  # the store is asked for each trial, and repaired, with the books open
+        if options.command == "repair":
+            for line in repair(books, verify(books)):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+            books = open_books(name, storage, uri)
+        return _say(console, books)
 
 
 def main(argv: list[str] | None = None) -> int:
