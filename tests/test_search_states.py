@@ -303,7 +303,8 @@ def test_a_waiting_trial_that_had_gone_on_when_the_driver_was_killed_goes_on_fir
     driver.mirror.close()
     journal.close()
     resumed = Driver(tmp_path, _TRIALS)
-    if (running := next((trial for trial in resumed.trials if trial.status == "PENDING"), None)) is not None:
+    running = next((trial for trial in resumed.trials if trial.status == "PENDING"), None)
+    if running is not None:
         assert resumed.start() is running  # it was running before
         while running.status == "RUNNING":
             resumed.report(running)
