@@ -305,9 +305,11 @@ def test_a_waiting_trial_that_had_gone_on_when_the_driver_was_killed_goes_on_fir
     resumed = Driver(tmp_path, _TRIALS)
     running = next((trial for trial in resumed.trials if trial.status == "PENDING"), None)
     if running is not None:
-        assert resumed.start() is running  # it was running before
-        while running.status == "RUNNING":
-            resumed.report(running)
+        started = resumed.start()
+        assert started is not None
+        assert started.trial_id == running.trial_id  # it was running before
+        while started.status == "RUNNING":
+            resumed.report(started)
     assert waiting.trial_id == next(one for one in (resumed.start(), resumed.start()) if one is not None).trial_id
     resumed.go_on()
     assert verify(open_books(NAME, tmp_path / "mlruns/ray", f"sqlite:///{tmp_path / 'mlflow.db'}")) == []
