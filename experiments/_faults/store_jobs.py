@@ -28,6 +28,7 @@ from srcnn.tuning.driver.optuna_mirror import FILE
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.tracking import image_model, names
+from srcnn.tuning.tracking import tracker as tracker_module
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
@@ -44,7 +45,14 @@ from _faults.small_jobs import picture
 __all__ = ["loop_job", "promotion_job", "repair_job"]
 
 _TRIALS = 4
+_PATIENCE = 10.0  # seconds
 _LOADED = (mlflow.pyfunc, pd, image_model)
+
+
+def _impatient() -> None:
+    """Wait ten seconds for a store that has failed, and not a quarter of an hour, at the end of what this process does."""
+    setattr(tracker_module, "PATIENCE", _PATIENCE)  # noqa: B010 (imported there from another module)
+    Tracker.flush.__defaults__ = (_PATIENCE,)
 
 
 # A search without Ray.
@@ -58,6 +66,7 @@ def _begin(folder: Path) -> None:
 
 def _search(folder: Path) -> int:
     be_quiet()
+    _impatient()
 
     def work() -> int:
         driver = Driver(folder, _TRIALS)
@@ -176,6 +185,7 @@ def _promoted_before(folder: Path) -> None:
 
 def _promote(name: str, lead: float, folder: Path) -> int:
     be_quiet()
+    _impatient()
 
     def work() -> int:
         plan = _plan(name)
