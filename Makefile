@@ -6,6 +6,7 @@ LOCK ?=
 BIN := $(VENV)/bin
 TRIALS ?= 50
 TEST_PROCESSES ?= 2
+SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
 PIP = $(BIN)/python -m pip install --quiet
 LOCKED = $(PIP) --require-hashes --no-deps -r $(LOCK) && $(PIP) "$$(sed -n 's/^. \(torch==.*\)/\1/p' $(LOCK))"
@@ -13,7 +14,7 @@ EDITABLE = $(PIP) $(if $(LOCK),--no-build-isolation) -e
 TOOLS := build/release-tools/bin
 PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --durations 10 --durations-min 20
 
-.PHONY: search test test-all lowest check docs hooks bench soak ui lock audit release clean
+.PHONY: search test test-all lowest check docs hooks bench soak faults fuzz ui lock audit release clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS)
@@ -53,6 +54,14 @@ bench: $(VENV)/.installed  ## every section of the benchmark, two hours and more
 soak: $(VENV)/.installed-dev  ## searches killed at random moments, on SQLite and on PostgreSQL; half an hour and more
 	$(BIN)/python experiments/soak.py --store sqlite --driver-kills 20 --worker-kills 20
 	$(BIN)/python experiments/soak.py --store postgresql --driver-kills 20 --worker-kills 20
+
+faults: $(VENV)/.installed-dev  ## jobs and a search broken at every point at which they write, and resumed; hours; with SLICE=1/100 a part of it
+	$(BIN)/python experiments/faults.py small --slice $(SLICE)
+	$(BIN)/python experiments/faults.py search --some --slice $(SLICE)
+
+fuzz: $(VENV)/.installed-dev  ## the readers of files, a minute each; a finding is kept in build/fuzz
+	$(BIN)/python -m pip install --quiet -e '.[fuzz]'
+	$(BIN)/python experiments/fuzz.py all
 
 ui: $(VENV)/.installed  ## the runs, at http://127.0.0.1:5000; prints the address that compares the trials of the newest search
 	@$(BIN)/python -c "from srcnn.tuning.tracking.views import newest_address; \

@@ -27,6 +27,7 @@ from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.data.search_data import parents
 from srcnn.tuning.report.sections.why import why
 from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import reading
 from srcnn.tuning.whole_search.consistency import Books, open_books, repair, verify
 
 __all__ = ["main"]
@@ -108,12 +109,13 @@ def _main(argv: list[str] | None) -> int:
     name = options.name or next((parent.data.tags.get(names.TAG_SEARCH, "") for parent in parents(uri)), "")
     trust = options.trust_saved_state
     books = open_books(name, storage, uri, trust=trust)
-    if options.command == "repair":
-        refuse_if_locked(storage.expanduser().resolve() / name, f"name: the search {name}")
-        for line in repair(books, verify(books)):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-        books = open_books(name, storage, uri, trust=trust)
-    return _say(console, books)
+    with reading(uri):  # the store is asked for each trial, and repaired, with the books open
+        if options.command == "repair":
+            refuse_if_locked(storage.expanduser().resolve() / name, f"name: the search {name}")
+            for line in repair(books, verify(books)):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+            books = open_books(name, storage, uri, trust=trust)
+        return _say(console, books)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -250,7 +250,7 @@ def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
     folder: Path = options.resume or options.out
     if folder is None:
         folder = Path("mlruns/train") / f"{options.preset}-x{config.scale}-{datetime.now():%Y%m%d-%H%M%S}"
-    elif options.resume is None and (folder / _RUN).exists():
+    elif options.resume is None and (folder / _STATE).exists():  # without one, it ended before its first epoch
         raise ConfigError(f"--out: {folder} already contains a run; --resume continues it")
     try:
         folder.mkdir(parents=True, exist_ok=True)

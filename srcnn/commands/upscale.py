@@ -224,9 +224,9 @@ def _work(options: argparse.Namespace, plan: Plan, wishes: Wishes, enlarge: Enla
     """Do what is planned and return the exit code."""
     display, tally = _display(options), Tally()
 
-    def finished(job: Job) -> None:
+    def complete(job: Job, file: Path) -> None:
         if wishes.out is not None:
-            remember(job.source, job.output, wishes.out, wishes.settings)
+            remember(job.source, job.output, wishes.out, wishes.settings, file)
 
     def report(event: Event) -> None:
         tally.count(event)
@@ -245,7 +245,7 @@ def _work(options: argparse.Namespace, plan: Plan, wishes: Wishes, enlarge: Enla
             enlarge,
             wishes.encoding,
             report,
-            finished=finished,
+            complete=complete,
             compare=compare,
             first_page=wishes.first_page,
             max_pixels=wishes.max_pixels,

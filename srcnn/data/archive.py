@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import stat
@@ -36,6 +37,7 @@ _UNSOUND = (
     lzma.LZMAError,
     EOFError,
     RuntimeError,  # NotImplementedError is one
+    IndexError,  # a member without a name
     ValueError,
 )
 
@@ -70,6 +72,10 @@ def unpack(archive: Path, folder: Path, rule: Callable[[PurePosixPath], str | No
         raise WrongArchive(f"{archive.name}: is rejected, {error}") from error
     except _UNSOUND as error:
         raise WrongArchive(f"{archive.name}: is not a valid archive ({error})") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise WrongArchive(f"{archive.name}: is not a valid archive (a member lies before its start)") from error
 
 
 def _path(name: str) -> PurePosixPath:

@@ -1,7 +1,8 @@
 """Photos in folders: which files are photos, where each result goes, and which results are there already.
 
 The folder of results has a record, `RECORD`: one JSON object a line for each finished photo, appended when its file
-is in place. With it the same command, given again, goes on where it was interrupted.
+is complete, before it gets its name: a process that is killed in between leaves nothing that it would not know again. With the
+record the same command, given again, goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -253,32 +254,33 @@ def _stamp(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _entry(source: Path, output: Path, out: Path, settings: str) -> dict[str, Any]:
+def _entry(source: Path, output: Path, out: Path, settings: str, file: Path | None = None) -> dict[str, Any]:
     return {
         "result": output.relative_to(out).as_posix(),
-        "result_stamp": _stamp(output),
+        "result_stamp": _stamp(file or output),
         "photo": os.path.abspath(source),
         "photo_stamp": _stamp(source),
         "settings": settings,
     }
 
 
-def remember(source: Path, output: Path, out: Path, settings: str) -> None:
+def remember(source: Path, output: Path, out: Path, settings: str, file: Path | None = None) -> None:
     """Append a finished photo to the record.
 
     Args:
-        source, output: photo and result, both in place.
+        source, output: photo and result.
         out: the folder of results, which ``output`` lies in.
         settings: everything that the result depends on besides the photo.
+        file: the complete file that will be renamed to ``output``; None: it has its name already.
     """
-    line = json.dumps(_entry(source, output, out, settings)) + "\n"
-    with (out / RECORD).open("ab+", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
+    line = json.dumps(_entry(source, output, out, settings, file)) + "\n"
+    with (out / RECORD).open("ab+", buffering=0) as record:
+        end = record.seek(0, os.SEEK_END)
         if end:
-            file.seek(end - 1)
-            if file.read(1) != b"\n":  # the line before was cut
+            record.seek(end - 1)
+            if record.read(1) != b"\n":  # the line before was cut
                 line = "\n" + line
-        file.write(line.encode("ascii"))
+        record.write(line.encode("ascii"))
 
 
 def is_finished(source: Path, output: Path, out: Path, settings: str, record: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,14 @@ def _prepared(
 
 
 def write_photo(
-    path: Path, pixels: Pixels, metadata: Metadata, form: str, encoding: Encoding, *, name: str | None = None
+    path: Path,
+    pixels: Pixels,
+    metadata: Metadata,
+    form: str,
+    encoding: Encoding,
+    *,
+    name: str | None = None,
+    complete: Callable[[Path], object] | None = None,
 ) -> tuple[str, ...]:
     """Write a photo; the file is whole or not there.
 
@@ -169,6 +177,7 @@ def write_photo(
         form: a name of `FORMATS`.
         encoding: quality and background. Its format is not looked at.
         name: the photo's name for messages; that of ``path`` if None.
+        complete: called with the complete file before it is renamed to ``path``.
 
     Returns:
         Notes on what the format could not store.
@@ -196,18 +205,21 @@ def write_photo(
             xmp = None
             notes.append("its XMP is too long for JPEG and was dropped")
     try:
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            if form == "tiff":
-                if pixels.ndim == 3 and pixels.shape[2] == 2 and pixels.dtype == np.uint16:
-                    # few programs read grey with alpha of 16 bits; Pillow does not
-                    pixels = np.concatenate([np.repeat(pixels[..., :1], 3, axis=2), pixels[..., 1:]], axis=2)
-                write_tiff(file, pixels, icc=metadata.icc, exif=exif, xmp=xmp, dpi=metadata.dpi)
-            elif form == "png":
-                bare = tags.removeprefix(b"Exif\0\0") if tags else None
-                write_png(file, pixels, icc=metadata.icc, exif=bare, xmp=xmp, dpi=metadata.dpi)
-            else:
-                options = _options(form, metadata, tags, xmp, encoding.quality)
-                Image.fromarray(pixels).save(file, form.upper(), **options)
+        with atomic_write(path) as temporary:
+            with temporary.open("wb") as file:
+                if form == "tiff":
+                    if pixels.ndim == 3 and pixels.shape[2] == 2 and pixels.dtype == np.uint16:
+                        # few programs read grey with alpha of 16 bits; Pillow does not
+                        pixels = np.concatenate([np.repeat(pixels[..., :1], 3, axis=2), pixels[..., 1:]], axis=2)
+                    write_tiff(file, pixels, icc=metadata.icc, exif=exif, xmp=xmp, dpi=metadata.dpi)
+                elif form == "png":
+                    bare = tags.removeprefix(b"Exif\0\0") if tags else None
+                    write_png(file, pixels, icc=metadata.icc, exif=bare, xmp=xmp, dpi=metadata.dpi)
+                else:
+                    options = _options(form, metadata, tags, xmp, encoding.quality)
+                    Image.fromarray(pixels).save(file, form.upper(), **options)
+            if complete is not None:
+                complete(temporary)
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
     except (OSError, ValueError, OverflowError) as error:

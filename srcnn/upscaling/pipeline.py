@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -130,11 +131,13 @@ class _Run:
         encoding: Encoding,
         report: Callable[[Event], None],
         finished: Callable[[Job], None] | None,
+        complete: Callable[[Job, Path], None] | None,
         compare: Callable[[Job, Photo, Pixels], None] | None,
         first_page: bool,
         max_pixels: int,
     ) -> None:
         self.jobs, self.encoding, self.finished, self.compare = jobs, encoding, finished, compare
+        self.complete = complete
         self.first_page, self.max_pixels = first_page, max_pixels
         self._report, self._lock = report, threading.Lock()
         self.stop = threading.Event()
@@ -188,7 +191,10 @@ class _Run:
         job, photo = result.job, result.photo
         name = printable(job.source)
         try:
-            notes = write_photo(job.output, result.pixels, photo.metadata, job.format, self.encoding, name=name)
+            tell = None if self.complete is None else partial(self.complete, job)
+            notes = write_photo(
+                job.output, result.pixels, photo.metadata, job.format, self.encoding, name=name, complete=tell
+            )
             if job.compare is not None and self.compare is not None:
                 self.compare(job, photo, result.pixels)
             if self.finished is not None:
@@ -243,6 +249,7 @@ def run_jobs(
     report: Callable[[Event], None],
     *,
     finished: Callable[[Job], None] | None = None,
+    complete: Callable[[Job, Path], None] | None = None,
     compare: Callable[[Job, Photo, Pixels], None] | None = None,
     first_page: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -255,6 +262,7 @@ def run_jobs(
         encoding: how results are written.
         report: called with each event, from several threads, one call at a time.
         finished: called when a result is in place, before its event, in the writing thread.
+        complete: called with the complete file of a result before it is renamed to its place, in the writing thread.
         compare: writes the picture of a job that asks for one, in the writing thread.
         first_page, max_pixels: as for `srcnn.upscaling.photo_reading.read_photo`.
 
@@ -262,7 +270,7 @@ def run_jobs(
         KeyboardInterrupt: as it came; what was enlarged by then is written first.
         DataError: the disk is full.
     """
-    run = _Run(jobs, encoding, report, finished, compare, first_page, max_pixels)
+    run = _Run(jobs, encoding, report, finished, complete, compare, first_page, max_pixels)
     threads = [threading.Thread(target=run.reader, name="reader"), threading.Thread(target=run.writer, name="writer")]
     for thread in threads:
         thread.start()

@@ -330,3 +330,13 @@ def test_a_start_that_is_not_there_is_one_line(
 ) -> None:
     monkeypatch.chdir(photos)
     assert says in refusal(train.main, ["--train", "train", "--test", "test", "--start", value], capsys)
+
+
+def test_a_run_that_was_killed_before_its_first_epoch_begins_anew(photos: Path) -> None:
+    """Neither --out nor --resume took such a folder."""
+    out = photos / "run"
+    out.mkdir()
+    (out / "run.json").write_text("{}", encoding="utf-8")
+    sets = ["--train", str(photos / "train"), "--test", str(photos / "test"), "--out", str(out)]
+    assert train.main([*TINY, *sets, "--epochs", "1", "--scale", "2"]) == 0
+    assert train.main([*TINY, *sets, "--epochs", "1", "--scale", "2"]) == 2  # it has an epoch now

@@ -71,6 +71,19 @@ def test_sizes_are_bounded_whatever_the_archive_says(tmp_path: Path, monkeypatch
         unpack(source, tmp_path, flat)
 
 
+def test_a_directory_that_points_before_the_file_or_names_nothing_is_refused(tmp_path: Path) -> None:
+    """Found by the fuzzer."""
+    path = zipped(tmp_path / "a.zip", {"x.bmp": b"1"})
+    whole = bytearray(path.read_bytes())
+    start = int.from_bytes(whole[-6:-2], "little")  # of the central directory
+    path.write_bytes(whole[:-6] + (start + 100).to_bytes(4, "little") + whole[-2:])
+    with pytest.raises(WrongArchive, match=r"a.zip: is not a valid archive \(a member lies before its start\)"):
+        unpack(path, tmp_path / "out", flat)
+    path.write_bytes(whole[:start] + whole[start:].replace(b"x.bmp", b"\0.bmp"))
+    with pytest.raises(WrongArchive, match=r"a.zip: is not a valid archive"):
+        unpack(path, tmp_path / "out", flat)
+
+
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     for name, content in (
         ("a.zip", b"PK\x03\x04 no"),

@@ -121,3 +121,14 @@ def test_a_cut_line_of_the_record_costs_only_itself(tree: Path) -> None:
     assert is_finished(odd, out / "a.png", out, "x3", read_record(out))
     (out / RECORD).write_bytes(b"\xff\xfe")
     assert read_record(out) == {}
+
+
+def test_a_result_is_known_again_if_the_process_died_before_or_after_it_got_its_name(tmp_path: Path) -> None:
+    photo, out = tmp_path / "a.png", tmp_path / "out"
+    out.mkdir()
+    photo.write_bytes(b"photo")
+    (out / ".writing-1.png").write_bytes(b"result")
+    remember(photo, out / "a.png", out, "x2", out / ".writing-1.png")
+    assert not is_finished(photo, out / "a.png", out, "x2", read_record(out))
+    os.replace(out / ".writing-1.png", out / "a.png")
+    assert is_finished(photo, out / "a.png", out, "x2", read_record(out))

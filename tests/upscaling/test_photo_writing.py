@@ -151,3 +151,17 @@ def test_names_of_formats_and_colours() -> None:
         Encoding(quality=0)
     with pytest.raises(ConfigError, match="'jpg' does not exist"):
         Encoding("jpg")
+
+
+def test_a_complete_file_is_told_of_before_it_gets_its_name(tmp_path: Path) -> None:
+    told: list[tuple[bytes, bool]] = []
+    path = tmp_path / "p.png"
+    write_photo(
+        path,
+        photo(),
+        NOTHING,
+        "png",
+        Encoding(),
+        complete=lambda file: told.append((file.read_bytes(), path.exists())),
+    )
+    assert told == [(path.read_bytes(), False)]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from srcnn.tuning.algorithms.allocator import Allocator, Option
@@ -25,6 +25,9 @@ class Pauses:
         allocator: decides what a free worker does.
         reasons: keeps the decisions.
     """
+
+    #: Ids of waiting trials that continue before anything else.
+    first: tuple[str, ...] = ()
 
     def __init__(self, allocator: Allocator, reasons: Reasons) -> None:
         self.allocator, self.reasons = allocator, reasons
@@ -86,8 +89,22 @@ class Pauses:
             return None
         return self.allocator.choose(scale, begin, held, current)
 
-    def resume(self, trial_id: str, option: Option) -> None:
-        """Record that a waiting trial continues on the next free worker."""
+    def continue_first(self, trial_ids: Iterable[str]) -> None:
+        """Let trials continue before anything else, as far as they wait.
+
+        A killed driver may not have saved that they continued, and their workers trained further. If such a trial ended without
+        another report, its network would be better than its curve says.
+        """
+        self.first = tuple(filter(self.is_waiting, trial_ids))
+
+    def take_first(self) -> str | None:
+        """Return the next trial of `continue_first` that still waits; None: there is none."""
+        waiting = tuple(filter(self.is_waiting, self.first))
+        self.first = waiting[1:]
+        return waiting[0] if waiting else None
+
+    def resume(self, trial_id: str, option: Option | None) -> None:
+        """Record that a waiting trial continues on the next free worker; None: without a comparison."""
         self.continued = trial_id
         self.allocator.change(trial_id, "running")
         self.reasons.keep(trial_id, "resume", len(self.allocator.known[trial_id].curve), option)

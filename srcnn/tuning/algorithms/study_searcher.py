@@ -181,6 +181,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return str(Searcher.FINISHED)
         if not pauses.has_room:
             return None
+        if (first := pauses.take_first()) is not None:
+            pauses.resume(first, None)
+            return None
         given = None if pauses.full(self._per_scale.total()) else self._next_first()
         if given is not None:
             pauses.reasons.keep(trial_id, "start", 0, None)

@@ -20,7 +20,7 @@ from srcnn.tuning.driver.cluster import end_in_good_order
 from srcnn.tuning.driver.context import StageRun
 from srcnn.tuning.driver.events import Event, EventKind
 from srcnn.tuning.driver.faults import Fault, error_line, fault_of, more_room
-from srcnn.tuning.driver.snapshot import keep_snapshot
+from srcnn.tuning.driver.snapshot import FOLDER, keep_snapshot
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.tracker import flat_params
 from srcnn.tuning.trials.decision import decisions_json
@@ -87,6 +87,14 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             self._run.expected = set()
             for trial in trials:
                 self._tell_restored(trial)
+            self._run.continue_first([trial.trial_id for trial in trials if self._went_further(trial)])
+
+    def _went_further(self, trial: Trial) -> bool:
+        """Return whether the worker of a paused trial had trained more epochs than the snapshot knows when the driver died."""
+        report = TrialReport.last_of(trial.last_result)
+        if trial.status != Trial.PAUSED or report is None:
+            return False
+        return len(history(self._folder / trial.trial_id)) > len(report.curve)
 
     def _tell_restored(self, trial: Trial) -> None:
         report = TrialReport.last_of(trial.last_result)
@@ -129,7 +137,13 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
         states = [file.stat().st_mtime_ns for file in staging.glob(TRIAL_STATES)]
         if not states or max(states) <= run.kept:
             return
-        keep_snapshot(self._folder, staging, run.context.tracker.journal_length, check=check)
+        try:
+            keep_snapshot(self._folder, staging, run.context.tracker.journal_length, check=check)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            # of an open file: it does not say which
+            raise OSError(error.errno, error.strerror, str(self._folder / FOLDER)) from error
         run.context.tracker.commit()
         run.kept = max(states)
         while run.pending_ends:

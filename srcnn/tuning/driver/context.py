@@ -42,6 +42,8 @@ class StageRun:
     reported: dict[str, Trial] = field(default_factory=dict)  #: trials that have reported and may pause, by trial id
     #: What a search with pauses decided about a trial, by trial id
     decisions: Callable[[str], Sequence[Decision]] = lambda _: ()
+    #: Lets waiting trials continue before anything else, by their ids
+    continue_first: Callable[[Sequence[str]], None] = lambda _: None
     #: End events not yet in a durable snapshot: if the process is killed, the resumed stage repeats these trials' ends.
     pending_ends: list[Event] = field(default_factory=list)
 

@@ -9,11 +9,14 @@ committed entries that were not sent are sent. Delivery is at least once and eve
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from srcnn.errors import SearchError
 from srcnn.system.atomic_file import atomic_write
 from srcnn.tuning.tracking.operations import Operation, from_json
 
@@ -53,10 +56,11 @@ class Journal:
         try:
             written = os.write(self._handle, line)
             if written < len(line):
-                raise OSError(28, "No space left on device")
-        except OSError:
-            os.ftruncate(self._handle, self.length)
-            raise
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            with suppress(OSError):  # an incomplete line is never committed, and truncated at the next start
+                os.ftruncate(self._handle, self.length)
+            raise OSError(error.errno, error.strerror, str(self.file)) from None
         self.length += len(line)
 
     def commit(self, length: int | None = None) -> None:
@@ -69,7 +73,11 @@ class Journal:
         self.length = self.committed
 
     def read(self) -> Iterator[tuple[int, Operation]]:
-        """Yield the committed operations that are not sent yet, each with the position of its end, in bytes."""
+        """Yield the committed operations that are not sent yet, each with the position of its end, in bytes.
+
+        Raises:
+            SearchError: the file is damaged.
+        """
         return _read(self.file, self.sent, self.committed)
 
     @property
@@ -105,7 +113,13 @@ def _read(file: Path, start: int, end: int) -> Iterator[tuple[int, Operation]]:
         lines.seek(start)
         while lines.tell() < end:
             line = lines.readline()
-            yield lines.tell(), from_json(json.loads(line))
+            try:
+                operation = from_json(json.loads(line))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                raise SearchError(
+                    f"{file}: must have one operation a line, but the one before byte {lines.tell()} is damaged"
+                ) from None
+            yield lines.tell(), operation
 
 
 def unsent(folder: Path, counts: int) -> int:
@@ -114,6 +128,9 @@ def unsent(folder: Path, counts: int) -> int:
     Args:
         folder: folder of the log.
         counts: length of the log that Tune's newest snapshot includes, in bytes.
+
+    Raises:
+        SearchError: the file is damaged.
     """
     file = folder / JOURNAL_FILE
     if not file.exists():

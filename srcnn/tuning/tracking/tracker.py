@@ -161,6 +161,8 @@ class Tracker:
             found = self._search(
                 f"tags.`{names.TAG_SEARCH}` = '{name}' and tags.`{names.TAG_TRIAL}` = '{names.PARENT}'"
             )
+            there_are = found[0].data.params if found else {}  # a process killed before it logged them left none
+            given = [Param(k, names.param_text(v)) for k, v in params.items() if v is not None and k not in there_are]
             if found:
                 self.parent_id, self._started = found[0].info.run_id, int(found[0].info.start_time)
                 self.client.update_run(self.parent_id, status="RUNNING")
@@ -168,7 +170,7 @@ class Tracker:
                 whole = {**tags, names.TAG_SEARCH: name, names.TAG_TRIAL: names.PARENT}
                 run = self.client.create_run(self._experiment_id, run_name=name, tags=whole)
                 self.parent_id, self._started = run.info.run_id, int(run.info.start_time)
-                given = [Param(k, names.param_text(v)) for k, v in params.items() if v is not None]
+            if given:
                 self.client.log_batch(self.parent_id, params=given)
             if datasets:  # logging a data set again has no effect
                 self.client.log_inputs(self.parent_id, [data_input(one) for one in datasets])

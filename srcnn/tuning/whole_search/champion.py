@@ -56,6 +56,7 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
     # This is read before anything is written: a later failure leaves the alias unchanged.
     holder = _holder(tracker, name)
     if holder is not None and holder.run_id == run_id:
+        _tag(tracker, choice, holder.version)  # a process that was killed then may not have sent the tags
         return f"{title} is version {holder.version}, this search's"
     try:
         client.create_registered_model(name, description=f"SRCNN at x{choice.scale}, chosen by srcnn's searches")
@@ -79,12 +80,12 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
     }
     _log_model(plan, tracker, best, run_id)
     source = f"{client.get_run(run_id).info.artifact_uri}/{names.ARTIFACT_MODEL}"
-    version = client.create_model_version(
-        name, source, run_id, tags=tags, description=_description(plan, tracker, choice, run_id)
-    ).version
-    address = f"models:/{name}/{version}"
-    tracker.tag_trial(best.trial_id, {names.TAG_REGISTERED: address})
-    tracker.tag_search({names.champion_tag(choice.scale): address})
+    version = _version_of(tracker, name, run_id)
+    if version is None:
+        version = client.create_model_version(
+            name, source, run_id, tags=tags, description=_description(plan, tracker, choice, run_id)
+        ).version
+    _tag(tracker, choice, version)
     if holder is None:
         client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
         return f"{title} is version {version}, the first"
@@ -140,6 +141,20 @@ def _holder(tracker: Tracker, name: str) -> ModelVersion | None:
     if names.ALIAS_CHAMPION not in model.aliases:
         return None
     return tracker.client.get_model_version_by_alias(name, names.ALIAS_CHAMPION)
+
+
+def _tag(tracker: Tracker, choice: Choice, version: str) -> None:
+    """Tag the runs of the winner and of the search with the address of their version."""
+    address = f"models:/{names.registered_model(choice.scale)}/{version}"
+    tracker.tag_trial(choice.winner.best.trial_id, {names.TAG_REGISTERED: address})
+    tracker.tag_search({names.champion_tag(choice.scale): address})
+
+
+def _version_of(tracker: Tracker, name: str, run_id: str) -> str | None:
+    """Return the version that a killed process has registered for a run; None: there is none."""
+    found = tracker.client.search_model_versions(f"name='{name}'", max_results=1000)
+    numbers = [str(version.version) for version in found if version.run_id == run_id]
+    return max(numbers, key=int, default=None)
 
 
 def _beats(plan: Plan, tracker: Tracker, choice: Choice, holder: ModelVersion) -> tuple[bool, str]:

@@ -42,6 +42,20 @@ def test_there_is_room_until_the_slots_are_taken(pauses: Pauses) -> None:
     assert pauses.take_continued() is None
 
 
+def test_trials_that_had_gone_on_continue_first_as_far_as_they_wait(pauses: Pauses) -> None:
+    pauses.pause("a", 1, None)
+    pauses.continue_first(["b", "a"])  # b is running
+    assert pauses.first == ("a",)
+    assert pickle.loads(pickle.dumps(pauses)).first == ("a",)
+    assert pauses.take_first() == "a"
+    pauses.resume("a", None)
+    assert pauses.take_first() is None
+    pauses.pause("a", 2, None)
+    pauses.continue_first(["a"])
+    pauses.cancel("a")
+    assert pauses.take_first() is None  # it runs already
+
+
 @pytest.mark.parametrize(
     ("trial", "epoch", "goes_on"), [("a", 1, True), ("a", 2, False), ("b", 2, True), ("a", 9, True)]
 )

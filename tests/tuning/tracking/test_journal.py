@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from srcnn.errors import SearchError
 from srcnn.tuning.tracking.journal import Journal, unsent
 from srcnn.tuning.tracking.operations import LogMetrics
 
@@ -48,3 +51,17 @@ def test_nothing_counts_that_no_state_knows_of(tmp_path: Path) -> None:
     journal.append(step(2))
     journal.commit()
     assert steps(journal) == [2]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"do": "metr', "[1]", '{"do": "new"}', '{"do": "end", "trial": "a"}', "[" * 5000, "\xff"]
+)
+def test_a_damaged_log_is_named(tmp_path: Path, line: str) -> None:
+    journal = Journal(tmp_path)
+    journal.append(step(1))
+    with journal.file.open("ab") as file:
+        file.write(line.encode("latin-1") + b"\n")
+    with pytest.raises(
+        SearchError, match=r"tracking.jsonl: must have one operation a line, but the one before byte \d+ is damaged"
+    ):
+        unsent(tmp_path, journal.file.stat().st_size)

@@ -65,6 +65,22 @@ def test_delivery_at_least_once_of_a_log_whose_mark_was_lost(tmp_path: Path, uri
     tracker.close_search("KILLED")
 
 
+def test_a_search_that_was_killed_before_its_parameters_were_logged_gets_them_when_it_is_resumed(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(MlflowClient, "log_batch", dies)
+        open_tracker(uri, tmp_path / "state").open_search("s", {}, {"trials": 3, "budget": 9e6})
+    for trials in (4, 5):  # what is logged is not changed: parameters are immutable
+        tracker = open_tracker(uri, tmp_path / "state")
+        assert tracker.open_search("s", {}, {"trials": trials, "budget": 9e6})
+        assert tracker.client.get_run(tracker.parent_id).data.params == {"trials": "4", "budget": "9000000.0"}
+        tracker.close_search("KILLED")
+
+
 def test_uncommitted_entries_never_reach_the_store(tmp_path: Path, uri: str) -> None:
     tracker = open_tracker(uri, tmp_path / "state")
     tracker.open_search("s", {}, {})

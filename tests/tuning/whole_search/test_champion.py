@@ -142,6 +142,26 @@ def test_a_hiccup_deposes_nobody(
     assert title(tracker) == 1
 
 
+def test_a_promotion_that_was_cut_off_is_finished_without_a_second_version(
+    plan: Plan, tracker: Tracker, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that died between the version and the title registered the same network again when it was resumed."""
+    gains = holder_gains(plan)
+    promote(plan, tracker, a_choice(tracker, workplace, "a", None))
+    better = a_choice(tracker, workplace, "b", gains + 1.0 + np.array([[-0.01], [0.0], [0.01]]))
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(MlflowClient, "set_registered_model_alias", dies)
+        promote(plan, tracker, better)
+    assert title(tracker) == 1
+    assert "is version 2: +1.000" in promote(plan, tracker, better)
+    assert title(tracker) == 2
+    assert len(tracker.client.search_model_versions("name='srcnn-x3'")) == 2
+
+
 def test_lost_weights_keep_the_title_until_a_person_takes_it(plan: Plan, tracker: Tracker, workplace: Path) -> None:
     promote(plan, tracker, a_choice(tracker, workplace, "a", None))
     shutil.rmtree(workplace / "artifacts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.commands import runs
@@ -16,7 +17,9 @@ STORAGE = Path("mlruns/ray")
 
 
 @pytest.mark.slow
-def test_what_is_broken_is_named_and_mended(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_broken_is_named_and_mended(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     uri = f"sqlite:///{workplace}/mlruns/mlflow.db"
     settings = SearchSettings(
         name="sound", trials=4, space="space.yaml", train="train", test=("test",), budget=3e4, best=1, confirm_seeds=2
@@ -57,6 +60,17 @@ def test_what_is_broken_is_named_and_mended(workplace: Path, capsys: pytest.Capt
     left = verify(open_books("sound", STORAGE, uri))
     assert [problem.kind for problem in left] == ["steps"]  # a report that nobody made cannot be taken back
     assert client.get_run(orphan.info.run_id).info.status == "KILLED"
+
+    def fails(*_: object, **__: object) -> None:
+        raise MlflowException("(sqlite3.OperationalError) database or disk is full\nmore")
+
+    client.update_run(finished[0].info.run_id, status="RUNNING")
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, "set_terminated", fails)
+        assert runs.main(["repair", "sound"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and "database or disk is full\n" in said and "more" not in said
+    assert runs.main(["repair", "sound"]) == 1  # the store is there again; one report too many stays
 
     network = next(STORAGE.glob("sound/*/network.safetensors"))
     network.write_bytes(b"")

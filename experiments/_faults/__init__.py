@@ -1,0 +1,1 @@
+"""Parts of ``experiments/faults.py``: points at which a process writes, faults at these points, and the jobs that are run."""
