@@ -33,7 +33,7 @@ from srcnn.model.network import SRCNN
 from srcnn.upscaling.compare import write_comparison
 from srcnn.upscaling.enlarge import Networks, empty_image, enlarge_image, passes
 from srcnn.upscaling.folders import find_photos, remember
-from srcnn.upscaling.names import printable
+from srcnn.system.printable import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo
 from srcnn.upscaling.photo_writing import Encoding, format_of, parse_color
 from srcnn.upscaling.pipeline import Enlarge, Event, Job, run_jobs

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from srcnn.errors import DataError
 from srcnn.system.atomic_file import atomic_write
 from srcnn.upscaling.enlarge import upscale
-from srcnn.upscaling.names import printable
+from srcnn.system.printable import printable
 
 __all__ = ["comparison", "write_comparison"]
 

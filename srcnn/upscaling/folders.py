@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from srcnn.errors import ConfigError, DataError
-from srcnn.upscaling.names import printable
+from srcnn.system.printable import printable
 
 __all__ = ["RECORD", "Found", "Source", "check_outputs", "find_photos", "is_finished", "read_record", "remember"]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from srcnn.champions.start import StartNetwork
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet, split
@@ -14,6 +16,8 @@ from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError, DataError
 from srcnn.overlap.leaks import Divided, Leak, divide
 from srcnn.overlap.pairs import same_photograph
+from srcnn.system.gpu import gpu_count
+from srcnn.training.memory import check_step
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.curves.learn_from import learn_from
 from srcnn.tuning.planning.settings import SearchSettings, kept_past
@@ -134,8 +138,12 @@ def plan_search(settings: SearchSettings) -> Plan:
         learnt = learn_from(settings.learn_from, space, settings.tracking_uri, settings.name)
         plan = replace(plan, past=learnt.trials, past_skipped=learnt.skipped)
     shapes = {name: image.shape[:2] for name, image in training.images}
+    # A GPU is left to its worker, which checks too: to ask it for its memory would take some of it.
+    here = None if settings.address is not None or gpu_count() else torch.device("cpu")
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)
+        if here is not None:
+            check_step(config, here)
         if config.protocol != "srcnn":
             raise ConfigError(f"protocol: a search must use the protocol srcnn, but got {config.protocol!r}")
         largest = max(
