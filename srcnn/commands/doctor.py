@@ -31,6 +31,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text
 from srcnn.commands.psnr_table import FLAGS, add_flags, psnr_table
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
@@ -47,11 +48,13 @@ _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--gpu", action="store_true", help="also check the GPU")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the results (default: none)")
+    parser.add_argument("--json", type=path, metavar="FILE", help="file for the results (default: none)")
     parser.add_argument(
-        "--tracking-uri", metavar="URI", help="MLflow store to check (default: sqlite:///mlruns/mlflow.db)"
+        "--tracking-uri", type=text, metavar="URI", help="MLflow store to check (default: sqlite:///mlruns/mlflow.db)"
     )
-    parser.add_argument("--storage", metavar="DIR", help="folder of the searches to check (default: mlruns/ray)")
+    parser.add_argument(
+        "--storage", type=text, metavar="DIR", help="folder of the searches to check (default: mlruns/ray)"
+    )
     add_flags(parser)
     return parser
 

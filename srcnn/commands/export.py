@@ -15,6 +15,7 @@ import argparse
 from pathlib import Path
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.errors import ConfigError
 from srcnn.export.onnx_file import OPSET, save_onnx
@@ -26,16 +27,20 @@ _FORMATS = {".onnx": "onnx", ".pt2": "pt2"}
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model", default="champion", metavar="NAME|FILE", help=f"{MODEL_HELP} (default: champion)")
-    parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--model", type=text, default="champion", metavar="NAME|FILE", help=f"{MODEL_HELP} (default: champion)"
+    )
+    parser.add_argument(
+        "--scale", type=whole(2, 4), metavar="{2,3,4}", help="upscaling factor (default: that of the network)"
+    )
+    parser.add_argument("--out", type=path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--format", choices=tuple(_FORMATS.values()), help="format (default: by the ending of --out)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument(
-        "--tracking-uri", default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
+        "--tracking-uri", type=text, default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
     )
     parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the authors' files (default: $SRCNN_DATA, else ./data)"
+        "--data-root", type=text, metavar="DIR", help="folder of the authors' files (default: $SRCNN_DATA, else ./data)"
     )
     return parser
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text
 from srcnn.config.quantities import counted
 from srcnn.errors import ConfigError
 from srcnn.tuning import configure
@@ -40,9 +41,9 @@ _FOLDER = Path("mlruns/reports")
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="search or run of a table (default: the newest)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder for the files (default: {_FOLDER}/NAME)")
+    parser.add_argument("--out", type=path, metavar="FOLDER", help=f"folder for the files (default: {_FOLDER}/NAME)")
     uri = SearchSettings.model_fields["tracking_uri"].default
-    parser.add_argument("--tracking-uri", default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
+    parser.add_argument("--tracking-uri", type=text, default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
     parser.add_argument(
         "--ui",
         metavar="URL",

@@ -30,6 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from srcnn.champions.start import StartNetwork, checked, file_start, header_of, named_start, refusal, seen
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
+from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import TRACKING_URI, need_platform
 from srcnn.config.presets import PRESETS, preset
 from srcnn.config.quantities import counted
@@ -49,6 +50,7 @@ from srcnn.system.device import pick_device, resolve_precision
 from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
+from srcnn.training.memory import check_step
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
 from srcnn.training.warm_start import shared_layers
@@ -70,16 +72,16 @@ _ALIASES = {
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--preset", default="default", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
-    parser.add_argument("--train", metavar="NAME|FOLDER", help="training images (default: sample/train)")
-    parser.add_argument("--test", metavar="NAME|FOLDER", help="test images (default: sample/test)")
+    parser.add_argument("--train", type=text, metavar="NAME|FOLDER", help="training images (default: sample/train)")
+    parser.add_argument("--test", type=text, metavar="NAME|FOLDER", help="test images (default: sample/test)")
     parser.add_argument(
         "--validation",
-        type=int,
+        type=whole(0, 1_000_000),
         metavar="N",
         help="number of training images held out for choosing the best epoch (default: a tenth)",
     )
     parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+        "--data-root", type=text, metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
     )
     parser.add_argument("--skip-bad", action="store_true", help="skip corrupt files and count them")
     parser.add_argument(
@@ -88,13 +90,14 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="keep training and validation images that show a test image, and mark the results (default: leave them out)",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the network (default: mlruns/train/...)")
-    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="resume the run in this folder")
+    parser.add_argument("--out", type=path, metavar="FOLDER", help="folder for the network (default: mlruns/train/...)")
+    parser.add_argument("--resume", type=path, metavar="FOLDER", help="resume the run in this folder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="CPU threads (default: 1)")
     parser.add_argument("--model", "-m", choices=("srcnn",), help="flag of the article; srcnn is the only model")
     parser.add_argument(
         "--tracking-uri",
+        type=text,
         default=TRACKING_URI,
         metavar="URI",
         help=f"MLflow store of --start models:/... (default: {TRACKING_URI})",
@@ -260,8 +263,6 @@ def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
-    if options.threads < 1:
-        raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
     torch.set_num_threads(options.threads)
     device = pick_device(options.device)
     console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -271,6 +272,7 @@ def _main(argv: list[str] | None) -> int:
         config = state.config.replace(**given_fields(options, TrainConfig))
     else:
         config = _config(options)
+    check_step(config, device)
     start = _start(config, options, resumed=state is not None)
     if start is not None:
         config = config.replace(start_digest=start.digest)

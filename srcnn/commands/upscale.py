@@ -20,20 +20,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from srcnn.champions.shipped import SCALES
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.commands.upscale_display import Display, JsonLines, Lines, ProgressBar, Tally
 from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, SRCNNError
 from srcnn.model.network import SRCNN
+from srcnn.system.printable import printable
 from srcnn.upscaling.compare import write_comparison
 from srcnn.upscaling.enlarge import Networks, empty_image, enlarge_image, passes
 from srcnn.upscaling.folders import find_photos, remember
-from srcnn.system.printable import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo
 from srcnn.upscaling.photo_writing import Encoding, format_of, parse_color
 from srcnn.upscaling.pipeline import Enlarge, Event, Job, run_jobs
@@ -45,16 +45,20 @@ __all__ = ["main"]
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="upscale", description=__doc__)
     parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO", help="file, or folder with everything below it"
+        "photos", nargs="+", type=path, metavar="PHOTO", help="file, or folder with everything below it"
     )
     parser.add_argument("--scale", metavar="N", help="factor, whole or not (default: 3)")
     parser.add_argument(
         "--size", metavar="WxH", help="instead of a factor: the largest result that fits in W x H pixels"
     )
-    parser.add_argument("--model", default="champion", metavar="NAME", help=f"{MODEL_HELP} (default: champion)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the results; needed for folders")
+    parser.add_argument(
+        "--model", type=text, default="champion", metavar="NAME", help=f"{MODEL_HELP} (default: champion)"
+    )
+    parser.add_argument("--out", type=path, metavar="FOLDER", help="folder for the results; needed for folders")
     parser.add_argument("--format", metavar="NAME", help="png, jpeg, webp or tiff (default: that of the photo)")
-    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of JPEG and WebP, 1 to 100 (default: 95)")
+    parser.add_argument(
+        "--quality", type=whole(1, 100), default=95, metavar="N", help="of JPEG and WebP, 1 to 100 (default: 95)"
+    )
     parser.add_argument(
         "--background", metavar="COLOR", help="white, black or #rrggbb below transparent pixels, for JPEG"
     )
@@ -72,11 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="write over existing files")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: auto")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: that of torch)")
+    parser.add_argument("--threads", type=threads, metavar="N", help="CPU threads (default: that of torch)")
     parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the authors' weights (default: $SRCNN_DATA, else ./data)"
+        "--data-root",
+        type=text,
+        metavar="DIR",
+        help="folder of the authors' weights (default: $SRCNN_DATA, else ./data)",
     )
-    parser.add_argument("--tracking-uri", default=TRACKING_URI, metavar="URI", help="MLflow store of registry and runs")
+    parser.add_argument(
+        "--tracking-uri", type=text, default=TRACKING_URI, metavar="URI", help="MLflow store of registry and runs"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each event, for programs")
     parser.add_argument("-q", "--quiet", action="store_true", help="print failures only")
     return parser
@@ -91,8 +100,6 @@ def _target(options: argparse.Namespace) -> Target:
 
 
 def _encoding(options: argparse.Namespace) -> Encoding:
-    if not 1 <= options.quality <= 100:
-        raise ConfigError(f"--quality: must lie between 1 and 100, but got {options.quality}")
     try:
         form = None if options.format is None else format_of(options.format)
     except ConfigError as error:
@@ -191,8 +198,6 @@ def _display(options: argparse.Namespace) -> Display:
 
 
 def _check_flags(options: argparse.Namespace) -> None:
-    if options.threads is not None and options.threads < 1:
-        raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
     out = options.out
     if out is not None and (out.is_file() or any(parent.is_file() for parent in out.parents)):
         raise ConfigError(f"--out: must be a folder, but got the file {printable(out)}")

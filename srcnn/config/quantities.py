@@ -22,7 +22,9 @@ def _split_integers(value: object) -> object:
         parts = value.replace(",", "-").split("-")
         if not all(p.strip().isdecimal() and p.isascii() for p in parts):  # "²" is a digit, and int() does not read it
             raise ValueError("must be whole numbers joined by '-', such as 9-1-5")
-        if any(len(p.strip()) > _DIGITS for p in parts):  # int() would refuse more than 4300 digits with advice for programmers
+        if any(
+            len(p.strip()) > _DIGITS for p in parts
+        ):  # int() would refuse more than 4300 digits with advice for programmers
             raise ValueError(f"must be whole numbers of at most {_DIGITS} digits")
         return tuple(int(p) for p in parts)
     return tuple(value) if isinstance(value, list) else value

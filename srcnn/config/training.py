@@ -64,7 +64,7 @@ class TrainConfig(ModelConfig):
     initialization: Literal["he", "gaussian"] = Field(
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"
     )
-    init_std: float = Field(0.001, gt=0, le=100, description="standard deviation of the gaussian initialization")
+    init_std: float = Field(0.001, gt=0, le=1e30, description="standard deviation of the gaussian initialization")
     start: str = Field(
         "random",
         description="initial weights: random; champion:2, champion:3 or champion:4 (the network of a scale that comes with the "
@@ -80,7 +80,9 @@ class TrainConfig(ModelConfig):
         "muon", description="muon (with adam for the last layer and the biases), adam, or sgd with momentum"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
-    learning_rate: float = Field(5e-4, gt=0, le=1000, description="peak learning rate; with muon, that of the adam steps")
+    learning_rate: float = Field(
+        5e-4, gt=0, le=1000, description="peak learning rate; with muon, that of the adam steps"
+    )
     layer_rates: Numbers = Field(
         (), description="learning-rate factor per layer, aligned to the last: a single 0.1 applies to the last layer"
     )
@@ -114,7 +116,9 @@ class TrainConfig(ModelConfig):
     clip: float | None = Field(None, gt=0, le=1e30, description="maximum gradient norm; none: no clipping")
     batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="sub-images per step")
     test_batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="images per PSNR in the article protocol")
-    patch_size: int = Field(60, ge=1, le=MOST_PIXELS_A_SIDE, description="side of a sub-image, in pixels of the large image")
+    patch_size: int = Field(
+        60, ge=1, le=MOST_PIXELS_A_SIDE, description="side of a sub-image, in pixels of the large image"
+    )
     late_patch_size: int | None = Field(
         None,
         ge=1,
@@ -124,13 +128,21 @@ class TrainConfig(ModelConfig):
     )
     late_share: float = Field(0.25, gt=0, lt=1, description="fraction of the run with sub-images of late_patch_size")
     stride: int | None = Field(
-        None, ge=1, le=MOST_PIXELS_A_SIDE, description="grid spacing of the sub-images, in pixels, as in the papers; none: random"
+        None,
+        ge=1,
+        le=MOST_PIXELS_A_SIDE,
+        description="grid spacing of the sub-images, in pixels, as in the papers; none: random",
     )
     augment: bool = Field(True, description="rotate and mirror sub-images: the 8 symmetries of the square")
     epochs: int | None = Field(None, ge=1, le=MOST_EPOCHS, description="budget in epochs")
-    pixels: Pixels | None = Field(None, gt=0, le=MOST_PIXELS, description="budget in target pixels: 60M; give either epochs or pixels")
+    pixels: Pixels | None = Field(
+        None, gt=0, le=MOST_PIXELS, description="budget in target pixels: 60M; give either epochs or pixels"
+    )
     epoch_pixels: Pixels | None = Field(
-        None, gt=0, le=MOST_PIXELS, description="length of an epoch in target pixels: 6M; none: one pass over the training set"
+        None,
+        gt=0,
+        le=MOST_PIXELS,
+        description="length of an epoch in target pixels: 6M; none: one pass over the training set",
     )
     seed: int = Field(123, ge=0, lt=2**63, description="seed of initialization, sampling and augmentation")
     precision: Literal["auto", "fp32", "bf16"] = Field(

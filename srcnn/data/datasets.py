@@ -33,6 +33,7 @@ from srcnn.data.known_sets import ALIASES, SETS, WHEELS, KnownSet, data_root, kn
 from srcnn.errors import DataError, unknown_name
 from srcnn.imaging.image_files import list_images, read_image
 from srcnn.system import invocation
+from srcnn.system.folders import typed_path
 
 __all__ = ["load", "verify"]
 
@@ -94,14 +95,14 @@ def verify(name: str, root: Path | None = None) -> list[str]:
 
 
 def _is_one(spec: str) -> bool:
-    return spec in SETS or spec in ALIASES or Path(spec).expanduser().is_dir()
+    return spec in SETS or spec in ALIASES or (bool(spec) and typed_path(spec, "data set").is_dir())
 
 
 def _load_one(spec: str, root: Path | None, skip_bad: bool) -> ImageSet:
     if spec in SETS:
         return _read(spec, _files(SETS[spec], data_root(root)), skip_bad)
-    folder = Path(spec).expanduser()
-    if not spec or not folder.exists():
+    folder = typed_path(spec, "data set")
+    if not folder.exists():
         raise DataError(f"{unknown_name('data set', spec, [*SETS, *ALIASES])}; or give the path of a folder of images")
     if not folder.is_dir():
         raise DataError(f"{folder}: is a file, but must be a folder of images")

@@ -26,7 +26,9 @@ def typed_path(given: str | Path, name: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:  # no such user, or no home folder
-        raise ConfigError(f"{name}: there is no home folder for {Path(text).parts[0]!r}, but got {text[:200]!r}") from None
+        raise ConfigError(
+            f"{name}: there is no home folder for {Path(text).parts[0]!r}, but got {text[:200]!r}"
+        ) from None
 
 
 def cache_folder() -> Path:

@@ -1,9 +1,9 @@
 """How much memory a training takes, and the refusal of one that this machine cannot hold, before it starts.
 
-A step of a chain of convolutions keeps the planes of every layer for the backward pass. Measured on a CPU with one thread (batches
-of 32 to 128, sub-images of 120 pixels, nine networks): 9 to 28 bytes for each plane and position in float32, 6 in bfloat16, and
-more with wide kernels. The figures here are the lowest ones: what they refuse cannot be held, and what they allow may still be
-too much. On a GPU only what must be kept is counted, since its libraries choose their own working memory.
+A step of a chain of convolutions keeps the planes of every layer for the backward pass. Measured on a CPU with one thread
+(batches of 32 to 128, sub-images of 120 pixels, nine networks): 9 to 28 bytes for each plane and position in float32, 6 in
+bfloat16, and more with wide kernels. The figures here are the lowest ones: what they refuse cannot be held, and what they allow
+may still be too much. On a GPU only what must be kept is counted, since its libraries choose their own working memory.
 
 To this come the weights, their gradients and moments, the average (``ema``) and the blocks (``expansion``), and the places of the
 sub-images of a whole epoch, which are drawn at once.
@@ -87,8 +87,8 @@ def check_step(config: TrainConfig, device: torch.device) -> None:
         if most is not None:
             value = getattr(config, field)
             raise ConfigError(
-                f"{field}: a step of this network would take {size_in_words(needs)}, {where} has {size_in_words(has)}, so that it may be at most "
-                f"{most}{_with(config, field)}, but got {value}"
+                f"{field}: a step of this network would take {size_in_words(needs)}, {where} has {size_in_words(has)}, "
+                f"so that it may be at most {most}{_with(config, field)}, but got {value}"
             )
     raise ConfigError(
         f"filters: a step of {config.name} would take {size_in_words(needs)} and {where} has {size_in_words(has)}, too little "

@@ -11,9 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from srcnn.errors import ConfigError, DataError
+from srcnn.system.printable import printable
 from srcnn.upscaling.enlarge import result_size
 from srcnn.upscaling.folders import Found, Source, check_outputs, is_finished, read_record
-from srcnn.system.printable import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Header, inspect
 from srcnn.upscaling.photo_writing import FORMATS, Encoding, check_side, output_format
 from srcnn.upscaling.pipeline import Job

@@ -65,7 +65,9 @@ def test_a_defect_is_one_line_and_its_traceback_is_shown_on_request(
 
     assert (run(of_a_library, ""), run(empty, "")) == (1, 1)
     first, second, *rest = capsys.readouterr().err.split("\n")
-    assert first.startswith("error: this is a defect of this program, and --debug shows its traceback: OSError in test_comm")
+    assert first.startswith(
+        "error: this is a defect of this program, and --debug shows its traceback: OSError in test_comm"
+    )
     assert first.endswith(": something\\nelse")
     assert ("KeyError in test_command_line.py" in second, rest) == (True, [""])
     monkeypatch.setenv("SRCNN_DEBUG", "")
@@ -103,7 +105,8 @@ def test_a_line_is_short_and_has_no_control_characters(capsys: pytest.CaptureFix
     first, second, third = capsys.readouterr().err.splitlines()
     assert (len(first) < 1000, first[:20]) == (True, "error: name: must be")
     assert second == "error: name: got \\x1b[31m\\xff\\u202e.png"
-    assert (len(third) < 300, third[-46:]) == (True, "nnn... (5000 characters): File name too long"[-46:])
+    assert len(third) < 300
+    assert third.endswith("nnn... (5000 characters): File name too long")
 
 
 def test_a_description_fits_the_terminal_and_commands_stay_whole(

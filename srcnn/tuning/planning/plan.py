@@ -142,7 +142,7 @@ def plan_search(settings: SearchSettings) -> Plan:
     here = None if settings.address is not None or gpu_count() else torch.device("cpu")
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)
-        if here is not None:
+        if here is not None and not space.constraints.broken_by(config):
             check_step(config, here)
         if config.protocol != "srcnn":
             raise ConfigError(f"protocol: a search must use the protocol srcnn, but got {config.protocol!r}")
