@@ -36,7 +36,7 @@ from srcnn.data.known_sets import data_root
 from srcnn.errors import CheckpointError, ConfigError, DataError
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.overlap.leaks import Leak, leaks
-from srcnn.system.folders import typed_path
+from srcnn.system.folders import check_folder, typed_path
 
 __all__ = ["main"]
 
@@ -72,8 +72,7 @@ def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     torch.set_num_threads(options.threads)
     out: Path = options.out
-    if out.is_file() or any(parent.is_file() for parent in out.parents):
-        raise ConfigError(f"--out: must be a folder, but got {out}")
+    check_folder(out, "--out")
     candidates = _candidates(options.source, options.scale, options.tracking_uri)
     root = data_root(options.data_root)
     tests = [load(name, root) for name in options.test.split(",")]

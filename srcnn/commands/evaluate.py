@@ -32,6 +32,7 @@ from srcnn.evaluation.ensemble import ENSEMBLE
 from srcnn.evaluation.protocol import Evaluation, evaluate
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device
+from srcnn.system.folders import check_file
 
 __all__ = ["main"]
 
@@ -78,8 +79,8 @@ def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    if options.json is not None and (options.json.is_dir() or any(p.is_file() for p in options.json.parents)):
-        raise ConfigError(f"--json: must be a file in an existing folder, but got {options.json}")
+    if options.json is not None:
+        check_file(options.json, "--json")
     device = pick_device(options.device)
     network = load_model(options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root)
     scale = options.scale if network is None else network.config.scale

@@ -19,6 +19,7 @@ from srcnn.commands.flag_values import path, text, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.errors import ConfigError
 from srcnn.export.onnx_file import OPSET, save_onnx
+from srcnn.system.folders import check_file
 
 __all__ = ["main"]
 
@@ -56,8 +57,7 @@ def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     out: Path = options.out
     kind = _format(out, options.format)
-    if out.is_dir() or any(parent.is_file() for parent in out.parents):
-        raise ConfigError(f"--out: must be a file in a folder, but got {out}")
+    check_file(out, "--out")
     if out.exists() and not options.force:
         raise ConfigError(f"--out: {out} exists; --force replaces it")
     network = load_model(options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root)

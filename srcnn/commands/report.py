@@ -23,6 +23,7 @@ from srcnn.commands.command_line import Parser, run
 from srcnn.commands.flag_values import path, text
 from srcnn.config.quantities import counted
 from srcnn.errors import ConfigError
+from srcnn.system.folders import check_folder
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.build import build, log_report
@@ -62,8 +63,7 @@ def _main(argv: list[str] | None) -> int:
     parents = [find_parent(uri, name) for name in dict.fromkeys(options.names) or [None]]
     named = [parent.data.tags.get(names.TAG_SEARCH) or parent.info.run_id for parent in parents]
     folder = options.out or _FOLDER / "+".join(named)
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--out: must be a folder, but {folder} is a file")
+    check_folder(folder, "--out")
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if len(parents) > 1:
         documents = [build(uri, parent, ui or "") for parent in parents]

@@ -47,6 +47,7 @@ from srcnn.model.weights_file import load_network, save_network
 from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device, resolve_precision
+from srcnn.system.folders import check_folder
 from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
@@ -265,6 +266,8 @@ def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     torch.set_num_threads(options.threads)
     device = pick_device(options.device)
+    if options.out is not None:
+        check_folder(options.out, "--out")
     console = Console(soft_wrap=True, highlight=False, markup=False)
     job = _job(options)
     state = None if options.resume is None else load_state(options.resume / _STATE)
@@ -289,6 +292,11 @@ def _main(argv: list[str] | None) -> int:
     held_out = _degraded(validation, config) if validation else []
     held_names = [name for name, _ in validation.images] if validation else []
     origin = header_of(training, held_names, [test], parts.left_out, parts.kept)
+    weights = None if start is None else start.weights
+    shown: list[Callable[[int, int, int], None]] = []  # the bar, once there is one
+    epochs = fit(  # checks everything before something is written
+        config, data, validation=held_out, state=state, start=weights, device=device, on_step=lambda *at: shown[0](*at)
+    )
     folder = _folder(options, config)
     with atomic_write(folder / _RUN) as file:
         file.write_text(json.dumps(asdict(_stamped(job, images.digest)), indent=2) + "\n", encoding="utf-8")
@@ -313,9 +321,8 @@ def _main(argv: list[str] | None) -> int:
     started = time.perf_counter()
     result = None
     with _bar(console) as bar:
-        weights = None if start is None else start.weights
-        steps = fit(config, data, validation=held_out, state=state, start=weights, device=device, on_step=bar)
-        for result in steps:
+        shown.append(bar)
+        for result in epochs:
             save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch, **origin})
             save_state(folder / _STATE, result.state())
             console.print(_line(result, short=console.is_terminal and console.width < 110))

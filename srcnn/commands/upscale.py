@@ -30,6 +30,7 @@ from srcnn.commands.upscale_display import Display, JsonLines, Lines, ProgressBa
 from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, SRCNNError
 from srcnn.model.network import SRCNN
+from srcnn.system.folders import check_folder
 from srcnn.system.printable import printable
 from srcnn.upscaling.compare import write_comparison
 from srcnn.upscaling.enlarge import Networks, empty_image, enlarge_image, passes
@@ -199,8 +200,8 @@ def _display(options: argparse.Namespace) -> Display:
 
 def _check_flags(options: argparse.Namespace) -> None:
     out = options.out
-    if out is not None and (out.is_file() or any(parent.is_file() for parent in out.parents)):
-        raise ConfigError(f"--out: must be a folder, but got the file {printable(out)}")
+    if out is not None:
+        check_folder(out, "--out")
 
 
 def _main(argv: list[str] | None) -> int:
@@ -222,6 +223,11 @@ def _main(argv: list[str] | None) -> int:
     plan = make_plan(find_photos(options.photos, options.out), wishes)
     if not (plan.jobs or plan.finished or plan.failures):
         raise ConfigError(f"PHOTO: there is no photo in {', '.join(map(printable, options.photos))}")
+    if options.out is not None and plan.jobs:
+        try:
+            options.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--out: {printable(options.out)} cannot be created ({error.strerror})") from None
     return _work(options, plan, wishes, _enlarger(options, target, networks))
 
 

@@ -81,7 +81,7 @@ class TrainConfig(ModelConfig):
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
     learning_rate: float = Field(
-        5e-4, gt=0, le=1000, description="peak learning rate; with muon, that of the adam steps"
+        5e-4, gt=0, le=1e30, description="peak learning rate; with muon, that of the adam steps"
     )
     layer_rates: Numbers = Field(
         (), description="learning-rate factor per layer, aligned to the last: a single 0.1 applies to the last layer"

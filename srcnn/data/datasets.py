@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from srcnn.data.image_set import ImageSet, NamedImage, pixel_digest
 from srcnn.data.known_sets import ALIASES, SETS, WHEELS, KnownSet, data_root, known_set, locate
 from srcnn.errors import DataError, unknown_name
-from srcnn.imaging.image_files import list_images, read_image
+from srcnn.imaging.image_files import check_together, list_images, read_image, shown_name
 from srcnn.system import invocation
 from srcnn.system.folders import typed_path
 
@@ -130,6 +130,7 @@ def _bundled(path: str) -> Path:
 
 
 def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
+    check_together(files, name)
     stems = Counter(file.stem for file in files)
     images: list[NamedImage] = []
     skipped: list[str] = []
@@ -139,9 +140,9 @@ def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
         except DataError as error:
             if not skip_bad:
                 raise DataError(f"{error}; --skip-bad skips such files") from error
-            skipped.append(file.name)
+            skipped.append(shown_name(file.name))
         else:
-            images.append((file.stem if stems[file.stem] == 1 else file.name, image))
+            images.append((shown_name(file.stem if stems[file.stem] == 1 else file.name), image))
     if not images:
         raise DataError(f"{name}: no file can be decoded, of {len(files)}, such as {skipped[0]}")
     return ImageSet(name, tuple(images), tuple(skipped))

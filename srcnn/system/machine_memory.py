@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from srcnn.system.gpu import total_memory
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["device_memory", "machine_memory", "size_in_words"]
 
@@ -33,7 +33,11 @@ def machine_memory() -> int:
 
 def device_memory(device: torch.device) -> int:
     """Return the memory of the GPU, or of the machine if the device is the CPU, in bytes."""
-    return total_memory(device) if device.type == "cuda" else machine_memory()
+    if device.type != "cuda":
+        return machine_memory()
+    from srcnn.system.gpu import total_memory  # imports torch, which the readers of images do not need
+
+    return total_memory(device)
 
 
 def size_in_words(size: float) -> str:

@@ -47,7 +47,7 @@ def fit(
     recorded: bool | None = None,
     recorder: Recorder | None = None,
 ) -> Iterator[EpochResult]:
-    """Train a network and yield a result after every epoch.
+    """Train a network and yield a result after every epoch. What is wrong with the arguments is raised by the call itself.
 
     Args:
         config: configuration of the run, with a budget (``epochs`` or ``pixels``).
@@ -73,6 +73,10 @@ def fit(
     """
     where = indexed(device) if isinstance(device, torch.device) else pick_device("auto" if device is None else device)
     run = Run(config, data, validation, where, state, recorded, recorder, start)
+    return _epochs(run, on_step)
+
+
+def _epochs(run: Run, on_step: Callable[[int, int, int], None] | None) -> Iterator[EpochResult]:
     while run.epoch < run.epochs:
         yield run.train_epoch(on_step)
 
