@@ -304,8 +304,8 @@ def _report(pattern: str) -> int:
             found = complaints(case, ran)
             wrong += bool(found)
             rows.append((ran.seconds, ran.memory, case.name))
-            for text in found:
-                print(f"{case.name}: {text}")
+            for text in found:  # at once, for who watches a long run
+                print(f"{case.name}: {text}", flush=True)
     print(f"{len(rows)} cases run, {skipped} skipped, {wrong} not as they must be")
     for name, key in (("slowest", 0), ("largest", 1)):
         for row in sorted(rows, key=lambda row: row[key], reverse=True)[:5]:

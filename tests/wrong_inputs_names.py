@@ -18,7 +18,9 @@ __all__ = ["CASES"]
 LONG = "n" * 300  # a name may have 255 bytes
 VERY_LONG = "n" * 5000  # a path may have 4096
 SETS = ("--train", "{dir}/train", "--test", "{dir}/test")
+SMALL = ("--kernels=3-3", "--filters=4", "--patch-size=24")
 TRAIN = ("train", *SETS, "--out", "{dir}/run", "--epochs", "1")
+SMALL_TRAIN = (*TRAIN, *SMALL)
 BICUBIC = ("evaluate", "--model", "bicubic", "--scale", "3")
 TESTED = (*BICUBIC, "--data", "{dir}/test")
 SEARCH = ("search", "--space", "{dir}/space.yaml", *SETS, "--dry-run")
@@ -26,7 +28,10 @@ ABLATION = ("ablation", "--table", "filter_size", "--budget", "smoke")
 UPSCALE = ("upscale", "{dir}/test/one.png")
 EXPORT = ("export", "--model", "champion", "--scale", "3")
 
-SPACE = "parameters:\n  learning_rate: {low: 1e-4, high: 1e-2, log: true}\nconstants:\n  scale: 3\n  patch_size: 24\n"
+SPACE = (
+    "parameters:\n  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}\n"
+    "constants:\n  scale: 3\n  patch_size: 24\n"
+)
 
 
 def searched(folder: Path, constants: str = "") -> None:
@@ -75,7 +80,7 @@ TRAIN_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("100000-32", "64-100000000", "9" * 40 + "-1", "0-32", "64", "64-\u0663\u0662", "64--32", "", "-"),
         "filters: ",
     ),
-    ("--filters", ("4096-4096",), r"filters: the network must have at most 32,000,000 weights"),
+    ("--filters", ("4096-4096-1024",), r"filters: must have one|the network must have at most 32,000,000 weights"),
     (
         "--kernels",
         ("20001-1-5", "9-1-1000000001", "9", "8-1-5", "9-1-", "9-1-\u0665", "9-\u00b2-5", "", "0-0-0", "9,1;5"),
@@ -130,7 +135,7 @@ def train_cases() -> list[Case]:
             f"train {flag.strip('-')} of {says[-9:-2] if 'would' in says or 'must have' in says else 'a value'}", values
         ):
             cases.append(Case(name, (*TRAIN, f"{flag}={value}"), says, two_sets))
-    without = ("train", *SETS, "--out", "{dir}/run")
+    without = ("train", *SETS, "--out", "{dir}/run", *SMALL)
     for name, value in named("train pixels", PIXELS):
         cases.append(Case(name, (*without, f"--pixels={value}"), "pixels: ", two_sets))
     for name, value in named("train epoch-pixels", PIXELS[:7]):
@@ -502,7 +507,7 @@ CONSTANTS = (
     ("batch_size: 1000000000", "batch_size"),
     ("batch_size: 1000000", r"batch_size: a step .* would take \S+ GiB"),
     ("filters: [100000, 32]", "filters"),
-    ("filters: [4096, 4096]", "weights"),
+    ("filters: [4096, 4096, 1024]; kernels: [9, 1, 3, 5]", "weights"),
     ("kernels: [20001, 1, 5]", "kernels"),
     ("patch_size: 9999; padding: zeros", "patch_size"),
     ("late_patch_size: 9999", r"late_patch_size"),
@@ -525,7 +530,7 @@ def search_cases() -> list[Case]:
             SEARCH,
             r"batch_size",
             with_space(
-                "parameters:\n  batch_size: {low: 1, high: 1000000000000}\nconstants:\n  scale: 3\n  patch_size: 24\n"
+                "parameters:\n  batch_size: {type: int, low: 1, high: 1000000000000}\nconstants:\n  scale: 3\n  patch_size: 24\n"
             ),
         ),
         Case(

@@ -50,7 +50,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def _figure(text: str) -> tuple[float, float]:
     """Return the figure in dB and half a unit of its last digit."""
     try:
-        figure = Decimal(text.strip())
+        figure = Decimal(text.strip() if text.isascii() else "")  # Decimal reads the digits of every script
     except InvalidOperation:
         raise ConfigError(f"--psnr: must be a number such as 36.9, but got {text!r}") from None
     exponent = figure.as_tuple().exponent

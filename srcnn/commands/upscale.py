@@ -97,7 +97,7 @@ def _target(options: argparse.Namespace) -> Target:
         if options.scale is not None:
             raise ConfigError(f"--size: must be given without --scale, but got {options.size} and {options.scale}")
         return Target(box=parse_size(options.size))
-    return Target(parse_scale(options.scale or "3"))
+    return Target(parse_scale("3" if options.scale is None else options.scale))
 
 
 def _encoding(options: argparse.Namespace) -> Encoding:

@@ -101,8 +101,8 @@ def _is_one(spec: str) -> bool:
 def _load_one(spec: str, root: Path | None, skip_bad: bool) -> ImageSet:
     if spec in SETS:
         return _read(spec, _files(SETS[spec], data_root(root)), skip_bad)
-    folder = typed_path(spec, "data set")
-    if not folder.exists():
+    folder = typed_path(spec or ".", "data set")
+    if not spec or not folder.exists():
         raise DataError(f"{unknown_name('data set', spec, [*SETS, *ALIASES])}; or give the path of a folder of images")
     if not folder.is_dir():
         raise DataError(f"{folder}: is a file, but must be a folder of images")

@@ -31,7 +31,7 @@ def parse_scale(text: str) -> float:
         ConfigError: it is no number between 0.01 and 100.
     """
     try:
-        scale = float(text.lower().removeprefix("x").removesuffix("x"))
+        scale = float(text.lower().removeprefix("x").removesuffix("x")) if text.isascii() else math.nan
     except ValueError:
         scale = math.nan
     if not 0.01 <= scale <= 100:

@@ -14,7 +14,7 @@ def test_whole_numbers_between_their_bounds() -> None:
     read = whole(-2, 30)
     assert [read("-2"), read(" 7 "), read("+30"), read("007")] == [-2, 7, 30, 7]
     for given in ("-3", "31", "9" * 18):
-        with pytest.raises(ArgumentTypeError, match="must be at (least -2|most 30), but got "):
+        with pytest.raises(ArgumentTypeError, match=r"must be at (least -2|most 30), but got "):
             read(given)
     # int() would read the next three.
     for given in ("\u0663", "1_0", "9" * 5000, "", "\u00b2", "1.0", "nan", "0x1"):
