@@ -405,6 +405,11 @@ def many_megapixels(width: int, height: int, folder: Path) -> None:
     Image.new("1", (width, height)).save(folder / "large" / "large.png")
 
 
+def large_and_space(width: int, height: int, folder: Path) -> None:
+    many_megapixels(width, height, folder)
+    (folder / "space.yaml").write_text(SPACE)
+
+
 def many_pictures(folder: Path) -> None:
     """A thousand names for one picture of 39 megapixels."""
     many_megapixels(7800, 5000, folder)
@@ -425,7 +430,7 @@ def image_cases() -> list[Case]:
                 f"search on an image of {megapixels} megapixels",
                 (*SEARCH, "--train={dir}/large"),
                 says,
-                lambda f, p=prepare: (p(f), searched_space(f)),
+                partial(large_and_space, width, height),
             ),
             Case(
                 f"data overlap of an image of {megapixels} megapixels",
@@ -460,10 +465,6 @@ def image_cases() -> list[Case]:
         Case("train on a broken file with an odd name", (*TRAIN, "--train={dir}/bad"), "not an image", odd_name),
     ]
     return cases
-
-
-def searched_space(folder: Path) -> None:
-    (folder / "space.yaml").write_text(SPACE)
 
 
 SEARCH_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -552,7 +553,7 @@ ABLATION_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--budget", ("", "cpus", LONG), "budget"),
     ("--table", ("", "none", LONG, VERY_LONG, "{dir}", "~nobody-here/a.yaml"), "."),
     ("--name", ("", LONG, "../x", "a/b"), "name: "),
-    ("--storage", (""), "storage: "),
+    ("--storage", ("",), "storage: "),
     ("--tracking-uri", ("",), "tracking_uri: "),
     ("--data-root", ("",), "data_root: "),
 )
@@ -645,7 +646,7 @@ OTHER_VALUES: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
 def other_cases() -> list[Case]:
     cases = []
     for flag, values, says in ABLATION_VALUES:
-        for name, value in named(f"ablation {flag.strip('-')}", values if isinstance(values, tuple) else (values,)):
+        for name, value in named(f"ablation {flag.strip('-')}", values):
             cases.append(Case(name, (*ABLATION, f"{flag}={value}"), says))
     for command, flag, values, says in OTHER_VALUES:
         for name, value in named(f"{command[0]} {flag.strip('-')}", values):

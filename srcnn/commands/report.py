@@ -41,7 +41,9 @@ _FOLDER = Path("mlruns/reports")
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="search or run of a table (default: the newest)")
+    parser.add_argument(
+        "names", nargs="*", type=text, metavar="NAME", help="search or run of a table (default: the newest)"
+    )
     parser.add_argument("--out", type=path, metavar="FOLDER", help=f"folder for the files (default: {_FOLDER}/NAME)")
     uri = SearchSettings.model_fields["tracking_uri"].default
     parser.add_argument("--tracking-uri", type=text, default=uri, metavar="URI", help=f"MLflow store (default: {uri})")

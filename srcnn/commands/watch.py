@@ -36,7 +36,9 @@ _NAMED = 5  # names that an error lists
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="name of a search (default: that with the latest news)")
+    parser.add_argument(
+        "name", nargs="?", type=text, metavar="NAME", help="name of a search (default: that with the latest news)"
+    )
     storage = SearchSettings.model_fields["storage"]
     parser.add_argument(
         "--storage",

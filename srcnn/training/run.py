@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from srcnn.config.training import TrainConfig
@@ -360,12 +362,12 @@ def _check_values(data: TrainingData, validation: Sequence[Degraded]) -> None:
     """
     if not len(data.sizes) or not data.target.size:
         raise DataError("data: there is no training image")
-    named = [("data", "small", data.small), ("data", "bicubic", data.bicubic), ("data", "target", data.target)]
+    named: list[tuple[str, str, NDArray[Any]]] = [("data", "small", data.small), ("data", "bicubic", data.bicubic)]
     for i, image in enumerate(validation):
         place = f"validation[{i}]" + (f" ({image.name})" if image.name else "")
         if not image.target.size or not image.small.size:
             raise DataError(f"{place}: the image is empty, of shape {image.target.shape}")
         named += [(place, "small", image.small), (place, "bicubic", image.bicubic), (place, "target", image.target)]
     for place, name, values in named:
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        if not np.isfinite(values).all():
             raise DataError(f"{place}: every value of {name} must be finite, but one is NaN or infinite")

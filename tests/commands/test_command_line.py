@@ -61,7 +61,7 @@ def test_a_defect_is_one_line_and_its_traceback_is_shown_on_request(
         raise OSError("something\nelse")
 
     def empty() -> int:
-        return int({}["a"])
+        return dict[str, int]()["a"]
 
     assert (run(of_a_library, ""), run(empty, "")) == (1, 1)
     first, second, *rest = capsys.readouterr().err.split("\n")

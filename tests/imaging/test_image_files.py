@@ -242,7 +242,7 @@ def test_any_error_of_a_decoder_names_the_file(tmp_path: Path, monkeypatch: pyte
         raise AttributeError("'NoneType' object has no attribute 'x'")
 
     path = saved(tmp_path / "a.png", Image.new("L", (4, 4)))
-    monkeypatch.setattr(image_files.ImageOps, "exif_transpose", damaged)
+    monkeypatch.setattr("srcnn.imaging.image_files.ImageOps.exif_transpose", damaged)
     with pytest.raises(DataError, match=r"a\.png: cannot be decoded \('NoneType' object"):
         read_image(path)
 
