@@ -211,6 +211,8 @@ def run(main: Callable[[], int], interrupted: str) -> int:
     except BrokenPipeError:  # the process that reads the output (head, less) has ended
         sys.stderr.close()
         return 141
+    except ModuleNotFoundError:
+        raise  # `srcnn.commands.main` says what to install
     except Exception as error:
         if os.environ.get(_DEBUG):
             traceback.print_exc()
