@@ -44,7 +44,7 @@ def size_in_words(size: float) -> str:
     """Return a number of bytes as a person reads it.
 
     >>> size_in_words(312.4 * 2**30), size_in_words(5 * 2**20), size_in_words(3 * 2**80)
-    ('312 GiB', '5 MiB', '3.22e+15 GiB')
+    ('312 GiB', '5 MiB', '3.38e+15 GiB')
     """
     gigabytes = size / 2**30
     if gigabytes >= 1e6:
