@@ -7,7 +7,7 @@
 
 A method is one of the names below, or SAMPLER+SCHEDULER with the names of experiments/search.py:
   ours              this project's search
-  today             the sampler curves with ASHA: this project's search before trials could be paused
+  pausing           the same with the scheduler freeze-thaw, whose trials pause and continue
   stock             Tune's OptunaSearch and ASHAScheduler with their defaults
   stock-same-rungs  the same with this project's rungs
   tpe               Optuna's TPE, no early stopping

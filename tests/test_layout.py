@@ -12,6 +12,7 @@ from checkout import ROOT
 MORE_THAN_A_MODULE = {
     "tests/tuning/adapters/test_private_names.py",  # nothing private of another library is used outside the adapters
     "tests/tuning/driver/test_fault_types.py",  # faults of every kind, told by their types
+    "tests/tuning/algorithms/test_curves_sampler.py",  # the searcher and its model of curves together
     "tests/tuning/algorithms/test_scale_condition.py",  # every sampler draws for the scale of its trial
     "tests/tuning/tracking/test_views_browser.py",  # the driver's runs, views and models in MLflow's pages
     "tests/tuning/report/document/test_page_browser.py",  # a report in a real browser

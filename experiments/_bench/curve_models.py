@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, spearmanr
 
-from srcnn.tuning.algorithms.curve_sampler import Axes
+from srcnn.tuning.algorithms.axes import Axes
 from srcnn.tuning.algorithms.early_stopping import GRACE, REDUCTION
 from srcnn.tuning.algorithms.gaussian_process import Array
 from srcnn.tuning.curves.curve_table import Curve, CurveTable, read_table

@@ -5,7 +5,7 @@ deviation. Values have the unit of the objective.
 
 - `Product`: the search's own model, `srcnn.tuning.algorithms.curve_model.CurveModel`.
 - `Chain`: one regression for each epoch carries every curve to the end; the results are the observations of a Gaussian process
-  over configurations, as in `srcnn.tuning.algorithms.curve_sampler.CurveSampler`.
+  over configurations: the sampler of this project before its model of whole curves.
 - `_bench.curve_ensembles.PowerLaws`: an ensemble of power laws for each curve. It does not read configurations.
 - `_bench.curve_ensembles.Trees`: an ensemble of regression trees over the configuration and the curve so far.
 - `LastValue`: the last value, and the mean of the finished trials for a configuration that has not begun.
@@ -24,7 +24,6 @@ from typing import Protocol
 import numpy as np
 
 from srcnn.tuning.algorithms.curve_model import CurveModel, ObservedCurves
-from srcnn.tuning.algorithms.curve_sampler import _at_the_end
 from srcnn.tuning.algorithms.gaussian_process import Array, GaussianProcess
 
 __all__ = ["Chain", "LastValue", "Predicted", "Predictor", "Product", "State"]
@@ -168,3 +167,32 @@ class LastValue:
         return Predicted(
             np.concatenate([mean, np.full(new, float(ends.mean()))]), np.concatenate([deviation, np.full(new, spread)])
         )
+
+
+def _at_the_end(curves: Sequence[Mapping[int, float]]) -> tuple[Array, Array]:
+    """Extrapolate curves to the last epoch of the longest curve; return the predicted values and their variances.
+
+    The step from each epoch to the next is a linear regression over the trials that have both epochs.
+    """
+    last = max(max(curve) for curve in curves)
+    spread = float(np.std([curve[max(curve)] for curve in curves])) + 1e-6
+    guess = (0.3 * spread) ** 2  # prior of the residual variance, with the weight of two trials
+    slopes, shifts, variances = np.ones(last + 1), np.zeros(last + 1), np.zeros(last + 1)  # from each epoch to the last
+    for epoch in range(last - 1, 0, -1):
+        pairs = [(curve[epoch], curve[epoch + 1]) for curve in curves if epoch in curve and epoch + 1 in curve]
+        slope, shift, variance = 1.0, 0.0, guess
+        if pairs:
+            now, then = np.array(pairs).T
+            # Shrunk towards 1 if there are few trials; limited to [0, 1], because differences do not grow on average.
+            apart = now - now.mean()
+            slope = float((apart @ (then - then.mean()) + guess) / (apart @ apart + guess))
+            slope = min(1.0, max(0.0, slope))
+            shift = float(then.mean() - slope * now.mean())
+            rest = then - slope * now - shift
+            variance = float(rest @ rest + 2 * guess) / (len(pairs) + 2)
+        shifts[epoch] = slopes[epoch + 1] * shift + shifts[epoch + 1]
+        variances[epoch] = slopes[epoch + 1] ** 2 * variance + variances[epoch + 1]
+        slopes[epoch] = slopes[epoch + 1] * slope
+    ends = np.array([max(curve) for curve in curves])
+    now = np.array([curve[end] for curve, end in zip(curves, ends, strict=True)])
+    return slopes[ends] * now + shifts[ends], variances[ends]

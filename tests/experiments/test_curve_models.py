@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from srcnn.tuning.algorithms.allocator import Allocator
+from srcnn.tuning.algorithms.gaussian_process import GaussianProcess
 from srcnn.tuning.curves.curve_table import CurveTable
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
@@ -18,7 +19,7 @@ from srcnn.tuning.space.space_file import load_space
 from _bench import curve_models, decision_cost
 from _bench.curve_ensembles import PowerLaws
 from _bench.curve_models import PREDICTORS, draw_state, large_state, scores
-from _bench.curve_predictors import LastValue, Predicted, State
+from _bench.curve_predictors import LastValue, Predicted, State, _at_the_end
 from checkout import ROOT
 from curve_tables import EPOCHS, make_table, space
 
@@ -157,3 +158,33 @@ def test_a_fed_search_has_trials_in_every_state() -> None:
     assert allocator.count("finished", "waiting", "failed", "running") == 100
     for state in ("finished", "waiting", "failed", "running"):
         assert allocator.count(state) > 0
+
+
+def test_a_stopped_curve_counts_as_what_others_made_of_it() -> None:
+    """By hand: three trials gain 0.1 and 0.2 from epoch to epoch; the stopped ones are carried along their lines."""
+    whole = [{1: v, 2: v + 0.1, 3: v + 0.3} for v in (0.1, 0.2, 0.3)]
+    values, noise = _at_the_end([*whole, {1: 0.25}, {1: 0.25, 2: 0.35}])
+    np.testing.assert_allclose(values, [0.4, 0.5, 0.6, 0.55, 0.55], atol=1e-6)
+    assert noise[0] == noise[1] == 0
+    assert noise[3] > noise[4] > 0
+
+
+def test_noisy_first_epochs_say_little() -> None:
+    source = np.random.default_rng(0)
+    ends = source.uniform(0, 1, 40)
+    curves = [{1: float(source.normal()), 2: float(end), 3: float(end)} for end in ends]
+    values, noise = _at_the_end([*curves, {1: 3.0}, {1: 0.0, 2: 0.9}])
+    assert abs(values[-2] - ends.mean()) < 0.35
+    assert noise[-2] > 10 * noise[-1]
+
+
+def test_one_epoch_and_equal_values_are_no_trouble() -> None:
+    values, noise = _at_the_end([{1: 0.5}, {1: 0.5}])
+    np.testing.assert_allclose(values, 0.5)
+    np.testing.assert_allclose(noise, 0)
+    process = GaussianProcess(1)
+    places = [np.array([[0.0], [1.0]])]
+    process.fit(places, values, noise)
+    mean, spread = process.predict(places)
+    np.testing.assert_allclose(mean, 0.5)
+    assert np.isfinite(spread).all()

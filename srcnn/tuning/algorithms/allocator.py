@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from threadpoolctl import ThreadpoolController
 
+from srcnn.tuning.algorithms.axes import Axes
 from srcnn.tuning.algorithms.candidates import Candidates
 from srcnn.tuning.algorithms.curve_model import CurveModel, Ends, ObservedCurves
-from srcnn.tuning.algorithms.curve_sampler import Axes
 from srcnn.tuning.algorithms.epoch_times import EpochTimes
 from srcnn.tuning.algorithms.gaussian_process import Array
 from srcnn.tuning.space.parameter import Float, Value

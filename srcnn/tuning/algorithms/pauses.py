@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from srcnn.tuning.algorithms.allocator import Allocator, Option
 from srcnn.tuning.algorithms.early_stopping import GRACE
+from srcnn.tuning.algorithms.reasons import Reasons
 from srcnn.tuning.space.parameter import Value
-from srcnn.tuning.trials.decision import Decision
 from srcnn.tuning.trials.report import TrialReport
 
 __all__ = ["Pauses"]
@@ -23,17 +23,16 @@ class Pauses:
 
     Args:
         allocator: decides what a free worker does.
+        reasons: keeps the decisions.
     """
 
-    def __init__(self, allocator: Allocator) -> None:
-        self.allocator = allocator
+    def __init__(self, allocator: Allocator, reasons: Reasons) -> None:
+        self.allocator, self.reasons = allocator, reasons
         self.over = False  #: whether no trial begins or continues any more
         self.continued: str | None = None  #: id of the waiting trial that the next free worker continues
-        self.names: dict[str, str] = {}  #: names of the trials, by their ids
         self._limit: int | None = None
         self._slots: Callable[[], int] | None = None
         self._idle_at = -1  # state of the allocator when it had nothing for a free worker
-        self._decisions: dict[str, list[Decision]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_slots": None}
@@ -91,7 +90,7 @@ class Pauses:
         """Record that a waiting trial continues on the next free worker."""
         self.continued = trial_id
         self.allocator.change(trial_id, "running")
-        self.explain(trial_id, "resume", len(self.allocator.known[trial_id].curve), option)
+        self.reasons.keep(trial_id, "resume", len(self.allocator.known[trial_id].curve), option)
 
     def cancel(self, trial_id: str) -> None:
         """Record that a trial runs on, which was to wait, or to continue on the next free worker."""
@@ -127,8 +126,14 @@ class Pauses:
     def pause(self, trial_id: str, epoch: int, option: Option | None) -> None:
         """Record that a trial waits, because its worker takes another option; None: because it is not worth the time."""
         self.allocator.change(trial_id, "waiting")
-        taken = "" if option is None else "a new configuration" if option.trial is None else self.names[option.trial]
-        self.explain(trial_id, "pause", epoch, option, instead=taken)
+        taken = (
+            ""
+            if option is None
+            else "a new configuration"
+            if option.trial is None
+            else self.reasons.names[option.trial]
+        )
+        self.reasons.keep(trial_id, "pause", epoch, option, instead=taken)
 
     def end(self, trial_id: str, report: TrialReport | None) -> None:
         """Record the end of a trial with its last report; None: it failed, or it waited."""
@@ -140,30 +145,3 @@ class Pauses:
             self.allocator.change(trial_id, "failed")
         else:
             self.allocator.change(trial_id, "finished" if report.last else "stopped")
-
-    def decisions(self, trial_id: str) -> Sequence[Decision]:
-        """Return what was decided about a trial so far, and why."""
-        return self._decisions.get(trial_id, ())
-
-    def explain(
-        self,
-        trial_id: str,
-        kind: Literal["start", "pause", "resume"],
-        epoch: int,
-        option: Option | None,
-        *,
-        instead: str = "",
-    ) -> None:
-        """Keep a decision about a trial; no option: there was nothing to compare."""
-        by: Literal["given", "random", "model"] = "given" if option is None and kind == "start" else "model"
-        decision = Decision(kind, epoch, by)
-        if option is not None:
-            best = self.names.get(option.best_trial, "")
-            figures = (option.predicted, option.spread, option.best)
-            value = option.value
-            if (
-                kind == "pause"
-            ):  # the option is what the worker does instead, so its prediction is not that of this trial
-                figures, value = (None, None, option.best), None
-            decision = Decision(kind, epoch, option.by, *figures, best, value, instead, option.rivals)
-        self._decisions.setdefault(trial_id, []).append(decision)

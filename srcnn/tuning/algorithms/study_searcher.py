@@ -9,7 +9,8 @@ A configuration that has already been run, or that violates a constraint, is rep
 ``skipped``), and the sampler is asked again.
 
 The scale of the next trial (the one with the fewest trials) is fixed before the sampler is asked, and the other values are
-drawn given that scale. `CurveSampler` has one model for all scales and conditions on the scale. Optuna's TPE, Gaussian process
+drawn given that scale. The sampler ``curves`` is not one of Optuna's: it is the model of curves of
+`srcnn.tuning.algorithms.allocator.Allocator`, one for all scales, with every scheduler. Optuna's TPE, Gaussian process
 and CMA-ES cannot condition on a value: a fixed value replaces the one of a joint sample, whose other values were drawn for a
 different scale. So they use a separate study for each scale, in which the scale is constant. The study over all scales, which
 other modules read, has a copy of every trial.
@@ -35,10 +36,10 @@ from srcnn.errors import ConfigError, SearchError
 from srcnn.model.network import count_macs
 from srcnn.tuning.adapters.ray_internals import SEARCHER_STATES
 from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
-from srcnn.tuning.algorithms.curve_sampler import CurveSampler
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.algorithms.method_names import SAMPLERS
 from srcnn.tuning.algorithms.pauses import Pauses
+from srcnn.tuning.algorithms.reasons import Reasons
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.space import Space
@@ -72,9 +73,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         sampler: one of `SAMPLERS`.
         objectives: names from `OBJECTIVES`; with several, the study has no curves, because Optuna supports them only for one.
         pauses: whether trials pause and continue (`srcnn.tuning.algorithms.freeze_thaw.FreezeThaw` is the scheduler). Then the
-            sampler ``curves`` is `srcnn.tuning.algorithms.allocator.Allocator`, and other samplers propose what may begin.
+            model of curves decides about every free worker, and other samplers only propose what may begin.
         epochs: number of reports of a full trial.
-        past: trials of earlier searches, to learn from, if trials pause.
+        past: trials of earlier searches, from which the model of curves learns.
         later: training that follows the search, as a fraction of the full training of all trials, if trials pause.
     """
 
@@ -105,10 +106,15 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._first += rows
             self._last = True
         kind = "tpe" if sampler == "curves" and len(objectives) > 1 else sampler
+        #: Model of all curves, which chooses configurations; None: the study's sampler chooses them.
+        self._allocator = Allocator(space, seed, epochs, past, later) if pauses or kind == "curves" else None
         #: State of a search whose trials pause; None: they do not.
-        self.pauses = Pauses(Allocator(space, seed, epochs, past, later)) if pauses else None
-        self._proposes = pauses and kind != "curves"  # whether the study's sampler proposes new configurations
-        if pauses and kind == "curves":
+        self.pauses = Pauses(self._allocator, Reasons()) if pauses and self._allocator is not None else None
+        #: What was decided about the trials, and why; kept if the model of curves decides.
+        self.reasons = Reasons() if self.pauses is None else self.pauses.reasons
+        self._choice: Option | None = None  # of the model, for the trial that begins next
+        self._proposes = kind != "curves"  # whether the study's sampler proposes new configurations
+        if kind == "curves":
             kind = "random"  # of the study, which is never asked for a value
         directions, scales = [OBJECTIVES[name].direction for name in objectives], space.scales
         apart = kind in _APART and len(scales) > 1
@@ -149,8 +155,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return str(Searcher.FINISHED)
         if self.pauses is not None:
             return self._suggest_or_continue(self.pauses, trial_id)
+        self._choice = None
         found = self._next()
-        return str(Searcher.FINISHED) if found is None else self._begin(trial_id, found)
+        if found is None:
+            return str(Searcher.FINISHED)
+        if self._allocator is not None:
+            self.reasons.keep(trial_id, "start", 0, self._choice)
+        return self._begin(trial_id, found)
 
     def _begin(self, trial_id: str, found: _Found) -> dict[str, Any]:
         trials, params, config, reference = found
@@ -159,9 +170,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         for trial in trials:
             trial.set_user_attr("trial_id", trial_id)
         self._trials[trial_id] = trials
-        if self.pauses is not None:
-            self.pauses.names[trial_id] = TrialSpec(config, params).name
-            self.pauses.allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
+        if self._allocator is not None:
+            self._allocator.begin(trial_id, KnownTrial(params, config.scale, count_macs(config), reference))
+            self.reasons.names[trial_id] = TrialSpec(config, params).name
         return TrialSpec(config, params, reference).to_tune()
 
     def _suggest_or_continue(self, pauses: Pauses, trial_id: str) -> dict[str, Any] | str | None:
@@ -172,7 +183,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return None
         given = None if pauses.full(self._per_scale.total()) else self._next_first()
         if given is not None:
-            pauses.explain(trial_id, "start", 0, None)
+            pauses.reasons.keep(trial_id, "start", 0, None)
             return self._begin(trial_id, given)
         if pauses.idle:
             return None
@@ -186,7 +197,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                     return None
                 found = self._new(option, scale)
                 if found is not None:
-                    pauses.explain(trial_id, "start", 0, option)
+                    pauses.reasons.keep(trial_id, "start", 0, option)
                     return self._begin(trial_id, found)
                 pauses.allocator.refuse(option.params)  # for example, other values gave the same network before
         return str(Searcher.FINISHED) if pauses.nothing_to_do() else None
@@ -242,9 +253,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if given is not None or self._last:
             return given
         for _ in range(_TRIES):
-            found = self._ask(fixed)
+            chosen = self._chosen(fixed)
+            found = self._ask(fixed if chosen is None else chosen)
             if found is not None:
                 return *found, False
+            if chosen is not None and self._allocator is not None:
+                self._allocator.refuse(chosen)  # for example, other values gave the same network before
         # The sampler repeats good configurations that have already been run. Draw from the remaining ones at random.
         for _ in range(_DRAWS):
             params = self._space.draw(self._source, self._next_scale(fixed))
@@ -253,6 +267,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 if found is not None:
                     return *found, False
         return None
+
+    def _chosen(self, fixed: Mapping[str, Value]) -> Mapping[str, Value] | None:
+        """Return the configuration that the model of curves chooses for the next scale; None: another sampler chooses."""
+        if self._proposes or self._allocator is None:
+            return None
+        scale = int(str(self._next_scale(fixed).get("scale", self._space.scales[0])))
+        self._choice = self._allocator.choose(scale, begin=True)
+        return None if self._choice is None else self._choice.params
 
     def _next_scale(self, fixed: Mapping[str, Value]) -> dict[str, Value]:
         """Return the values with a scale: that with the fewest trials, unless they contain one."""
@@ -292,9 +314,15 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Add the points of a report to the curve of its trial in Optuna."""
         report = TrialReport.from_json(result)
+        self._note(trial_id, report)
         if len(self._objectives) == 1 and not report.failed:
             for trial in self._trials[trial_id]:
                 _tell_curve(trial, report.curve)
+
+    def _note(self, trial_id: str, report: TrialReport) -> None:
+        """Tell a report to the model of curves; where trials pause, the scheduler does it."""
+        if self._allocator is not None and self.pauses is None:
+            self._allocator.note(trial_id, report.curve, report.figures.cost_seconds if report.figures else 0.0)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Report the end of a trial to Optuna: COMPLETE after its last epoch, PRUNED if it was stopped early, else FAIL."""
@@ -307,6 +335,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 self._tell(trial, report)
         if self.pauses is not None:
             self.pauses.end(trial_id, report)
+        elif self._allocator is not None and trial_id in self._allocator.known:
+            if report is None or report.failed:
+                self._allocator.change(trial_id, "failed")
+            else:
+                self._note(
+                    trial_id, report
+                )  # Tune does not pass the report at which it stops a trial to on_trial_result
+                self._allocator.change(trial_id, "finished" if report.last else "stopped")
 
     def _tell(self, trial: optuna.Trial, report: TrialReport | None) -> None:
         if report is None or report.failed:
@@ -377,8 +413,6 @@ def load_study(folder: Path) -> optuna.Study:
 def _make_sampler(kind: str, seed: int, space: Space, scales: int = 1) -> BaseSampler:
     """Return a sampler. ``scales`` is the number of scales over which the trials are distributed."""
     start = 10 if scales == 1 else _START
-    if kind == "curves":
-        return CurveSampler(space, seed)
     if kind == "tpe":
         return TPESampler(
             seed=seed, multivariate=True, group=space.conditional, constant_liar=True, n_startup_trials=start

@@ -185,14 +185,15 @@ def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
     for one in (parts.scheduler, parts.searcher):
         if isinstance(one, TimeAware):
             one.use_time(run.context.time)
+    if isinstance(parts.searcher, StudySearcher):
+        searcher = parts.searcher
+        # Looked up at each call, because Tune reads the state of a restored searcher later.
+        run.decisions = lambda trial_id: searcher.reasons.of(trial_id)
     if isinstance(parts.scheduler, FreezeThaw):
         assert isinstance(parts.searcher, StudySearcher), "a stage whose trials pause has this searcher"
         assert parts.searcher.pauses is not None, "its trials pause"
         parts.scheduler.use_searcher(parts.searcher)
         parts.searcher.pauses.use_limits(run.trials, _Slots(workers))
-        searcher = parts.searcher
-        # Looked up at each call, because Tune reads the state of a restored searcher later.
-        run.decisions = lambda trial_id: () if searcher.pauses is None else searcher.pauses.decisions(trial_id)
 
 
 class _Slots:

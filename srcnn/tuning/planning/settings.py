@@ -89,8 +89,7 @@ class SearchSettings(Strict):
     sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str = Field(
         _AUTO,
-        description=f"pauses or stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: asha; none for several "
-        "objectives; freeze-thaw with learn_from",
+        description=f"pauses or stops weak trials: {', '.join(SCHEDULERS)}; {_AUTO}: asha; none for several objectives",
     )
     objectives: tuple[str, ...] = Field(
         ("gain",), description=f"objectives, several for a Pareto front: {', '.join(OBJECTIVES)}"
@@ -216,14 +215,13 @@ class SearchSettings(Strict):
             )
         if self.name in self.learn_from:
             raise ValueError(f"learn_from: must name other searches, but got {self.name}, the search itself")
-        if self.learn_from and self.scheduler not in (_AUTO, FREEZE_THAW):
+        if self.learn_from and len(self.objectives) > 1:
+            raise ValueError("learn_from: must go with one objective, but got several")
+        if self.learn_from and self.sampler != "curves" and self.stopping != FREEZE_THAW:
             raise ValueError(
-                f"learn_from: must go with the scheduler {FREEZE_THAW}, whose model learns from past searches, but got "
-                f"{self.scheduler!r}"
+                f"learn_from: must go with the sampler curves or the scheduler {FREEZE_THAW}, whose model learns from past "
+                f"searches, but got the sampler {self.sampler!r}"
             )
-        if self.learn_from and (self.sampler == "grid" or len(self.objectives) > 1):
-            other = "the sampler grid" if self.sampler == "grid" else "several objectives"
-            raise ValueError(f"learn_from: must go with the scheduler {FREEZE_THAW}, which {other} cannot have")
 
     def _check_objectives(self) -> None:
         for name in self.objectives:
@@ -277,9 +275,7 @@ class SearchSettings(Strict):
         """The scheduler, with the default resolved."""
         if self.scheduler != _AUTO:
             return self.scheduler
-        if len(self.objectives) > 1:
-            return "none"
-        return FREEZE_THAW if self.learn_from else "asha"  # only the model of freeze-thaw learns from past searches
+        return "none" if len(self.objectives) > 1 else "asha"
 
     @property
     def is_remote(self) -> bool:

@@ -43,7 +43,7 @@ RANDOM_SHARES = (0.1, 0.25, 0.5, 1.0)
 _WHOLE = ("at", "regret", "shares", "dropped", "trials", "resumed")
 
 #: Methods with which compute is compared.
-_OTHERS = ("random", "random+asha", "top-k", "today", "stock-same-rungs", "stock")
+_OTHERS = ("random", "random+asha", "top-k", "pausing", "stock-same-rungs", "stock")
 
 
 @dataclass(frozen=True)

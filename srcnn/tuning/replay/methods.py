@@ -29,15 +29,15 @@ class Method:
     scheduler: str
 
 
-#: Methods by name: the search of this project; ``today``, the pair that it used until trials could be paused; Tune's OptunaSearch
+#: Methods by name: the search of this project; ``pausing``, the same with trials that pause; Tune's OptunaSearch
 #: and ASHAScheduler with their defaults, and with this project's rungs, which separates the effect of the sampler from that of
 #: the rungs; and simple methods for comparison. Of the rounds of ``top-k``, with k = 3 as in the paper, 24 was the size with the
 #: lowest compute on the table grid-x3, of 12, 24, 36 and all 144.
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method("ours", "curves", FREEZE_THAW),
-        Method("today", "curves", "asha"),
+        Method("ours", "curves", "asha"),
+        Method("pausing", "curves", FREEZE_THAW),
         Method("stock", "stock", "asha"),
         Method("stock-same-rungs", "stock", "asha-same-rungs"),
         Method("tpe", "tpe", "none"),

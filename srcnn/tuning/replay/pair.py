@@ -91,7 +91,7 @@ def make_pair(table: CurveTable, method: Method, seed: int) -> Pair:
     searcher = (
         RandomOrder(space, seed)
         if method.sampler == "random"
-        else StudySearcher(space, seed, {}, sampler=method.sampler)
+        else StudySearcher(space, seed, {}, sampler=method.sampler, epochs=table.epochs)
     )
     size = top_k_of(method.scheduler)
     return Pair(

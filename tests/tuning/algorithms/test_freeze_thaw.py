@@ -193,7 +193,7 @@ def test_every_decision_is_kept_with_its_trial(space: Space) -> None:
     while controller.paused < 3:
         controller.step()
     kinds = {
-        trial.trial_id: [d.kind for d in controller.pauses.decisions(trial.trial_id)] for trial in controller.trials
+        trial.trial_id: [d.kind for d in controller.pauses.reasons.of(trial.trial_id)] for trial in controller.trials
     }
     assert all(found[0] == "start" for found in kinds.values())
     assert sum(found.count("pause") for found in kinds.values()) == 3

@@ -9,6 +9,7 @@ import pytest
 
 from srcnn.tuning.algorithms.allocator import Allocator, KnownTrial, Option
 from srcnn.tuning.algorithms.pauses import Pauses
+from srcnn.tuning.algorithms.reasons import Reasons
 from srcnn.tuning.space.space_file import load_space
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 
@@ -17,9 +18,9 @@ from space_text import GOOD, write
 
 @pytest.fixture
 def pauses(tmp_path: Path) -> Pauses:
-    found = Pauses(Allocator(load_space(write(tmp_path, GOOD)), 0, 9))
+    found = Pauses(Allocator(load_space(write(tmp_path, GOOD)), 0, 9), Reasons())
     for name, reference in (("a", False), ("b", True)):
-        found.names[name] = f"network {name}"
+        found.reasons.names[name] = f"network {name}"
         found.allocator.begin(name, KnownTrial({"learning_rate": 1e-3}, 3, 1e4, reference))
     return found
 
@@ -78,9 +79,9 @@ def test_how_trials_end(pauses: Pauses) -> None:
 
 
 def test_decisions_name_what_was_taken_instead(pauses: Pauses) -> None:
-    pauses.explain("a", "start", 0, None)
+    pauses.reasons.keep("a", "start", 0, None)
     pauses.pause("a", 2, Option("b", {}, "model", 0.5, 0.1, 0.6, "b", 0.01, 3))
-    first, second = pauses.decisions("a")
+    first, second = pauses.reasons.of("a")
     assert (first.kind, first.by) == ("start", "given")
     assert (second.kind, second.epoch, second.instead, second.best_name) == ("pause", 2, "network b", "network b")
     assert second.rivals == 3

@@ -54,7 +54,8 @@ def mean_error(space: Space, worth: Worth, kind: str, seeds: range, trials: int,
     """|ln error| of the rate of each scale's best trial, the mean over scales and seeds."""
     found = []
     for seed in seeds:
-        searcher, source = StudySearcher(space, seed, {}, sampler=kind, **options), random.Random(1000 + seed)
+        searcher = StudySearcher(space, seed, {}, sampler=kind, epochs=2, **options)
+        source = random.Random(1000 + seed)
         best: dict[int, tuple[float, float]] = {}
         for i in range(trials):
             asked = searcher.suggest(str(i))
@@ -109,7 +110,10 @@ def test_a_joint_sample_is_drawn_for_the_scale_of_its_trial(
                 if "scale" in values
                 else known <= {TrialSpec.from_tune(asked).scale}
             )
-    assert joint > 0 or kind == "random"
+    assert joint > 0 or kind in (
+        "random",
+        "curves",
+    )  # with one objective, the model of curves is not a sampler of Optuna's
 
 
 @pytest.mark.parametrize(

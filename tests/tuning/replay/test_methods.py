@@ -31,4 +31,4 @@ def test_the_numbers_of_top_k() -> None:
 
 
 def test_the_earlier_pair_keeps_its_name() -> None:
-    assert (METHODS["today"].sampler, METHODS["today"].scheduler) == ("curves", "asha")
+    assert (METHODS["ours"].sampler, METHODS["ours"].scheduler) == ("curves", "asha")

@@ -22,7 +22,7 @@ from curve_tables import make_table
 @pytest.mark.parametrize(
     ("name", "searcher", "scheduler"),
     [
-        ("today", StudySearcher, PerScale),
+        ("ours", StudySearcher, PerScale),
         ("stock", OptunaSearch, ASHAScheduler),
         ("random+asha", RandomOrder, PerScale),
         ("top-k", RandomOrder, TopK),
