@@ -467,6 +467,14 @@ def image_cases() -> list[Case]:
     return cases
 
 
+def own_table(config: str, folder: Path) -> None:
+    (folder / "own.yaml").write_text(
+        "title: t\nquestion: q\nsource: s\n"
+        f"rows: [{{name: a, config: {{{config}}}}}, {{name: b, config: {{filters: 4-4}}}}]\n"
+        "budgets: {smoke: {pixels: [1000.0], seeds: 1, sample: true}}\n"
+    )
+
+
 SEARCH_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--trials", ("0", "-1", "1000000000000", "1e9", "\u0663", "", "9" * 5000), "trials: "),
     ("--budget", PIXELS, "budget: "),
@@ -654,7 +662,25 @@ def other_cases() -> list[Case]:
     return cases
 
 
+#: Rows of a table that ask for too much.
+ROWS = (
+    ("batch_size: 1000000", r"batch_size: a step .* would take \S+ GiB, this machine has"),
+    ("batch_size: 1000000000", "batch_size: "),
+    ("filters: 100000-1", "filters: every number must be at most 4096"),
+    ("kernels: 20001-1-5", "kernels: every size must be at most 99"),
+    ("expansion: 1000", "expansion: "),
+)
+
 PLAIN = [
+    *(
+        Case(
+            f"ablation a row {place} with {slug(text)}",
+            ("ablation", "--table={dir}/own.yaml", "--budget=smoke"),
+            says,
+            partial(own_table, text),
+        )
+        for place, (text, says) in enumerate(ROWS)
+    ),
     Case("upscale nothing there", ("upscale", "{dir}/none.png"), "none.png"),
     Case("upscale an empty name", ("upscale", ""), "must not be empty"),
     Case("upscale a long name", ("upscale", "{dir}/" + LONG + ".png"), "nnn"),

@@ -190,6 +190,8 @@ def test_an_image_that_this_machine_cannot_measure_is_refused_with_the_figures(m
     monkeypatch.setattr("srcnn.evaluation.protocol.machine_memory", lambda: 900_000)
     evaluate(None, [("a", image)], 2, color="rgb")
     monkeypatch.setattr("srcnn.evaluation.protocol.machine_memory", lambda: 899_999)
-    with pytest.raises(DataError, match=r"^a: to measure 0\.0 megapixels would take 1 MiB, this machine has 1 MiB; give smaller"):
+    with pytest.raises(
+        DataError, match=r"^a: to measure 0\.0 megapixels would take 1 MiB, this machine has 1 MiB; give smaller"
+    ):
         evaluate(None, [("a", image)], 2, color="rgb")
     evaluate(None, [("a", image)], 2)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import torch
 from pydantic import Field, model_validator
 
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.overlap.leaks import Leak
 from srcnn.system.folders import typed_path
+from srcnn.system.gpu import gpu_count
+from srcnn.training.memory import check_step
 from srcnn.tuning.paper.table import BUDGETS, Budget, Cell, Table, cells, load_table, table_files
 from srcnn.tuning.paper.table_images import TableImages, table_images
 from srcnn.tuning.space.shipped_spaces import readable
@@ -112,4 +115,7 @@ def plan_table(settings: TableSettings) -> TablePlan:
     images = table_images(table, budget, root, allow_overlap=settings.allow_overlap)
     overlapping = [name for name, one in images.overlapping.items() if settings.allow_overlap and one.kept]
     found = cells(table, budget, settings.seeds or budget.seeds, _REPORTS[settings.budget], overlapping)
+    if settings.address is None and not gpu_count():  # a GPU is left to its worker, which checks too
+        for cell in found:
+            check_step(cell.config, torch.device("cpu"))
     return TablePlan(settings, path, table, budget, images, tuple(found))
