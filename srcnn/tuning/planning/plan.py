@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 
 from srcnn.champions.start import StartNetwork
+from srcnn.config.quantities import counted
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet, split
 from srcnn.data.known_sets import data_root
@@ -108,6 +110,11 @@ def plan_search(settings: SearchSettings) -> Plan:
     Raises:
         SRCNNError: the space, the data or their combination breaks a rule.
     """
+    cores = os.cpu_count() or 1
+    if settings.address is None and settings.cpus_per_trial > cores:
+        raise ConfigError(
+            f"cpus_per_trial: this machine has {counted(cores, 'core')}, but got {settings.cpus_per_trial}"
+        )
     space = load_space(Path(settings.space))
     if settings.scales is not None:
         space = space.restrict_scales(settings.scales)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +11,6 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from srcnn.config.quantities import counted
 from srcnn.config.strict import Strict
 from srcnn.config.training import MOST_PIXELS
 from srcnn.errors import ConfigError, SearchError, unknown_name
@@ -201,11 +199,6 @@ class SearchSettings(Strict):
             raise ValueError(
                 f"best: best * (choice_seeds + confirm_seeds), the confirmations of a scale, must be at most {_MOST_TRIALS}, "
                 f"but got {self.best} * ({self.choice_seeds} + {self.confirm_seeds})"
-            )
-        cores = os.cpu_count() or 1
-        if self.address is None and self.cpus_per_trial > cores:
-            raise ValueError(
-                f"cpus_per_trial: this machine has {counted(cores, 'core')}, but got {self.cpus_per_trial}"
             )
 
     def _check_past(self) -> None:
