@@ -489,7 +489,7 @@ SEARCH_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--confirm-seeds", ("1", "1000000000", "\u0663"), "confirm_seeds: "),
     ("--ladder", ("1", "5,9", "\u0669,\u0665", "1000000000", "9,8,7,6,5", "", "9;5", "nan"), "ladder: "),
     ("--max-concurrent", ("0", "1000000000", "\u0661"), "max_concurrent: "),
-    ("--cpus-per-trial", ("0", "1000000000", "100000", "\u0661"), "cpus_per_trial: "),
+    ("--cpus-per-trial", ("0", "1000000000", "100000", "1024", "\u0661"), "cpus_per_trial: "),
     ("--gpus-per-trial", ("-1", "1.5", "1e9", "nan", "two", "inf"), "gpus_per_trial"),
     ("--stall-limit", ("0", "1e300", "nan", "\u0661"), "stall_limit: "),
     ("--seed", ("-1", "1e9", "99999999999", "\u0661"), "seed: "),

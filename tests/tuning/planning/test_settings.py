@@ -193,9 +193,9 @@ def test_the_rungs_of_a_ladder() -> None:
         ({"best": 10**9}, "best: .*1000"),
         (
             {"best": 1000, "choice_seeds": 500, "confirm": True},
-            r"best: best \* \(choice_seeds \+ confirm_seeds\), .* 1000 \* \(500 \+",
+            r"best: best \* \(choice_seeds \+ .*1000 \* \(500 \+",
         ),
-        ({"cpus_per_trial": 1024}, "cpus_per_trial: this machine has"),
+        ({"cpus_per_trial": 1025}, "cpus_per_trial: .*1024"),
         ({"time_budget": 1e12}, "time_budget: "),
         ({"gpus_per_trial": 1e9}, "gpus_per_trial: must be auto"),
         ({"storage": ""}, "storage: "),
@@ -212,7 +212,7 @@ def test_bounds_far_above_any_use_and_names_that_are_empty(fields: dict[str, Any
 
 def test_a_name_becomes_part_of_names_of_files() -> None:
     assert settings("x" * 100).name == "x" * 100
-    with pytest.raises(ConfigError, match="^name: .*100 characters"):
+    with pytest.raises(ConfigError, match=r"^name: .*100 characters"):
         settings("x" * 101)
 
 
