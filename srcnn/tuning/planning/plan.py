@@ -149,8 +149,6 @@ def plan_search(settings: SearchSettings) -> Plan:
     here = None if settings.address is not None or gpu_count() else torch.device("cpu")
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)
-        if here is not None and not space.constraints.broken_by(config):
-            check_step(config, here)
         if config.protocol != "srcnn":
             raise ConfigError(f"protocol: a search must use the protocol srcnn, but got {config.protocol!r}")
         largest = max(
@@ -168,4 +166,6 @@ def plan_search(settings: SearchSettings) -> Plan:
                     f"patch_size: a training image must not be smaller than a sub-image of {config.patch_size} pixels, but "
                     f"{name} of {training.name} has {width}x{height}"
                 )
+        if here is not None and not space.constraints.broken_by(config):
+            check_step(config, here)
     return plan
