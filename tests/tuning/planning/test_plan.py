@@ -136,7 +136,9 @@ def test_late_sub_images_must_fit_into_some_image(workplace: Path) -> None:
 def test_what_this_machine_cannot_do_is_refused_with_the_plan(workplace: Path) -> None:
     text = Path("space.yaml").read_text(encoding="utf-8")
     Path("space.yaml").write_text(text.replace("batch_size: 8", "batch_size: 1000000"), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"^batch_size: a step of this network would take \S+ GiB, this machine has \S+ GiB"):
+    with pytest.raises(
+        ConfigError, match=r"^batch_size: a step of this network would take \S+ GiB, this machine has \S+ GiB"
+    ):
         plan()
     with pytest.raises(ConfigError, match=r"^cpus_per_trial: this machine has \d+ cores?, but got 1024"):
         plan(cpus_per_trial=1024)
