@@ -25,8 +25,11 @@ _FLAG = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#{}$])")
 
 
-class _Parsed(Exception):
-    """Carries the parser of a command, and what it made of a command line, out of the command before it does anything."""
+class _Parsed(BaseException):
+    """Carries the parser of a command, and what it made of a command line, out of the command before it does anything.
+
+    No error: a command would print an error in one line.
+    """
 
     def __init__(self, parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         super().__init__()

@@ -16,8 +16,8 @@
         ├── DivergenceError    the loss is NaN or infinite
         └── DeadNetworkError   no gradient reaches the weights
 
-A message is one line that names the field or file, the rule, and the value that broke it. The commands in
-``experiments/`` print this line and exit with code 2. Any other exception is a bug and keeps its traceback.
+A message is one line that names the field or file, the rule, and the value that broke it. The commands print this line and exit
+with code 2. Any other exception is a defect: they say so in one line, exit with code 1, and show its traceback with ``--debug``.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from srcnn.errors import CheckpointError, ConfigError
 from srcnn.model.network import SRCNN
 from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import load_network, read_header
+from srcnn.system.folders import typed_path
 
 __all__ = ["Seen", "StartNetwork", "checked", "file_start", "header_of", "named_start", "refusal", "seen"]
 
@@ -58,7 +59,7 @@ def named_start(name: str) -> StartNetwork:
         CheckpointError: the file, or the champion's files, are missing or damaged.
     """
     if not name.startswith(_CHAMPION):
-        return file_start(name, Path(name).expanduser())
+        return file_start(name, typed_path(name, "start"))
     number = name.removeprefix(_CHAMPION)
     scale = int(number) if number.isdecimal() else 0
     network, card = load_champion(scale), champion_card(scale)

@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from srcnn.champions.card import Card, Origin, TrainingSet
 from srcnn.champions.make import Candidate, make_champion
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import TRACKING_URI, need_platform
 from srcnn.config.architecture import ModelConfig
 from srcnn.config.training import TrainConfig
@@ -36,6 +37,7 @@ from srcnn.errors import CheckpointError, ConfigError, DataError
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.overlap.leaks import Leak, leaks
 from srcnn.system.bounded_read import parse_json, read_text
+from srcnn.system.folders import check_folder, typed_path
 
 __all__ = ["main"]
 
@@ -47,28 +49,31 @@ _PLACES = ("name", "tracking_uri", "storage", "address", "data_root", "stall_lim
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("source", metavar="FROM", help="search, run in MLflow, folder of a training, or weights file")
     parser.add_argument(
-        "--scale", type=int, choices=(2, 3, 4), help="only this scale (default: every scale that FROM has)"
+        "source", type=text, metavar="FROM", help="search, run in MLflow, folder of a training, or weights file"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for weights and cards")
-    parser.add_argument("--test", default=_TESTS, metavar="NAMES", help=f"test sets, with commas (default: {_TESTS})")
-    parser.add_argument("--data-root", metavar="DIR", help="folder of the sets (default: $SRCNN_DATA, else ./data)")
     parser.add_argument(
-        "--tracking-uri", default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
+        "--scale", type=whole(2, 4), metavar="{2,3,4}", help="only this scale (default: every scale that FROM has)"
     )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="folder for weights and cards")
+    parser.add_argument(
+        "--test", type=text, default=_TESTS, metavar="NAMES", help=f"test sets, with commas (default: {_TESTS})"
+    )
+    parser.add_argument(
+        "--data-root", type=text, metavar="DIR", help="folder of the sets (default: $SRCNN_DATA, else ./data)"
+    )
+    parser.add_argument(
+        "--tracking-uri", type=text, default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
+    )
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="CPU threads (default: 1)")
     return parser
 
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
-    if options.threads < 1:
-        raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
     torch.set_num_threads(options.threads)
     out: Path = options.out
-    if out.is_file() or any(parent.is_file() for parent in out.parents):
-        raise ConfigError(f"--out: must be a folder, but got {out}")
+    check_folder(out, "--out")
     candidates = _candidates(options.source, options.scale, options.tracking_uri)
     root = data_root(options.data_root)
     tests = [load(name, root) for name in options.test.split(",")]
@@ -106,7 +111,7 @@ def _completed(candidate: Candidate, options: argparse.Namespace, tests: list[Im
 
 
 def _candidates(source: str, scale: int | None, uri: str) -> list[Candidate]:
-    path = Path(source).expanduser()
+    path = typed_path(source, "FROM")
     if path.is_dir():
         found = [_of_folder(path)]
     elif path.is_file() or path.suffix == ".safetensors":

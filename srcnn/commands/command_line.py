@@ -1,4 +1,7 @@
-"""Shared parts of the commands: flags from configuration fields, and errors as one line with exit code 2."""
+"""Shared parts of the commands: flags from configuration fields, and errors as one line with exit code 2.
+
+Every command has the flag ``--debug``, or the environment variable SRCNN_DEBUG: only with it an error shows its traceback.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ import argparse
 import atexit
 import difflib
 import errno
+import io
 import os
 import re
 import shutil
 import signal
 import sys
 import textwrap
+import traceback
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from pydantic import BaseModel
@@ -22,7 +28,8 @@ from pydantic.fields import FieldInfo
 
 from srcnn.errors import SRCNNError
 from srcnn.system.invocation import as_typed, console_name
-from srcnn.system.passwords import masked, without_password
+from srcnn.system.passwords import without_password
+from srcnn.system.printable import printable
 
 __all__ = ["Parser", "add_field", "add_fields", "given_fields", "run"]
 
@@ -36,6 +43,8 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("prog", console_name())
         options["description"] = _filled(as_typed(options.get("description") or "")) or None
         super().__init__(*arguments, **options)
+        if self.add_help:  # not a part of other parsers
+            self.add_argument("--debug", action=_Debug, help="show the traceback of an error")
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
@@ -44,7 +53,9 @@ class Parser(argparse.ArgumentParser):
             known = [option for action in self._actions for option in action.option_strings]
             near = difflib.get_close_matches(flag, known, n=3)
             message = f"{flag}: no such flag" + (f"; did you mean {' or '.join(near)}?" if near else "; see --help")
-        print(f"error: {masked(message)}", file=sys.stderr)
+        if re.match(r"argument \S+: must ", message):
+            message = message.removeprefix("argument ")
+        _say(f"error: {message}")
         sys.exit(2)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -53,6 +64,20 @@ class Parser(argparse.ArgumentParser):
         if isinstance(getattr(options, "tracking_uri", None), str):
             options.tracking_uri = without_password(options.tracking_uri)
         return options, rest
+
+
+class _Debug(argparse.Action):
+    """The flag ``--debug``. It sets an environment variable, which the processes of a search inherit."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, *_: object) -> None:
+        os.environ[_DEBUG] = "1"
+
+
+_DEBUG = "SRCNN_DEBUG"
+_LONGEST = 900  # characters of a line on stderr
 
 
 def _filled(text: str) -> str:
@@ -177,30 +202,62 @@ def given_fields(options: argparse.Namespace, model: type[BaseModel], *, skip: I
     return given
 
 
-_LIMITS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)  # a full disk, too many open files
-
-
 def run(main: Callable[[], int], interrupted: str) -> int:
     """Run a command and return its exit code: 2 after a user error, 130 after Ctrl-C, each with a one-line message.
 
-    A file that cannot be read or written and a full disk are user errors too; BrokenPipeError gives 141, as a shell does.
+    A file that cannot be read or written, a full disk, and memory that does not suffice are user errors too; BrokenPipeError
+    gives 141, as a shell does. Any other exception is a defect of this program: exit code 1, and a line that says so.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a file name need not be text, and must not end a command that prints it
+            stream.reconfigure(errors="backslashreplace")
     try:
         return main()
-    except SRCNNError as error:
-        print(f"error: {masked(as_typed(str(error)))}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         # While Python exits, another Ctrl-C would show a traceback of a library's last steps.
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-        print(interrupted, file=sys.stderr)
+        _say(interrupted)
         return 130
     except BrokenPipeError:  # the process that reads the output (head, less) has ended
         sys.stderr.close()
         return 141
-    except OSError as error:
-        if error.filename is None and error.errno not in _LIMITS:
-            raise  # of a library: where it comes from says more than its text
-        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        print(f"error: {where}{error.strerror}", file=sys.stderr)
-        return 2
+    except ModuleNotFoundError:
+        raise  # `srcnn.commands.main` says what to install
+    except Exception as error:
+        if os.environ.get(_DEBUG):
+            traceback.print_exc()
+        line, code = _explained(error)
+        _say(f"error: {line}")
+        return code
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """Return the line for an error, and the exit code."""
+    if isinstance(error, SRCNNError):
+        return as_typed(str(error)), 2
+    if isinstance(error, OSError) and error.strerror and (error.filename is not None or error.errno in _LIMITS):
+        name = "" if error.filename is None else os.fsdecode(error.filename)
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}... ({len(name)} characters)"
+        return f"{shown}: {error.strerror}" if shown else error.strerror, 2
+    if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
+        return f"memory: this machine has too little for what was asked for ({error or 'no figure'})", 2
+    if isinstance(error, RecursionError):
+        return "what was given nests too deeply to be read", 2
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}: {error}"
+    return f"this is a defect of this program, and --debug shows its traceback: {text}", 1
+
+
+_LIMITS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)  # a full disk, too many open files
+_LONGEST_NAME = 200
+_NO_MEMORY = "can't allocate memory"  # a RuntimeError of torch on a CPU
+
+
+def _say(text: str) -> None:
+    """Print one line on stderr: line breaks and other control characters of what a person or a file gave are escaped."""
+    line = printable(masked(text))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST * 2 // 3]} ... {line[-_LONGEST // 4 :]}"
+    print(line, file=sys.stderr)

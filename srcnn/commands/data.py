@@ -22,6 +22,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import text
 from srcnn.config.quantities import counted
 from srcnn.data import fetch
 from srcnn.data.datasets import load
@@ -150,18 +151,26 @@ def _progress(name: str, console: Console) -> Iterator[Callable[[int, int | None
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     shared = Parser(add_help=False)
-    shared.add_argument("--data-root", metavar="DIR", help="folder of the sets (default: $SRCNN_DATA, else ./data)")
+    shared.add_argument(
+        "--data-root", type=text, metavar="DIR", help="folder of the sets (default: $SRCNN_DATA, else ./data)"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="list | fetch | verify | overlap")
     commands.add_parser("list", parents=[shared], help="list all sets and whether they are on disk")
     getter = commands.add_parser("fetch", parents=[shared], help="download, unpack and verify")
-    getter.add_argument("names", nargs="+", metavar="NAME", help=f"all, or any of {', '.join(fetch.names())}")
-    getter.add_argument("--mirror", metavar="URL", help="location of the same archives (default: $SRCNN_MIRROR)")
+    getter.add_argument(
+        "names", nargs="+", type=text, metavar="NAME", help=f"all, or any of {', '.join(fetch.names())}"
+    )
+    getter.add_argument(
+        "--mirror", type=text, metavar="URL", help="location of the same archives (default: $SRCNN_MIRROR)"
+    )
     checker = commands.add_parser(
         "verify", parents=[shared], help="compare with the registry; exit code 1 if there is a problem"
     )
-    checker.add_argument("names", nargs="*", metavar="NAME", help="names of the sets (default: all on disk)")
+    checker.add_argument("names", nargs="*", type=text, metavar="NAME", help="names of the sets (default: all on disk)")
     comparer = commands.add_parser("overlap", parents=[shared], help="list images that show the same photograph")
-    comparer.add_argument("names", nargs="+", metavar="SET", help="name of a set or a folder; several are compared")
+    comparer.add_argument(
+        "names", nargs="+", type=text, metavar="SET", help="name of a set or a folder; several are compared"
+    )
     return parser
 
 

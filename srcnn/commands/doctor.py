@@ -31,9 +31,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text
 from srcnn.commands.psnr_table import FLAGS, add_flags, psnr_table
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.folders import check_file
 from srcnn.system.gpu import gpu_name
 from srcnn.system.invocation import as_typed
 from srcnn.tuning import configure
@@ -47,11 +49,13 @@ _STYLES = {"ok": "green", "failed": "bold red", "skipped": "dim"}
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--gpu", action="store_true", help="also check the GPU")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the results (default: none)")
+    parser.add_argument("--json", type=path, metavar="FILE", help="file for the results (default: none)")
     parser.add_argument(
-        "--tracking-uri", metavar="URI", help="MLflow store to check (default: sqlite:///mlruns/mlflow.db)"
+        "--tracking-uri", type=text, metavar="URI", help="MLflow store to check (default: sqlite:///mlruns/mlflow.db)"
     )
-    parser.add_argument("--storage", metavar="DIR", help="folder of the searches to check (default: mlruns/ray)")
+    parser.add_argument(
+        "--storage", type=text, metavar="DIR", help="folder of the searches to check (default: mlruns/ray)"
+    )
     add_flags(parser)
     return parser
 
@@ -101,8 +105,8 @@ def _check(options: argparse.Namespace, console: Console) -> tuple[int, dict[str
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    if options.json is not None and (options.json.is_dir() or any(p.is_file() for p in options.json.parents)):
-        raise ConfigError(f"--json: must be a file in a folder, but got {options.json}")
+    if options.json is not None:
+        check_file(options.json, "--json")
     code, result = (_check if options.psnr is None else psnr_table)(options, console)
     if options.json is not None:
         _write(options.json, result, console)

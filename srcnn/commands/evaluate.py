@@ -23,6 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
@@ -31,32 +32,35 @@ from srcnn.evaluation.ensemble import ENSEMBLE
 from srcnn.evaluation.protocol import Evaluation, evaluate
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device
+from srcnn.system.folders import check_file
 
 __all__ = ["main"]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model", "--weights", required=True, metavar="NAME|FILE", help=MODEL_HELP)
+    parser.add_argument("--model", "--weights", required=True, type=text, metavar="NAME|FILE", help=MODEL_HELP)
     parser.add_argument(
-        "--data", required=True, metavar="NAME|FOLDER", help="name of a data set, or a folder of images"
+        "--data", required=True, type=text, metavar="NAME|FOLDER", help="name of a data set, or a folder of images"
     )
-    parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)")
+    parser.add_argument(
+        "--scale", type=whole(2, 4), metavar="{2,3,4}", help="upscaling factor (default: that of the network)"
+    )
     parser.add_argument(
         "--ensemble",
         action="store_true",
         help="mean of the results for the image in its 8 rotations and reflections, in 8 times the time; the figures say so",
     )
-    parser.add_argument("--json", type=Path, metavar="OUT", help="file for all results")
+    parser.add_argument("--json", type=path, metavar="OUT", help="file for all results")
     parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+        "--data-root", type=text, metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
     )
     parser.add_argument(
-        "--tracking-uri", default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
+        "--tracking-uri", type=text, default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
     )
     parser.add_argument("--skip-bad", action="store_true", help="skip corrupt files and count them")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: that of torch)")
+    parser.add_argument("--threads", type=threads, metavar="N", help="CPU threads (default: that of torch)")
     return parser
 
 
@@ -74,11 +78,9 @@ def _write(path: Path, evaluation: Evaluation, about: dict[str, object]) -> None
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     if options.threads is not None:
-        if options.threads < 1:
-            raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
         torch.set_num_threads(options.threads)
-    if options.json is not None and (options.json.is_dir() or any(p.is_file() for p in options.json.parents)):
-        raise ConfigError(f"--json: must be a file in an existing folder, but got {options.json}")
+    if options.json is not None:
+        check_file(options.json, "--json")
     device = pick_device(options.device)
     network = load_model(options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root)
     scale = options.scale if network is None else network.config.scale

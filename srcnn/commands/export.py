@@ -15,9 +15,11 @@ import argparse
 from pathlib import Path
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.errors import ConfigError
 from srcnn.export.onnx_file import OPSET, save_onnx
+from srcnn.system.folders import check_file
 
 __all__ = ["main"]
 
@@ -26,16 +28,20 @@ _FORMATS = {".onnx": "onnx", ".pt2": "pt2"}
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("--model", default="champion", metavar="NAME|FILE", help=f"{MODEL_HELP} (default: champion)")
-    parser.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor (default: that of the network)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--model", type=text, default="champion", metavar="NAME|FILE", help=f"{MODEL_HELP} (default: champion)"
+    )
+    parser.add_argument(
+        "--scale", type=whole(2, 4), metavar="{2,3,4}", help="upscaling factor (default: that of the network)"
+    )
+    parser.add_argument("--out", type=path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--format", choices=tuple(_FORMATS.values()), help="format (default: by the ending of --out)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument(
-        "--tracking-uri", default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
+        "--tracking-uri", type=text, default=TRACKING_URI, metavar="URI", help=f"MLflow store (default: {TRACKING_URI})"
     )
     parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the authors' files (default: $SRCNN_DATA, else ./data)"
+        "--data-root", type=text, metavar="DIR", help="folder of the authors' files (default: $SRCNN_DATA, else ./data)"
     )
     return parser
 
@@ -51,8 +57,7 @@ def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
     out: Path = options.out
     kind = _format(out, options.format)
-    if out.is_dir() or any(parent.is_file() for parent in out.parents):
-        raise ConfigError(f"--out: must be a file in a folder, but got {out}")
+    check_file(out, "--out")
     if out.exists() and not options.force:
         raise ConfigError(f"--out: {out} exists; --force replaces it")
     network = load_model(options.model, options.scale, tracking_uri=options.tracking_uri, data_root=options.data_root)

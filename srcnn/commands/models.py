@@ -26,6 +26,7 @@ from srcnn.errors import CheckpointError, ConfigError, unknown_name
 from srcnn.model.network import SRCNN
 from srcnn.model.official_weights import load_official, official_file
 from srcnn.model.weights_file import load_network
+from srcnn.system.folders import typed_path
 
 __all__ = ["MODEL_HELP", "TRACKING_URI", "WORDS", "load_model", "need_platform", "official_names"]
 
@@ -91,7 +92,7 @@ def _found(name: str, scale: int | None, uri: str, root: str | Path | None, opti
         from srcnn.tuning.tracking.registry import version_at
 
         return version_at(uri, name)
-    file = Path(name).expanduser()
+    file = typed_path(name, option)
     if _RUN.fullmatch(name) and not file.exists():
         need_platform(name)
         from srcnn.tuning.tracking.registry import network_of_run

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from srcnn.commands.flag_values import path, text, whole
 from srcnn.commands.models import MODEL_HELP, load_model
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
@@ -35,19 +36,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--psnr", metavar="DB", help="the figure, with the digits that were given: 36.9 means 36.85 to 36.95"
     )
-    group.add_argument("--set", metavar="NAME|FOLDER", help="the set that it is for, such as Set5")
-    group.add_argument("--scale", type=int, choices=(2, 3, 4), help="upscaling factor")
-    group.add_argument("--images", type=Path, metavar="FOLDER", help="upscaled images, named as those of the set")
-    group.add_argument("--model", metavar="MODEL", help=f"network that upscales: {MODEL_HELP} (default: bicubic)")
+    group.add_argument("--set", type=text, metavar="NAME|FOLDER", help="the set that it is for, such as Set5")
+    group.add_argument("--scale", type=whole(2, 4), metavar="{2,3,4}", help="upscaling factor")
+    group.add_argument("--images", type=path, metavar="FOLDER", help="upscaled images, named as those of the set")
     group.add_argument(
-        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+        "--model", type=text, metavar="MODEL", help=f"network that upscales: {MODEL_HELP} (default: bicubic)"
+    )
+    group.add_argument(
+        "--data-root", type=text, metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
     )
 
 
 def _figure(text: str) -> tuple[float, float]:
     """Return the figure in dB and half a unit of its last digit."""
     try:
-        figure = Decimal(text.strip())
+        figure = Decimal(text.strip() if text.isascii() else "")  # Decimal reads the digits of every script
     except InvalidOperation:
         raise ConfigError(f"--psnr: must be a number such as 36.9, but got {text!r}") from None
     exponent = figure.as_tuple().exponent

@@ -20,8 +20,10 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text
 from srcnn.config.quantities import counted
 from srcnn.errors import ConfigError
+from srcnn.system.folders import check_folder
 from srcnn.tuning import configure
 from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.report.build import build, log_report
@@ -39,10 +41,12 @@ _FOLDER = Path("mlruns/reports")
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="search or run of a table (default: the newest)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"folder for the files (default: {_FOLDER}/NAME)")
+    parser.add_argument(
+        "names", nargs="*", type=text, metavar="NAME", help="search or run of a table (default: the newest)"
+    )
+    parser.add_argument("--out", type=path, metavar="FOLDER", help=f"folder for the files (default: {_FOLDER}/NAME)")
     uri = SearchSettings.model_fields["tracking_uri"].default
-    parser.add_argument("--tracking-uri", default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
+    parser.add_argument("--tracking-uri", type=text, default=uri, metavar="URI", help=f"MLflow store (default: {uri})")
     parser.add_argument(
         "--ui",
         metavar="URL",
@@ -61,8 +65,7 @@ def _main(argv: list[str] | None) -> int:
     parents = [find_parent(uri, name) for name in dict.fromkeys(options.names) or [None]]
     named = [parent.data.tags.get(names.TAG_SEARCH) or parent.info.run_id for parent in parents]
     folder = options.out or _FOLDER / "+".join(named)
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--out: must be a folder, but {folder} is a file")
+    check_folder(folder, "--out")
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if len(parents) > 1:
         documents = [build(uri, parent, ui or "") for parent in parents]

@@ -20,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import text
 from srcnn.config.quantities import counted
 from srcnn.system.folder_lock import refuse_if_locked
 from srcnn.tuning import configure
@@ -37,10 +38,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("command", nargs="?", choices=("list", "verify", "repair"))
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="name of a search or of the run of a table (default: the newest)"
+        "name",
+        nargs="?",
+        type=text,
+        metavar="NAME",
+        help="name of a search or of the run of a table (default: the newest)",
     )
     parser.add_argument(
-        "--why", metavar="TRIAL", help="explain a trial: its id, the beginning of it, or the id of its run in MLflow"
+        "--why",
+        type=text,
+        metavar="TRIAL",
+        help="explain a trial: its id, the beginning of it, or the id of its run in MLflow",
     )
     parser.add_argument(
         "--trust-saved-state",
@@ -50,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     for field in ("tracking_uri", "storage"):
         known = SearchSettings.model_fields[field]
         flag = "--" + field.replace("_", "-")
-        parser.add_argument(flag, default=known.default, help=f"{known.description} (default: {known.default})")
+        parser.add_argument(
+            flag, type=text, default=known.default, help=f"{known.description} (default: {known.default})"
+        )
     return parser
 
 

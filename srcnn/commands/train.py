@@ -30,6 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from srcnn.champions.start import StartNetwork, checked, file_start, header_of, named_start, refusal, seen
 from srcnn.commands.command_line import Parser, add_fields, given_fields, run
+from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import TRACKING_URI, need_platform
 from srcnn.config.presets import PRESETS, preset
 from srcnn.config.quantities import counted
@@ -47,9 +48,11 @@ from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
 from srcnn.system.atomic_file import atomic_write
 from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.device import pick_device, resolve_precision
+from srcnn.system.folders import check_folder
 from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
+from srcnn.training.memory import check_step
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
 from srcnn.training.warm_start import shared_layers
@@ -71,16 +74,16 @@ _ALIASES = {
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
     parser.add_argument("--preset", default="default", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
-    parser.add_argument("--train", metavar="NAME|FOLDER", help="training images (default: sample/train)")
-    parser.add_argument("--test", metavar="NAME|FOLDER", help="test images (default: sample/test)")
+    parser.add_argument("--train", type=text, metavar="NAME|FOLDER", help="training images (default: sample/train)")
+    parser.add_argument("--test", type=text, metavar="NAME|FOLDER", help="test images (default: sample/test)")
     parser.add_argument(
         "--validation",
-        type=int,
+        type=whole(0, 1_000_000),
         metavar="N",
         help="number of training images held out for choosing the best epoch (default: a tenth)",
     )
     parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
+        "--data-root", type=text, metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
     )
     parser.add_argument("--skip-bad", action="store_true", help="skip corrupt files and count them")
     parser.add_argument(
@@ -89,13 +92,14 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="keep training and validation images that show a test image, and mark the results (default: leave them out)",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the network (default: mlruns/train/...)")
-    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="resume the run in this folder")
+    parser.add_argument("--out", type=path, metavar="FOLDER", help="folder for the network (default: mlruns/train/...)")
+    parser.add_argument("--resume", type=path, metavar="FOLDER", help="resume the run in this folder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="CPU threads (default: 1)")
     parser.add_argument("--model", "-m", choices=("srcnn",), help="flag of the article; srcnn is the only model")
     parser.add_argument(
         "--tracking-uri",
+        type=text,
         default=TRACKING_URI,
         metavar="URI",
         help=f"MLflow store of --start models:/... (default: {TRACKING_URI})",
@@ -261,10 +265,10 @@ def _folder(options: argparse.Namespace, config: TrainConfig) -> Path:
 
 def _main(argv: list[str] | None) -> int:
     options = _parser().parse_args(argv)
-    if options.threads < 1:
-        raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
     torch.set_num_threads(options.threads)
     device = pick_device(options.device)
+    if options.out is not None:
+        check_folder(options.out, "--out")
     console = Console(soft_wrap=True, highlight=False, markup=False)
     job = _job(options)
     state = None if options.resume is None else load_state(options.resume / _STATE)
@@ -272,6 +276,7 @@ def _main(argv: list[str] | None) -> int:
         config = state.config.replace(**given_fields(options, TrainConfig))
     else:
         config = _config(options)
+    check_step(config, device)
     start = _start(config, options, resumed=state is not None)
     if start is not None:
         config = config.replace(start_digest=start.digest)
@@ -288,6 +293,11 @@ def _main(argv: list[str] | None) -> int:
     held_out = _degraded(validation, config) if validation else []
     held_names = [name for name, _ in validation.images] if validation else []
     origin = header_of(training, held_names, [test], parts.left_out, parts.kept)
+    weights = None if start is None else start.weights
+    shown: list[Callable[[int, int, int], None]] = []  # the bar, once there is one
+    epochs = fit(  # checks everything before something is written
+        config, data, validation=held_out, state=state, start=weights, device=device, on_step=lambda *at: shown[0](*at)
+    )
     folder = _folder(options, config)
     with atomic_write(folder / _RUN) as file:
         file.write_text(json.dumps(asdict(_stamped(job, images.digest)), indent=2) + "\n", encoding="utf-8")
@@ -312,9 +322,8 @@ def _main(argv: list[str] | None) -> int:
     started = time.perf_counter()
     result = None
     with _bar(console) as bar:
-        weights = None if start is None else start.weights
-        steps = fit(config, data, validation=held_out, state=state, start=weights, device=device, on_step=bar)
-        for result in steps:
+        shown.append(bar)
+        for result in epochs:
             save_network(folder / _NETWORK, result.best_weights, config, {"epoch": result.best_epoch, **origin})
             save_state(folder / _STATE, result.state())
             console.print(_line(result, short=console.is_terminal and console.width < 110))

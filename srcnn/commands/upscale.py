@@ -20,20 +20,21 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from srcnn.champions.shipped import SCALES
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.commands.upscale_display import Display, JsonLines, Lines, ProgressBar, Tally
 from srcnn.config.quantities import parse_pixels
 from srcnn.errors import ConfigError, SRCNNError
 from srcnn.model.network import SRCNN
+from srcnn.system.folders import check_folder
+from srcnn.system.printable import printable
 from srcnn.upscaling.compare import write_comparison
 from srcnn.upscaling.enlarge import Networks, empty_image, enlarge_image, passes
 from srcnn.upscaling.folders import find_photos, remember
-from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo
 from srcnn.upscaling.photo_writing import Encoding, format_of, parse_color
 from srcnn.upscaling.pipeline import Enlarge, Event, Job, run_jobs
@@ -45,16 +46,20 @@ __all__ = ["main"]
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="upscale", description=__doc__)
     parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="PHOTO", help="file, or folder with everything below it"
+        "photos", nargs="+", type=path, metavar="PHOTO", help="file, or folder with everything below it"
     )
     parser.add_argument("--scale", metavar="N", help="factor, whole or not (default: 3)")
     parser.add_argument(
         "--size", metavar="WxH", help="instead of a factor: the largest result that fits in W x H pixels"
     )
-    parser.add_argument("--model", default="champion", metavar="NAME", help=f"{MODEL_HELP} (default: champion)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the results; needed for folders")
+    parser.add_argument(
+        "--model", type=text, default="champion", metavar="NAME", help=f"{MODEL_HELP} (default: champion)"
+    )
+    parser.add_argument("--out", type=path, metavar="FOLDER", help="folder for the results; needed for folders")
     parser.add_argument("--format", metavar="NAME", help="png, jpeg, webp or tiff (default: that of the photo)")
-    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of JPEG and WebP, 1 to 100 (default: 95)")
+    parser.add_argument(
+        "--quality", type=whole(1, 100), default=95, metavar="N", help="of JPEG and WebP, 1 to 100 (default: 95)"
+    )
     parser.add_argument(
         "--background", metavar="COLOR", help="white, black or #rrggbb below transparent pixels, for JPEG"
     )
@@ -72,11 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="write over existing files")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="default: auto")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: that of torch)")
+    parser.add_argument("--threads", type=threads, metavar="N", help="CPU threads (default: that of torch)")
     parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the authors' weights (default: $SRCNN_DATA, else ./data)"
+        "--data-root",
+        type=text,
+        metavar="DIR",
+        help="folder of the authors' weights (default: $SRCNN_DATA, else ./data)",
     )
-    parser.add_argument("--tracking-uri", default=TRACKING_URI, metavar="URI", help="MLflow store of registry and runs")
+    parser.add_argument(
+        "--tracking-uri", type=text, default=TRACKING_URI, metavar="URI", help="MLflow store of registry and runs"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line for each event, for programs")
     parser.add_argument("-q", "--quiet", action="store_true", help="print failures only")
     return parser
@@ -87,12 +97,10 @@ def _target(options: argparse.Namespace) -> Target:
         if options.scale is not None:
             raise ConfigError(f"--size: must be given without --scale, but got {options.size} and {options.scale}")
         return Target(box=parse_size(options.size))
-    return Target(parse_scale(options.scale or "3"))
+    return Target(parse_scale("3" if options.scale is None else options.scale))
 
 
 def _encoding(options: argparse.Namespace) -> Encoding:
-    if not 1 <= options.quality <= 100:
-        raise ConfigError(f"--quality: must lie between 1 and 100, but got {options.quality}")
     try:
         form = None if options.format is None else format_of(options.format)
     except ConfigError as error:
@@ -191,11 +199,9 @@ def _display(options: argparse.Namespace) -> Display:
 
 
 def _check_flags(options: argparse.Namespace) -> None:
-    if options.threads is not None and options.threads < 1:
-        raise ConfigError(f"--threads: must be at least 1, but got {options.threads}")
     out = options.out
-    if out is not None and (out.is_file() or any(parent.is_file() for parent in out.parents)):
-        raise ConfigError(f"--out: must be a folder, but got the file {printable(out)}")
+    if out is not None:
+        check_folder(out, "--out")
 
 
 def _main(argv: list[str] | None) -> int:
@@ -217,6 +223,11 @@ def _main(argv: list[str] | None) -> int:
     plan = make_plan(find_photos(options.photos, options.out), wishes)
     if not (plan.jobs or plan.finished or plan.failures):
         raise ConfigError(f"PHOTO: there is no photo in {', '.join(map(printable, options.photos))}")
+    if options.out is not None and plan.jobs:
+        try:
+            options.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--out: {printable(options.out)} cannot be created ({error.strerror})") from None
     return _work(options, plan, wishes, _enlarger(options, target, networks))
 
 

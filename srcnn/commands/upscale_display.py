@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from srcnn.upscaling.names import printable
+from srcnn.system.printable import printable
 from srcnn.upscaling.pipeline import Event
 from srcnn.upscaling.plan import Plan
 

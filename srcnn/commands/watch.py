@@ -18,7 +18,9 @@ from pathlib import Path
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
+from srcnn.commands.flag_values import text, whole
 from srcnn.errors import SearchError
+from srcnn.system.folders import typed_path
 from srcnn.tuning.driver.live_state import FILE
 from srcnn.tuning.driver.optuna_mirror import FILE as DASHBOARD_FILE
 from srcnn.tuning.driver.optuna_mirror import dashboard_command
@@ -34,12 +36,20 @@ _NAMED = 5  # names that an error lists
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="name of a search (default: that with the latest news)")
+    parser.add_argument(
+        "name", nargs="?", type=text, metavar="NAME", help="name of a search (default: that with the latest news)"
+    )
     storage = SearchSettings.model_fields["storage"]
     parser.add_argument(
-        "--storage", metavar="DIR", default=storage.default, help=f"{storage.description} (default: {storage.default})"
+        "--storage",
+        type=text,
+        metavar="DIR",
+        default=storage.default,
+        help=f"{storage.description} (default: {storage.default})",
     )
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="port of the page (default: any free one)")
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=0, metavar="N", help="port of the page (default: any free one)"
+    )
     parser.add_argument("--open", action="store_true", help="open the page in the browser of this desktop")
     return parser
 
@@ -54,7 +64,7 @@ def find_folder(storage: str, name: str | None) -> Path:
     Raises:
         SearchError: there is no such search; the message lists the nearest names.
     """
-    place = Path(storage).expanduser().resolve()
+    place = typed_path(storage, "storage").resolve()
     files = sorted(place.glob(f"*/{FILE}"), key=lambda file: -file.stat().st_mtime)
     # Searches that have only settings, because they have just begun or are of an earlier version, come last.
     known = list(dict.fromkeys([*(file.parent.name for file in files), *saved_searches(storage)]))

@@ -1,4 +1,8 @@
-"""`ModelConfig`, the configuration of a network: everything that its weights depend on."""
+"""`ModelConfig`, the configuration of a network: everything that its weights depend on.
+
+The sizes have bounds far above any use, so that a misprint, or a file of a stranger, cannot ask for a network that no machine
+holds. The networks of the papers have at most 5 layers and 57,184 weights.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,12 @@ from pydantic import Field, model_validator
 from srcnn.config.quantities import Sizes, format_sizes
 from srcnn.config.strict import Strict
 
-__all__ = ["ModelConfig"]
+__all__ = ["MOST_FILTERS", "MOST_LAYERS", "MOST_WEIGHTS", "WIDEST_KERNEL", "ModelConfig"]
+
+MOST_LAYERS = 100
+WIDEST_KERNEL = 99
+MOST_FILTERS = 4096  #: of one layer
+MOST_WEIGHTS = 32_000_000  #: of all layers together: 128 MB in float32
 
 
 class ModelConfig(Strict):
@@ -53,6 +62,17 @@ class ModelConfig(Strict):
         return sum(k - 1 for k in self.kernels)
 
     @property
+    def outputs(self) -> int:
+        """Number of planes that the last layer computes: ``channels``, or scale^2 for each with pixel_shuffle."""
+        return self.channels * (self.scale**2 if self.upsampling == "pixel_shuffle" else 1)
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of all layers, without biases and slopes."""
+        widths = (self.channels, *self.filters, self.outputs)
+        return sum(a * b * k * k for a, b, k in zip(widths[:-1], widths[1:], self.kernels, strict=True))
+
+    @property
     def name(self) -> str:
         """Short name of the network: kernels, then filters, as in ``9-1-5 (64-32)``, and ``prelu`` if it has slopes."""
         plain = f"{format_sizes(self.kernels)} ({format_sizes(self.filters)})"
@@ -61,9 +81,13 @@ class ModelConfig(Strict):
     @model_validator(mode="after")
     def _check_model(self) -> Self:
         kernels, filters = format_sizes(self.kernels), format_sizes(self.filters)
+        if len(self.kernels) > MOST_LAYERS:
+            raise ValueError(f"kernels: must have at most {MOST_LAYERS} layers, but got {len(self.kernels)}")
         for size in self.kernels:
             if size < 1 or size % 2 == 0:
                 raise ValueError(f"kernels: every size must be odd and positive, but got {size} in {kernels}")
+            if size > WIDEST_KERNEL:
+                raise ValueError(f"kernels: every size must be at most {WIDEST_KERNEL}, but got {size} in {kernels}")
         if len(self.kernels) < 2:
             raise ValueError(f"kernels: must have at least two layers, but got {kernels}")
         if len(self.filters) != len(self.kernels) - 1:
@@ -73,4 +97,12 @@ class ModelConfig(Strict):
             )
         if min(self.filters) < 1:
             raise ValueError(f"filters: every number must be at least 1, but got {filters}")
+        if max(self.filters) > MOST_FILTERS:
+            raise ValueError(
+                f"filters: every number must be at most {MOST_FILTERS}, but got {max(self.filters)} in {filters}"
+            )
+        if self.weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"filters: the network must have at most {MOST_WEIGHTS:,} weights, but {self.name} has {self.weights:,}"
+            )
         return self

@@ -13,6 +13,7 @@ __all__ = ["Numbers", "Pixels", "Sizes", "counted", "format_sizes", "parse_pixel
 
 _PIXELS = re.compile(r"^(\d+(?:\.\d*)?(?:e\+?\d+)?)\s*([kmg]?)$", re.IGNORECASE | re.ASCII)
 _PIXELS_RULE = "must be a number of training pixels such as 8M, 500k or 8e6"
+_DIGITS = 18  # more than any size has
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
@@ -21,6 +22,10 @@ def _split_integers(value: object) -> object:
         parts = value.replace(",", "-").split("-")
         if not all(p.strip().isdecimal() and p.isascii() for p in parts):  # "²" is a digit, and int() does not read it
             raise ValueError("must be whole numbers joined by '-', such as 9-1-5")
+        if any(
+            len(p.strip()) > _DIGITS for p in parts
+        ):  # int() would refuse more than 4300 digits with advice for programmers
+            raise ValueError(f"must be whole numbers of at most {_DIGITS} digits")
         return tuple(int(p) for p in parts)
     return tuple(value) if isinstance(value, list) else value
 
@@ -28,6 +33,8 @@ def _split_integers(value: object) -> object:
 def _split_numbers(value: object) -> object:
     if isinstance(value, str):
         try:
+            if not value.isascii():  # float() reads the digits of every script
+                raise ValueError
             return tuple(float(p) for p in value.split(",") if p.strip())
         except ValueError:
             raise ValueError("must be numbers joined by ',', such as 1,1,0.1") from None

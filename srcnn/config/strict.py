@@ -10,6 +10,8 @@ from srcnn.errors import ConfigError, unknown_name
 
 __all__ = ["Strict"]
 
+_LONGEST, _LONGEST_VALUE = 600, 200  # characters of a message, and of the value in it
+
 
 class Strict(BaseModel):
     """Immutable data that rejects unknown fields and raises `ConfigError` with one line about the first broken rule."""
@@ -47,8 +49,20 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
         return unknown_name("field", field, kind.model_fields)
     text = first["msg"].removeprefix("Value error, ")
     if not field:  # a rule about several fields names them itself
-        return text
-    got = (
-        "" if "but got" in text else f", but got {first['input']!r}"
-    )  # the message of a nested configuration already has the value
-    return f"{field}: {text[0].lower()}{text[1:]}{got}"
+        return _one_line(text, _LONGEST)
+    # The message of a nested configuration already has the value.
+    got = "" if "but got" in text else f", but got {_one_line(_shown(first['input']), _LONGEST_VALUE)}"
+    return _one_line(f"{field}: {text[0].lower()}{text[1:]}{got}", _LONGEST)
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # an integer of more than 4300 digits; lists that are nested without end
+        return f"a value of type {type(value).__name__} that cannot be shown"
+
+
+def _one_line(text: str, longest: int) -> str:
+    """Return a text without line breaks, with its middle left out if it is longer than ``longest`` characters."""
+    text = " ".join(text.split("\n"))
+    return text if len(text) <= longest else f"{text[: longest * 2 // 3]} ... {text[-longest // 4 :]}"

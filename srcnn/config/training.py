@@ -9,6 +9,7 @@ the network of ECCV 2014. Fields that are lists also accept such strings.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,7 +17,15 @@ from pydantic import Field, model_validator
 from srcnn.config.architecture import ModelConfig
 from srcnn.config.quantities import Numbers, Pixels, format_sizes
 
-__all__ = ["TrainConfig"]
+__all__ = ["MOST_EPOCHS", "MOST_IMAGES", "MOST_PIXELS", "MOST_PIXELS_A_SIDE", "TrainConfig"]
+
+# Bounds of what a person may ask for, far above any use. What a machine can hold is less: `srcnn.training.memory`.
+MOST_IMAGES = 1_000_000  #: of a batch
+MOST_PIXELS_A_SIDE = 10_000  #: of a sub-image
+MOST_EPOCHS = 1_000_000
+MOST_PIXELS = 1e15  #: target pixels of a run: years on a hundred GPUs
+MOST_STEPS_OF_THE_RATE = 100
+_LONGEST_GROWTH = math.log(1e12)
 
 
 class TrainConfig(ModelConfig):
@@ -39,7 +48,7 @@ class TrainConfig(ModelConfig):
         "al. 2017), or psnr (mean logarithm of the sub-images' mse, Chen et al. 2021)",
     )
     charbonnier_epsilon: float = Field(
-        1e-3, gt=0, description="error below which the charbonnier loss is about quadratic, on planes in [0, 1]"
+        1e-3, gt=0, le=1, description="error below which the charbonnier loss is about quadratic, on planes in [0, 1]"
     )
     mse_share: float = Field(
         0.0, ge=0, lt=1, description="fraction at the end of the run with the loss mse after another loss; 0: none"
@@ -55,7 +64,7 @@ class TrainConfig(ModelConfig):
     initialization: Literal["he", "gaussian"] = Field(
         "he", description="he: variance 2 / fan-in, last layer small; gaussian: standard deviation init_std everywhere"
     )
-    init_std: float = Field(0.001, gt=0, description="standard deviation of the gaussian initialization")
+    init_std: float = Field(0.001, gt=0, le=1e30, description="standard deviation of the gaussian initialization")
     start: str = Field(
         "random",
         description="initial weights: random; champion:2, champion:3 or champion:4 (the network of a scale that comes with the "
@@ -71,7 +80,9 @@ class TrainConfig(ModelConfig):
         "muon", description="muon (with adam for the last layer and the biases), adam, or sgd with momentum"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
-    learning_rate: float = Field(5e-4, gt=0, description="peak learning rate; with muon, that of the adam steps")
+    learning_rate: float = Field(
+        5e-4, gt=0, le=1e30, description="peak learning rate; with muon, that of the adam steps"
+    )
     layer_rates: Numbers = Field(
         (), description="learning-rate factor per layer, aligned to the last: a single 0.1 applies to the last layer"
     )
@@ -79,9 +90,10 @@ class TrainConfig(ModelConfig):
     cycles: int = Field(
         1,
         ge=1,
+        le=1000,
         description="how often the cosine schedule is run through; more than 1: warm restarts (SGDR, Loshchilov 2017)",
     )
-    cycle_growth: float = Field(1.0, ge=1, description="length of a cycle divided by that of the one before")
+    cycle_growth: float = Field(1.0, ge=1, le=100, description="length of a cycle divided by that of the one before")
     warmup: float = Field(0.02, ge=0, lt=1, description="fraction of the run with linear warm-up")
     step_at: Numbers = Field(
         (0.5, 0.75), description="fractions of the run after which the step schedule reduces the rate"
@@ -101,25 +113,36 @@ class TrainConfig(ModelConfig):
         description="width in training of each layer's collapsible linear block, in multiples of the layer's filters (SESR, "
         "Bhardwaj et al. 2022); the saved network is the plain one; 0: plain layers",
     )
-    clip: float | None = Field(None, gt=0, description="maximum gradient norm; none: no clipping")
-    batch_size: int = Field(8, ge=1, description="sub-images per step")
-    test_batch_size: int = Field(8, ge=1, description="images per PSNR in the article protocol")
-    patch_size: int = Field(60, ge=1, description="side of a sub-image, in pixels of the large image")
+    clip: float | None = Field(None, gt=0, le=1e30, description="maximum gradient norm; none: no clipping")
+    batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="sub-images per step")
+    test_batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="images per PSNR in the article protocol")
+    patch_size: int = Field(
+        60, ge=1, le=MOST_PIXELS_A_SIDE, description="side of a sub-image, in pixels of the large image"
+    )
     late_patch_size: int | None = Field(
         None,
         ge=1,
+        le=MOST_PIXELS_A_SIDE,
         description="side of a sub-image in the last part of the run; the batch is smaller, with about as many pixels, and "
         "smaller images are left out; none: patch_size",
     )
     late_share: float = Field(0.25, gt=0, lt=1, description="fraction of the run with sub-images of late_patch_size")
     stride: int | None = Field(
-        None, ge=1, description="grid spacing of the sub-images, in pixels, as in the papers; none: random"
+        None,
+        ge=1,
+        le=MOST_PIXELS_A_SIDE,
+        description="grid spacing of the sub-images, in pixels, as in the papers; none: random",
     )
     augment: bool = Field(True, description="rotate and mirror sub-images: the 8 symmetries of the square")
-    epochs: int | None = Field(None, ge=1, description="budget in epochs")
-    pixels: Pixels | None = Field(None, gt=0, description="budget in target pixels: 60M; give either epochs or pixels")
+    epochs: int | None = Field(None, ge=1, le=MOST_EPOCHS, description="budget in epochs")
+    pixels: Pixels | None = Field(
+        None, gt=0, le=MOST_PIXELS, description="budget in target pixels: 60M; give either epochs or pixels"
+    )
     epoch_pixels: Pixels | None = Field(
-        None, gt=0, description="length of an epoch in target pixels: 6M; none: one pass over the training set"
+        None,
+        gt=0,
+        le=MOST_PIXELS,
+        description="length of an epoch in target pixels: 6M; none: one pass over the training set",
     )
     seed: int = Field(123, ge=0, lt=2**63, description="seed of initialization, sampling and augmentation")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -135,11 +158,15 @@ class TrainConfig(ModelConfig):
             raise ValueError(
                 f"epochs: must not be combined with pixels, but got epochs {self.epochs} and pixels {self.pixels:g}"
             )
-        if any(rate < 0 for rate in self.layer_rates):
-            raise ValueError(f"layer_rates: every factor must be at least 0, but got {self.layer_rates}")
+        if any(not 0 <= rate <= 1000 for rate in self.layer_rates):
+            raise ValueError(f"layer_rates: every factor must lie between 0 and 1000, but got {self.layer_rates}")
         if len(self.layer_rates) > self.depth:
             raise ValueError(
                 f"layer_rates: must have at most one factor per layer, {self.depth}, but got {len(self.layer_rates)}"
+            )
+        if len(self.step_at) > MOST_STEPS_OF_THE_RATE:
+            raise ValueError(
+                f"step_at: must have at most {MOST_STEPS_OF_THE_RATE} fractions, but got {len(self.step_at)}"
             )
         if any(not 0 < at < 1 for at in self.step_at):
             raise ValueError(f"step_at: every fraction must lie between 0 and 1, but got {self.step_at}")
@@ -151,6 +178,11 @@ class TrainConfig(ModelConfig):
             raise ValueError(f"loss: {self.loss} needs reduction mean, but got {self.reduction}")
         if self.cycles > 1 and self.schedule != "cosine":
             raise ValueError(f"cycles: more than 1 needs schedule cosine, but got {self.schedule}")
+        if self.cycles * math.log(self.cycle_growth) > _LONGEST_GROWTH:
+            raise ValueError(
+                f"cycle_growth: the last of the {self.cycles} cycles must be at most 1e12 times as long as the first, but got "
+                f"{self.cycle_growth:g}"
+            )
         if self.expansion == 1:
             raise ValueError("expansion: must be 0 or at least 2, but got 1")
         self._check_start()

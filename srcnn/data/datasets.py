@@ -31,8 +31,9 @@ from numpy.typing import NDArray
 from srcnn.data.image_set import ImageSet, NamedImage, pixel_digest
 from srcnn.data.known_sets import ALIASES, SETS, WHEELS, KnownSet, data_root, known_set, locate
 from srcnn.errors import DataError, unknown_name
-from srcnn.imaging.image_files import list_images, read_image
+from srcnn.imaging.image_files import check_together, list_images, read_image, shown_name
 from srcnn.system import invocation
+from srcnn.system.folders import typed_path
 
 __all__ = ["load", "verify"]
 
@@ -94,13 +95,13 @@ def verify(name: str, root: Path | None = None) -> list[str]:
 
 
 def _is_one(spec: str) -> bool:
-    return spec in SETS or spec in ALIASES or Path(spec).expanduser().is_dir()
+    return spec in SETS or spec in ALIASES or (bool(spec) and typed_path(spec, "data set").is_dir())
 
 
 def _load_one(spec: str, root: Path | None, skip_bad: bool) -> ImageSet:
     if spec in SETS:
         return _read(spec, _files(SETS[spec], data_root(root)), skip_bad)
-    folder = Path(spec).expanduser()
+    folder = typed_path(spec or ".", "data set")
     if not spec or not folder.exists():
         raise DataError(f"{unknown_name('data set', spec, [*SETS, *ALIASES])}; or give the path of a folder of images")
     if not folder.is_dir():
@@ -129,6 +130,7 @@ def _bundled(path: str) -> Path:
 
 
 def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
+    check_together(files, name)
     stems = Counter(file.stem for file in files)
     images: list[NamedImage] = []
     skipped: list[str] = []
@@ -138,9 +140,9 @@ def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
         except DataError as error:
             if not skip_bad:
                 raise DataError(f"{error}; --skip-bad skips such files") from error
-            skipped.append(file.name)
+            skipped.append(shown_name(file.name))
         else:
-            images.append((file.stem if stems[file.stem] == 1 else file.name, image))
+            images.append((shown_name(file.stem if stems[file.stem] == 1 else file.name), image))
     if not images:
         raise DataError(f"{name}: no file can be decoded, of {len(files)}, such as {skipped[0]}")
     return ImageSet(name, tuple(images), tuple(skipped))

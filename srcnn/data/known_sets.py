@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srcnn.errors import DataError, unknown_name
+from srcnn.system.folders import typed_path
 
 __all__ = ["ALIASES", "SETS", "WHEELS", "KnownSet", "data_root", "known_set", "locate"]
 
@@ -68,7 +69,9 @@ ALIASES = {"sample": "sample/train"}
 
 def data_root(option: str | Path | None = None) -> Path:
     """Return the data root: the option if given, else ``$SRCNN_DATA``, else ``data`` in the current folder."""
-    return Path(option or os.environ.get("SRCNN_DATA") or "data").expanduser()
+    if option is not None:
+        return typed_path(option, "data root")
+    return typed_path(os.environ.get("SRCNN_DATA") or "data", "SRCNN_DATA")
 
 
 def locate(name: str, root: Path | None = None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -22,6 +23,8 @@ __all__ = [
     "resolve_precision",
 ]
 
+_DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,4})?")
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of a name. The result has an index if it is a GPU.
@@ -35,21 +38,17 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return indexed(torch.device("cuda")) if gpu_count() else torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, but got {name!r}") from None
-    if device.type not in ("cpu", "cuda"):
+    # torch takes other spellings too, such as cpu:5, and other devices.
+    if not isinstance(name, str) or _DEVICE.fullmatch(name) is None:
         raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N, but got {name!r}")
-    if device.type == "cuda":
-        count = gpu_count()
-        if not count:
-            raise ConfigError(f"device: no GPU is available on this machine, but got {name!r}")
-        if device.index is not None and device.index >= count:
-            raise ConfigError(
-                f"device: N in cuda:N must be below {count}, the number of visible GPUs, but got {name!r}"
-            )
-    return indexed(device)
+    if name == "cpu":
+        return torch.device("cpu")
+    count, index = gpu_count(), name.removeprefix("cuda").removeprefix(":")
+    if not count:
+        raise ConfigError(f"device: no GPU is available on this machine, but got {name!r}")
+    if index and int(index) >= count:
+        raise ConfigError(f"device: N in cuda:N must be below {count}, the number of visible GPUs, but got {name!r}")
+    return indexed(torch.device("cuda", int(index)) if index else torch.device("cuda"))
 
 
 def indexed(device: torch.device) -> torch.device:

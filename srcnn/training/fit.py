@@ -42,12 +42,12 @@ def fit(
     validation: Sequence[Degraded] = (),
     state: TrainState | None = None,
     start: Mapping[str, Tensor] | None = None,
-    device: torch.device | None = None,
+    device: torch.device | str | None = None,
     on_step: Callable[[int, int, int], None] | None = None,
     recorded: bool | None = None,
     recorder: Recorder | None = None,
 ) -> Iterator[EpochResult]:
-    """Train a network and yield a result after every epoch.
+    """Train a network and yield a result after every epoch. What is wrong with the arguments is raised by the call itself.
 
     Args:
         config: configuration of the run, with a budget (``epochs`` or ``pixels``).
@@ -56,21 +56,27 @@ def fit(
         state: training state of an earlier run of the same configuration, to resume from.
         start: initial weights of a new run: state dict of another `SRCNN`. The layers whose shapes are equal are copied, see
             `srcnn.training.warm_start`; the others are initialized as usual. A resumed run ignores it.
-        device: device for the training; None: the current GPU of this process, else the CPU.
+        device: device for the training, or its name, such as ``cpu`` or ``cuda:1``; None: the current GPU of this process, else
+            the CPU.
         on_step: called every few steps with (epoch, step in the epoch, steps per epoch), for a progress bar.
         recorded: whether to run the steps as a `RecordedStep`; None: on a GPU.
         recorder: recorder for a `RecordedStep`; None: CUDA graphs on a GPU, no recording elsewhere.
 
     Raises:
-        ConfigError: there is no budget, the data was prepared for another scale, colour or protocol, or no layer of ``start``
-            has the shape of one of the network.
-        DataError: an image is smaller than a sub-image.
+        ConfigError: there is no budget, the data was prepared for another scale, colour or protocol, no layer of ``start``
+            has the shape of one of the network, there is no such device, or it cannot hold a step or the places of an epoch
+            (`srcnn.training.memory`).
+        DataError: an image is smaller than a sub-image or empty, or a value is NaN or infinite.
         CheckpointError: ``state`` belongs to another configuration.
         DivergenceError: the loss became NaN or infinite.
         DeadNetworkError: no gradient reaches the first layer.
     """
-    where = indexed(device) if device else pick_device()
+    where = indexed(device) if isinstance(device, torch.device) else pick_device("auto" if device is None else device)
     run = Run(config, data, validation, where, state, recorded, recorder, start)
+    return _epochs(run, on_step)
+
+
+def _epochs(run: Run, on_step: Callable[[int, int, int], None] | None) -> Iterator[EpochResult]:
     while run.epoch < run.epochs:
         yield run.train_epoch(on_step)
 

@@ -22,6 +22,7 @@ from srcnn.errors import DataError
 from srcnn.evaluation.article import degrade_article
 from srcnn.evaluation.degradation import Degraded, degrade
 from srcnn.system.torch_internals import tensor_of_read_only
+from srcnn.training.memory import check_images
 
 __all__ = ["Batch", "PatchSampler", "Plan", "TrainingData", "degrade_for", "prepare"]
 
@@ -63,7 +64,10 @@ def prepare(
 
     Raises:
         DataError: there is no image, or one is too small for the scale.
+        ConfigError: this machine cannot hold them.
     """
+    images = list(images)
+    check_images(sum(image.shape[0] * image.shape[1] for _, image in images), 1 if color == "y" else 3, len(images))
     degraded = [degrade_for(protocol, image, scale, color, name) for name, image in images]
     if not degraded:
         raise DataError("there is no training image")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from srcnn.config.training import TrainConfig
-from srcnn.errors import CheckpointError, ConfigError, DeadNetworkError, DivergenceError
+from srcnn.errors import CheckpointError, ConfigError, DataError, DeadNetworkError, DivergenceError
 from srcnn.evaluation.degradation import Degraded
 from srcnn.evaluation.protocol import score
 from srcnn.model.network import SRCNN
@@ -22,6 +24,7 @@ from srcnn.training.checkpoint import TrainState
 from srcnn.training.epoch_result import EpochResult
 from srcnn.training.expansion import Expansion
 from srcnn.training.losses import training_loss
+from srcnn.training.memory import check_epoch, check_step
 from srcnn.training.optimizers import make_optimizer
 from srcnn.training.patches import Batch, PatchSampler, TrainingData
 from srcnn.training.pretraining import pretraining_weights, silence_planes
@@ -57,6 +60,8 @@ class Run:
             keep_freed_memory()
         elif device.type == "cuda":
             promise_determinism()  # in every run: a later run in this process may be deterministic
+        check_step(config, device)
+        _check_values(data, validation)
         self.config, self.device, self.validation = config, device, validation
         self.sampler = PatchSampler(config, data, device)
         late = config.late
@@ -68,6 +73,7 @@ class Run:
             late_pixels_per_step=None if self.late_sampler is None else self.late_sampler.pixels_per_step,
         )
         self.epochs = self.schedule.epochs
+        check_epoch(config, math.ceil(self.schedule.steps / self.epochs))
         self.plane_weights = None if config.pretrain == "none" else pretraining_weights(config)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = SRCNN(config.architecture)
@@ -356,3 +362,22 @@ class Run:
 
 def _copy(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in weights.items()}
+
+
+def _check_values(data: TrainingData, validation: Sequence[Degraded]) -> None:
+    """Check that there are training images, and that all values are finite: one NaN would end in weights that are all NaN.
+
+    Raises:
+        DataError: no training image, an empty validation image, or a value that is NaN or infinite. The message names it.
+    """
+    if not len(data.sizes) or not data.target.size:
+        raise DataError("data: there is no training image")
+    named: list[tuple[str, str, NDArray[Any]]] = [("data", "small", data.small), ("data", "bicubic", data.bicubic)]
+    for i, image in enumerate(validation):
+        place = f"validation[{i}]" + (f" ({image.name})" if image.name else "")
+        if not image.target.size or not image.small.size:
+            raise DataError(f"{place}: the image is empty, of shape {image.target.shape}")
+        named += [(place, "small", image.small), (place, "bicubic", image.bicubic), (place, "target", image.target)]
+    for place, name, values in named:
+        if not np.isfinite(values).all():
+            raise DataError(f"{place}: every value of {name} must be finite, but one is NaN or infinite")

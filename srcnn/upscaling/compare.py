@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from srcnn.errors import DataError
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.printable import printable
 from srcnn.upscaling.enlarge import upscale
-from srcnn.upscaling.names import printable
 
 __all__ = ["comparison", "write_comparison"]
 

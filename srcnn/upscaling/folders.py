@@ -18,7 +18,7 @@ from typing import Any
 
 from srcnn.errors import ConfigError, DataError
 from srcnn.system.bounded_read import parse_json, read_text
-from srcnn.upscaling.names import printable
+from srcnn.system.printable import printable
 
 __all__ = ["RECORD", "Found", "Source", "check_outputs", "find_photos", "is_finished", "read_record", "remember"]
 

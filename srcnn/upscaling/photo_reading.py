@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from srcnn.errors import DataError
+from srcnn.system.printable import printable
 from srcnn.upscaling.metadata import Metadata, describes, read_metadata
-from srcnn.upscaling.names import printable
 from srcnn.upscaling.png_tiff import is_deep, is_planar, read_deep
 
 __all__ = ["MAX_PIXELS", "Header", "Photo", "inspect", "read_photo"]

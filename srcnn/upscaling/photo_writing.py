@@ -14,8 +14,8 @@ from PIL import Image
 
 from srcnn.errors import ConfigError, DataError, unknown_name
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.printable import printable
 from srcnn.upscaling.metadata import Metadata, resized_exif, resized_xmp
-from srcnn.upscaling.names import printable
 from srcnn.upscaling.png_tiff import write_png, write_tiff
 
 __all__ = ["FORMATS", "Encoding", "check_side", "format_of", "output_format", "parse_color", "write_photo"]

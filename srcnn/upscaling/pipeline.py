@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.errors import DataError, SRCNNError
-from srcnn.upscaling.names import printable
+from srcnn.system.printable import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Photo, read_photo
 from srcnn.upscaling.photo_writing import Encoding, write_photo
 

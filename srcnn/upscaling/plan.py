@@ -11,9 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from srcnn.errors import ConfigError, DataError
+from srcnn.system.printable import printable
 from srcnn.upscaling.enlarge import result_size
 from srcnn.upscaling.folders import Found, Source, check_outputs, is_finished, read_record
-from srcnn.upscaling.names import printable
 from srcnn.upscaling.photo_reading import MAX_PIXELS, Header, inspect
 from srcnn.upscaling.photo_writing import FORMATS, Encoding, check_side, output_format
 from srcnn.upscaling.pipeline import Job
@@ -31,7 +31,7 @@ def parse_scale(text: str) -> float:
         ConfigError: it is no number between 0.01 and 100.
     """
     try:
-        scale = float(text.lower().removeprefix("x").removesuffix("x"))
+        scale = float(text.lower().removeprefix("x").removesuffix("x")) if text.isascii() else math.nan
     except ValueError:
         scale = math.nan
     if not 0.01 <= scale <= 100:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import sys
 
@@ -49,13 +50,63 @@ def test_a_file_that_cannot_be_written_and_a_full_disk_are_one_line(capsys: pyte
     def full() -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def of_a_library() -> int:
-        raise OSError("something else")
-
     assert (run(refused, ""), run(full, "")) == (2, 2)
     assert capsys.readouterr().err == "error: /proc/out.json: Permission denied\nerror: No space left on device\n"
-    with pytest.raises(OSError, match="something else"):
-        run(of_a_library, "")
+
+
+def test_a_defect_is_one_line_and_its_traceback_is_shown_on_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_a_library() -> int:
+        raise OSError("something\nelse")
+
+    def empty() -> int:
+        return dict[str, int]()["a"]
+
+    assert (run(of_a_library, ""), run(empty, "")) == (1, 1)
+    first, second, *rest = capsys.readouterr().err.split("\n")
+    assert first.startswith(
+        "error: this is a defect of this program, and --debug shows its traceback: OSError in test_comm"
+    )
+    assert first.endswith(": something\\nelse")
+    assert ("KeyError in test_command_line.py" in second, rest) == (True, [""])
+    monkeypatch.setenv("SRCNN_DEBUG", "")
+    assert Parser().parse_args(["--debug"]) == argparse.Namespace()
+    assert run(of_a_library, "") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1].startswith("error: this is a defect")
+
+
+def test_too_little_memory_and_endless_nesting_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def no_memory() -> int:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes.")
+
+    def deep() -> int:
+        return deep()
+
+    assert (run(no_memory, ""), run(deep, "")) == (2, 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("error: memory: this machine has too little for what was asked for ([enforce fail]")
+    assert lines[1:] == ["error: what was given nests too deeply to be read"]
+
+
+def test_a_line_is_short_and_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    def long() -> int:
+        raise ConfigError("name: must be short, but got " + "n" * 5000)
+
+    def escaping() -> int:
+        raise ConfigError("name: got \x1b[31m\udcff\u202e.png")
+
+    def long_path() -> int:
+        raise OSError(errno.ENAMETOOLONG, "File name too long", "n" * 5000)
+
+    assert (run(long, ""), run(escaping, ""), run(long_path, "")) == (2, 2, 2)
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert (len(first) < 1000, first[:20]) == (True, "error: name: must be")
+    assert second == "error: name: got \\x1b[31m\\xff\\u202e.png"
+    assert len(third) < 300
+    assert third.endswith("nnn... (5000 characters): File name too long")
 
 
 def test_a_description_fits_the_terminal_and_commands_stay_whole(

@@ -189,3 +189,34 @@ def test_late_sub_images_of_the_same_size_are_none() -> None:
     assert TrainConfig().late is None
     assert TrainConfig(late_patch_size=60).late is None
     assert TrainConfig(patch_size=60, late_patch_size=61, protocol="article").late is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"batch_size": 10**6 + 1}, "batch_size: .*1000000"),
+        ({"test_batch_size": 10**9}, "test_batch_size: .*1000000"),
+        ({"patch_size": 10_001}, "patch_size: .*10000"),
+        ({"epochs": 10**12}, "epochs: .*1000000"),
+        ({"pixels": 1e300}, "pixels: .*1000000000000000"),
+        ({"epoch_pixels": 1e300}, "epoch_pixels: "),
+        ({"cycles": 1001}, "cycles: .*1000"),
+        (
+            {"cycles": 100, "cycle_growth": 50},
+            "cycle_growth: the last of the 100 cycles must be at most 1e12 times as long",
+        ),
+        ({"step_at": (0.5,) * 101}, "step_at: must have at most 100 fractions, but got 101"),
+        ({"layer_rates": "1e9"}, "layer_rates: every factor must lie between 0 and 1000"),
+        ({"layer_rates": "\u0661"}, "layer_rates: must be numbers joined by ','"),
+    ],
+)
+def test_budgets_and_sizes_have_bounds_far_above_any_use(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{says}"):
+        TrainConfig(**fields)
+
+
+def test_a_message_is_one_short_line_whatever_was_given() -> None:
+    with pytest.raises(ConfigError) as refused:
+        TrainConfig(batch_size="9\n" * 100_000)
+    text = str(refused.value)
+    assert (len(text) <= 700, "\n" in text) == (True, False)

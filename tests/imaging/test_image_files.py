@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from srcnn.errors import ConfigError, DataError
-from srcnn.imaging.image_files import SUFFIXES, list_images, modcrop, read_image, write_image
+from srcnn.imaging import image_files
+from srcnn.imaging.image_files import (
+    SUFFIXES,
+    check_together,
+    list_images,
+    modcrop,
+    read_image,
+    shown_name,
+    write_image,
+)
 
 ORIENTATION = 0x0112  # the EXIF tag
 
@@ -200,3 +209,43 @@ def test_an_image_that_cannot_be_written_is_a_data_error(tmp_path: Path) -> None
 def test_modcrop_refuses_a_scale_below_one(scale: int) -> None:
     with pytest.raises(ConfigError, match=f"scale: must be at least 1, but got {scale}"):
         modcrop(np.zeros((9, 9), np.uint8), scale)
+
+
+@pytest.mark.parametrize("size", [(8001, 5000), (13_000, 13_000), (40_000_001, 1)])
+def test_too_many_pixels_are_refused_by_the_header(size: tuple[int, int], tmp_path: Path) -> None:
+    """Also those for which Pillow would only warn, above 89 megapixels."""
+    path = saved(tmp_path / "large.png", Image.new("1", size))
+    with pytest.raises(
+        DataError, match=rf"large\.png: an image must have at most 40 megapixels, .* but got {size[0]}x{size[1]}, "
+    ):
+        read_image(path)
+
+
+def test_files_are_summed_up_before_one_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1000 x 1000 in colour take 3 MB, in grey 1 MB."""
+    files = [saved(tmp_path / f"{mode}.png", Image.new(mode, (1000, 1000))) for mode in ("RGB", "L")]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    monkeypatch.setattr(image_files, "machine_memory", lambda: 4_000_000)
+    check_together([*files, broken], "photos")
+    monkeypatch.setattr(image_files, "machine_memory", lambda: 3_999_999)
+    with pytest.raises(
+        DataError, match=r"^photos: its 3 images of 2 megapixels together would take 4 MiB, this machine has 4 MiB"
+    ):
+        check_together([*files, broken], "photos")
+
+
+def test_any_error_of_a_decoder_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow raises an AttributeError for some damaged EXIF data."""
+
+    def damaged(image: Image.Image) -> Image.Image:
+        raise AttributeError("'NoneType' object has no attribute 'x'")
+
+    path = saved(tmp_path / "a.png", Image.new("L", (4, 4)))
+    monkeypatch.setattr("srcnn.imaging.image_files.ImageOps.exif_transpose", damaged)
+    with pytest.raises(DataError, match=r"a\.png: cannot be decoded \('NoneType' object"):
+        read_image(path)
+
+
+def test_the_name_of_a_file_as_text() -> None:
+    assert [shown_name(name) for name in ("woman", "fl\u00e4che", "a\udcff")] == ["woman", "fl\u00e4che", "a\\xff"]

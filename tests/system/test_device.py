@@ -20,6 +20,29 @@ def test_devices() -> None:
         pick_device("gpu")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cpu:5",
+        "cpu:0",
+        "CPU",
+        "",
+        " cpu",
+        "meta",
+        "mps",
+        "cuda:-1",
+        "cuda:",
+        "cuda:\u0661",
+        "cuda:" + "9" * 30,
+        None,
+        0,
+    ],
+)
+def test_what_is_no_device(name: object) -> None:
+    with pytest.raises(ConfigError, match="device: must be auto, cpu, cuda or cuda:N, but got"):
+        pick_device(name)  # type: ignore[arg-type]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(ConfigError, match="device: no GPU is available on this machine, but got 'cuda:0'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 import torch
 
 from srcnn.config.training import TrainConfig
-from srcnn.training.patches import prepare
+from srcnn.errors import ConfigError, DataError
+from srcnn.evaluation.degradation import Degraded, degrade
+from srcnn.training.fit import fit
+from srcnn.training.patches import TrainingData, prepare
 from srcnn.training.run import Run
 
 
@@ -50,3 +54,65 @@ def test_a_step_of_muon_moves_a_block_about_as_far_as_a_plain_weight() -> None:
         moved.append(float((run.network.convolutions[1].weight.detach() - before).norm()))
     assert 0.5 * moved[0] < moved[1] < 2 * moved[0]
     assert 0.5 * moved[0] < moved[2] < 2 * moved[0]
+
+
+def arguments() -> tuple[TrainConfig, TrainingData, Degraded]:
+    images = [("a", np.random.default_rng(0).integers(0, 256, (40, 44), dtype=np.uint8))]
+    config = TrainConfig(kernels="3-3", filters="4", patch_size=12, scale=2, pixels=1000, precision="fp32")
+    return config, prepare(images, 2), degrade(images[0][1], 2, name="a")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("part", ["small", "bicubic", "target"])
+def test_a_validation_value_that_is_not_finite_is_named(part: str, value: float) -> None:
+    config, data, image = arguments()
+    plane = getattr(image, part).copy()
+    plane[3, 4, 0] = value
+    with pytest.raises(
+        DataError, match=rf"^validation\[1\] \(a\): every value of {part} must be finite, but one is NaN or infinite$"
+    ):
+        fit(config, data, validation=[image, replace(image, **{part: plane})], device="cpu")
+
+
+@pytest.mark.parametrize("part", ["small", "bicubic"])
+def test_training_values_that_are_not_finite_are_refused(part: str) -> None:
+    config, data, _ = arguments()
+    plane = getattr(data, part).copy()
+    plane[0, 7] = np.nan
+    with pytest.raises(DataError, match=f"^data: every value of {part} must be finite"):
+        fit(config, replace(data, **{part: plane}), device="cpu")
+
+
+def test_images_that_are_empty_are_refused() -> None:
+    config, data, image = arguments()
+    empty = replace(image, small=image.small[:0], bicubic=image.bicubic[:0], target=image.target[:0])
+    with pytest.raises(DataError, match=r"^validation\[0\] \(a\): the image is empty, of shape \(0, 44, 1\)$"):
+        fit(config, data, validation=[empty], device="cpu")
+    none = replace(
+        data,
+        names=(),
+        sizes=data.sizes[:0],
+        small=data.small[:, :0],
+        bicubic=data.bicubic[:, :0],
+        target=data.target[:, :0],
+    )
+    with pytest.raises(DataError, match=r"^data: there is no training image$"):
+        fit(config, none, device="cpu")
+
+
+def test_a_device_is_a_device_or_its_name() -> None:
+    config, data, _ = arguments()
+    by_name, by_device = (
+        next(fit(config, data, device=where)).network.state_dict() for where in ("cpu", torch.device("cpu"))
+    )
+    assert all(torch.equal(by_name[key], by_device[key]) for key in by_device)
+    with pytest.raises(ConfigError, match=r"^device: must be auto, cpu, cuda or cuda:N, but got 'tpu'$"):
+        fit(config, data, device="tpu")
+
+
+def test_a_batch_that_no_machine_holds_is_refused_before_it_is_drawn() -> None:
+    config, data, _ = arguments()
+    with pytest.raises(ConfigError, match=r"^batch_size: a step of this network would take \S+ GiB, this machine has"):
+        fit(config.replace(batch_size=1_000_000, patch_size=40, filters=(4000,)), data, device="cpu")
+    with pytest.raises(ConfigError, match=r"^epoch_pixels: the places of the \S+ sub-images of an epoch would take"):
+        fit(config.replace(epoch_pixels=1e15, pixels=1e15), data, device="cpu")

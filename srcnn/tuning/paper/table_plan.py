@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import torch
 from pydantic import Field, field_validator, model_validator
 
 from srcnn.config.strict import Strict
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.overlap.leaks import Leak
+from srcnn.system.folders import typed_path
+from srcnn.system.gpu import gpu_count
 from srcnn.system.passwords import without_password
+from srcnn.training.memory import check_step
 from srcnn.tuning.paper.table import BUDGETS, Budget, Cell, Table, cells, load_table, table_files
 from srcnn.tuning.paper.table_images import TableImages, table_images
 from srcnn.tuning.space.shipped_spaces import readable
@@ -24,22 +28,32 @@ _REPORTS = {"smoke": 2, "cpu": 20, "long": 40, "paper": 100}
 class TableSettings(Strict):
     """Settings for reproducing a table."""
 
-    table: str = Field(description="a table of search_spaces/paper, or a YAML file of your own")
+    table: str = Field(min_length=1, description="a table of search_spaces/paper, or a YAML file of your own")
     budget: str = Field("cpu", description=f"training budget: {', '.join(BUDGETS)}")
-    seeds: int | None = Field(None, ge=1, description="number of seeds; none: that of the table")
-    name: str | None = Field(None, description="name of the parent run in MLflow; none: table and budget")
-    gpus_per_trial: float | None = Field(None, ge=0, description="GPUs per run; none: 1 if there are any")
-    cpus_per_trial: int = Field(1, ge=1, description="CPU cores (and threads) per run")
+    seeds: int | None = Field(None, ge=1, le=1000, description="number of seeds; none: that of the table")
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="name of the parent run in MLflow; none: table and budget",
+    )
+    gpus_per_trial: float | None = Field(None, ge=0, le=1024, description="GPUs per run; none: 1 if there are any")
+    cpus_per_trial: int = Field(1, ge=1, le=1024, description="CPU cores (and threads) per run")
     max_concurrent: int | None = Field(
-        None, ge=1, description="maximum number of concurrent runs; none: as many as fit"
+        None, ge=1, le=100_000, description="maximum number of concurrent runs; none: as many as fit"
     )
     stall_limit: float | None = Field(
-        None, gt=0, description="seconds without a report after which a run is killed as hanging; none: as in a search"
+        None,
+        gt=0,
+        le=3.2e8,
+        description="seconds without a report after which a run is killed as hanging; none: as in a search",
     )
-    tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
-    storage: str = Field("mlruns/ray", description="folder of the checkpoints and the state of the runs")
+    tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", min_length=1, description="MLflow store")
+    storage: str = Field("mlruns/ray", min_length=1, description="folder of the checkpoints and the state of the runs")
     address: str | None = Field(None, description="Ray cluster to use; none: this machine")
-    data_root: str | None = Field(None, description="folder of the data sets; none: $SRCNN_DATA, else data")
+    data_root: str | None = Field(
+        None, min_length=1, description="folder of the data sets; none: $SRCNN_DATA, else data"
+    )
     allow_overlap: bool = Field(
         False, description="keep training images that show a test or validation image, and mark the results"
     )
@@ -82,7 +96,7 @@ class TablePlan:
     @property
     def folder(self) -> Path:
         """Folder of the checkpoints and the state."""
-        return Path(self.settings.storage).expanduser().resolve() / self.name
+        return typed_path(self.settings.storage, "storage").resolve() / self.name
 
     def key(self, cell: Cell) -> str:
         """Return the digest that identifies a cell."""
@@ -103,8 +117,11 @@ def plan_table(settings: TableSettings) -> TablePlan:
     if settings.budget not in table.budgets:
         raise ConfigError(f"budget: must be one of {', '.join(table.budgets)} for {path}, but got {settings.budget!r}")
     budget = table.budgets[settings.budget]
-    root = Path(settings.data_root) if settings.data_root else None
+    root = typed_path(settings.data_root, "data_root") if settings.data_root else None
     images = table_images(table, budget, root, allow_overlap=settings.allow_overlap)
     overlapping = [name for name, one in images.overlapping.items() if settings.allow_overlap and one.kept]
     found = cells(table, budget, settings.seeds or budget.seeds, _REPORTS[settings.budget], overlapping)
+    if settings.address is None and not gpu_count():  # a GPU is left to its worker, which checks too
+        for cell in found:
+            check_step(cell.config, torch.device("cpu"))
     return TablePlan(settings, path, table, budget, images, tuple(found))

@@ -24,6 +24,7 @@ from srcnn.errors import ConfigError
 from srcnn.model.network import count_parameters
 from srcnn.system.device import pick_device
 from srcnn.system.gpu import gpu_count
+from srcnn.training.memory import step_bytes
 from srcnn.tuning.algorithms.allocator import FINISHED, epochs_share
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW
 from srcnn.tuning.planning.confirmations import ladder, training_after
@@ -265,12 +266,12 @@ def _phase(busy: Sequence[float], last: float, speed: Speed, slots: int, size: f
 def _memory(plan: Plan, drawn: Sequence[TrainConfig], slots: int) -> float:
     """Return the memory of all processes, in bytes.
 
-    It is that of the driver and Ray's store with the images, and of the workers with the activations of a step.
+    It is that of the driver and Ray's store with the images, and of the workers with a step: activations, weights, averages.
     """
     scales, training, validation = plan.space.scales, image_pixels([plan.training]), image_pixels([plan.validation])
     planes: float = sum(training * (5 + 4 / s**2) + validation * (8 + 4 / s**2) for s in scales)
     images = 3 * image_pixels([plan.training, plan.validation, *plan.test])
-    step = max(12.0 * c.batch_size * c.side**2 * sum(c.filters) for c in drawn)
+    step = max(map(step_bytes, drawn))
     idle = 2 if plan.settings.confirm else 1  # idle workers that Ray keeps
     return _DRIVER + _RAY + 2 * planes + images + slots * step + (slots + idle) * _WORKER
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from srcnn.champions.start import StartNetwork
+from srcnn.config.quantities import counted
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet, split
 from srcnn.data.known_sets import data_root
@@ -15,6 +19,8 @@ from srcnn.errors import ConfigError, DataError
 from srcnn.overlap.leaks import Divided, Leak, divide
 from srcnn.overlap.pairs import same_photograph
 from srcnn.system.bounded_read import read_text
+from srcnn.system.gpu import gpu_count
+from srcnn.training.memory import check_step
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.curves.learn_from import learn_from
 from srcnn.tuning.planning.settings import SearchSettings, kept_past
@@ -105,6 +111,11 @@ def plan_search(settings: SearchSettings) -> Plan:
     Raises:
         SRCNNError: the space, the data or their combination breaks a rule.
     """
+    cores = os.cpu_count() or 1
+    if settings.address is None and settings.cpus_per_trial > cores:
+        raise ConfigError(
+            f"cpus_per_trial: this machine has {counted(cores, 'core')}, but got {settings.cpus_per_trial}"
+        )
     space = load_space(Path(settings.space))
     if settings.scales is not None:
         space = space.restrict_scales(settings.scales)
@@ -135,6 +146,8 @@ def plan_search(settings: SearchSettings) -> Plan:
         learnt = learn_from(settings.learn_from, space, settings.tracking_uri, settings.name)
         plan = replace(plan, past=learnt.trials, past_skipped=learnt.skipped)
     shapes = {name: image.shape[:2] for name, image in training.images}
+    # A GPU is left to its worker, which checks too: to ask it for its memory would take some of it.
+    here = None if settings.address is not None or gpu_count() else torch.device("cpu")
     for corner in space.corners():
         config = space.to_config(corner, **plan.overrides)
         if config.protocol != "srcnn":
@@ -154,4 +167,6 @@ def plan_search(settings: SearchSettings) -> Plan:
                     f"patch_size: a training image must not be smaller than a sub-image of {config.patch_size} pixels, but "
                     f"{name} of {training.name} has {width}x{height}"
                 )
+        if here is not None and not space.constraints.broken_by(config):
+            check_step(config, here)
     return plan

@@ -12,10 +12,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from srcnn.config.strict import Strict
+from srcnn.config.training import MOST_PIXELS
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.system.atomic_file import WRITING, atomic_write
 from srcnn.system.bounded_read import read_text
 from srcnn.system.folder_lock import LOCK_FILE
+from srcnn.system.folders import typed_path
 from srcnn.system.passwords import without_password
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
@@ -36,9 +38,13 @@ __all__ = [
 _AUTO = "auto"  # the scheduler that fits the number of objectives; the ladder that fits the budgets
 _MOST_RUNGS = 4  # each rung starts its workers anew
 _FILE = "search.json"
+# Bounds far above any use. A trial costs most of a second besides its training, so the most trials take a day on one core.
+_MOST_TRIALS, _MOST_AGAIN, _MOST_CORES = 100_000, 1000, 1024
+_LONGEST_TIME = 10 * 365 * 86400.0  # seconds
+_LONGEST_NAME = 100  # characters: it becomes part of the names of files, which may have 255 bytes
 _PAST = "past.json"  # the past trials that the search learns from
 _PAST_SIZE = 64 << 20  # maximum size of the past trials in bytes; a thousand trials have 1 MB
-_DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$")
+_DURATION = re.compile(r"^(?:(\d+(?:\.\d*)?)h)?(?:(\d+(?:\.\d*)?)m)?(?:(\d+(?:\.\d*)?)s?)?$", re.ASCII)
 _MAY_CHANGE = (
     "trials",
     "address",
@@ -52,19 +58,27 @@ class SearchSettings(Strict):
     """Settings of a search."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the search, used in reports and by --resume"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=_LONGEST_NAME,
+        description="name of the search, used in reports and by --resume",
     )
-    trials: int = Field(50, ge=1, description="total number of trials, including those before a resume")
-    space: str = Field("search_spaces/default.yaml", description="search space, a YAML file")
-    train: str = Field("sample/train", description="training images: name of a set or a folder; several joined by +")
+    trials: int = Field(
+        50, ge=1, le=_MOST_TRIALS, description="total number of trials, including those before a resume"
+    )
+    space: str = Field("search_spaces/default.yaml", min_length=1, description="search space, a YAML file")
+    train: str = Field(
+        "sample/train", min_length=1, description="training images: name of a set or a folder; several joined by +"
+    )
     validation: int | None = Field(
         None,
         ge=1,
+        le=1_000_000,
         description="number of training images held out for choosing; none: a tenth, at least 6 and at most 12",
     )
     judging: int | None = Field(
         None,
         ge=0,
+        le=1_000_000,
         description="number of further images held out for judging the winner after the choice; none: a tenth, at least 4 and "
         "at most 12",
     )
@@ -73,7 +87,7 @@ class SearchSettings(Strict):
     max_parameters: float | None = Field(
         None, gt=0, description="maximum number of weights and biases of a network; none: that of the space"
     )
-    budget: float = Field(8e6, gt=0, description="training pixels of one full trial, such as 8M")
+    budget: float = Field(8e6, gt=0, le=MOST_PIXELS, description="training pixels of one full trial, such as 8M")
     sampler: str = Field("curves", description=f"suggests configurations: {', '.join(SAMPLERS)}")
     scheduler: str = Field(
         _AUTO,
@@ -92,13 +106,15 @@ class SearchSettings(Strict):
         description=f"past searches to learn from, whose trials lie in the space: names, or {ALL}: every ended search",
     )
     confirm: bool = Field(True, description="train the best configurations again with new seeds before the choice")
-    best: int = Field(3, ge=1, description="number of configurations per scale to confirm")
-    choice_seeds: int = Field(2, ge=1, description="new seeds per configuration for choosing the winner")
+    best: int = Field(3, ge=1, le=_MOST_AGAIN, description="number of configurations per scale to confirm")
+    choice_seeds: int = Field(
+        2, ge=1, le=_MOST_AGAIN, description="new seeds per configuration for choosing the winner"
+    )
     confirm_seeds: int = Field(
-        3, ge=2, description="further new seeds of the winner and the paper's network for judging"
+        3, ge=2, le=_MOST_AGAIN, description="further new seeds of the winner and the paper's network for judging"
     )
     confirm_budget: float | None = Field(
-        None, gt=0, description="training pixels of a confirmation trial; none: as in the search"
+        None, gt=0, le=MOST_PIXELS, description="training pixels of a confirmation trial; none: as in the search"
     )
     ladder: str = Field(
         _AUTO,
@@ -107,28 +123,31 @@ class SearchSettings(Strict):
         "one if at least 3 times",
     )
     time_budget: float | None = Field(
-        None, gt=0, description="time after which no trial continues, in seconds or such as 2h or 30m"
+        None, gt=0, le=_LONGEST_TIME, description="time after which no trial continues, in seconds or such as 2h or 30m"
     )
     gpus_per_trial: float | Literal["auto"] | None = Field(
         None,
         description="GPUs per trial; none: 1 if there are any; auto: as many trials per GPU as fit into its memory, measured",
     )
-    cpus_per_trial: int = Field(1, ge=1, description="CPU cores (and threads) per trial")
+    cpus_per_trial: int = Field(1, ge=1, le=_MOST_CORES, description="CPU cores (and threads) per trial")
     max_concurrent: int | None = Field(
-        None, ge=1, description="maximum number of concurrent trials; none: as many as fit"
+        None, ge=1, le=_MOST_TRIALS, description="maximum number of concurrent trials; none: as many as fit"
     )
     stall_limit: float | None = Field(
         None,
         gt=0,
+        le=_LONGEST_TIME,
         description="seconds without a report after which a trial is killed as hanging and restarted once; none: "
         "an hour for the first report, then twenty times its longest epoch, at least ten minutes",
     )
     seed: int = Field(123, ge=0, lt=2**31, description="random seed of the sampler, the split and every trial")
-    tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow store")
+    tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", min_length=1, description="MLflow store")
     system_metrics: bool = Field(
         False, description="log the use of the driver's machine (processor, memory, disk, network) to MLflow"
     )
-    storage: str = Field("mlruns/ray", description="folder of the checkpoints and the state of the search")
+    storage: str = Field(
+        "mlruns/ray", min_length=1, description="folder of the checkpoints and the state of the search"
+    )
     address: str | None = Field(
         None,
         description="Ray cluster: auto or HOST:PORT on one of its machines, ray://HOST:PORT from elsewhere; none: this machine",
@@ -167,12 +186,29 @@ class SearchSettings(Strict):
                         f"{field}: with {self.address} it must be valid on this machine and on the cluster, "
                         f"but got {getattr(self, field)}"
                     )
+        self._check_sizes()
         gpus = self.gpus_per_trial
-        if isinstance(gpus, float) and (gpus < 0 or (gpus > 1 and gpus % 1)):
+        if isinstance(gpus, float) and (not 0 <= gpus <= _MOST_CORES or (gpus > 1 and gpus % 1)):
             raise ValueError(
-                f"gpus_per_trial: must be auto, a number from 0 to 1, or a larger whole number, but got {gpus}"
+                f"gpus_per_trial: must be auto, a number from 0 to 1, or a larger whole number up to {_MOST_CORES}, "
+                f"but got {gpus}"
             )
         return self
+
+    def _check_sizes(self) -> None:
+        for field in ("test", "enqueue", "learn_from"):
+            if any(not part for part in getattr(self, field) or ()):
+                raise ValueError(f"{field}: no name may be empty, but got {','.join(getattr(self, field))!r}")
+        if not self.test:
+            raise ValueError("test: must name at least one set, but got none")
+        if self.data_root is not None and not self.data_root.strip():
+            raise ValueError(f"data_root: must be a folder, but got {self.data_root!r}")
+        most = self.best * (self.choice_seeds + self.confirm_seeds)
+        if self.confirm and most > _MOST_TRIALS:
+            raise ValueError(
+                f"best: best * (choice_seeds + confirm_seeds), the confirmations of a scale, must be at most {_MOST_TRIALS}, "
+                f"but got {self.best} * ({self.choice_seeds} + {self.confirm_seeds})"
+            )
 
     def _check_past(self) -> None:
         if ALL in self.learn_from and len(self.learn_from) > 1:
@@ -215,7 +251,7 @@ class SearchSettings(Strict):
         if self.ladder in (_AUTO, "none"):
             return self
         rule = "ladder: must be auto, none, or whole numbers joined by commas, such as 9,5"
-        if not re.fullmatch(r"\d{1,6}(,\d{1,6})*", self.ladder):
+        if not re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", self.ladder):
             raise ValueError(f"{rule}, but got {self.ladder!r}")
         given = [*map(int, self.ladder.split(","))]
         if len(given) > _MOST_RUNGS:
@@ -256,7 +292,7 @@ class SearchSettings(Strict):
     @property
     def folder(self) -> Path:
         """Folder of the state of the search."""
-        return Path(self.storage).expanduser().resolve() / self.name
+        return typed_path(self.storage, "storage").resolve() / self.name
 
 
 def parse_duration(text: str) -> float:
@@ -325,7 +361,7 @@ def kept_past(settings: SearchSettings) -> tuple[PastTrial, ...] | None:
 
 def saved_searches(storage: str) -> list[str]:
     """Return the names of the searches in a storage folder, the most recent first."""
-    files = Path(storage).expanduser().resolve().glob(f"*/{_FILE}")
+    files = typed_path(storage, "storage").resolve().glob(f"*/{_FILE}")
     return [file.parent.name for file in sorted(files, key=lambda f: f.stat().st_mtime, reverse=True)]
 
 
@@ -354,7 +390,7 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
         if not known:
             raise SearchError(f"resume: there is no search in {storage}" + (f", so not {name!r}" if name else ""))
         raise SearchError(f"resume: no search {name!r} in {storage}; there are: {', '.join(known)}")
-    file = Path(storage).expanduser().resolve() / (name or known[0]) / _FILE
+    file = typed_path(storage, "storage").resolve() / (name or known[0]) / _FILE
     saved = SearchSettings.from_json(read_text(file))
     asked = saved.replace(**changes)
     for field in SearchSettings.model_fields:

@@ -131,3 +131,14 @@ def test_late_sub_images_must_fit_into_some_image(workplace: Path) -> None:
     Path("space.yaml").write_text(text.replace("constants:", "constants:\n  late_patch_size: 6000"), encoding="utf-8")
     with pytest.raises(DataError, match=r"late_patch_size: some image of .* must be as large, but got 6000"):
         plan()
+
+
+def test_what_this_machine_cannot_do_is_refused_with_the_plan(workplace: Path) -> None:
+    text = Path("space.yaml").read_text(encoding="utf-8")
+    Path("space.yaml").write_text(text.replace("batch_size: 8", "batch_size: 1000000"), encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"^batch_size: a step of this network would take \S+ GiB, this machine has \S+ GiB"
+    ):
+        plan()
+    with pytest.raises(ConfigError, match=r"^cpus_per_trial: this machine has \d+ cores?, but got 1024"):
+        plan(cpus_per_trial=1024)

@@ -183,3 +183,40 @@ def test_mistakes_in_a_ladder(fields: dict[str, Any], message: str) -> None:
 def test_the_rungs_of_a_ladder() -> None:
     found = [settings("x", confirm=True, ladder=text).rungs for text in ("auto", "none", "9", "9,5")]
     assert found == [None, (), (9,), (9, 5)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"trials": 10**12}, "trials: .*100000"),
+        ({"budget": 1e300}, "budget: "),
+        ({"best": 10**9}, "best: .*1000"),
+        (
+            {"best": 1000, "choice_seeds": 500, "confirm": True},
+            r"best: best \* \(choice_seeds \+ .*1000 \* \(500 \+",
+        ),
+        ({"cpus_per_trial": 1025}, "cpus_per_trial: .*1024"),
+        ({"time_budget": 1e12}, "time_budget: "),
+        ({"gpus_per_trial": 1e9}, "gpus_per_trial: must be auto"),
+        ({"storage": ""}, "storage: "),
+        ({"train": ""}, "train: "),
+        ({"test": ("a", "")}, "test: no name may be empty, but got 'a,'"),
+        ({"test": ()}, "test: must name at least one set"),
+        ({"data_root": " "}, "data_root: must be a folder"),
+    ],
+)
+def test_bounds_far_above_any_use_and_names_that_are_empty(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{says}"):
+        settings("x", **fields)
+
+
+def test_a_name_becomes_part_of_names_of_files() -> None:
+    assert settings("x" * 100).name == "x" * 100
+    with pytest.raises(ConfigError, match=r"^name: .*100 characters"):
+        settings("x" * 101)
+
+
+def test_times_have_ascii_digits() -> None:
+    for text in ("\u0661h", "\u00b2"):
+        with pytest.raises(ConfigError, match="time_budget: must be a time such as 2h"):
+            parse_duration(text)

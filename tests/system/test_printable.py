@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from srcnn.upscaling.names import printable
+from srcnn.system.printable import printable
 
 
 @pytest.mark.parametrize(
