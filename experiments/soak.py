@@ -32,7 +32,7 @@ from srcnn.imaging.image_files import write_image
 from srcnn.tuning import configure
 from srcnn.tuning.adapters.ray_titles import TRIAL_TITLE
 from srcnn.tuning.tracking import names
-from srcnn.tuning.tracking.reader import absolute_uri
+from srcnn.tuning.tracking.store_address import absolute_uri
 from srcnn.tuning.whole_search.consistency import open_books, verify
 
 from _bench.provenance import header

@@ -303,11 +303,9 @@ def test_a_waiting_trial_that_had_gone_on_when_the_driver_was_killed_goes_on_fir
     driver.mirror.close()
     journal.close()
     resumed = Driver(tmp_path, _TRIALS)
-    running = next((trial for trial in resumed.trials if trial.status == "PENDING"), None)
-    if running is not None:
+    for pending in [trial for trial in resumed.trials if trial.status == "PENDING"][:1]:
         started = resumed.start()
-        assert started is not None
-        assert started.trial_id == running.trial_id  # it was running before
+        assert started is not None and started is pending  # it was running before
         while started.status == "RUNNING":
             resumed.report(started)
     assert waiting.trial_id == next(one for one in (resumed.start(), resumed.start()) if one is not None).trial_id

@@ -28,7 +28,7 @@ from pydantic.fields import FieldInfo
 
 from srcnn.errors import SRCNNError
 from srcnn.system.invocation import as_typed, console_name
-from srcnn.system.passwords import without_password
+from srcnn.system.passwords import masked, without_password
 from srcnn.system.printable import printable
 
 __all__ = ["Parser", "add_field", "add_fields", "given_fields", "run"]

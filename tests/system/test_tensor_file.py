@@ -73,7 +73,10 @@ def test_what_a_file_states_is_told_before_its_values_are_read(tmp_path: Path) -
         (packed(b'{"a": {"dtype": "F32", "shape": [true]}}'), "a: must have a type and a shape"),
         (packed(b'{"a": 1, "a": 2}'), "'a' appears twice"),
         (packed(b'{"__metadata__": []}'), "its header must map names to texts"),
-        (packed(b'{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}'), "damaged or not a safetensors file"),
+        (
+            packed(b'{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}'),
+            "damaged or not a safetensors file",
+        ),
     ],
 )
 def test_a_header_that_states_too_much_or_nothing_is_refused(tmp_path: Path, content: bytes, says: str) -> None:

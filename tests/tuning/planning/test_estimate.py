@@ -115,7 +115,7 @@ def test_nothing_stops_the_first_trial_of_a_scale(workplace: Path) -> None:
 
 @pytest.mark.parametrize(("trials", "share"), [(1, 1.0), (4, 0.75), (50, 0.5)])
 def test_of_trials_that_pause_at_least_three_finish(workplace: Path, trials: int, share: float) -> None:
-    assert expected_share(plan(trials=trials, scales=(2,), confirm=False)) == share
+    assert expected_share(plan(trials=trials, scales=(2,), confirm=False, scheduler="freeze-thaw")) == share
 
 
 def test_an_estimate_reads_as_names_and_values(workplace: Path) -> None:
