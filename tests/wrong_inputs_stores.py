@@ -37,7 +37,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 #: Addresses that are malformed or lead nowhere, and what is said of each.
 ADDRESSES = {
-    "empty": ("", "tracking-uri: must be sqlite:///FILE"),
+    "empty": ("", "tracking-uri: must be sqlite:///FILE|tracking-uri: must not be empty"),
     "a path": ("mlflow.db", "did you mean sqlite:///mlflow.db"),
     "a file store": ("file://{dir}/mlruns", "must be sqlite:///FILE"),
     "two slashes": ("sqlite://mlflow.db", "must be sqlite:///FILE"),
@@ -231,7 +231,7 @@ CASES = [
          ended),
     Case("resume with a lock that is a pipe", ("search", "--resume", "a", "--storage", "{dir}/s"), "running.lock must be a file",
          lock_that_is_a_pipe),
-    _fetch("nowhere", "", "address must begin with https"),
+    _fetch("nowhere", "", "mirror: must not be empty"),
     _fetch("plain http", "http://example.com", "must begin with https"),
     _fetch("ftp", "ftp://example.com", "must begin with https"),
     _fetch("a file", "file:///etc", "must begin with https"),
@@ -249,9 +249,9 @@ CASES = [
     _fetch("a closed port the weights", "http://127.0.0.1:1", "cannot download from", name="weights"),
     Case("fetch from a mirror of the environment", ("data", "fetch", "T91", "--data-root", "{dir}/new"), "must begin with https",
          environment={"SRCNN_MIRROR": "http://example.com"}),
-    Case("watch on a high port", ("watch", "a", "--storage", "{dir}/s", "--port", "70000"), "between 0 and 65535",
+    Case("watch on a high port", ("watch", "a", "--storage", "{dir}/s", "--port", "70000"), "at most 65535",
          ended),
-    Case("watch on a negative port", ("watch", "a", "--storage", "{dir}/s", "--port", "-1"), "between 0 and 65535",
+    Case("watch on a negative port", ("watch", "a", "--storage", "{dir}/s", "--port", "-1"), "at least 0",
          ended),
     Case("watch on a word", ("watch", "--port", "http"), "--port"),
     Case("storage with a password", ("search", "--storage", "s3://ann:s3cr3tw0rd@host/a"),

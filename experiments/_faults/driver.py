@@ -214,7 +214,8 @@ class Driver:
                 "best_psnr": 30 + value,
             }
             numbers |= {"figures": [one.to_json() for one in past], "epochs": EPOCHS}
-            tensors = {"generator": torch.zeros(1), "network.x": torch.zeros(1)}
+            tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+            tensors["generator"] = torch.Generator().get_state()
             save_state(folder / STATE_FILE, TrainState(spec.config, tensors, numbers))
         curve = tuple(one.objective for one in past)
         return TrialReport(len(past), EPOCHS, curve, past[-1], macs=100.0, parameters=10, device="cpu", node="n")

@@ -44,7 +44,7 @@ def test_the_short_plan(workplace: Path) -> None:
     joined = " ".join(text.split())
     for words in (
         "search a-long-name-for-a-search-20261129-191500",
-        "trials 50 at x3, up to 0.15 million training pixels each; weak ones wait",
+        "trials 50 at x3, up to 0.15 million training pixels each; weak ones are stopped (asha)",
         "the best 3 of each scale with 2 new seeds; the winner with 3 more",
         "(space.yaml)",
         "to train on, 1 to choose by, 1 to judge; at the end test (2)",

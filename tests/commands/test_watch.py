@@ -45,7 +45,7 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for wrong, words in (
         (["tomorrow", "--storage", str(tmp_path)], "no search 'tomorrow'"),
         (["--storage", str(tmp_path / "none")], f"storage: there is no search in {tmp_path / 'none'}"),
-        (["today", "--storage", str(tmp_path), "--port", "99999"], "port: must be between 0 and 65535, but got 99999"),
+        (["today", "--storage", str(tmp_path), "--port", "99999"], "--port: must be at most 65535, but got 99999"),
         (["today", "--prot", "1"], "--prot: no such flag; did you mean --port"),
     ):
         assert words in refusal(watch.main, wrong, capsys)

@@ -23,7 +23,15 @@ from srcnn.tuning.doctor.software_checks import sample
 __all__ = ["bf16_on_cpu", "data_sets", "disk", "threads", "variables"]
 
 #: Variables that this project reads; a test compares the list with the code.
-_OURS = ("SRCNN_BENCH_NOTES", "SRCNN_CACHE", "SRCNN_DATA", "SRCNN_EXAMPLES", "SRCNN_MIRROR")
+_OURS = (
+    "SRCNN_BENCH_NOTES",
+    "SRCNN_CACHE",
+    "SRCNN_DATA",
+    "SRCNN_DEBUG",
+    "SRCNN_EXAMPLES",
+    "SRCNN_MIRROR",
+    "SRCNN_STATE",
+)
 _COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _SECONDS = 0.7  # training time for each number of threads, in seconds
 _LEAST_FREE = 2**30  # bytes; a search of 50 trials with its checkpoints needs less

@@ -20,6 +20,7 @@ from ray.tune.experiment import Trial
 
 from srcnn.config.training import TrainConfig
 from srcnn.errors import SearchError
+from srcnn.model.network import SRCNN
 from srcnn.training.checkpoint import TrainState, save_state
 from srcnn.tuning.driver.callback import SearchCallback, failure_line
 from srcnn.tuning.driver.context import DriverContext, StageRun
@@ -180,7 +181,8 @@ def test_epochs_that_nobody_heard_of_come_from_the_trials_own_state(driven: Driv
     driven.report(trial, report(1, 0.25))
     figures = [EpochFigures(objective, loss=objective / 100).to_json() for objective in (0.25, 0.5, 0.75)]
     numbers = {"epoch": 3, "step": 1, "seconds": 1.0, "best_epoch": 3, "best_psnr": 30.0, "figures": figures}
-    tensors = {"network.x": torch.zeros(1), "generator": torch.zeros(1)}
+    tensors = {f"network.{name}": tensor for name, tensor in SRCNN(SPEC.config.architecture).state_dict().items()}
+    tensors["generator"] = torch.Generator().get_state()
     save_state(driven.folder / "t1" / STATE_FILE, TrainState(SPEC.config, tensors, numbers))
     driven.report(trial, report(3, 0.75))
     assert driven.steps("objective") == [(1, 0.25), (2, 0.5), (3, 0.75)]

@@ -24,7 +24,7 @@ SPEED = Speed(
 
 def plan(**fields: Any) -> Plan:
     given = {"name": "x", "space": "space.yaml", "train": "train", "test": ("test",), "validation": 2, "budget": 60e6}
-    return plan_search(SearchSettings(**{**given, "enqueue": (), "time_budget": 1e9, **fields}))
+    return plan_search(SearchSettings(**{**given, "enqueue": (), "time_budget": 3e8, **fields}))
 
 
 def test_a_long_confirmation_is_forty_times_a_short_one_s_training(workplace: Path) -> None:

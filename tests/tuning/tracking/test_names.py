@@ -28,6 +28,9 @@ OTHERWISE = {
     "tuning/whole_search/confirmation.py": {"seed"},  # of a trial's specification
     "tuning/paper/run_table.py": {"cells.json"},  # in the folder of a stage
     "soak.py": {"space.yaml"},
+    "_faults/driver.py": {"space.yaml"},
+    "_faults/store_jobs.py": {"space.yaml", "checkpoint/network.safetensors", "checkpoint"},
+    "_faults/whole_search.py": {"space.yaml"},
     "_bench/scale.py": {"space.yaml"},
 }
 #: Names in the schema that are also words of files, settings, messages and tables: forbidden as keys of a run's data alone.

@@ -80,7 +80,7 @@ def test_what_goes_wrong_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert report_so_far.main(["nonsense://store", "today", str(tmp_path / "report")]) == 2
-    assert capsys.readouterr().err.startswith("tracking-uri: nonsense://store cannot be read: ")
+    assert capsys.readouterr().err.startswith("tracking-uri: must be sqlite:///FILE, ")
     monkeypatch.setattr(report_so_far, "_PROGRAM", "srcnn_nothing")
     folder = put(tmp_path / "today", state(trial("a")))
     so_far, found = ReportSoFar(folder, tmp_path / "reports"), WatchedSearch.read(folder)
