@@ -50,7 +50,8 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
     except OSError as error:
-        raise SearchError(f"storage: {folder} cannot be written ({error.strerror})") from None
+        where = folder / LOCK_FILE if folder.is_dir() else folder
+        raise SearchError(f"storage: {where} cannot be written ({error.strerror})") from None
     over = threading.Event()
     try:
         _refuse(handle, folder, what, tries=_TRIES)

@@ -185,6 +185,7 @@ def notebook(workplace: Path) -> Iterator[Run]:
 @pytest.mark.slow
 def test_an_interrupted_cell_says_how_to_go_on_and_the_same_cell_goes_on(notebook: Run) -> None:
     options = {**GIVEN, "name": "cell", "trials": 3, "budget": 90e3, "max_concurrent": 1, "gpus_per_trial": 0.0}
+    options["scheduler"] = "none"
     cell = f"import srcnn.tuning\nfound = srcnn.tuning.search('train', resume=True, **{options!r})"
     first = notebook(cell, interrupt_at="1 running")
     assert not [text for kind, text in first if kind in ("error", "stream")]
