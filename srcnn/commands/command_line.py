@@ -208,10 +208,9 @@ def run(main: Callable[[], int], interrupted: str) -> int:
     A file that cannot be read or written, a full disk, and memory that does not suffice are user errors too; BrokenPipeError
     gives 141, as a shell does. Any other exception is a defect of this program: exit code 1, and a line that says so.
     """
+    # A file name need not be text, and must not end a command that prints it.
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a file name need not be text, and must not end a command that prints it
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         return main()

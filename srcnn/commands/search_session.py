@@ -63,8 +63,6 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
     Raises:
         SRCNNError: the search cannot be run, or has failed.
     """
-    if not resume and settings.folder.exists():  # said before anything is read or measured
-        raise SearchExistsError(f"name: a search {settings.name} exists; add --resume {settings.name} to continue it")
     if options.trust_saved_state and options.resume is None:
         raise ConfigError(
             "--trust-saved-state: must be combined with --resume, because a new search has no saved state"

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from srcnn.commands import search
+from srcnn.system.folder_lock import LOCK_FILE
 
 from command_parts import refusal
 from past_store import PastStore
@@ -36,3 +37,16 @@ def test_a_new_search_says_which_past_ones_overlap(past: PastStore, capsys: pyte
     assert "past searches" not in capsys.readouterr().out
     assert "earlier must have a trial" in refusal(search.main, [*given, "--learn-from", "earlier"], capsys)
     assert not (past.folder / "mlruns").exists()
+
+
+def test_a_killed_driver_that_left_only_its_lock_keeps_no_name(
+    past: PastStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = past.folder / "mlruns/ray/mine" / LOCK_FILE
+    lock.parent.mkdir(parents=True)
+    lock.write_text("", encoding="utf-8")
+    given = ["--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "1", "--judging", "1"]
+    given += ["--budget", "20k", "--tracking-uri", past.uri, "--dry-run", "--name", "mine"]
+    assert search.main(given) == 0
+    (lock.parent / "search.json").write_text("{}", encoding="utf-8")
+    assert "a search mine exists; add --resume mine" in refusal(search.main, given, capsys)

@@ -1,5 +1,7 @@
 """Decides what a free worker does: begin a new configuration, or continue a trial that waits after one of its epochs.
 
+Where trials do not pause, none waits, and it chooses among new configurations alone.
+
 Every option is worth its expected improvement over the best trial of its scale that has finished or is running, divided by a
 power of its time: what it needs to its end, and its part of the training that follows the search, which costs the same
 whatever is chosen here. So before a long confirmation, cheap networks are not preferred for a few saved seconds. Swersky,

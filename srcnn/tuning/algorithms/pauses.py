@@ -143,13 +143,9 @@ class Pauses:
     def pause(self, trial_id: str, epoch: int, option: Option | None) -> None:
         """Record that a trial waits, because its worker takes another option; None: because it is not worth the time."""
         self.allocator.change(trial_id, "waiting")
-        taken = (
-            ""
-            if option is None
-            else "a new configuration"
-            if option.trial is None
-            else self.reasons.names[option.trial]
-        )
+        taken = ""
+        if option is not None:
+            taken = "a new configuration" if option.trial is None else self.reasons.names[option.trial]
         self.reasons.keep(trial_id, "pause", epoch, option, instead=taken)
 
     def end(self, trial_id: str, report: TrialReport | None) -> None:

@@ -45,9 +45,7 @@ class Reasons:
         if option is not None:
             best, value = self.names.get(option.best_trial, ""), option.value
             figures = (option.predicted, option.spread, option.best)
-            if (
-                kind == "pause"
-            ):  # the option is what the worker does instead, so its prediction is not that of this trial
+            if kind == "pause":  # the option is what the worker does instead, and so is its prediction
                 figures, value = (None, None, option.best), None
             decision = Decision(kind, epoch, option.by, *figures, best, value, instead, option.rivals)
         self._decisions.setdefault(trial_id, []).append(decision)

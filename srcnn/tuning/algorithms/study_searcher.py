@@ -112,7 +112,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self.pauses = Pauses(self._allocator, Reasons()) if pauses and self._allocator is not None else None
         #: What was decided about the trials, and why; kept if the model of curves decides.
         self.reasons = Reasons() if self.pauses is None else self.pauses.reasons
-        self._choice: Option | None = None  # of the model, for the trial that begins next
+        self._choice: Option | None = None  # why the next trial begins; None: it was given
         self._proposes = kind != "curves"  # whether the study's sampler proposes new configurations
         if kind == "curves":
             kind = "random"  # of the study, which is never asked for a value
@@ -268,6 +268,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             if not self._refused(params):
                 found = self._ask(params)
                 if found is not None:
+                    self._choice = Option(None, params, "random")
                     return *found, False
         return None
 
@@ -276,8 +277,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if self._proposes or self._allocator is None:
             return None
         scale = int(str(self._next_scale(fixed).get("scale", self._space.scales[0])))
-        self._choice = self._allocator.choose(scale, begin=True)
-        return None if self._choice is None else self._choice.params
+        chosen = self._allocator.choose(scale, begin=True)
+        self._choice = chosen or Option(None, {}, "random")  # nothing was chosen: the study draws at random
+        return None if chosen is None else chosen.params
 
     def _next_scale(self, fixed: Mapping[str, Value]) -> dict[str, Value]:
         """Return the values with a scale: that with the fewest trials, unless they contain one."""
@@ -342,9 +344,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             if report is None or report.failed:
                 self._allocator.change(trial_id, "failed")
             else:
-                self._note(
-                    trial_id, report
-                )  # Tune does not pass the report at which it stops a trial to on_trial_result
+                # Tune does not pass the report at which it stops a trial to on_trial_result.
+                self._note(trial_id, report)
                 self._allocator.change(trial_id, "finished" if report.last else "stopped")
 
     def _tell(self, trial: optuna.Trial, report: TrialReport | None) -> None:

@@ -194,8 +194,6 @@ def _attach(tuner: tune.Tuner, run: StageRun, workers: Workers) -> None:
         assert parts.searcher.pauses is not None, "its trials pause"
         parts.scheduler.use_searcher(parts.searcher)
         parts.searcher.pauses.use_limits(run.trials, _Slots(workers))
-        searcher = parts.searcher
-        # Looked up at each call, because Tune reads the state of a restored searcher later.
         run.continue_first = lambda ids: None if searcher.pauses is None else searcher.pauses.continue_first(ids)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-from srcnn.tuning.algorithms.allocator import Option
+import pytest
+
+from srcnn.tuning.algorithms.allocator import Allocator, Option
 from srcnn.tuning.algorithms.reasons import Reasons
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
 from srcnn.tuning.space.space_file import load_space
@@ -51,3 +53,17 @@ def test_a_search_without_pauses_says_why_it_began_its_trials(tmp_path: Path) ->
     other = StudySearcher(space, 1, {}, sampler="curves", epochs=2)
     other.restore(str(tmp_path / "state"))
     assert [other.reasons.of(str(i)) for i in range(12)] == found
+
+
+def test_what_the_model_did_not_choose_is_said_to_be_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = load_space(SPACES / "replay.yaml")
+    searcher = StudySearcher(space, 1, {}, [next(iter(space.grid()))], sampler="curves", epochs=2)
+    monkeypatch.setattr(Allocator, "choose", lambda *_, **__: None)
+    for name in ("given", "drawn"):
+        assert isinstance(searcher.suggest(name), dict)
+    # The model proposes again what has run, until configurations are drawn at random.
+    ran = Option(None, next(iter(space.grid())), "model", 0.7)
+    monkeypatch.setattr(Allocator, "choose", lambda *_, **__: ran)
+    assert isinstance(searcher.suggest("drawn too"), dict)
+    found = [searcher.reasons.of(name)[0] for name in ("given", "drawn", "drawn too")]
+    assert [(one.by, one.predicted) for one in found] == [("given", None), ("random", None), ("random", None)]

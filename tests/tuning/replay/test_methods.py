@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from srcnn.errors import ConfigError
+from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.replay.methods import METHODS, parse_method, top_k_of
 
 
@@ -30,5 +31,6 @@ def test_the_numbers_of_top_k() -> None:
     assert top_k_of("asha") is None
 
 
-def test_the_earlier_pair_keeps_its_name() -> None:
-    assert (METHODS["ours"].sampler, METHODS["ours"].scheduler) == ("curves", "asha")
+def test_ours_is_what_a_search_uses_by_default() -> None:
+    default = SearchSettings(name="x")
+    assert (METHODS["ours"].sampler, METHODS["ours"].scheduler) == (default.sampler, default.stopping)
