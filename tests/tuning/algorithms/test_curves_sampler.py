@@ -47,8 +47,9 @@ def test_it_beats_random_search_in_every_kind_of_space(name: str) -> None:
     space = load_space(SPACES / name)
     if "scale" not in space.parameters:
         space = space.restrict_scales((3,))
+    # With 4 seeds the median of random search alone varies by 0.2, which is more than the difference.
     ours, theirs = (
-        statistics.median(search(space, worth, 24, seed, kind) for seed in range(4)) for kind in ("curves", "random")
+        statistics.median(search(space, worth, 24, seed, kind) for seed in range(12)) for kind in ("curves", "random")
     )
     assert ours > theirs
 
