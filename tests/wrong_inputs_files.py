@@ -89,7 +89,7 @@ def _and_photo(prepare: _Prepare | None) -> _Prepare:
 _ODD: dict[str, tuple[str, Callable[[str], _Prepare | None]]] = {
     "missing": ("no such file|No such file|does not exist|must be|is missing", lambda name: None),
     "a folder": ("folder|directory|does not exist", lambda name: lambda folder: (folder / name).mkdir(parents=True)),
-    "a pipe": ("a pipe|does not exist", lambda name: _pipe(name)),
+    "a pipe": ("a pipe", lambda name: _pipe(name)),
     "of zeros without end": ("a device|does not exist", lambda name: _link(name, "/dev/zero")),
     "a loop of links": ("symbolic links|does not exist", lambda name: _link(name, name)),
     "of five gigabytes": ("must have at most .* but has 5 GiB", lambda name: _large(name)),

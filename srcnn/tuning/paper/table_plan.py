@@ -111,7 +111,7 @@ def plan_table(settings: TableSettings) -> TablePlan:
     """
     known = table_files()
     path = known.get(settings.table, readable(Path(settings.table)))
-    if not path.is_file():
+    if not path.exists():  # the reader names what else it may be
         raise ConfigError(unknown_name("table", settings.table, [*known, "all"]))
     table = load_table(path)
     if settings.budget not in table.budgets:
