@@ -21,6 +21,7 @@ from srcnn.data.download import Progress, download
 from srcnn.data.known_sets import SETS, KnownSet, locate
 from srcnn.errors import DataError, unknown_name
 from srcnn.imaging.image_files import SUFFIXES
+from srcnn.system.leftovers import FETCHING, remove_leftovers
 
 __all__ = ["WEIGHTS", "check_name", "fetch", "names", "place", "problems"]
 
@@ -126,7 +127,8 @@ def fetch(name: str, root: Path, *, base_url: str | None = None, progress: Progr
 
 def _install(name: str, archive: Path, root: Path, target: Path) -> None:
     """Unpack the members of ``name``, verify them, and move them to ``target``."""
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=root) as staging:
+    remove_leftovers(root)
+    with tempfile.TemporaryDirectory(prefix=FETCHING, dir=root) as staging:
         folder = place(name, Path(staging))
         folder.mkdir(parents=True)
         unpack(archive, folder, _weights_member if name == "weights" else _set_member(SETS[name]))

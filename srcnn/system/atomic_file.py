@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from io import BufferedWriter
 from pathlib import Path
 
-__all__ = ["WRITING", "atomic_write"]
+from srcnn.system.leftovers import WRITING, remove_leftovers
 
-#: How the names of files that are being written begin. One of a process that was killed stays.
-WRITING = ".writing-"
+__all__ = ["atomic_write"]
+
 _LINKS = 40  # links followed before a loop is assumed, as in Linux
 _OPEN_FILES = re.compile(r"/proc/(\d+)(?:/task/\d+)?/fd")  # folders whose links stand for files that a process has open
 
@@ -34,7 +34,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     A regular file is replaced by a rename, so that it is the old or the new one at any moment, and the folder of a new one is
     created. The temporary file has the suffix of ``path``, because encoders choose their format by it, and the permissions of a
     normal new file. If the block raises an exception, the temporary file is removed and ``path`` does not change. To a device or
-    a pipe the content is copied after the block, from a file in the folder for temporary files.
+    a pipe the content is copied after the block, from a file in the folder for temporary files. What killed processes left in the
+    folder is removed (`srcnn.system.leftovers`).
 
     Raises:
         OSError: the folder or the file cannot be written; ``path`` is a folder, a socket, a block device, a loop of links, a link
@@ -45,6 +46,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         if target != path and not target.parent.is_dir():
             raise _error(errno.ENOENT, path)
         target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target.parent)
         with _temporary(target.parent, path) as temporary:
             yield temporary
             with temporary.open("rb+") as file:  # the data must be on disk before the rename

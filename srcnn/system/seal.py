@@ -17,7 +17,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from srcnn.system.atomic_file import WRITING
+from srcnn.system.leftovers import WRITING, remove_leftovers
 
 __all__ = ["keep_to_yourself", "key_file", "seal", "sealed", "strangers"]
 
@@ -100,6 +100,7 @@ def _key(*, make: bool) -> bytes:
 def _make(file: Path) -> None:
     """Write a new key, unless another process is faster. It is on the disk before anything is sealed with it."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    remove_leftovers(file.parent)
     temporary = file.with_name(f"{WRITING}{secrets.token_hex(8)}")
     number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

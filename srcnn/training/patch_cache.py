@@ -21,6 +21,7 @@ import numpy as np
 from srcnn.data.image_set import ImageSet
 from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.folders import cache_folder
+from srcnn.system.leftovers import WRITING, remove_leftovers
 from srcnn.training.patches import TrainingData, prepare
 
 __all__ = ["prepare_cached"]
@@ -87,7 +88,8 @@ def _check(data: TrainingData) -> None:
 
 def _write(entry: Path, data: TrainingData) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
-    temporary = entry.with_name(f".writing-{secrets.token_hex(8)}")
+    remove_leftovers(entry.parent)
+    temporary = entry.with_name(f"{WRITING}{secrets.token_hex(8)}")
     temporary.mkdir()
     try:
         for name in _ARRAYS:

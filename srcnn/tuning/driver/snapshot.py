@@ -29,6 +29,7 @@ from ray.tune.experiment import Trial
 
 from srcnn.errors import SearchError, StateVersionError
 from srcnn.system.bounded_read import parse_json, read_bytes, read_text
+from srcnn.system.leftovers import WRITING, remove_leftovers
 from srcnn.system.seal import keep_to_yourself, seal, sealed, strangers
 from srcnn.tuning.adapters.ray_internals import (
     STATE_FILES,
@@ -134,9 +135,10 @@ class Snapshot:
         """
         self.require_trust()
         stage = self.folder.parent.parent
+        remove_leftovers(stage)
         try:
             for name, content in self.contents().items():
-                target, temporary = stage / name, stage / f".writing-{secrets.token_hex(4)}"
+                target, temporary = stage / name, stage / f"{WRITING}{secrets.token_hex(4)}"
                 _write(temporary, content)
                 if is_generator_state(Path(name)):
                     allow_trials(temporary, trials)
@@ -194,9 +196,10 @@ def _add_snapshot(stage: Path, files: Mapping[str, bytes], journal: int) -> None
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in (stage, place):  # a mask of 002 lets the group write
         keep_to_yourself(folder)
+    remove_leftovers(place)
     names = sorted(folder.name for folder in place.iterdir() if folder.name.isdigit())
     number = int(names[-1]) + 1 if names else 1
-    temporary = place / f".writing-{secrets.token_hex(4)}"
+    temporary = place / f"{WRITING}{secrets.token_hex(4)}"
     try:
         temporary.mkdir(mode=0o700)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}

@@ -14,10 +14,11 @@ from pydantic import Field, field_validator, model_validator
 from srcnn.config.strict import Strict
 from srcnn.config.training import MOST_PIXELS
 from srcnn.errors import ConfigError, SearchError, unknown_name
-from srcnn.system.atomic_file import WRITING, atomic_write
+from srcnn.system.atomic_file import atomic_write
 from srcnn.system.bounded_read import read_text
 from srcnn.system.folder_lock import LOCK_FILE
 from srcnn.system.folders import typed_path
+from srcnn.system.leftovers import WRITING
 from srcnn.system.passwords import without_password
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW, SAMPLERS, SCHEDULERS
 from srcnn.tuning.trials.objective import OBJECTIVES
