@@ -6,14 +6,23 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from _servers import MlflowServer
 from checkout import ROOT
 from space_text import GOOD, write
 
@@ -87,6 +96,121 @@ def test_lines_for_programs(workplace: Path) -> None:
     assert re.search(r"^\S+ \S+    3/3  x3 ", resumed.stdout, re.MULTILINE)
     assert "Downloading" not in resumed.stdout + resumed.stderr
     assert all(line.isprintable() for line in resumed.stdout.splitlines())
+
+
+@contextmanager
+def guarded(server: str, user: str, password: str) -> Iterator[str]:
+    """Yield the address of a server before another one, which lets nobody pass without the password (Basic)."""
+    wanted = "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+    class Guard(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass_on(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Authorization") != wanted:
+                self._answer(401, b"{}", {})
+                return
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_A_CONNECTION}
+            request = urllib.request.Request(server + self.path, content or None, headers, method=self.command)
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    self._answer(answer.status, answer.read(), dict(answer.headers))
+            except urllib.error.HTTPError as error:
+                self._answer(error.code, error.read(), dict(error.headers))
+
+        def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                if name.lower() not in _OF_A_CONNECTION:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    guard = ThreadingHTTPServer(("127.0.0.1", 0), Guard)
+    thread = threading.Thread(target=guard.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{guard.server_port}"
+    finally:
+        guard.shutdown()
+        guard.server_close()
+        thread.join()
+
+
+_OF_A_CONNECTION = ("connection", "content-length", "date", "host", "keep-alive", "server", "transfer-encoding")
+
+
+def titles() -> set[bytes]:
+    """The command lines of all processes, as everybody on the machine sees them."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            with suppress(OSError):
+                found.add((process / "cmdline").read_bytes())
+    return found
+
+
+def with_secret(folder: Path, secret: str) -> list[str]:
+    """The files whose content or name has a secret, as it is or in the form in which it is sent."""
+    forms = [secret.encode(), b64encode(f"ann:{secret}".encode())]
+    named = [str(path) for path in folder.rglob("*") if secret in path.name]
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return named + [str(file) for file in files if any(form in file.read_bytes() for form in forms)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the processes in /proc")
+def test_the_password_of_a_store_is_in_nothing_that_a_search_writes(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole search on a server with a password; then its folder, Ray's session, its output and all command lines."""
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SRCNN_STATE", str(workplace / "state"))
+    secret = "Geheimwort-2718"
+    server = MlflowServer(f"sqlite:///{workplace}/server.db", workplace / "artifacts", workplace / "server.log")
+    with server, guarded(server.uri, "ann", secret) as uri:
+        flags = ("--name", "secret", "--trials", "2", "--budget", "20k")
+        refused = search(*flags, "--tracking-uri", uri)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith(f"error: tracking-uri: {uri} ") and "MLFLOW_TRACKING_PASSWORD" in refused.stderr
+        given = uri.replace("http://", f"http://ann:{secret}@")
+        process = subprocess.Popen(
+            command(*flags, "--tracking-uri", given), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        said: list[str] = []
+        reader = threading.Thread(target=lambda: said.extend(process.stdout or ()))
+        reader.start()
+        seen: set[bytes] = set()
+        live = Path("mlruns", "ray", "secret", "live.json")
+        while process.poll() is None:
+            if live.exists():  # before, it was still reading its command line
+                seen |= titles()
+            time.sleep(0.2)
+        reader.join()
+        assert process.returncode == 0, "".join(said)
+        assert any(b"ray::" in title for title in seen) and any(b"search.py" in title for title in seen)
+        assert [title for title in seen if secret.encode() in title] == []
+        assert secret not in "".join(said) and "search secret" in "".join(said)
+        (session,) = Path("/tmp/ray").glob(f"session_*_{process.pid}")
+        assert len(list(session.rglob("*.log"))) > 3
+        for folder in (workplace, session):
+            assert with_secret(folder, secret) == []
+        assert with_secret(workplace, "ann:***") == []  # nothing at all of the user's part of the address
+        assert statuses(workplace / "server.db") == ["FINISHED"] * 3  # the search and its trials: the password was used
+
+
+def statuses(database: Path) -> list[str]:
+    """The states of all runs in a store."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        return [str(status) for (status,) in opened.execute("select status from runs")]
 
 
 def listening(pid: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from srcnn.imaging.image_files import write_image
 from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import load_network, read_header, save_network
 from srcnn.system.source_commit import source_commit
-from srcnn.training.checkpoint import load_state
+from srcnn.training.checkpoint import load_state, save_state
 
 from checkout import EXPERIMENTS
 from command_parts import TINY, refusal
@@ -103,8 +104,27 @@ def test_resuming_with_another_configuration_names_the_difference(
     sets = ["--train", str(photos / "train"), "--test", str(photos / "test")]
     assert train.main([*TINY, *sets, "--epochs", "1", "--out", str(photos / "run")]) == 0
     capsys.readouterr()
+    before = {file.name: file.read_bytes() for file in (photos / "run").iterdir()}
     error = refusal(train.main, [*TINY, *sets, "--epochs", "5", "--resume", str(photos / "run")], capsys)
     assert "different in epochs" in error
+    assert before == {file.name: file.read_bytes() for file in (photos / "run").iterdir()}
+
+
+def test_a_state_that_does_not_fit_its_run_is_refused_before_anything_is_written(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which step an epoch ends with is known only when the images are prepared."""
+    sets = ["--train", str(photos / "train"), "--test", str(photos / "test")]
+    assert train.main([*TINY, *sets, "--epochs", "2", "--out", str(photos / "run")]) == 0
+    capsys.readouterr()
+    state = load_state(photos / "run" / "state.safetensors")
+    wrong = {**state.numbers, "epoch": 1, "best_epoch": 1}
+    save_state(photos / "run" / "state.safetensors", replace(state, numbers=wrong))
+    before = {file.name: file.read_bytes() for file in (photos / "run").iterdir()}
+    error = refusal(train.main, [*sets, "--resume", str(photos / "run")], capsys)
+    step = state.numbers["step"]
+    assert f"the training state is damaged, step {step} must be the last one of its epoch, 1 of 2" in error
+    assert before == {file.name: file.read_bytes() for file in (photos / "run").iterdir()}
 
 
 def test_the_article_preset_is_measured_by_its_own_protocol(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
