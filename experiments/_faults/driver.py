@@ -62,14 +62,20 @@ class Driver:
         trials: maximum number of trials.
         seed: seed of the search.
         listener: called with every event.
+        name: name of the search; several searches of one folder use one store.
     """
 
     def __init__(
-        self, folder: Path, trials: int, seed: int = 1, listener: Callable[[Event], None] | None = None
+        self,
+        folder: Path,
+        trials: int,
+        seed: int = 1,
+        listener: Callable[[Event], None] | None = None,
+        name: str = NAME,
     ) -> None:
-        self.folder, self.stage = folder, folder / "mlruns/ray" / NAME
+        self.folder, self.stage = folder, folder / "mlruns/ray" / name
         self.uri = f"sqlite:///{folder / 'mlflow.db'}"
-        self.staging = folder / "staging"
+        self.staging = folder / ("staging" if name == NAME else f"staging-{name}")
         for one in (self.stage, self.staging):
             one.mkdir(parents=True, exist_ok=True)
         kept = newest_snapshot(self.stage)
@@ -80,10 +86,10 @@ class Driver:
         self.callback = SearchCallback(self.stage, {"device": "CPU"}, {2: _DATA}, "search")
         self.tracker = open_tracker(self.uri, self.stage)
         self.tracker.open_search(
-            NAME, {}, {"trials": 5}, journal_length((self.stage,)), [{**_DATA, "context": "training"}]
+            name, {}, {"trials": 5}, journal_length((self.stage,)), [{**_DATA, "context": "training"}]
         )
-        self.live = LiveFile(self.stage, LiveState(NAME, trials, limit=None), {"tracking_uri": self.uri})
-        self.mirror = OptunaMirror(self.stage, NAME, space)
+        self.live = LiveFile(self.stage, LiveState(name, trials, limit=None), {"tracking_uri": self.uri})
+        self.mirror = OptunaMirror(self.stage, name, space)
         listeners = (self.live, self.mirror) if listener is None else (self.live, self.mirror, listener)
         self.run = StageRun(DriverContext(self.tracker, listeners=listeners), trials)
         self.callback.attach(self.run)

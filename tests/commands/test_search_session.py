@@ -180,7 +180,9 @@ def test_the_password_of_a_store_is_in_nothing_that_a_search_writes(
         flags = ("--name", "secret", "--trials", "2", "--budget", "20k")
         refused = search(*flags, "--tracking-uri", uri)
         assert refused.returncode == 2
-        assert refused.stderr.startswith(f"error: tracking-uri: {uri} ") and "MLFLOW_TRACKING_PASSWORD" in refused.stderr
+        assert (
+            refused.stderr.startswith(f"error: tracking-uri: {uri} ") and "MLFLOW_TRACKING_PASSWORD" in refused.stderr
+        )
         given = uri.replace("http://", f"http://ann:{secret}@")
         process = subprocess.Popen(
             command(*flags, "--tracking-uri", given), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -80,6 +80,14 @@ class Journal:
         """
         return _read(self.file, self.sent, self.committed)
 
+    def sent_before(self) -> Iterator[Operation]:
+        """Yield the operations that were sent, by this process or an earlier one.
+
+        Raises:
+            SearchError: the file is damaged.
+        """
+        return (operation for _, operation in _read(self.file, 0, min(self.sent, self.committed)))
+
     @property
     def waiting(self) -> int:
         """Number of committed operations that are not sent yet."""

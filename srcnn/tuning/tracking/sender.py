@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,11 @@ _LONGEST_PAUSE = 10.0  # maximum pause between two attempts, in seconds
 _MARK = 1.0  # minimum time between two writes of the journal's positions to disk, in seconds
 _CHUNK = 200  # number of operations that are read at once, to send some of them together
 _BATCH = 800  # metrics in a request beyond which no report is added to it; MLflow's limit is 1000
+
+#: How MLflow begins what it says of an error that is none of the request: a server that has become a read-only copy of another
+#: one, or a file that is no database for a while. It calls both a bad request, as it does a value that is too long.
+_OF_THE_DATABASE = re.compile(r"\((?:sqlite3\.DatabaseError|[\w.]*\.(?:ReadOnlySqlTransaction|InternalError\w*))\)")
+_LONGEST_CLASS = 300  # characters of an error in which its class stands
 
 _log = logging.getLogger(__name__)
 
@@ -283,6 +289,6 @@ def _final(error: Exception) -> bool:
     """Return whether a retry is useless: the store rejects the request itself, a file is missing, or the trial has no run."""
     if isinstance(error, FileNotFoundError | KeyError):
         return True
-    if not isinstance(error, MlflowException):
+    if not isinstance(error, MlflowException) or _OF_THE_DATABASE.search(str(error)[:_LONGEST_CLASS]):
         return False
     return 400 <= error.get_http_status_code() < 500 and error.get_http_status_code() not in (401, 403, 408, 429)

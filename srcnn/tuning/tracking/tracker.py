@@ -179,13 +179,26 @@ class Tracker:
         there = self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{self.parent_id}'") if found else []
         known = {run.data.tags[names.TAG_TRIAL]: run.info.run_id for run in there}
         self._runs = Runs(self.client, self._experiment_id, self.parent_id, known)
+        again = False
         if self._folder is not None:
             self._journal = Journal(self._folder, counts)
+            again = self._send_all_again(self._journal, known, found=bool(found))
             self._sender = Sender(self._journal, self._runs, self.uri)
-        if found:
+        if found or again:
             for run in self.children():  # this first sends the committed entries of the journal
                 self._last_step[run.data.tags[names.TAG_TRIAL]] = self._step_of(run)
         return bool(found)
+
+    def _send_all_again(self, journal: Journal, known: Mapping[str, str], *, found: bool) -> bool:
+        """Go back to the start of the journal if runs that were sent are not in the store: it is a new one or an old copy."""
+        there = found and all(one.trial in known for one in journal.sent_before() if isinstance(one, CreateRun))
+        if there or not journal.sent:
+            return False
+        _log.warning(
+            "MLflow at %s has lost runs of this search; they are written again from %s", self.uri, journal.file
+        )
+        journal.sent = 0
+        return True
 
     def children(self) -> list[Run]:
         """Return the runs of the trials, after sending all entries."""
