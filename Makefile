@@ -5,6 +5,7 @@ VENV ?= .venv
 LOCK ?=
 BIN := $(VENV)/bin
 TRIALS ?= 50
+BUDGET ?=
 TEST_PROCESSES ?= 2
 SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
@@ -17,7 +18,7 @@ PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --duratio
 .PHONY: search test test-all lowest check docs hooks bench soak faults fuzz ui lock audit release clean
 
 search: $(VENV)/.installed  ## the main job on the bundled sample images
-	$(BIN)/python experiments/search.py --trials $(TRIALS)
+	$(BIN)/python experiments/search.py --trials $(TRIALS) $(if $(BUDGET),--budget $(BUDGET))
 
 test: $(VENV)/.installed-dev  ## the tests that are not marked slow, within ten minutes on two cores
 	$(PYTEST) -m "not slow"

@@ -155,9 +155,25 @@ def test_architectures_are_counted_over_as_many_trials_for_every_method(module: 
     assert (row["architectures_mean"], row["sampled_counted"]) == (16.0, 16)
 
 
+class NoCluster:
+    """In place of the connection to Ray, so that nothing can run."""
+
+    def __init__(self, address: str | None) -> None:
+        """There is none."""
+
+    def __enter__(self) -> NoCluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was started."""
+
+    def wait(self) -> None:
+        """It is there at once."""
+
+
 @pytest.mark.slow
 def test_a_real_comparison_is_kept_and_not_repeated(
-    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "searches.json"
     assert module("bench").main(["searches", "--quick", "--json", str(file)]) == 0
@@ -178,6 +194,7 @@ def test_a_real_comparison_is_kept_and_not_repeated(
     assert result["note"] == about["n"]
     assert "seeds of a complete comparison were not reached" in result["note"]
     assert about["seed"] == [33]
+    monkeypatch.setattr("srcnn.tuning.driver.cluster.Cluster", NoCluster)
     assert module("bench").main(["searches", "--quick", "--json", str(file)]) == 0
     again = json.loads(file.read_text(encoding="utf-8"))["searches"]
     assert again["searches"] == result["searches"]
