@@ -401,8 +401,8 @@ def test_whatever_happens_a_search_can_be_finished(store: Path) -> None:
     be_quiet()
     Search.empty = store
     bounded = settings(
-        max_examples=1000 if _LONG else 6,
-        stateful_step_count=60 if _LONG else 24,
+        max_examples=1000 if _LONG else 4,
+        stateful_step_count=60 if _LONG else 30,
         deadline=None,
         derandomize=not _LONG,
         suppress_health_check=list(HealthCheck),

@@ -25,6 +25,7 @@ __all__ = [
     "artifact_address",
     "columns_of_runs",
     "packed_view",
+    "reconnect",
     "run_address",
     "runs_address",
     "shows_views",
@@ -121,6 +122,17 @@ def runs_address(
         fields |= {"searchFilter": query} if query else {}
         fields |= {"orderByKey": order, "orderByAsc": str(ascending).lower()} if order else {}
     return f"{ui}/#/experiments/{experiment_id}/runs?{urlencode(fields, quote_via=quote)}"
+
+
+def reconnect(client: MlflowClient) -> None:
+    """Close the connections of this process to the database of a store, so that the next call opens new ones.
+
+    MLflow keeps connections. One to a database file that was replaced fails for ever, and there is no public function to close
+    it. Nothing is done if the store is a server. Search words: "mlflow sqlalchemy engine dispose".
+    """
+    engine = getattr(client._tracking_client.store, "engine", None)
+    if isinstance(engine, Engine):
+        engine.dispose()
 
 
 #: Query for each kind of column, with the key of the columns and the tag that chooses the runs.

@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
+from srcnn.tuning.adapters.mlflow_internals import reconnect
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.journal import Journal
 from srcnn.tuning.tracking.operations import (
@@ -101,6 +102,13 @@ class Runs:
             OSError: likewise, or a file does not exist any more.
             KeyError: the trial has no run.
         """
+        try:
+            self._apply(request, again)
+        except MlflowException:
+            reconnect(self.client)  # its database may have been replaced
+            raise
+
+    def _apply(self, request: Operation | Batch, again: bool) -> None:
         if isinstance(request, CreateRun):
             self._make(request, again)
             return

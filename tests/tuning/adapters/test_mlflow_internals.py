@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shutil
 from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.client import TrackingServiceClient
 
 from srcnn.tuning.adapters.mlflow_internals import (
@@ -15,6 +18,7 @@ from srcnn.tuning.adapters.mlflow_internals import (
     artifact_address,
     columns_of_runs,
     packed_view,
+    reconnect,
     run_address,
     runs_address,
     shows_views,
@@ -97,3 +101,18 @@ def test_columns_of_runs_are_those_of_the_client(tmp_path: Path) -> None:
     (seen,) = client.search_runs([experiment], "tags.stage = 'a'")
     assert (seen.info.run_id, seen.data.metrics["m"]) == (runs[0], 2.0)
     assert read(mlflow.MlflowClient("http://127.0.0.1:9")) is None
+
+
+def test_a_client_whose_database_was_replaced_works_again_after_a_reconnection(tmp_path: Path, empty: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    shutil.copy(empty, file)
+    client = mlflow.MlflowClient(f"sqlite:///{file}")
+    client.create_experiment("before")
+    shutil.copy(file, tmp_path / "copy.db")
+    os.replace(tmp_path / "copy.db", file)
+    with pytest.raises(MlflowException, match="readonly database"):
+        client.create_experiment("after")
+    reconnect(client)
+    client.create_experiment("after")
+    assert {one.name for one in client.search_experiments()} == {"Default", "before", "after"}
+    reconnect(mlflow.MlflowClient("http://127.0.0.1:9"))  # nothing to do

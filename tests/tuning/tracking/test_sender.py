@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException, RestException
 from srcnn.errors import SearchError
 from srcnn.tuning.tracking.journal import Journal, unsent
 from srcnn.tuning.tracking.operations import CreateRun, EndRun, LogMetrics, Operation, SetStatus, SetTags
-from srcnn.tuning.tracking.sender import Batch, Sender, batched
+from srcnn.tuning.tracking.sender import Batch, Sender, _final, batched
 
 
 def metrics(trial: str, step: int) -> LogMetrics:
@@ -82,6 +82,24 @@ def test_what_a_store_refuses_is_said_and_holds_up_nothing(journal: Journal) -> 
     assert [words.partition(":")[0] for words in sender.refused] == ["status of b", "status of c"]
     assert "INVALID_PARAMETER_VALUE: too long" in sender.refused[0]
     sender.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "final"),
+    [
+        ("(sqlite3.OperationalError) attempt to write a readonly database", "TEMPORARILY_UNAVAILABLE", False),
+        ("(sqlite3.DatabaseError) file is not a database", "BAD_REQUEST", False),
+        ("(psycopg.errors.ReadOnlySqlTransaction) cannot execute INSERT in a read-only", "BAD_REQUEST", False),
+        ("(psycopg2.errors.ReadOnlySqlTransaction) cannot execute INSERT", "BAD_REQUEST", False),
+        ("(psycopg.errors.StringDataRightTruncation) value too long", "BAD_REQUEST", True),
+        ("(sqlite3.IntegrityError) FOREIGN KEY constraint failed", "BAD_REQUEST", True),
+        ("Changing param values is not allowed", "INVALID_PARAMETER_VALUE", True),
+        ("denied", "PERMISSION_DENIED", False),
+    ],
+)
+def test_what_is_sent_again_is_an_error_of_the_store_and_not_of_the_request(words: str, code: str, final: bool) -> None:
+    """MLflow calls it a bad request too if its database is read-only for a while, on PostgreSQL after a failover."""
+    assert _final(RestException({"error_code": code, "message": words})) is final
 
 
 def test_patience_with_a_store_that_stays_away_ends(journal: Journal) -> None:

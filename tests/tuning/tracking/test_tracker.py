@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
+from srcnn.tuning.adapters.mlflow_internals import reconnect
 from srcnn.tuning.tracking.journal import JOURNAL_FILE
 from srcnn.tuning.tracking.tracker import Tracker, flat_params, open_tracker, ui_command
 
@@ -63,6 +65,35 @@ def test_delivery_at_least_once_of_a_log_whose_mark_was_lost(tmp_path: Path, uri
     (run,) = tracker.children()
     assert len(tracker.client.get_metric_history(run.info.run_id, "objective")) == 2
     tracker.close_search("KILLED")
+
+
+@pytest.mark.parametrize("kind", ["a new store", "a copy from before the trial began"])
+def test_a_store_that_lost_its_runs_gets_them_again_when_the_search_is_resumed(
+    tmp_path: Path, uri: str, empty: Path, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    folder, client = tmp_path / "state", MlflowClient(uri)
+    whole(open_tracker(uri, folder))
+    if kind == "a new store":
+        os.replace(shutil.copy(empty, tmp_path / "other.db"), tmp_path / "mlflow.db")
+        reconnect(client)  # as a process that begins
+    else:
+        (experiment,) = (one.experiment_id for one in client.search_experiments() if one.name == "srcnn")
+        (lost,) = client.search_runs([experiment], "tags.`srcnn.trial` = 'a'")
+        client.delete_run(lost.info.run_id)
+    tracker = open_tracker(uri, folder)
+    tracker.open_search("s", {}, {})
+    (run,) = tracker.children()
+    assert len(client.get_metric_history(run.info.run_id, "objective")) == 2
+    assert run.info.status == "FINISHED" and run.data.tags["outcome"] == "finished"
+    tracker.close_search("KILLED")
+    assert [one.getMessage().split(";")[0] for one in caplog.records if one.name.startswith("srcnn")] == [
+        f"MLflow at {uri} has lost runs of this search"
+    ]
+    caplog.clear()
+    tracker = open_tracker(uri, folder)
+    assert tracker.open_search("s", {}, {})
+    tracker.close_search("KILLED")
+    assert not [one for one in caplog.records if one.name.startswith("srcnn")]  # now it has them
 
 
 def test_a_search_that_was_killed_before_its_parameters_were_logged_gets_them_when_it_is_resumed(
