@@ -9,7 +9,7 @@ BUDGET ?=
 TEST_PROCESSES ?= 2
 SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
-PIP = $(BIN)/python -m pip install --quiet
+PIP = $(BIN)/python -m pip install --quiet --no-compile  # a module is compiled when it is first imported; most never are
 LOCKED = $(PIP) --require-hashes --no-deps -r $(LOCK) && $(PIP) "$$(sed -n 's/^. \(torch==.*\)/\1/p' $(LOCK))"
 EDITABLE = $(PIP) $(if $(LOCK),--no-build-isolation) -e
 TOOLS := build/release-tools/bin
