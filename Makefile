@@ -9,7 +9,8 @@ BUDGET ?=
 TEST_PROCESSES ?= 2
 SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
-PIP = $(BIN)/python -m pip install --quiet --no-compile  # a module is compiled when it is first imported; most never are
+# Not compiled: a module is when it is first imported, and most never are.
+PIP = $(BIN)/python -m pip install --quiet --no-compile
 LOCKED = $(PIP) --require-hashes --no-deps -r $(LOCK) && $(PIP) "$$(sed -n 's/^. \(torch==.*\)/\1/p' $(LOCK))"
 EDITABLE = $(PIP) $(if $(LOCK),--no-build-isolation) -e
 TOOLS := build/release-tools/bin

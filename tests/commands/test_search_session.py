@@ -188,14 +188,20 @@ def test_the_password_of_a_store_is_in_nothing_that_a_search_writes(
             command(*flags, "--tracking-uri", given), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         said: list[str] = []
-        reader = threading.Thread(target=lambda: said.extend(process.stdout or ()))
+
+        def listen() -> None:
+            assert process.stdout is not None
+            with process.stdout as lines:
+                said.extend(lines)
+
+        reader = threading.Thread(target=listen)
         reader.start()
         seen: set[bytes] = set()
         live = Path("mlruns", "ray", "secret", "live.json")
         while process.poll() is None:
             if live.exists():  # before, it was still reading its command line
                 seen |= titles()
-            time.sleep(0.2)
+            time.sleep(0.5)
         reader.join()
         assert process.returncode == 0, "".join(said)
         assert any(b"ray::" in title for title in seen) and any(b"search.py" in title for title in seen)
