@@ -191,8 +191,11 @@ class Tracker:
 
     def _send_all_again(self, journal: Journal, known: Mapping[str, str], *, found: bool) -> bool:
         """Go back to the start of the journal if runs that were sent are not in the store: it is a new one or an old copy."""
-        there = found and all(one.trial in known for one in journal.sent_before() if isinstance(one, CreateRun))
-        if there or not journal.sent:
+        try:
+            sent = {one.trial for one in journal.sent_before() if isinstance(one, CreateRun)}
+        except SearchError:  # a part that nobody needs any more is damaged
+            return False
+        if not journal.sent or (found and sent <= known.keys()):
             return False
         _log.warning(
             "MLflow at %s has lost runs of this search; they are written again from %s", self.uri, journal.file
