@@ -202,19 +202,23 @@ def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path)
         patiently(lambda: ray.init(nodes.address, log_to_driver=False, logging_level="ERROR", runtime_env=hook))
         seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
 
-        def lose(event: Event) -> None:
-            """When each of the four has reported, the node of the last one goes."""
-            if event.report is not None and len(farm) == 2:
+        def listen(event: Event) -> None:
+            if event.report is not None:
                 seen[event.trial_id].add((event.report.node, event.report.device))
-                if len(seen) == 4:
-                    (gone,) = [node for node in farm if node.node_id == event.report.node]
-                    farm.remove(gone)
-                    nodes.remove_node(gone, allow_graceful=False)
 
-        result = run_search(plan_search(settings("lost", trials=4, budget=1e6)), listener=lose)
+        result = run_search(plan_search(settings("placed", trials=4)), listener=listen)
+        assert result.count(Outcome.FINISHED) == 4
         assert all(len(places) == 1 for places in seen.values())
         assert {device for places in seen.values() for _, device in places} == {"cpu 0", "cpu 1"}  # as Ray numbers them
         assert len({place for places in seen.values() for place in places}) == 4  # two GPUs on each of two nodes
+
+        def lose(event: Event) -> None:
+            if event.report is not None and len(farm) == 2:
+                (gone,) = [node for node in farm if node.node_id == event.report.node]
+                farm.remove(gone)
+                nodes.remove_node(gone, allow_graceful=False)
+
+        result = run_search(plan_search(settings("lost", trials=4, budget=1e6)), listener=lose)
         assert len(farm) == 1
         assert result.count(Outcome.FINISHED) == 4
         sound("lost")
