@@ -34,9 +34,6 @@ from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.whole_search.run import run_search
 
 from checkout import EXPERIMENTS, SPACES
-from one_ray import one_ray
-
-__all__ = ["one_ray"]  # two searches and a table on one Ray
 
 COMMAND = EXPERIMENTS / "search.py"
 
