@@ -41,7 +41,9 @@ def run_search_record(bench: Bench) -> None:
     if data.verdicts is None:
         raise ConfigError(f"--search: {bench.search} must have ended with a confirmation")
     found = figures(data, [_core_seconds(child) for child in data.children])
-    bench.record.put("search-record", found, n=f"{len(data.children)} trainings", seed=int(data.params[names.PARAM_SEED]))
+    bench.record.put(
+        "search-record", found, n=f"{len(data.children)} trainings", seed=int(data.params[names.PARAM_SEED])
+    )
     _show(bench, found)
 
 
