@@ -158,14 +158,16 @@ def artifact_folder(client: MlflowClient, run_id: str, path: str, folder: Path, 
         most: maximum number of files.
 
     Returns:
-        The folder with the files; None if the run has no such files, or too many, or too large ones.
+        The folder with the files, below the target folder; None if the run has no such files, or too many, or too large ones.
     """
     there = [one for one in client.list_artifacts(run_id, path) if not one.is_dir and one.file_size]
     if not 0 < len(there) <= most or sum(one.file_size for one in there) > limit:
         return None
+    target = folder / PurePosixPath(path).name
+    target.mkdir()
     for one in there:
-        client.download_artifacts(run_id, one.path, str(folder))
-    return folder / path
+        client.download_artifacts(run_id, one.path, str(target))
+    return target
 
 
 def artifact_text(client: MlflowClient, parent: Run, path: str) -> str | None:
