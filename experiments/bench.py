@@ -24,6 +24,7 @@ upscale: a photo of 24 megapixels at x2, one thread and two: seconds, memory, an
   ONNX Runtime and OpenCV.
 tricks: gain of each training trick over the seven-layer chain at equal core-seconds, on held-out images; --seconds, --seeds,
   --scales, --jobs, --rows.
+search-record: the trainings, costs and winners of a search that has ended, from mlruns/mlflow.db; --search NAME.
 small-photos: a folder of 200 photos of 320x240 at x2 through experiments/upscale.py, one core and two, against ONNX Runtime.
 
 Every section prints a table and writes its results to the file of --json, which keeps the results of other sections.
@@ -67,6 +68,7 @@ from _bench.quality import run_quality
 from _bench.record import Bench, Record
 from _bench.scale import run_scale
 from _bench.search_cost import run_platform
+from _bench.search_record import run_search_record
 from _bench.searches import run_searches
 from _bench.small_photos import run_small_photos
 from _bench.time_budget import run_time_budget
@@ -91,7 +93,9 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "upscale": run_upscale,
     "small-photos": run_small_photos,
     "tricks": run_tricks,
+    "search-record": run_search_record,
 }
+_NAMED = ("search-record",)  # sections that need a flag of their own: not of all
 _KERNELS = "9-1-5,9-3-5,9-5-5,11-1-7"
 
 
@@ -139,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--jobs", type=int, default=2, metavar="N", help="trainings at a time in tricks, 1 or 2 (default: 2)"
     )
+    parser.add_argument("--search", metavar="NAME", help="the search of search-record")
     parser.add_argument("--rows", metavar="NAMES", help="rows of tricks, joined by ';' (default: all)")
     parser.add_argument(
         "--before", type=Path, metavar="DIR", help="checkout of an earlier commit to compare with in train-deep"
@@ -174,6 +179,7 @@ def _all(options: argparse.Namespace) -> int:
     codes = [
         subprocess.run([sys.executable, __file__, section, *flags], env=child_environment()).returncode
         for section in _SECTIONS
+        if section not in _NAMED
     ]
     return max(codes)
 
@@ -214,6 +220,7 @@ def _main(argv: list[str] | None) -> int:
         jobs=options.jobs,
         scales=scales,
         rows=options.rows,
+        search=options.search,
         before=options.before,
     )
     where = record.environment

@@ -75,6 +75,7 @@ TRAIN_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--late-patch-size", ("0", "10", "1000000000", "\u0663"), "late_patch_size: "),
     ("--late-patch-size", ("9999",), r"late_patch_size: a step .* would take \S+ GiB, this machine has"),
     ("--stride", ("0", "-1", "1000000000000", "\u0661"), "stride: "),
+    ("--reduced-copies", ("-1", "5", "1.5", "\u0661"), "reduced_copies: "),
     (
         "--filters",
         ("100000-32", "64-100000000", "9" * 40 + "-1", "0-32", "64", "64-\u0663\u0662", "64--32", "", "-"),

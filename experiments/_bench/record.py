@@ -97,6 +97,7 @@ class Bench:
     jobs: int = 2  #: trainings at a time in tricks
     scales: tuple[int, ...] = (2, 3, 4)  #: scales of tricks
     rows: str | None = None  #: rows of tricks, joined by ``;``; None: all
+    search: str | None = None  #: the search of search-record
     before: Path | None = None  #: checkout of an earlier commit to compare with, in train-deep
     started: float = field(default_factory=time.monotonic)
 

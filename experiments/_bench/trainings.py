@@ -67,7 +67,7 @@ def run_training(job: Training) -> dict[str, Any]:
         ``failure`` with the reason.
     """
     config = TrainConfig(**job.config)
-    data = _training_data(job.train, job.names, job.root, config.scale)
+    data = _training_data(job.train, job.names, job.root, config.scale, config.reduced_copies)
     weights = None if job.start is None else load_network(Path(job.start)).state_dict()
     torch.set_num_threads(1)
     began = time.process_time()
@@ -97,10 +97,10 @@ def _images(name: str, root: str | None) -> ImageSet:
 
 
 @functools.lru_cache(maxsize=8)
-def _training_data(name: str, names: tuple[str, ...], root: str | None, scale: int) -> TrainingData:
+def _training_data(name: str, names: tuple[str, ...], root: str | None, scale: int, copies: int) -> TrainingData:
     wanted = set(names)
     chosen = tuple(pair for pair in _images(name, root).images if pair[0] in wanted)
-    return prepare_cached(ImageSet(f"{name}[train]", chosen), scale)
+    return prepare_cached(ImageSet(f"{name}[train]", chosen), scale, copies=copies)
 
 
 @functools.lru_cache(maxsize=8)

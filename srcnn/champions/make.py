@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from srcnn.champions.card import Card, Origin, SetScore, Speed
-from srcnn.champions.shipped import card_file, weights_file
+from srcnn.champions.shipped import LARGEST_SIZE, SIZES, card_file, weights_file
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
-from srcnn.errors import CheckpointError
+from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluation.degradation import degrade
 from srcnn.evaluation.protocol import evaluate, reconstruct
 from srcnn.model.network import SRCNN, count_macs, count_parameters
@@ -41,7 +41,9 @@ class Candidate:
     origin: Origin
 
 
-def make_champion(candidate: Candidate, tests: Sequence[ImageSet], folder: Path, machine: str) -> Card:
+def make_champion(
+    candidate: Candidate, tests: Sequence[ImageSet], folder: Path, machine: str, size: str = LARGEST_SIZE
+) -> Card:
     """Measure a network, and write its weights and its card.
 
     The card is written last, and a network is not loaded without its card: an interruption leaves the old pair or an error.
@@ -49,15 +51,21 @@ def make_champion(candidate: Candidate, tests: Sequence[ImageSet], folder: Path,
     Args:
         candidate: the network.
         tests: the test sets.
-        folder: folder for ``xSCALE.safetensors`` and ``xSCALE.json``.
+        folder: folder for ``xSCALE.safetensors`` and ``xSCALE.json``, with ``-SIZE`` before the dot for the smaller sizes.
         machine: name of the processor, for the speed.
+        size: one of `srcnn.champions.shipped.SIZES`.
 
     Raises:
+        ConfigError: the network has more weights and biases than its size allows.
         CheckpointError: the weights are too large, or a file cannot be written.
         DataError: an image is too small.
     """
     network, config = candidate.network, candidate.config
-    scale = config.scale
+    scale, file = config.scale, weights_file(config.scale, folder, size)
+    if count_parameters(config) > SIZES[size]:  # before the test sets are read
+        raise ConfigError(
+            f"size: {size} has at most {SIZES[size]} weights and biases, but {config.name} has {count_parameters(config)}"
+        )
     scores = []
     for images in tests:
         ours, plain = (evaluate(one, images.images, scale).mean for one in (network, None))
@@ -65,7 +73,6 @@ def make_champion(candidate: Candidate, tests: Sequence[ImageSet], folder: Path,
         fields = dict(zip(("psnr", "ssim", "bicubic_psnr", "bicubic_ssim"), figures, strict=True))
         scores.append(SetScore(name=images.name, images=len(images), digest=images.digest, **fields))
     speed = measure_speed(network, machine)
-    file = weights_file(scale, folder)
     with atomic_write(file) as temporary:
         save_network(temporary, network.state_dict(), config, {"training": candidate.origin.training.name})
         content = temporary.read_bytes()
@@ -88,7 +95,7 @@ def make_champion(candidate: Candidate, tests: Sequence[ImageSet], folder: Path,
         speed=speed,
         licence=_LICENCE,
     )
-    with atomic_write(card_file(scale, folder)) as temporary:
+    with atomic_write(card_file(scale, folder, size)) as temporary:
         temporary.write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
     return card
 

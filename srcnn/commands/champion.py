@@ -25,6 +25,7 @@ from pydantic import BaseModel
 
 from srcnn.champions.card import Card, Origin, TrainingSet
 from srcnn.champions.make import Candidate, make_champion
+from srcnn.champions.shipped import LARGEST_SIZE, SIZES
 from srcnn.commands.command_line import Parser, run
 from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import TRACKING_URI, need_platform
@@ -55,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scale", type=whole(2, 4), metavar="{2,3,4}", help="only this scale (default: every scale that FROM has)"
     )
+    parser.add_argument(
+        "--size",
+        choices=list(SIZES),
+        default=LARGEST_SIZE,
+        help=f"size of the network: {', '.join(f'{name} for at most {most}' for name, most in SIZES.items())} weights and "
+        f"biases (default: {LARGEST_SIZE})",
+    )
     parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="folder for weights and cards")
     parser.add_argument(
         "--test", type=text, default=_TESTS, metavar="NAMES", help=f"test sets, with commas (default: {_TESTS})"
@@ -79,7 +87,7 @@ def _main(argv: list[str] | None) -> int:
     tests = [load(name, root) for name in options.test.split(",")]
     for candidate in candidates:
         candidate = _completed(candidate, options, tests, root)
-        _show(make_champion(candidate, tests, out, _machine()))
+        _show(make_champion(candidate, tests, out, _machine(), options.size))
     return 0
 
 
@@ -97,6 +105,7 @@ def _completed(candidate: Candidate, options: argparse.Namespace, tests: list[Im
     """Add what this command knows: itself, and training images that show an image of the test sets."""
     origin = candidate.origin
     own = f"python experiments/champion.py {options.source} --scale {candidate.config.scale} --out {options.out}"
+    own += "" if options.size == LARGEST_SIZE else f" --size {options.size}"
     name = origin.training.name.removesuffix("[train]")
     found: tuple[Leak, ...] = ()
     if name != _NOT_KNOWN:

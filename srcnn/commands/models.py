@@ -4,6 +4,7 @@
 name                           network
 =============================  =======================================================================================
 ``champion``                   the one that comes with the package for the scale
+``champion-8k``                one with fewer weights, where the package has it (``champion-25k``, ``champion-8k``)
 ``registry``                   the champion of the scale in the model registry of the MLflow store, from a search
 ``RUN_ID``                     that of a trial's run in the MLflow store: 32 hexadecimal digits
 ``FILE``                       a weights file of this package (.safetensors), or one of the SRCNN authors (.mat)
@@ -19,7 +20,7 @@ import importlib
 import re
 from pathlib import Path
 
-from srcnn.champions.shipped import SCALES, load_champion
+from srcnn.champions.shipped import SCALES, champion_names, load_champion, size_of_name
 from srcnn.data.fetch import WEIGHTS
 from srcnn.data.known_sets import data_root as find_root
 from srcnn.errors import CheckpointError, ConfigError, unknown_name
@@ -33,8 +34,8 @@ __all__ = ["MODEL_HELP", "TRACKING_URI", "WORDS", "load_model", "need_platform",
 WORDS = ("bicubic", "champion", "registry")  #: names that are words
 TRACKING_URI = "sqlite:///mlruns/mlflow.db"  #: default MLflow store of the searches
 MODEL_HELP = (
-    "champion (comes with the package), registry (champion of your searches), the id of an MLflow run, a .safetensors or .mat "
-    "file, official:9-5-5, models:/srcnn-x3@champion, or bicubic"
+    f"{' or '.join(champion_names())} (with the package), registry (champion of your searches), the id of an MLflow run, a "
+    ".safetensors or .mat file, official:9-5-5, models:/srcnn-x3@champion, or bicubic"
 )
 _OFFICIAL = "official:"
 _REGISTERED = "models:/"
@@ -72,13 +73,16 @@ def load_model(
 
 
 def _found(name: str, scale: int | None, uri: str, root: str | Path | None, option: str) -> SRCNN | None:
-    if name in WORDS or name.startswith(_OFFICIAL) or name.endswith(".mat"):
+    size = size_of_name(name)
+    if size or name in WORDS or name.startswith(_OFFICIAL) or name.endswith(".mat"):
         if scale is None:
             raise ConfigError(f"--scale: must be given as 2, 3 or 4, because {name} does not contain it")
         if name == "bicubic":
             return None
-        if name == "champion":
-            return load_champion(scale)
+        if size:
+            if name not in champion_names():
+                raise ConfigError(f"{option}: {unknown_name('network', name, champion_names())}")
+            return load_champion(scale, size=size)
         if name == "registry":
             need_platform(name)
             from srcnn.tuning.tracking.registry import registered_network
@@ -100,8 +104,9 @@ def _found(name: str, scale: int | None, uri: str, root: str | Path | None, opti
         return network_of_run(uri, name)
     if file.is_file() or file.suffix == ".safetensors" or len(file.parts) > 1:
         return load_network(file)
+    known = list(dict.fromkeys([*champion_names(), *WORDS, *official_names(), "models:/srcnn-x3@champion"]))
     raise ConfigError(
-        f"{option}: {unknown_name('network', name, [*WORDS, *official_names(), 'models:/srcnn-x3@champion'])}; "
+        f"{option}: {unknown_name('network', name, known)}; "
         "or give a .safetensors or .mat file or the id of an MLflow run"
     )
 

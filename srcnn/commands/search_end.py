@@ -190,29 +190,33 @@ def _table(plan: Plan, result: SearchResult) -> Table:
     """Return bicubic, the paper's network and the champion of every scale, on the first test sets."""
     sets = [images.name for images in plan.test][:_MOST_SETS]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("scale", "network", "gain dB", *(f"{marked(name, result.kept)} PSNR" for name in sets)):
-        table.add_column(head, justify="left" if head in ("scale", "network") else "right", overflow="fold")
     choices = {choice.scale: choice for choice in result.choices}
+    # The images of the gain are not those of the next columns: without their name the two would be compared.
+    judged = any(choice.winner.gain is not None for choice in result.choices)
+    gain = f"gain dB,\n{'judging' if judged else 'validation'} images"
+    for head in ("scale", "network", gain, *(f"{marked(name, result.kept)} PSNR" for name in sets)):
+        table.add_column(head, justify="left" if head in ("scale", "network") else "right", overflow="fold")
     for scale in result.scales:
         plain = [f"{result.bicubic[name, scale][0]:.2f}" if (name, scale) in result.bicubic else "" for name in sets]
         table.add_row(f"x{scale}", "bicubic", "0.00", *plain)
         known = [printed(name, scale) for name in sets]
         if any(known):
             table.add_row("", "9-1-5 as printed in the paper", "", *[f"{k:.2f}" if k else "" for k in known])
-        for title, name, gain, figures, best in _networks(result, choices.get(scale), scale, sets):
+        for title, name, own, figures, best in _networks(result, choices.get(scale), scale, sets, judged):
             label = f"{title} {name}".strip()
-            table.add_row("", label, gain, *figures, style="bold" if best else None)
+            table.add_row("", label, own, *figures, style="bold" if best else None)
     return table
 
 
 def _networks(
-    result: SearchResult, choice: Choice | None, scale: int, sets: list[str]
+    result: SearchResult, choice: Choice | None, scale: int, sets: list[str], judged: bool
 ) -> list[tuple[str, str, str, list[str], bool]]:
+    """Return title, name, gain, figures of the test sets and whether it is the best, for each network of a scale."""
     if choice is not None:
         paper, winner = choice.paper, choice.winner
         shown = [] if paper is None or paper is winner else [("paper's", paper, False)]
         return [
-            (title, one.rows[0].spec.configuration, _gain(one), [_mean(one, name) for name in sets], best)
+            (title, one.rows[0].spec.configuration, _gain(one, judged), [_mean(one, name) for name in sets], best)
             for title, one, best in (*shown, ("champion", winner, True))
         ]
     rows = result.of_scale(scale)
@@ -222,7 +226,7 @@ def _networks(
         (
             title,
             row.spec.configuration,
-            f"{row.val_gain:+.2f}",
+            "" if judged else f"{row.val_gain:+.2f}",
             [f"{row.test[name][0]:.2f}" if name in row.test else "" for name in sets],
             best,
         )
@@ -230,8 +234,11 @@ def _networks(
     ]
 
 
-def _gain(one: Confirmed) -> str:
-    return f"{float(one.gains.mean()):+.2f}" if one.gain is None else f"{one.gain.mean:+.2f}"
+def _gain(one: Confirmed, judged: bool) -> str:
+    """Return the gain on the judging images, or on the validation images where no network of the table was judged."""
+    if not judged:
+        return f"{float(one.gains.mean()):+.2f}"
+    return "" if one.gain is None else f"{one.gain.mean:+.2f}"
 
 
 def _mean(one: Confirmed, name: str) -> str:

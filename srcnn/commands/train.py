@@ -289,7 +289,9 @@ def _main(argv: list[str] | None) -> int:
     training, validation = parts.training, parts.validation
     warnings = [] if start is None else _start_warnings(start, images.name, parts, test, allow=job.allow_overlap)
     test_images = _degraded(test, config) if config.protocol == "article" else []
-    data = prepare_cached(training, config.scale, color=config.color, protocol=config.protocol)
+    data = prepare_cached(
+        training, config.scale, color=config.color, protocol=config.protocol, copies=config.reduced_copies
+    )
     held_out = _degraded(validation, config) if validation else []
     held_names = [name for name, _ in validation.images] if validation else []
     origin = header_of(training, held_names, [test], parts.left_out, parts.kept)

@@ -23,7 +23,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from srcnn.champions.shipped import SCALES
+from srcnn.champions.shipped import SCALES, size_of_name
 from srcnn.commands.command_line import Parser, run
 from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
@@ -119,7 +119,7 @@ def _networks(options: argparse.Namespace, target: Target) -> Networks:
     if name == "bicubic":
         return "bicubic"
     load = partial(load_model, name, tracking_uri=options.tracking_uri, data_root=options.data_root, option="--model")
-    by_scale = name in ("champion", "registry") or name.startswith("official:") or name.endswith(".mat")
+    by_scale = bool(size_of_name(name)) or name == "registry" or name.startswith("official:") or name.endswith(".mat")
     if not by_scale:
         return load(None)
     known = cache(load)

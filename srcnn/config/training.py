@@ -133,6 +133,13 @@ class TrainConfig(ModelConfig):
         le=MOST_PIXELS_A_SIDE,
         description="grid spacing of the sub-images, in pixels, as in the papers; none: random",
     )
+    reduced_copies: int = Field(
+        0,
+        ge=0,
+        le=4,
+        description="how many smaller copies of each training image join it: the first of those reduced by 0.8, 0.6, 0.7 and 0.9 "
+        "(FSRCNN, Dong et al. 2016); 0: none",
+    )
     augment: bool = Field(True, description="rotate and mirror sub-images: the 8 symmetries of the square")
     epochs: int | None = Field(None, ge=1, le=MOST_EPOCHS, description="budget in epochs")
     pixels: Pixels | None = Field(

@@ -21,18 +21,18 @@ import numpy as np
 from srcnn.data.image_set import ImageSet
 from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.folders import cache_folder
-from srcnn.training.patches import TrainingData, prepare
+from srcnn.training.patches import REDUCED_BY, TrainingData, prepare
 
 __all__ = ["prepare_cached"]
 
-_LAYOUT = "1"  # layout version of an entry; with a new number, old entries are no longer used and are removed in time
-_ARRAYS = ("sizes", "small", "bicubic", "target")
+_LAYOUT = "2"  # layout version of an entry; with a new number, old entries are no longer used and are removed in time
+_ARRAYS = ("sizes", "small", "bicubic", "target", "copies")
 _BYTES = 4 << 30
 _SIDE = 1 << 24  # pixels: no image is larger
 
 
 def prepare_cached(
-    images: ImageSet, scale: int, *, color: str = "y", protocol: str = "srcnn", limit: int = _BYTES
+    images: ImageSet, scale: int, *, color: str = "y", protocol: str = "srcnn", copies: int = 0, limit: int = _BYTES
 ) -> TrainingData:
     """Return the result of `prepare`, from the cache if it exists there.
 
@@ -41,31 +41,33 @@ def prepare_cached(
         scale: upscaling factor.
         color: colour planes, as in the configuration.
         protocol: degradation protocol, as in the configuration.
+        copies: greatest number of reduced copies that a training can use.
         limit: maximum size of the whole cache, in bytes.
 
     Raises:
         DataError: there is no image, or one is too small for the scale.
     """
-    key = hashlib.sha256("|".join([_LAYOUT, images.digest, str(scale), color, protocol]).encode()).hexdigest()[:32]
+    inputs = [_LAYOUT, images.digest, str(scale), color, protocol, *map(str, REDUCED_BY[:copies])]
+    key = hashlib.sha256("|".join(inputs).encode()).hexdigest()[:32]
     entry = cache_folder() / key
     with suppress(
         OSError, ValueError, TypeError
     ):  # missing, being removed, incomplete after a crash, or not what it must be
-        data = _read(entry, scale, color, protocol)
+        data = _read(entry, scale, color, protocol, copies)
         os.utime(entry)  # mark as most recently used
         return data
-    data = prepare(images.images, scale, color=color, protocol=protocol)
+    data = prepare(images.images, scale, color=color, protocol=protocol, copies=copies)
     with suppress(OSError):  # a full or read-only disk: return the data without caching it
         _write(entry, data)
         _trim(entry.parent, limit, keep=entry)
     return data
 
 
-def _read(entry: Path, scale: int, color: str, protocol: str) -> TrainingData:
+def _read(entry: Path, scale: int, color: str, protocol: str, copies: int) -> TrainingData:
     names = tuple(map(str, parse_json(read_text(entry / "names.json"))))
     # Plain arrays over the maps: pickle copies the bytes of a subclass such as memmap, but not those of a plain array.
     arrays = {name: np.asarray(np.load(entry / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
-    data = TrainingData(scale, color, protocol, names, **arrays)
+    data = TrainingData(scale, color, protocol, names, **arrays, most_copies=copies)
     _check(data)
     return data
 
@@ -77,7 +79,11 @@ def _check(data: TrainingData) -> None:
         raise ValueError("sizes")
     if sizes.min() < data.scale or sizes.max() > _SIDE:
         raise ValueError("sizes")
-    pixels, small = data.pixels, int((sizes // data.scale).prod(axis=1).sum())
+    if data.copies.dtype != np.int64 or data.copies.shape != (len(data.names),):
+        raise ValueError("copies")
+    if data.copies.min() != 0 or data.copies.max() > data.most_copies:
+        raise ValueError("copies")
+    pixels, small = data.pixels(data.most_copies), int((sizes // data.scale).prod(axis=1).sum())
     wanted = {"small": (np.float32, small), "bicubic": (np.float32, pixels), "target": (np.uint8, pixels)}
     for name, (kind, count) in wanted.items():
         array = getattr(data, name)

@@ -7,7 +7,7 @@ nothing. A batch is one indexed read on the device of the arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,13 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srcnn.config.training import TrainConfig
-from srcnn.errors import DataError
+from srcnn.errors import ConfigError, DataError
 from srcnn.evaluation.article import degrade_article
 from srcnn.evaluation.degradation import Degraded, degrade
+from srcnn.imaging.resize import imresize
 from srcnn.system.torch_internals import tensor_of_read_only
 from srcnn.training.memory import check_images
 
-__all__ = ["Batch", "PatchSampler", "Plan", "TrainingData", "degrade_for", "prepare"]
+__all__ = ["REDUCED_BY", "Batch", "PatchSampler", "Plan", "TrainingData", "degrade_for", "prepare"]
+
+#: Factors of the copies of ``TrainConfig.reduced_copies``. FSRCNN (Dong et al. 2016) reduces by 0.9, 0.8, 0.7 and 0.6; here the
+#: two come first that differ most from the image and from each other.
+REDUCED_BY = (0.8, 0.6, 0.7, 0.9)
+_SMALLEST_COPY = 2  # pixels of the small image: a copy with fewer is not made
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,16 @@ class TrainingData:
     small: NDArray[np.float32]  #: (channels, pixels of the small images)
     bicubic: NDArray[np.float32]  #: (channels, pixels of the large images)
     target: NDArray[np.uint8]  #: (channels, pixels of the large images), 0..255
+    copies: NDArray[np.int64]  #: (images,): 0 for an image itself, k for its copy reduced by the k-th of `REDUCED_BY`
+    most_copies: int = 0  #: greatest number of copies that a training can use
 
-    @property
-    def pixels(self) -> int:
-        """Number of target pixels of all images together."""
-        return int(self.sizes.prod(axis=1).sum())
+    def used(self, copies: int) -> NDArray[np.bool_]:
+        """Return which images a training with so many copies of each image uses."""
+        return self.copies <= copies
+
+    def pixels(self, copies: int = 0) -> int:
+        """Return the number of target pixels of the images that a training with so many copies of each image uses."""
+        return int(self.sizes[self.used(copies)].prod(axis=1).sum())
 
 
 def degrade_for(protocol: str, image: NDArray[np.uint8], scale: int, color: str, name: str) -> Degraded:
@@ -58,15 +69,22 @@ def degrade_for(protocol: str, image: NDArray[np.uint8], scale: int, color: str,
 
 
 def prepare(
-    images: Iterable[tuple[str, NDArray[np.uint8]]], scale: int, *, color: str = "y", protocol: str = "srcnn"
+    images: Iterable[tuple[str, NDArray[np.uint8]]],
+    scale: int,
+    *,
+    color: str = "y",
+    protocol: str = "srcnn",
+    copies: int = 0,
 ) -> TrainingData:
     """Degrade (name, uint8 image) pairs and arrange them for a `PatchSampler`.
+
+    ``copies`` is the greatest number of reduced copies of which a training can use some (``TrainConfig.reduced_copies``).
 
     Raises:
         DataError: there is no image, or one is too small for the scale.
         ConfigError: this machine cannot hold them.
     """
-    images = list(images)
+    images, own = _with_copies(list(images), scale, copies)
     check_images(sum(image.shape[0] * image.shape[1] for _, image in images), 1 if color == "y" else 3, len(images))
     degraded = [degrade_for(protocol, image, scale, color, name) for name, image in images]
     if not degraded:
@@ -85,7 +103,23 @@ def prepare(
         small=flat([d.small for d in degraded]),
         bicubic=flat([d.bicubic for d in degraded]),
         target=np.rint(target * np.float32(255.0)).astype(np.uint8),
+        copies=np.array(own, dtype=np.int64),
+        most_copies=copies,
     )
+
+
+def _with_copies(
+    images: Sequence[tuple[str, NDArray[np.uint8]]], scale: int, copies: int
+) -> tuple[list[tuple[str, NDArray[np.uint8]]], list[int]]:
+    """Return the images, then their first copies, then the second ones ..., and the number of the copy of each (0: itself)."""
+    found, own = list(images), [0] * len(images)
+    for number, factor in enumerate(REDUCED_BY[:copies], start=1):
+        for name, image in images:
+            small = np.clip(np.rint(imresize(image.astype(np.float64), factor)), 0, 255).astype(np.uint8)
+            if min(small.shape[:2]) >= _SMALLEST_COPY * scale:
+                found.append((f"{name} reduced by {factor}", small))
+                own.append(number)
+    return found, own
 
 
 @dataclass(frozen=True)
@@ -113,7 +147,10 @@ class PatchSampler:
         beside: another sampler for the same data and device, for smaller sub-images. Its arrays on the device are used instead of
             new ones, and images that are too small for the larger sub-images are left out.
 
+    Reduced copies that are smaller than a sub-image are left out.
+
     Raises:
+        ConfigError: the images were prepared with fewer reduced copies.
         DataError: an image is smaller than a sub-image (with ``beside``: all are), or there are fewer sub-images than a batch
             needs.
     """
@@ -126,13 +163,18 @@ class PatchSampler:
             config.scale if config.upsampling == "pixel_shuffle" else 1
         )  # positions are counted in input pixels
         self._side = config.side
-        for name, (height, width) in zip(data.names, data.sizes, strict=True):
-            if min(height, width) < self._side and beside is None:
+        used = data.used(config.reduced_copies)
+        if config.reduced_copies > data.most_copies:
+            raise ConfigError(
+                f"reduced_copies: the images were prepared with {data.most_copies}, but got {config.reduced_copies}"
+            )
+        for name, (height, width), copy_number in zip(data.names, data.sizes, data.copies, strict=True):
+            if copy_number == 0 and min(height, width) < self._side and beside is None:
                 raise DataError(
                     f"patch_size: an image must not be smaller than a sub-image of {self._side} pixels, but {name} has "
                     f"{width}x{height}"
                 )
-        largest = int(data.sizes.min(axis=1).max())
+        largest = int(data.sizes[used].min(axis=1).max())
         if largest < self._side:
             raise DataError(
                 f"late_patch_size: must not exceed the shorter side of every image, {largest} at most, but got {self._side}"
@@ -146,9 +188,9 @@ class PatchSampler:
         else:
             self._small, self._bicubic, self._target = beside._small, beside._bicubic, beside._target
         self._device = device
-        # Number of positions down and right, per image; none in images that are too small.
+        # Number of positions down and right, per image; none in images that are too small or not used.
         room = (self._sizes // self._unit - self._side // self._unit + 1).clamp_(min=0)
-        room = room * room.all(dim=1, keepdim=True)
+        room = room * room.all(dim=1, keepdim=True) * torch.from_numpy(used)[:, None]
         self._room = room
         self._grid = None if config.stride is None else self._make_grid(config.stride)
         self.pixels_per_step = config.batch_size * config.output_size**2  #: target pixels per batch
@@ -157,7 +199,9 @@ class PatchSampler:
                 f"batch_size: must not exceed the number of sub-images, {len(self._grid)}, but got {config.batch_size}"
             )
         #: batches per epoch; an incomplete last batch of a grid is omitted
-        self.steps_per_epoch = max(1, round((config.epoch_pixels or data.pixels) / self.pixels_per_step))
+        self.steps_per_epoch = max(
+            1, round((config.epoch_pixels or data.pixels(config.reduced_copies)) / self.pixels_per_step)
+        )
         if self._grid is not None and config.epoch_pixels is None:
             self.steps_per_epoch = len(self._grid) // config.batch_size
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import srcnn.champions.make as make
 from srcnn.champions import champion_card, load_champion
 from srcnn.champions.card import Origin, TrainingSet
 from srcnn.champions.make import Candidate, make_champion, measure_speed
+from srcnn.champions.shipped import champion_names
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
-from srcnn.errors import CheckpointError
+from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluation.protocol import evaluate
 
 from small_network import small_network
@@ -39,6 +41,25 @@ def test_a_network_and_its_card_can_be_loaded(tmp_path: Path) -> None:
     assert (score.name, score.images, score.digest) == ("corner", 2, TESTS[0].digest)
     assert (card.training_pixels, card.origin, card.configuration) == (5e6, one.origin, CONFIG)
     assert card.speed.machine == "processor"
+
+
+def test_a_smaller_network_lies_beside_the_large_one(tmp_path: Path) -> None:
+    one = candidate()
+    card = make_champion(one, TESTS, tmp_path, "processor", "8k")
+    assert card.file == "x2-8k.safetensors"
+    assert champion_card(2, tmp_path, size="8k") == card
+    assert load_champion(2, tmp_path, size="8k").config == one.network.config
+    assert champion_names(tmp_path) == ["champion-8k"]
+    make_champion(one, TESTS, tmp_path, "processor")
+    assert champion_names(tmp_path) == ["champion", "champion-8k"]
+
+
+def test_a_network_with_too_many_weights_for_its_size_is_refused(tmp_path: Path) -> None:
+    config = TrainConfig(kernels=(9, 5, 5), filters=(64, 32), scale=2)
+    large = replace(candidate(), config=config)  # its network does not matter: nothing is measured
+    with pytest.raises(ConfigError, match=r"size: 25k has at most 25000 weights and biases, but 9-5-5 .* has 57281"):
+        make_champion(large, TESTS, tmp_path, "processor", "25k")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_large_a_network_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

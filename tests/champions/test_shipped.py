@@ -11,7 +11,15 @@ import pytest
 
 from srcnn.champions import champion_card, load_champion
 from srcnn.champions.make import LARGEST
-from srcnn.champions.shipped import FOLDER, SCALES, card_file, weights_file
+from srcnn.champions.shipped import (
+    FOLDER,
+    SCALES,
+    SIZES,
+    card_file,
+    champion_names,
+    size_of_name,
+    weights_file,
+)
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.errors import CheckpointError, ConfigError
@@ -63,6 +71,21 @@ def test_set5_gives_the_figures_of_the_card(scale: int) -> None:
     ):
         found = evaluate(network, images.images, scale).mean
         assert [found.psnr, found.ssim] == pytest.approx([psnr, ssim], abs=1e-4)
+
+
+def test_the_names_of_the_sizes() -> None:
+    assert {name: size_of_name(name) for name in ("champion", "champion-25k", "champion-8k")} == {
+        "champion": "57k",
+        "champion-25k": "25k",
+        "champion-8k": "8k",
+    }
+    assert [size_of_name(name) for name in ("champion-57k", "champion-", "champion-9k", "registry")] == [None] * 4
+    for name in champion_names():
+        size = size_of_name(name)
+        assert size is not None
+        assert all(champion_card(scale, size=size).parameters <= SIZES[size] for scale in SCALES)
+    with pytest.raises(ConfigError, match="size: size '9k' does not exist"):
+        load_champion(3, size="9k")
 
 
 def test_another_scale_has_no_network() -> None:

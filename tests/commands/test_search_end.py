@@ -52,6 +52,7 @@ def test_the_end_of_a_confirmed_search(planned: Plan) -> None:
     text = said(planned, found)
     lines = [line.rstrip() for line in text.splitlines()]
     assert lines[0].startswith("best is surely better than the paper's network by 0.10 dB")
+    assert "judging images" in text, "the gain names its images"
     assert any(line.split() == ["x3", "bicubic", "0.00", "30.00"] for line in lines)
     assert any(line.split() == ["paper's", "reference", "+1.22", "31.22"] for line in lines)
     assert any(line.split() == ["champion", "best", "+1.32", "31.32"] for line in lines)
@@ -68,6 +69,7 @@ def test_the_end_without_a_confirmation(planned: Plan) -> None:
     found = result(planned, row("best", 0.5), row("reference", 0.25), row("cut", 0.1, Outcome.STOPPED))
     text = said(planned, found)
     assert "best: best single trial, +0.50 dB over bicubic, not confirmed" in text
+    assert "validation images" in text
     assert [line.split() for line in text.splitlines() if "reference" in line] == [
         ["paper's", "reference", "+0.25", "30.25"]
     ]

@@ -29,7 +29,9 @@ def photos(count: int = 2) -> ImageSet:
 
 
 def equal(a: TrainingData, b: TrainingData) -> bool:
-    arrays = all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("sizes", "small", "bicubic", "target"))
+    arrays = all(
+        np.array_equal(getattr(a, n), getattr(b, n)) for n in ("sizes", "small", "bicubic", "target", "copies")
+    )
     return arrays and (a.scale, a.color, a.protocol, a.names) == (b.scale, b.color, b.protocol, b.names)
 
 
@@ -58,7 +60,7 @@ def test_a_pickle_with_buffers_of_its_own_copies_no_plane() -> None:
     buffers: list[pickle.PickleBuffer] = []
     stream = pickle.dumps(prepare_cached(photos(), 3), protocol=5, buffer_callback=buffers.append)
     assert len(stream) < 2000
-    assert len(buffers) == 4
+    assert len(buffers) == 5
 
 
 def test_other_pixels_scales_and_colours_are_other_entries(folder: Path) -> None:
@@ -66,10 +68,12 @@ def test_other_pixels_scales_and_colours_are_other_entries(folder: Path) -> None
     prepare_cached(photos(), 2)
     prepare_cached(photos(), 3, color="ycbcr")
     prepare_cached(photos(1), 3)
-    assert len(entries(folder)) == 4
+    prepare_cached(photos(), 3, copies=1)
+    assert len(entries(folder)) == 5
+    assert equal(prepare_cached(photos(), 3, copies=1), prepare(photos().images, 3, copies=1))
 
 
-@pytest.mark.parametrize("name", ["sizes", "small", "bicubic", "target"])
+@pytest.mark.parametrize("name", ["sizes", "small", "bicubic", "target", "copies"])
 @pytest.mark.parametrize("harm", ["type", "shape", "empty", "values"])
 def test_an_entry_of_other_sizes_or_types_is_made_again(folder: Path, name: str, harm: str) -> None:
     images = photos()
@@ -79,9 +83,9 @@ def test_an_entry_of_other_sizes_or_types_is_made_again(folder: Path, name: str,
     before = np.load(entry / f"{name}.npy")
     changed = {
         "type": before.astype(np.float64),
-        "shape": before[:, :-1],
+        "shape": before[..., :-1],
         "empty": before[:0],
-        "values": before if name != "sizes" else before * 10**9,
+        "values": before + (10**9 if name in ("sizes", "copies") else 0),
     }[harm]
     np.save(entry / f"{name}.npy", changed)
     assert equal(prepare_cached(images, 3), expected)

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from srcnn.config.training import TrainConfig
-from srcnn.errors import DataError
+from srcnn.errors import ConfigError, DataError
 from srcnn.evaluation.degradation import Degraded, degrade
+from srcnn.imaging.resize import imresize
 from srcnn.training.patches import Batch, PatchSampler, TrainingData, degrade_for, prepare
 
 CPU = torch.device("cpu")
@@ -195,9 +196,9 @@ def test_what_was_prepared() -> None:
     assert isinstance(data, TrainingData)
     assert (data.scale, data.color, data.protocol, data.names) == (2, "rgb", "srcnn", ("image0", "image1"))
     np.testing.assert_array_equal(data.sizes, [(24, 30), (26, 24)])
-    assert data.pixels == 24 * 30 + 26 * 24
-    assert data.small.shape == (3, data.pixels // 4)
-    assert data.bicubic.shape == data.target.shape == (3, data.pixels)
+    assert data.pixels() == 24 * 30 + 26 * 24
+    assert data.small.shape == (3, data.pixels() // 4)
+    assert data.bicubic.shape == data.target.shape == (3, data.pixels())
     np.testing.assert_array_equal(data.target[:, :720], images()[0][1].transpose(2, 0, 1).reshape(3, -1))
 
 
@@ -228,6 +229,46 @@ def test_the_protocols_differ() -> None:
     image = np.random.default_rng(0).integers(0, 256, (260, 260, 3), dtype=np.uint8)
     assert degrade_for("srcnn", image, 4, "y", "").target.shape == (260, 260, 1)
     assert degrade_for("article", image, 4, "y", "").target.shape == (256, 256, 1)
+
+
+def test_reduced_copies_join_the_images() -> None:
+    plain, data = prepare(images(), 2), prepare(images(), 2, copies=2)
+    first = "image0", "image1", "image0 reduced by 0.8", "image1 reduced by 0.8"
+    assert data.names[:4] == first
+    np.testing.assert_array_equal(data.copies, [0, 0, 1, 1, 2, 2])
+    # ceil(24 * 0.8) = 20, ceil(30 * 0.8) = 24; the second image is 27x24, of which modcrop leaves 22x20 and 16x14.
+    np.testing.assert_array_equal(data.sizes[2:], [(20, 24), (22, 20), (14, 18), (16, 14)])
+    assert data.pixels() == plain.pixels()
+    assert data.pixels(1) == plain.pixels() + 20 * 24 + 22 * 20
+    reduced = np.clip(np.rint(imresize(images()[0][1].astype(float), 0.8)), 0, 255).astype(np.uint8)
+    target = data.target[0, plain.pixels() : plain.pixels() + 20 * 24]
+    np.testing.assert_array_equal(target, np.rint(degrade(reduced, 2).target.ravel() * 255))
+
+
+def test_a_training_without_copies_draws_the_same_from_images_with_copies() -> None:
+    built = [PatchSampler(configured(patch_size=12), prepare(images(), 3, copies=count), CPU) for count in (0, 2)]
+    assert built[0].steps_per_epoch == built[1].steps_per_epoch
+    for one, other in zip(*(drawn(sampler, 5, seed=1) for sampler in built), strict=True):
+        assert torch.equal(one.x, other.x) and torch.equal(one.target, other.target)
+
+
+def test_copies_are_drawn_as_often_as_they_have_places() -> None:
+    sizes, values = [(40, 40), (30, 30)], (50, 200)
+    pairs = [
+        (str(i), np.full((*size, 3), value, np.uint8))
+        for i, (size, value) in enumerate(zip(sizes, values, strict=True))
+    ]
+    config = configured(patch_size=20, padding="zeros", reduced_copies=2, batch_size=100)
+    plan = PatchSampler(config, prepare(pairs, 2, copies=4), CPU).draw(50, torch.Generator().manual_seed(0))
+    bright = np.mean([float((plan.batch(i).target.mean(dim=(1, 2, 3)) > 0.5).float().mean()) for i in range(50)])
+    # Places down and right: 21 and 11 in the images, 13 and 5 in the copies by 0.8; of those by 0.6 the larger has 5, and the
+    # other is smaller than a sub-image and left out. So (11^2 + 5^2) of (21^2 + 13^2 + 5^2 + 11^2 + 5^2) places are bright.
+    assert bright == pytest.approx((121 + 25) / (441 + 169 + 25 + 121 + 25), abs=0.02)
+
+
+def test_copies_that_were_not_prepared_are_refused() -> None:
+    with pytest.raises(ConfigError, match="reduced_copies: the images were prepared with 1, but got 2"):
+        PatchSampler(configured(reduced_copies=2), prepare(images(), 3, copies=1), CPU)
 
 
 def test_images_that_are_too_small_for_larger_sub_images_are_left_out() -> None:

@@ -107,7 +107,8 @@ def record(
     work = path.with_name(path.name + ".runs")
     told, done = _open(work, asked, about)
     data = ScaleData(
-        prepare_cached(training, scale), tuple(degrade(image, scale, name=name) for name, image in held_out.images)
+        prepare_cached(training, scale, copies=recording.space.reduced_copies),
+        tuple(degrade(image, scale, name=name) for name, image in held_out.images),
     )
     todo = recording.runs()
     _run(

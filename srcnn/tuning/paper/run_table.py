@@ -177,13 +177,14 @@ def _stage(
 
 def _data_key(cell: Cell) -> str:
     kept = ", overlap kept" if cell.allow_overlap else ""
-    return f"{cell.train}{kept} x{cell.scale} {cell.config.color} {cell.config.protocol}"
+    copies = f", copies {cell.config.reduced_copies}" if cell.config.reduced_copies else ""
+    return f"{cell.train}{kept} x{cell.scale} {cell.config.color} {cell.config.protocol}{copies}"
 
 
 def _data(plan: TablePlan, cell: Cell) -> ScaleData:
     images, config = plan.images.of(cell).images, cell.config
     return ScaleData(
-        prepare_cached(images, cell.scale, color=config.color, protocol=config.protocol),
+        prepare_cached(images, cell.scale, color=config.color, protocol=config.protocol, copies=config.reduced_copies),
         tuple(
             degrade_for(config.protocol, image, cell.scale, config.color, name)
             for name, image in plan.images.validation.images

@@ -57,7 +57,7 @@ def measured_share(plan: Plan) -> float:
 def _prepared(plan: Plan, config: TrainConfig) -> tuple[TrainingData, Sequence[Degraded]]:
     images = [degrade(image, config.scale, name=name) for name, image in plan.validation.images]
     largest = max(images, key=lambda image: image.target.size)
-    return prepare_cached(plan.training, config.scale, color=config.color), (largest,)
+    return prepare_cached(plan.training, config.scale, color=config.color, copies=config.reduced_copies), (largest,)
 
 
 def _activations(config: TrainConfig) -> float:

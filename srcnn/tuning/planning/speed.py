@@ -189,7 +189,7 @@ def _probe(plan: Plan, config: TrainConfig, image: Degraded, device: torch.devic
     config = config.replace(
         epoch_pixels=steps * pixels, pixels=50.0 * steps * pixels, learning_rate=1e-6, start="random", start_digest=""
     )
-    data = prepare_cached(plan.training, config.scale, color=config.color)
+    data = prepare_cached(plan.training, config.scale, color=config.color, copies=config.reduced_copies)
     ends, trained = [time.perf_counter()], [0.0]
     for result in fit(config, data, validation=(image,), device=device):
         ends.append(time.perf_counter())

@@ -97,6 +97,17 @@ class Space:
         return tuple(range(parameter.low, parameter.high + 1, parameter.step))
 
     @property
+    def reduced_copies(self) -> int:
+        """The greatest number of reduced copies of the training images that a configuration can have."""
+        parameter = self.parameters.get("reduced_copies")
+        if parameter is None:
+            return int(self.constants.get("reduced_copies", TrainConfig.model_fields["reduced_copies"].default))
+        if isinstance(parameter, Categorical):
+            return max(int(str(choice)) for choice in parameter.choices)
+        assert isinstance(parameter, Integer)
+        return parameter.high
+
+    @property
     def conditional(self) -> bool:
         """Whether some parameters exist only for certain values of others."""
         return any(parameter.when for parameter in self.parameters.values())

@@ -214,7 +214,7 @@ def _scale_data(plan: Plan, scale: int) -> ScaleData:
     validation = tuple(degrade(image, scale, name=name) for name, image in plan.validation.images)
     held_out = [name for part in (plan.validation, plan.judging) for name, _ in part.images]
     return ScaleData(
-        prepare_cached(plan.training, scale),
+        prepare_cached(plan.training, scale, copies=plan.space.reduced_copies),
         validation,
         plan.training.source,
         {name: start.weights for name, start in plan.starts.items()},

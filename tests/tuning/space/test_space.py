@@ -142,6 +142,16 @@ def test_corners_reach_every_end_of_every_parameter(tmp_path: Path) -> None:
     assert all(space.check(corner) == "" for corner in corners)
 
 
+def test_the_most_copies_of_a_space(tmp_path: Path) -> None:
+    def of(line: str) -> int:
+        return load_space(write(tmp_path, GOOD + line)).reduced_copies
+
+    assert of("") == 0
+    assert of("  reduced_copies: {type: categorical, choices: [0, 2]}\n") == 2
+    assert of("  reduced_copies: {type: int, low: 0, high: 4}\n") == 4
+    assert of("constants:\n  reduced_copies: 3\n") == 3
+
+
 def test_scales_may_be_restricted(tmp_path: Path) -> None:
     space = load_space(write(tmp_path, GOOD + "  scale: {type: int, low: 2, high: 4}\n"))
     assert space.scales == (2, 3, 4)
