@@ -100,7 +100,7 @@ def test_an_artifact_is_bounded_before_it_is_downloaded(tracker: Tracker, tmp_pa
     assert artifact_folder(client, run_id, "checkpoint", target, 1 << 20, 9) is None
     (text,) = (tmp_path / "artifacts").rglob("verdicts.json")
     os.truncate(text, (8 << 20) + 1)
-    with pytest.raises(SearchError, match="verdicts.json of run .* at most 8 MiB, but has"):
+    with pytest.raises(SearchError, match=r"verdicts\.json of run .* at most 8 MiB, but has"):
         artifact_text(client, parent, "verdicts.json")
 
 
