@@ -41,6 +41,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from srcnn.commands.main import need_platform
+
+if __name__ == "__main__":  # what is imported below needs the platform
+    need_platform("bench")
+
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run

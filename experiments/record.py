@@ -14,6 +14,11 @@ import sys
 import time
 from pathlib import Path
 
+from srcnn.commands.main import need_platform
+
+if __name__ == "__main__":  # what is imported below needs the platform
+    need_platform("record")
+
 from srcnn.commands.command_line import Parser, run
 from srcnn.config.quantities import counted, parse_pixels
 from srcnn.data.datasets import load

@@ -37,6 +37,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from srcnn.commands.main import need_platform
+
+if __name__ == "__main__":  # what is imported below needs the platform
+    need_platform("replay")
+
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run

@@ -197,6 +197,15 @@ def train_cases() -> list[Case]:
     return cases
 
 
+#: Rules that the lines of many rows name: which one depends on the value.
+TOO_LONG = r"File name too long|name is too long"
+NO_SET = rf"data set .* does not exist|must appear once|no home folder|fetch it with|{TOO_LONG}"
+NO_PLACE = r": must not be empty|: must be a (file in a )?folder|/(proc|sys)/.*(No such file|denied|not permitted)"
+NO_MODEL = (
+    r"--model(/--weights)?: (must|network .* does not exist|there is no home)|no such file|must be a regular file|"
+    rf"there is no store|not a safetensors file|{TOO_LONG}"
+)
+
 #: Names of sets that must not be taken for one.
 SET_NAMES = (
     LONG,
@@ -218,21 +227,21 @@ def set_cases() -> list[Case]:
     cases = []
     for name, value in named("set", SET_NAMES):
         cases += [
-            Case(f"evaluate a {name}", (*BICUBIC, "--data", value), "."),
-            Case(f"train on a {name}", ("train", "--train", value, "--epochs=1", "--out={dir}/run"), "."),
-            Case(f"data overlap of a {name}", ("data", "overlap", value), "."),
+            Case(f"evaluate a {name}", (*BICUBIC, "--data", value), NO_SET),
+            Case(f"train on a {name}", ("train", "--train", value, "--epochs=1", "--out={dir}/run"), NO_SET),
+            Case(f"data overlap of a {name}", ("data", "overlap", value), NO_SET),
         ]
     for name, value in named("set", SET_NAMES[:6]):
         cases += [
-            Case(f"data verify of a {name}", ("data", "verify", value), "."),
-            Case(f"data fetch of a {name}", ("data", "fetch", value), "."),
-            Case(f"search on a {name}", (*SEARCH, "--train", value), ".", searched),
+            Case(f"data verify of a {name}", ("data", "verify", value), NO_SET),
+            Case(f"data fetch of a {name}", ("data", "fetch", value), NO_SET),
+            Case(f"search on a {name}", (*SEARCH, "--train", value), NO_SET, searched),
             Case(
                 f"champion tested on a {name}",
                 ("champion", "{dir}/none.safetensors", "--out={dir}/c", "--test", value),
-                ".",
+                "none.safetensors: no such file",
             ),
-            Case(f"doctor with a {name}", ("doctor", "--psnr=30", "--scale=3", "--set", value), "."),
+            Case(f"doctor with a {name}", ("doctor", "--psnr=30", "--scale=3", "--set", value), NO_SET),
         ]
     cases += [
         Case("evaluate an empty set", (*BICUBIC, "--data="), "--data: must not be empty"),
@@ -272,7 +281,7 @@ def set_cases() -> list[Case]:
         Case("data with a wrong action", ("data", "lst"), "lst"),
         Case("data fetch without a name", ("data", "fetch"), "NAME"),
         Case("data fetch with an empty mirror", ("data", "fetch", "T91", "--mirror="), "--mirror: must not be empty"),
-        Case("data fetch an empty name", ("data", "fetch", ""), "."),
+        Case("data fetch an empty name", ("data", "fetch", ""), "NAME: must not be empty"),
     ]
     return cases
 
@@ -372,17 +381,22 @@ def output_cases() -> list[Case]:
             ]
     for name, value in named("nowhere", NOWHERE):
         cases += [
-            Case(f"evaluate json {name}", (*TESTED, f"--json={value}"), ".", two_sets),
-            Case(f"export {name}", (*EXPORT, "--format=onnx", f"--out={value}"), ".", two_sets),
-            Case(f"train out {name}", ("train", *SETS, "--epochs=1", f"--out={value}"), ".", two_sets),
-            Case(f"upscale out {name}", (*UPSCALE, f"--out={value}"), ".", two_sets),
+            Case(f"evaluate json {name}", (*TESTED, f"--json={value}"), NO_PLACE, two_sets),
+            Case(f"export {name}", (*EXPORT, "--format=onnx", f"--out={value}"), NO_PLACE, two_sets),
+            Case(
+                f"train out {name}",
+                ("train", *SETS, "--epochs=1", "--patch-size=24", f"--out={value}"),
+                NO_PLACE,
+                two_sets,
+            ),
+            Case(f"upscale out {name}", (*UPSCALE, f"--out={value}"), NO_PLACE, two_sets),
         ]
         if name.split()[-1] not in ("none",):
             cases.append(
                 Case(
                     f"doctor json {name}",
                     ("doctor", "--psnr=36", "--scale=2", "--set={dir}/test", f"--json={value}"),
-                    ".",
+                    NO_PLACE,
                     two_sets,
                 )
             )
@@ -499,13 +513,17 @@ SEARCH_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--validation", ("0", "1000000000", "4"), "validation"),
     ("--judging", ("-1", "1000000000", "4"), "judging"),
     ("--name", ("", LONG, "../x", "a/b", "-x", "\u00e4", "a b", "x" * 101), "name: "),
-    ("--storage", ("", "~nobody-here/x", "s3://bucket/x", "{dir}/" + LONG), "."),
+    ("--storage", ("", "~nobody-here/x", "s3://bucket/x", "{dir}/" + LONG), "storage: |--storage: must|" + TOO_LONG),
     ("--tracking-uri", ("",), "tracking_uri: "),
     ("--data-root", ("", "  "), "data_root: "),
     ("--test", ("", "sample/test,,", ","), "test: "),
     ("--learn-from", ("", "a,,b", "all,a"), "learn_from: "),
-    ("--enqueue", ("", "paper,,", "{dir}/none.yaml", LONG), "."),
-    ("--space", ("", "{dir}/none.yaml", "{dir}", "{dir}/" + LONG, VERY_LONG, "~nobody-here/x.yaml"), "."),
+    ("--enqueue", ("", "paper,,", "{dir}/none.yaml", LONG), "enqueue: |" + TOO_LONG),
+    (
+        "--space",
+        ("", "{dir}/none.yaml", "{dir}", "{dir}/" + LONG, VERY_LONG, "~nobody-here/x.yaml"),
+        r"space: string should|cannot be read|must be a regular file|name: string should",
+    ),
     ("--sampler", ("", "tpee", LONG), "sampler"),
     ("--scheduler", ("", "ashaa"), "scheduler"),
     ("--objectives", ("", "macs", "gain,gain", "gain,size"), "objective"),
@@ -560,7 +578,11 @@ ABLATION_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("--gpus-per-trial", ("-1", "1e9", "nan"), "gpus_per_trial: "),
     ("--stall-limit", ("0", "1e300"), "stall_limit: "),
     ("--budget", ("", "cpus", LONG), "budget"),
-    ("--table", ("", "none", LONG, VERY_LONG, "{dir}", "~nobody-here/a.yaml"), "."),
+    (
+        "--table",
+        ("", "none", LONG, VERY_LONG, "{dir}", "~nobody-here/a.yaml"),
+        r"table: string should|table .* does not exist; there are|must be a regular file|" + TOO_LONG,
+    ),
     ("--name", ("", LONG, "../x", "a/b"), "name: "),
     ("--storage", ("",), "storage: "),
     ("--tracking-uri", ("",), "tracking_uri: "),
@@ -587,7 +609,7 @@ OTHER_VALUES: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
             "{dir}/none.mat",
             "{dir}/" + LONG + ".safetensors",
         ),
-        ".",
+        NO_MODEL,
     ),
     (UPSCALE, "--data-root", ("",), "--data-root: must not be empty"),
     (TESTED, "--scale", ("1", "5", "\u0663", "", "1e9"), "--scale"),
@@ -607,11 +629,11 @@ OTHER_VALUES: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
             "{dir}",
             "{dir}/test/one.png",
         ),
-        ".",
+        NO_MODEL,
     ),
     (EXPORT, "--out", ("{dir}/x", "{dir}/x.txt"), "--out: must end with"),
     ((*EXPORT, "--out={dir}/x.onnx"), "--scale", ("5", "\u0663", ""), "--scale"),
-    ((*EXPORT, "--out={dir}/x.onnx"), "--model", ("", "bicubic", "champ", LONG, "~nobody-here/x"), "."),
+    ((*EXPORT, "--out={dir}/x.onnx"), "--model", ("", "bicubic", "champ", LONG, "~nobody-here/x"), NO_MODEL),
     ((*EXPORT, "--out={dir}/x.onnx"), "--format", ("", "tflite"), "--format"),
     (
         ("doctor", "--set={dir}/test", "--scale=2"),
@@ -624,12 +646,17 @@ OTHER_VALUES: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
         ("doctor", "--psnr=30", "--set={dir}/test", "--scale=2"),
         "--images",
         ("", "{dir}/none", "{dir}/" + LONG, "{dir}/train"),
-        ".",
+        "--images: |no such folder|" + TOO_LONG,
     ),
     (("doctor",), "--tracking-uri", ("",), "--tracking-uri: must not be empty"),
     (("doctor",), "--storage", ("",), "--storage: must not be empty"),
     (("watch",), "--port", ("-1", "65536", "1e9", "\u0661", ""), "--port: must be"),
-    (("watch",), "--storage", ("", "~nobody-here", "{dir}/" + LONG, "{dir}/none"), "."),
+    (
+        ("watch",),
+        "--storage",
+        ("", "~nobody-here", "{dir}/" + LONG, "{dir}/none"),
+        "storage: |--storage: must|" + TOO_LONG,
+    ),
     (("report",), "--out", ("",), "--out: must not be empty"),
     (("report",), "--tracking-uri", ("",), "--tracking-uri: must not be empty"),
     (("report",), "--ui", ("", "ftp://x", "javascript:alert(1)"), "--ui: must begin"),
@@ -698,14 +725,14 @@ PLAIN = [
     Case("runs with nothing to do", ("runs",), "command: must be list, verify or repair"),
     Case("runs with two things to do", ("runs", "list", "--why=x"), "but got both"),
     Case("runs without a store", ("runs", "list"), "there is no store"),
-    Case("runs a long name", ("runs", "verify", LONG), "."),
-    Case("runs an empty trial", ("runs", "--why="), "."),
+    Case("runs a long name", ("runs", "verify", LONG), "search: there is none yet"),
+    Case("runs an empty trial", ("runs", "--why="), "--why: must not be empty"),
     Case("report an unknown search", ("report", "none"), "there is no store"),
-    Case("report a long name", ("report", VERY_LONG), "."),
+    Case("report a long name", ("report", VERY_LONG), "there is no store"),
     Case("watch an unknown search", ("watch", "none"), "there is no search"),
-    Case("watch a long name", ("watch", VERY_LONG), "."),
+    Case("watch a long name", ("watch", VERY_LONG), "there is no search"),
     Case("champion of an empty name", ("champion", "", "--out={dir}/c"), "must not be empty"),
-    Case("champion of a long name", ("champion", LONG, "--out={dir}/c"), "."),
+    Case("champion of a long name", ("champion", LONG, "--out={dir}/c"), TOO_LONG),
     Case("champion of nobody's file", ("champion", "~nobody-here/x", "--out={dir}/c"), "nobody-here"),
     Case("champion without a folder", ("champion", "none"), "--out"),
     Case("ablation without a table", ("ablation",), "--table: must be given"),

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from srcnn.commands.command_line import Parser, run
+from srcnn.commands.command_line import Parser, finite, run
 from srcnn.commands.flag_values import path, text
 from srcnn.commands.psnr_table import FLAGS, add_flags, psnr_table
 from srcnn.errors import ConfigError
@@ -74,7 +74,7 @@ def _show(console: Console, findings: list[Finding]) -> None:
 def _write(path: Path, result: dict[str, Any], console: Console) -> None:
     try:
         with atomic_write(path) as file:
-            file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            file.write_text(json.dumps(finite(result), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--json: {path} cannot be written ({error.strerror})") from None
     console.print(f"findings: {path}", markup=False, soft_wrap=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from pathlib import Path
 
 import torch
@@ -22,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from srcnn.commands.command_line import Parser, run
+from srcnn.commands.command_line import Parser, finite, run
 from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.data.datasets import load
@@ -51,7 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="mean of the results for the image in its 8 rotations and reflections, in 8 times the time; the figures say so",
     )
-    parser.add_argument("--json", type=path, metavar="OUT", help="file for all results")
+    parser.add_argument(
+        "--json",
+        type=path,
+        metavar="OUT",
+        help="file for all results; an infinite PSNR, of equal images, is null there",
+    )
     parser.add_argument(
         "--data-root", type=text, metavar="DIR", help="folder of the named sets (default: $SRCNN_DATA, else ./data)"
     )
@@ -64,15 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None  # JSON has no infinity, the PSNR of two equal images
-
-
 def _write(path: Path, evaluation: Evaluation, about: dict[str, object]) -> None:
-    records = [{"name": s.name, "psnr": _number(s.psnr), "ssim": _number(s.ssim)} for s in evaluation.images]
-    mean = {"psnr": _number(evaluation.mean.psnr), "ssim": _number(evaluation.mean.ssim)}
+    records = [{"name": s.name, "psnr": s.psnr, "ssim": s.ssim} for s in evaluation.images]
+    mean = {"psnr": evaluation.mean.psnr, "ssim": evaluation.mean.ssim}
     with atomic_write(path) as file:
-        file.write_text(json.dumps({**about, "images": records, "mean": mean}, indent=2) + "\n", encoding="utf-8")
+        file.write_text(
+            json.dumps(finite({**about, "images": records, "mean": mean}), indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def _main(argv: list[str] | None) -> int:

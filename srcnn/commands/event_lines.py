@@ -27,7 +27,6 @@ Every object has time (ISO 8601 with zone). A number that is not known is null.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,6 +34,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
+from srcnn.commands.command_line import finite
 from srcnn.commands.live_words import clean, decision_words, duration, end_words, resumed_words, stage_words
 from srcnn.config.quantities import counted
 from srcnn.tuning.driver.events import Event
@@ -179,7 +179,7 @@ class JsonLines:
     def write(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Write an object."""
         now = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        self._lines.write(json.dumps(_finite({"event": kind, "time": now, **fields})))
+        self._lines.write(json.dumps(finite({"event": kind, "time": now, **fields})))
 
     def __call__(self, event: Event) -> None:
         """Take in an event."""
@@ -214,12 +214,3 @@ class JsonLines:
     def acknowledge(self) -> None:
         """Say at once that the interrupt was received; may be called in a signal handler."""
         self.write("interrupt", {})
-
-
-def _finite(value: Any) -> Any:
-    """Return data in which infinite numbers and NaN are null, which JSON has no word for."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _finite(one) for name, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from srcnn import __version__
 from srcnn.system.invocation import command
 
-__all__ = ["COMMANDS", "MODULES", "Entry", "main", "main_of"]
+__all__ = ["COMMANDS", "MODULES", "Entry", "main", "main_of", "need_platform"]
 
 
 class Entry(NamedTuple):
@@ -86,6 +86,15 @@ def main_of(name: str) -> Callable[..., int]:
         return _start(name, argv, command(name))
 
     return main
+
+
+def need_platform(name: str) -> None:
+    """End the program of ``experiments/NAME.py`` with one line and code 2 if the platform is not installed.
+
+    For scripts that are no commands of ``srcnn``, before they import it.
+    """
+    if not all(map(_installed, _PLATFORM)):
+        sys.exit(_refuse(_missing(command(name), "search")))
 
 
 def _start(name: str, argv: list[str] | None, typed: str) -> int:

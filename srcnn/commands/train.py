@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from srcnn.champions.start import StartNetwork, checked, file_start, header_of, named_start, refusal, seen
-from srcnn.commands.command_line import Parser, add_fields, given_fields, run
+from srcnn.commands.command_line import Parser, add_fields, finite, given_fields, run
 from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import TRACKING_URI, need_platform
 from srcnn.config.presets import PRESETS, preset
@@ -342,7 +342,7 @@ def _main(argv: list[str] | None) -> int:
     with atomic_write(folder / "result.json") as file:
         record = {"test": test.name, **figures, "seconds": time.perf_counter() - started}
         record |= {name: [asdict(leak) for leak in getattr(parts, name)] for name in ("left_out", "kept")}
-        file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(finite(record), indent=2) + "\n", encoding="utf-8")
     console.print(f"network: {folder / _NETWORK}")
     return 0
 

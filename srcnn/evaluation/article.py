@@ -21,6 +21,7 @@ from PIL import Image
 from srcnn.errors import DataError
 from srcnn.evaluation.degradation import Degraded
 from srcnn.evaluation.protocol import reconstruct
+from srcnn.imaging.metrics import decibels
 from srcnn.model.network import SRCNN
 
 __all__ = ["CROP", "average_psnr", "degrade_article"]
@@ -70,9 +71,11 @@ def average_psnr(network: SRCNN | None, images: Sequence[Degraded], batch_size: 
 
 
 def _batch_psnr(network: SRCNN | None, batch: Iterable[Degraded]) -> float:
-    with torch.inference_mode():
+    with torch.inference_mode(), np.errstate(over="ignore"):  # the error is then infinite
         errors = [
             float(np.mean((reconstruct(network, image) - image.target) ** 2, dtype=np.float64)) for image in batch
         ]
     mse = float(np.mean(errors))  # all images of a batch have the same size, so this mean is that of the batch
-    return math.inf if mse == 0 else 10.0 * math.log10(1.0 / mse)
+    if not 0 < mse < math.inf:
+        return decibels(mse)
+    return 10.0 * math.log10(1.0 / mse)

@@ -15,6 +15,8 @@ from srcnn.imaging.resize import imresize
 
 __all__ = ["Degraded", "degrade", "planes"]
 
+_UNIT = (np.arange(256) / 255.0).astype(np.float32)  # the values of 8-bit levels
+
 
 @dataclass(frozen=True)
 class Degraded:
@@ -50,7 +52,6 @@ def degrade(image: NDArray[np.uint8], scale: int, *, color: str = "y", name: str
     original = planes(modcrop(image, scale), color)
     if original.size == 0:
         raise DataError(f"{name}: {image.shape[1]}x{image.shape[0]} pixels are too few for scale {scale}")
-    target = original / 255.0
-    small = imresize(target, Fraction(1, scale))
-    bicubic = imresize(small, scale)
-    return Degraded(name, small.astype(np.float32), bicubic.astype(np.float32), target.astype(np.float32), scale)
+    small = imresize(original / 255.0, Fraction(1, scale))
+    bicubic = imresize(small, scale).astype(np.float32)  # at once: of a whole photo each plane is hundreds of megabytes
+    return Degraded(name, small.astype(np.float32), bicubic, _UNIT[original], scale)

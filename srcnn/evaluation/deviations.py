@@ -31,7 +31,7 @@ from srcnn.evaluation.other_resizing import shrink_and_enlarge
 from srcnn.evaluation.protocol import reconstruct
 from srcnn.imaging.color import BT601, luma
 from srcnn.imaging.image_files import modcrop
-from srcnn.imaging.metrics import shave
+from srcnn.imaging.metrics import decibels, shave
 from srcnn.model.network import SRCNN
 
 __all__ = ["Deviation", "Explanation", "Measured", "Procedure", "deviations", "explain"]
@@ -282,6 +282,6 @@ def _error(target: Planes, result: Planes, procedure: Procedure, scale: int) -> 
 
 def _average(errors: Sequence[float], kind: str) -> float:
     def psnr(mse: float) -> float:
-        return math.inf if mse == 0 else 10.0 * math.log10(255.0**2 / mse)
+        return 10.0 * math.log10(255.0**2 / mse) if 0 < mse < math.inf else decibels(mse)
 
     return psnr(float(np.mean(errors))) if kind == "mse" else float(np.mean([psnr(mse) for mse in errors]))

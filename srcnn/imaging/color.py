@@ -6,6 +6,8 @@ Y lies in [16, 235], Cb and Cr in [16, 240]. Coefficients: ITU-R BT.601, for R, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ __all__ = ["BT601", "OFFSET", "luma", "rgb_to_ycbcr", "ycbcr_to_rgb"]
 OFFSET = np.array([16.0, 128.0, 128.0])
 BT601 = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
 _INVERSE = np.linalg.inv(BT601)
+_PART = 1 << 18  # values that are converted at a time
 
 
 def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -23,10 +26,18 @@ def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return rounded
 
 
+def _parts(image: NDArray[np.uint8]) -> Iterator[slice]:
+    """Return slices of rows of about `_PART` values: the planes of a whole photo as float64 would take gigabytes."""
+    step = max(1, _PART * len(image) // max(image.size, 1))
+    return (slice(start, start + step) for start in range(0, len(image), step))
+
+
 def rgb_to_ycbcr(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Convert RGB (height, width, 3), uint8 0..255, to YCbCr, uint8, rounded per plane."""
-    ycbcr = _round(rgb.astype(np.float64) / 255.0 @ BT601.T + OFFSET)
-    return ycbcr.astype(np.uint8)
+    ycbcr = np.empty(rgb.shape, np.uint8)
+    for part in _parts(rgb):
+        ycbcr[part] = _round(rgb[part].astype(np.float64) / 255.0 @ BT601.T + OFFSET)
+    return ycbcr
 
 
 def luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -36,8 +47,10 @@ def luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     if image.ndim == 2:
         return image
-    y = _round(image.astype(np.float64) / 255.0 @ BT601[0] + OFFSET[0])
-    return y.astype(np.uint8)
+    y = np.empty(image.shape[:2], np.uint8)
+    for part in _parts(image):
+        y[part] = _round(image[part].astype(np.float64) / 255.0 @ BT601[0] + OFFSET[0])
+    return y
 
 
 def ycbcr_to_rgb(ycbcr: NDArray[np.floating] | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ antialias. Nothing here rounds or clips: input and output are real numbers.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
@@ -27,6 +28,8 @@ from srcnn.errors import ConfigError, DataError
 __all__ = ["bicubic_weights", "cubic", "imresize"]
 
 Scale = int | float | Fraction
+
+_PART = 1 << 18  # values that are computed at a time, 2 MiB
 
 
 def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -69,12 +72,31 @@ def bicubic_weights(length: int, scale: Fraction) -> tuple[NDArray[np.intp], NDA
 
 
 def _resize_rows(image: NDArray[np.float64], scale: Fraction) -> NDArray[np.float64]:
+    """Resize the first axis, a few rows at a time: the terms of the sums then take no memory of the size of the result."""
     index, weight = bicubic_weights(image.shape[0], scale)
-    shape = (-1,) + (1,) * (image.ndim - 1)
-    out = weight[:, 0].reshape(shape) * image[index[:, 0]]
-    for k in range(1, index.shape[1]):
-        out += weight[:, k].reshape(shape) * image[index[:, k]]
+    weight = weight.reshape(*weight.shape, *(1,) * (image.ndim - 1))
+    out = np.empty((len(index), *image.shape[1:]))
+    for part in _parts(out):
+        np.multiply(weight[part, 0], image[index[part, 0]], out=out[part])
+        for k in range(1, index.shape[1]):
+            out[part] += weight[part, k] * image[index[part, k]]
     return out
+
+
+def _resize_columns(image: NDArray[np.float64], scale: Fraction) -> NDArray[np.float64]:
+    """Resize the second axis."""
+    height, width = image.shape[:2]
+    out = np.empty((height, len(bicubic_weights(width, scale)[0]), *image.shape[2:]))
+    for part in _parts(out):
+        # The same code on the transposed image: indexing contiguous rows is several times faster.
+        out[part] = _resize_rows(np.ascontiguousarray(image[part].swapaxes(0, 1)), scale).swapaxes(0, 1)
+    return out
+
+
+def _parts(array: NDArray[np.float64]) -> Iterator[slice]:
+    """Return slices of the first axis that have about `_PART` values each."""
+    step = max(1, _PART * len(array) // max(array.size, 1))
+    return (slice(start, start + step) for start in range(0, len(array), step))
 
 
 def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
@@ -106,7 +128,4 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
         raise DataError("image: every value must be finite, but one is NaN or infinite")
     # A float such as 1/3 is not exact: 9 * (1/3) may exceed 3, and its ceil is then 4. The nearest small fraction is exact.
     exact = Fraction(scale).limit_denominator(10_000)
-    rows = _resize_rows(np.asarray(image, dtype=np.float64), exact)
-    # The second axis uses the same code on the transposed image: indexing contiguous rows is several times faster.
-    columns = _resize_rows(np.ascontiguousarray(rows.swapaxes(0, 1)), exact)
-    return np.ascontiguousarray(columns.swapaxes(0, 1))
+    return _resize_columns(_resize_rows(np.asarray(image, dtype=np.float64), exact), exact)

@@ -24,10 +24,8 @@ from srcnn.config.architecture import ModelConfig
 from srcnn.model.fast_convolutions import FEW, chain, few_outputs, rows
 from srcnn.system.device import autocast
 
-_STRIP = {
-    "cpu": 1 << 16,
-    "cuda": 1 << 21,
-}  # pixels; on a CPU a strip's layers fit into the caches, which is twice as fast
+_STRIP = {"cpu": 1 << 16, "cuda": 1 << 21}  # pixels; on a CPU a strip's layers fit into the caches: twice as fast
+_WIDEST = {"cpu": 1 << 20, "cuda": 1 << 23}  # the most pixels of a strip with its margins before it is cut
 _SLOPE = 0.25  # initial slope of PReLU, as in He et al.
 
 __all__ = ["SRCNN", "count_macs", "count_parameters", "weight_shapes"]
@@ -75,12 +73,10 @@ class SRCNN(nn.Module):
         if not self.training:
             out = self._by_strips(x)
         else:
-            out = self._train_chain(x) if x.device.type == "cpu" else self._layer_by_layer(x)
-        config = self.config
-        if config.upsampling == "pixel_shuffle":
-            out = F.pixel_shuffle(out, config.scale)
-        if config.residual:
-            out = out + _centre(x if base is None else base, out.shape[-2], out.shape[-1])
+            out = self._enlarged(self._train_chain(x) if x.device.type == "cpu" else self._layer_by_layer(x))
+        if self.config.residual:
+            image = _centre(x if base is None else base, out.shape[-2], out.shape[-1])
+            out = out + image if torch.is_grad_enabled() else out.add_(image)  # a copy of a photo is large
         return out
 
     def _train_chain(self, x: Tensor) -> Tensor:
@@ -88,22 +84,50 @@ class SRCNN(nn.Module):
         return chain(x, weights, biases, pad=self.config.padding == "zeros", slopes=tuple(self.slopes))
 
     def _by_strips(self, x: Tensor) -> Tensor:
-        """Compute the output in strips of rows; on the whole image, the layers of a wide network may need gigabytes."""
+        """Compute the output in strips of rows; on the whole image, the layers of a wide network may need gigabytes.
+
+        A strip of a very wide image is cut into pieces for the same reason.
+        """
         height, width = x.shape[-2:]
         margin = sum(kernel // 2 for kernel in self.config.kernels)
-        step = max(4 * margin, _STRIP.get(x.device.type, 1 << 21) // width)
-        strips = []
-        for start in range(0, height, step):
-            top, bottom = max(0, start - margin), min(height, start + step + margin)
-            strip = self._layer_by_layer(x[..., top:bottom, :], cut=(top > 0, bottom < height))
-            first = start if top == 0 else 0  # at the edge of the image the layers pad, and no row is lost
-            strips.append(strip[..., first : first + min(step, height - start), :])
-        return strips[0] if len(strips) == 1 else torch.cat(strips, dim=-2)
+        kind = x.device.type if x.device.type in _STRIP else "cuda"
+        step, across = max(4 * margin, _STRIP[kind] // width, 1), width
+        if (step + 2 * margin) * width > _WIDEST[kind]:
+            across = max(4 * margin, _WIDEST[kind] // (step + 2 * margin) - 2 * margin, 1)
+        out: Tensor | None = None
+        for top in range(0, height, step):
+            for left in range(0, width, across):
+                bottom, right = min(top + step, height), min(left + across, width)
+                piece = self._piece(x, (top, bottom), (left, right), margin)
+                if (bottom - top, right - left) == (height, width):
+                    return piece
+                scale = piece.shape[-1] // (right - left)  # 1 where the input is as large as the output
+                if out is None:
+                    out = piece.new_empty((*piece.shape[:-2], height * scale, width * scale))
+                out[..., top * scale : bottom * scale, left * scale : right * scale] = piece
+        assert out is not None
+        return out
 
-    def _layer_by_layer(self, x: Tensor, cut: tuple[bool, bool] = (False, False)) -> Tensor:
+    def _piece(self, x: Tensor, rows: tuple[int, int], columns: tuple[int, int], margin: int) -> Tensor:
+        """Compute the output for a part of the image from this part and ``margin`` pixels around it."""
+        height, width = x.shape[-2:]
+        top, bottom = max(0, rows[0] - margin), min(height, rows[1] + margin)
+        left, right = max(0, columns[0] - margin), min(width, columns[1] + margin)
+        cut = (left > 0, right < width, top > 0, bottom < height)
+        out = self._layer_by_layer(x[..., top:bottom, left:right], cut)
+        # At the edge of the image the layers pad, and nothing is lost.
+        first, side = rows[0] if top == 0 else 0, columns[0] if left == 0 else 0
+        out = out[..., first : first + rows[1] - rows[0], side : side + columns[1] - columns[0]]
+        return self._enlarged(out)
+
+    def _enlarged(self, out: Tensor) -> Tensor:
+        return F.pixel_shuffle(out, self.config.scale) if self.config.upsampling == "pixel_shuffle" else out
+
+    def _layer_by_layer(self, x: Tensor, cut: tuple[bool, ...] = (False,) * 4) -> Tensor:
         """Apply the layers one by one.
 
-        ``cut`` tells whether the image continues above and below ``x``. On such a side the layers remove rows instead of padding.
+        ``cut`` tells whether the image continues to the left and right of ``x``, above and below it. On such a side the layers
+        remove pixels instead of padding.
         """
         config = self.config
         unpadded = self.training and config.padding == "replicate"
@@ -112,8 +136,7 @@ class SRCNN(nn.Module):
         for i, layer in enumerate(self.convolutions):
             margin = config.kernels[i] // 2
             if margin and not unpadded:
-                above, below = (0 if at else margin for at in cut)
-                out = F.pad(out, (margin, margin, above, below), mode=mode)
+                out = F.pad(out, [0 if at else margin for at in cut], mode=mode)
             last = i == config.depth - 1
             out = self._evaluate_last(out) if last and not self.training else layer(out)
             if not last:

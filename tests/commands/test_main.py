@@ -126,3 +126,30 @@ def test_a_script_of_the_checkout_is_the_same_command(name: str) -> None:
     )  # libraries may be missing, so they are imported when it is started
     assert (f'main = main_of("{name}")\n' if later else f"from srcnn.commands.{name} import main\n") in script
     assert "sys.exit(main())" in script
+
+
+@pytest.mark.parametrize("name", ["bench", "record", "replay", "soak"])
+def test_a_script_without_the_platform_says_what_to_install(name: str) -> None:
+    """These scripts are no commands of ``srcnn``; they ended with a ModuleNotFoundError."""
+    child = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_PLATFORM, str(EXPERIMENTS / f"{name}.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = f"python experiments/{name}.py: needs the platform; install it with: pip install 'srcnn[search]'\n"
+    assert (child.returncode, child.stdout, child.stderr) == (2, "", line)
+
+
+_WITHOUT_PLATFORM = """
+import runpy, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("ray", "optuna", "mlflow"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+sys.argv = [sys.argv[1], "--help"]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""

@@ -185,11 +185,11 @@ def test_an_image_too_small_for_ssim_is_refused() -> None:
 
 
 def test_an_image_that_this_machine_cannot_measure_is_refused_with_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """150 bytes a plane and pixel: 40 x 50 in colour take 900 kB."""
+    """40 bytes a plane and pixel: 40 x 50 in colour take 240 kB."""
     image = np.zeros((40, 50), np.uint8)
-    monkeypatch.setattr("srcnn.evaluation.protocol.machine_memory", lambda: 900_000)
+    monkeypatch.setattr("srcnn.evaluation.protocol.machine_memory", lambda: 240_000)
     evaluate(None, [("a", image)], 2, color="rgb")
-    monkeypatch.setattr("srcnn.evaluation.protocol.machine_memory", lambda: 899_999)
+    monkeypatch.setattr("srcnn.evaluation.protocol.machine_memory", lambda: 239_999)
     with pytest.raises(
         DataError, match=r"^a: to measure 0\.0 megapixels would take 1 MiB, this machine has 1 MiB; give smaller"
     ):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
 
 from srcnn.errors import ConfigError, DataError
-from srcnn.imaging.metrics import psnr, quantize, shave, ssim
+from srcnn.imaging.metrics import decibels, psnr, quantize, shave, ssim
 
 
 def ssim_by_definition(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -59,6 +61,7 @@ def test_quantize_rounds_halves_up_and_clips() -> None:
 def test_quantize_keeps_every_level() -> None:
     levels = np.arange(256, dtype=np.float32)
     np.testing.assert_array_equal(quantize(levels / np.float32(255)), levels)
+    np.testing.assert_array_equal(quantize(np.append(levels / 255, np.nan), np.float32), [*levels, np.nan])
 
 
 def test_shave_takes_every_side() -> None:
@@ -85,6 +88,27 @@ def test_ssim_agrees_with_its_definition() -> None:
     b = np.clip(a + rng.normal(0, 40, a.shape), 0, 255).round()
     assert ssim(a, b) == pytest.approx(ssim_by_definition(a, b), abs=1e-10)
     assert ssim(a, b) < 0.95
+
+
+@pytest.mark.parametrize("shape", [(61, 40), (12, 300), (300, 11), (101, 90)])
+def test_ssim_by_tiles_is_to_the_last_bit_that_of_the_whole_image(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    a = rng.integers(0, 256, shape).astype(np.float32)
+    b = np.clip(a + rng.normal(0, 20, shape), 0, 255).round()
+    settings: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    whole = structural_similarity(a.astype(np.float64), b, data_range=255, **settings)
+    for tile in (400, 1500, 10**9):
+        monkeypatch.setattr("srcnn.imaging.metrics._TILE", tile)
+        assert ssim(a, b) == whole
+
+
+def test_an_error_that_overflows_is_not_called_equal() -> None:
+    huge = np.full((3, 3), 1e200)
+    assert psnr(huge, -huge) == decibels(math.inf) == -math.inf
+    assert math.isnan(decibels(math.nan))
+    assert decibels(5e-324) < decibels(0.0) == math.inf
 
 
 def test_ssim_of_two_constants_is_the_luminance_term() -> None:

@@ -170,9 +170,16 @@ def test_strips_join_to_the_whole_image(
         x, base = planes(2, 1, height, 13), planes(2, 1, height * factor, 13 * factor)
         with monkeypatch.context() as patch:
             patch.setitem(model._STRIP, "cpu", 10**9)
+            patch.setitem(model._WIDEST, "cpu", 10**12)
             whole = built(x, base)
             patch.setitem(model._STRIP, "cpu", 1)
             torch.testing.assert_close(built(x, base), whole, rtol=0, atol=1e-6)
+            patch.setitem(model._WIDEST, "cpu", 1)  # as small as the margins allow, several in a row of the wide image
+            torch.testing.assert_close(built(x, base), whole, rtol=0, atol=1e-6)
+            wide, wide_base = x.transpose(-1, -2), base.transpose(-1, -2)
+            pieces = built(wide, wide_base)
+            patch.setitem(model._WIDEST, "cpu", 10**12)
+            torch.testing.assert_close(pieces, built(wide, wide_base), rtol=0, atol=1e-6)
 
 
 def test_the_input_is_left_as_it_was() -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
+import struct
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
 from srcnn.upscaling.metadata import Metadata, describes, read_metadata, resized_exif, resized_xmp
+from srcnn.upscaling.photo_reading import read_photo
+from srcnn.upscaling.photo_writing import Encoding, write_photo
 
 from pictures import photo
 
@@ -98,3 +104,42 @@ def test_a_profile_must_be_for_the_kind_of_image() -> None:
     assert not describes(b"", 3)
     kept = Metadata(icc=srgb, dpi=(72, 72))
     assert kept.without_icc() == Metadata(dpi=(72, 72))
+
+
+def block(*entries: tuple[int, int, int, bytes], following: int = 0, tail: bytes = b"") -> bytes:
+    """An EXIF block with one directory at byte 8: tag, type, count and the four bytes of the value of each entry."""
+    packed = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries)
+    head = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries))
+    return head + packed + struct.pack("<I", following) + tail
+
+
+ODD_BLOCKS = {
+    "an orientation in words": block((274, 2, 4, b"abc\0")),
+    "an orientation that divides by zero": block((274, 5, 1, struct.pack("<I", 26)), tail=struct.pack("<II", 1, 0)),
+    "an orientation that is no number": block((274, 11, 1, struct.pack("<f", math.nan))),
+    "more values than the file has": block((274, 3, 0xFFFFFFFF, struct.pack("<I", 8))),
+    "no value": block((274, 3, 0, struct.pack("<I", 1))),
+    "a type that does not exist": block((274, 99, 1, struct.pack("<I", 6)), (271, 99, 1, bytes(4))),
+    "a directory that contains itself": block((34665, 4, 1, struct.pack("<I", 8)), (34853, 4, 1, struct.pack("<I", 8))),
+    "a directory past the end": block((34665, 4, 1, struct.pack("<I", 1 << 30))),
+    "a directory in words": block((34665, 2, 4, b"abcd")),
+    "a directory that divides by zero": block((34665, 5, 1, struct.pack("<I", 26)), tail=struct.pack("<II", 0, 0)),
+    "directories in a ring": block((271, 2, 4, b"abc\0"), following=8),
+    "more entries than the file has": b"Exif\0\0II*\0" + struct.pack("<IH", 8, 0xFFFF) + bytes(50),
+    "a beginning past the end": b"Exif\0\0II*\0" + struct.pack("<I", 1 << 31),
+    "a header that ends": b"Exif\0\0II*\0",
+    "nothing": b"Exif\0\0",
+}
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@pytest.mark.parametrize("block", ODD_BLOCKS.values(), ids=ODD_BLOCKS)
+def test_a_photo_with_an_odd_block_is_read_and_written(block: bytes, form: str, tmp_path: Path) -> None:
+    """Pillow answers them with struct.error, ValueError, TypeError, SyntaxError, ZeroDivisionError or AttributeError."""
+    given = np.full((7, 9, 3), 90, np.uint8)
+    Image.fromarray(given).save(tmp_path / "odd", form, exif=block)
+    photo = read_photo(tmp_path / "odd")
+    assert photo.pixels.shape == given.shape and (photo.pixels == given).all()
+    for name in ("jpeg", "tiff"):
+        write_photo(tmp_path / "out", photo.pixels, photo.metadata, name, Encoding())
+        assert read_photo(tmp_path / "out").pixels.shape == given.shape

@@ -100,7 +100,7 @@ def test_tiled_is_whole_and_the_networks_forward(
         assert all(np.array_equal(outcomes[0], other) for other in outcomes[1:])
         if precision == "fp32":
             with torch.inference_mode():
-                planes = made._by_strips(image.permute(0, 3, 1, 2))  # before the PixelShuffle
+                planes = made._layer_by_layer(image.permute(0, 3, 1, 2))  # before the PixelShuffle
             assert np.allclose(outcomes[0], planes[0].permute(1, 2, 0), atol=2e-6)
 
 

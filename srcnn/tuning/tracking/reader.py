@@ -18,7 +18,9 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from srcnn.errors import SearchError, unknown_name
+from srcnn.system.bounded_read import in_units, read_text
 from srcnn.system.passwords import without_password
+from srcnn.system.tensor_file import LARGEST
 from srcnn.tuning.space.parameter import Categorical, Value
 from srcnn.tuning.space.space import Space
 from srcnn.tuning.space.space_file import load_space
@@ -27,6 +29,7 @@ from srcnn.tuning.tracking.store_address import absolute_uri, check_store, conne
 
 __all__ = [
     "artifact_file",
+    "artifact_folder",
     "artifact_text",
     "children_of",
     "every_run",
@@ -39,6 +42,8 @@ __all__ = [
     "value_of",
     "values_of",
 ]
+
+_TEXT = 8 << 20  # maximum size of a text in bytes
 
 
 def open_store(uri: str) -> MlflowClient:
@@ -102,30 +107,79 @@ def children_of(client: MlflowClient, parent: Run) -> list[Run]:
     return every_run(client, parent.info.experiment_id, f"tags.`{names.TAG_PARENT_RUN}` = '{parent.info.run_id}'")
 
 
-def artifact_file(client: MlflowClient, run_id: str, path: str, folder: Path) -> Path | None:
+def artifact_file(client: MlflowClient, run_id: str, path: str, folder: Path, limit: int = LARGEST) -> Path | None:
     """Download one artifact of a run.
+
+    The store states the size of an artifact: one that is too large is not downloaded. An empty one is not either, because none is
+    written, and a pipe or a device in the folder of a store states a size of 0.
 
     Args:
         client: client of the store.
         run_id: id of the run.
         path: path of the artifact, relative to the run's artifacts.
         folder: target folder.
+        limit: maximum size in bytes, by default that of a network.
 
     Returns:
         The downloaded file; None if the run has no such artifact.
+
+    Raises:
+        SearchError: the artifact is a folder, is empty or is too large.
     """
     above = PurePosixPath(path).parent
     there = client.list_artifacts(run_id, None if above == PurePosixPath() else str(above))
-    if not any(artifact.path == path for artifact in there):
+    found = next((artifact for artifact in there if artifact.path == path), None)
+    if found is None:
         return None
-    return Path(client.download_artifacts(run_id, path, str(folder)))
+    what = f"artifact {path} of run {run_id}"
+    if found.is_dir:
+        raise SearchError(f"{what}: must be a file, but is a folder")
+    _check_size(what, found.file_size or 0, limit)
+    file = Path(client.download_artifacts(run_id, path, str(folder)))
+    _check_size(what, file.stat().st_size, limit)  # a server may state another size
+    return file
+
+
+def _check_size(what: str, size: int, limit: int) -> None:
+    if not 0 < size <= limit:
+        has = in_units(size) if size else "none"
+        raise SearchError(f"{what}: must have at least one byte and at most {in_units(limit)}, but has {has}")
+
+
+def artifact_folder(client: MlflowClient, run_id: str, path: str, folder: Path, limit: int, most: int) -> Path | None:
+    """Download the files of a folder of artifacts, without those that are empty and without folders in it.
+
+    Args:
+        client: client of the store.
+        run_id: id of the run.
+        path: path of the folder, relative to the run's artifacts.
+        folder: target folder.
+        limit: maximum size of all files together in bytes.
+        most: maximum number of files.
+
+    Returns:
+        The folder with the files, below the target folder; None if the run has no such files, or too many, or too large ones.
+    """
+    there = [one for one in client.list_artifacts(run_id, path) if not one.is_dir and one.file_size]
+    if not 0 < len(there) <= most or sum(one.file_size for one in there) > limit:
+        return None
+    target = folder / PurePosixPath(path).name
+    target.mkdir()
+    for one in there:
+        client.download_artifacts(run_id, one.path, str(target))
+    return target
 
 
 def artifact_text(client: MlflowClient, parent: Run, path: str) -> str | None:
-    """Return the text of an artifact; None if the run has no such artifact."""
+    """Return the text of an artifact; None if the run has no such artifact.
+
+    Raises:
+        SearchError: see `artifact_file`; the limit is 8 MiB.
+        OSError: it is no text in UTF-8.
+    """
     with TemporaryDirectory() as folder:
-        file = artifact_file(client, parent.info.run_id, path, Path(folder))
-        return None if file is None else file.read_text(encoding="utf-8")
+        file = artifact_file(client, parent.info.run_id, path, Path(folder), _TEXT)
+        return None if file is None else read_text(file, _TEXT)
 
 
 def kept_space(client: MlflowClient, parent: Run) -> Space:
@@ -135,7 +189,7 @@ def kept_space(client: MlflowClient, parent: Run) -> Space:
         ConfigError: neither exists, or the file is not a valid search space.
     """
     with TemporaryDirectory() as folder:
-        file = artifact_file(client, parent.info.run_id, names.ARTIFACT_SPACE, Path(folder))
+        file = artifact_file(client, parent.info.run_id, names.ARTIFACT_SPACE, Path(folder), _TEXT)
         return load_space(Path(parent.data.params.get(names.PARAM_SPACE, "")) if file is None else file)
 
 

@@ -22,13 +22,14 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from srcnn.config.quantities import counted
-from srcnn.errors import SRCNNError
+from srcnn.errors import SearchError, SRCNNError
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.weights_file import load_network
 from srcnn.overlap.leaks import tags as overlap_tags
 from srcnn.tuning.adapters.mlflow_internals import run_address
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import artifact_file
 from srcnn.tuning.tracking.tracker import Tracker
 from srcnn.tuning.trials.intervals import Figures, difference
 from srcnn.tuning.trials.result import TrialResult
@@ -181,8 +182,10 @@ def _gains_of(plan: Plan, tracker: Tracker, scale: int, holder: ModelVersion) ->
     """Return the current champion's gains over bicubic on the judging images, (1, images), in dB."""
     images = plan.judging.images
     with tempfile.TemporaryDirectory() as folder:
-        file = tracker.client.download_artifacts(str(holder.run_id), names.ARTIFACT_NETWORK, folder)
-        network = load_network(Path(file))
+        file = artifact_file(tracker.client, str(holder.run_id), names.ARTIFACT_NETWORK, Path(folder))
+        if file is None:
+            raise SearchError(f"run {holder.run_id} has no {names.ARTIFACT_NETWORK}")
+        network = load_network(file)
     ours, plain = (
         np.array([score.psnr for score in evaluate(one, images, scale, with_ssim=False).images])
         for one in (network, None)

@@ -252,7 +252,10 @@ def _digest(file: Path) -> str:
 
 def _artifact_digest(client: MlflowClient, run: Run) -> str | None:
     with TemporaryDirectory() as folder:
-        file = artifact_file(client, run.info.run_id, _ARTIFACT, Path(folder))
+        try:
+            file = artifact_file(client, run.info.run_id, _ARTIFACT, Path(folder))
+        except SearchError:  # it is empty or too large, so it is not the trial's file
+            return ""
         return None if file is None else _digest(file)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from srcnn.errors import ConfigError, SearchError
 from srcnn.tuning.tracking.reader import (
     artifact_file,
+    artifact_folder,
     artifact_text,
     children_of,
     fields_of,
@@ -67,6 +69,39 @@ def test_artifacts_that_are_there_and_that_are_not(tracker: Tracker, tmp_path: P
     found = artifact_file(client, tracker.parent_id, "checkpoint/network.safetensors", tmp_path)
     assert found is not None and found.read_text(encoding="utf-8") == "weights"
     assert artifact_file(client, tracker.parent_id, "elsewhere/network.safetensors", tmp_path) is None
+
+
+def test_an_artifact_is_bounded_before_it_is_downloaded(tracker: Tracker, tmp_path: Path) -> None:
+    """A store that anybody can write to may hold a file of a terabyte, a folder or a device under the name of a network."""
+    file, target = tmp_path / "network.safetensors", tmp_path / "target"
+    file.write_text("weights", encoding="utf-8")
+    tracker.log_file(None, file, "checkpoint")
+    tracker.log_text("{}", "verdicts.json")
+    client, run_id = MlflowClient(tracker.uri), tracker.parent_id
+    parent = client.get_run(run_id)
+    target.mkdir()
+    (kept,) = (tmp_path / "artifacts").rglob("network.safetensors")
+
+    def refused(said: str) -> None:
+        with pytest.raises(SearchError, match=f"^artifact checkpoint/network.safetensors of run {run_id}: {said}$"):
+            artifact_file(client, run_id, "checkpoint/network.safetensors", target)
+        assert not list(target.rglob("*.safetensors"))
+
+    os.truncate(kept, 1 << 40)
+    refused("must have at least one byte and at most 256 MiB, but has 1024 GiB")
+    assert artifact_folder(client, run_id, "checkpoint", target, 1 << 20, 9) is None
+    kept.unlink()
+    os.mkfifo(kept)
+    refused("must have at least one byte and at most 256 MiB, but has none")
+    assert artifact_folder(client, run_id, "checkpoint", target, 1 << 20, 9) is None
+    kept.unlink()
+    kept.mkdir()
+    refused("must be a file, but is a folder")
+    assert artifact_folder(client, run_id, "checkpoint", target, 1 << 20, 9) is None
+    (text,) = (tmp_path / "artifacts").rglob("verdicts.json")
+    os.truncate(text, (8 << 20) + 1)
+    with pytest.raises(SearchError, match=r"verdicts\.json of run .* at most 8 MiB, but has"):
+        artifact_text(client, parent, "verdicts.json")
 
 
 def test_the_space_that_was_kept_comes_before_the_file(tracker: Tracker, tmp_path: Path) -> None:

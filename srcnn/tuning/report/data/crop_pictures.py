@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from srcnn.system.bounded_read import parse_json, read_bytes, read_text
 from srcnn.tuning.tracking import names
+from srcnn.tuning.tracking.reader import artifact_folder
 
 __all__ = ["KINDS", "CropPicture", "read_pictures"]
 
@@ -27,6 +28,7 @@ KINDS = ("original", "bicubic", "reference", "champion")
 _FOLDER, _LIST = names.ARTIFACT_PICTURES, names.ARTIFACT_PICTURE_LIST
 _MOST_SIDE = 512  # pixels; larger ones would make the page too large
 _MOST_IMAGES = 4
+_LARGEST, _MOST_FILES = 64 << 20, 200  # bytes and files of a scale; a search writes a megabyte in a few files
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,12 @@ def read_pictures(client: MlflowClient, run_id: str) -> dict[int, tuple[CropPict
         return {}
     found = {}
     with TemporaryDirectory() as folder:
-        root = Path(client.download_artifacts(run_id, _FOLDER, folder))
+        scales = {Path(one.path).name for one in client.list_artifacts(run_id, _FOLDER) if one.is_dir}
         for scale in (2, 3, 4):
-            pictures = _of_scale(root / f"x{scale}")
+            if f"x{scale}" not in scales:
+                continue
+            root = artifact_folder(client, run_id, f"{_FOLDER}/x{scale}", Path(folder), _LARGEST, _MOST_FILES)
+            pictures = () if root is None else _of_scale(root)
             if pictures:
                 found[scale] = pictures
     return found
