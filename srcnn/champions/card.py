@@ -86,6 +86,10 @@ class Card(Strict):
     origin: Origin
     protocol: str = Field(description="evaluation protocol of the figures: srcnn, that of the papers")
     scores: tuple[SetScore, ...] = Field(description="figures on test sets, measured after the choice")
+    patterns: dict[str, float] = Field(
+        default_factory=dict,
+        description="lead over bicubic on drawn patterns in dB, `srcnn.champions.patterns`; empty: not measured",
+    )
     speed: Speed
     licence: str = Field(description="licence of the weights")
 

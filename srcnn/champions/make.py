@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from srcnn.champions.card import Card, Origin, SetScore, Speed
+from srcnn.champions.patterns import MOST_BEHIND, leads
 from srcnn.champions.shipped import LARGEST_SIZE, SIZES, card_file, weights_file
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
@@ -42,7 +43,13 @@ class Candidate:
 
 
 def make_champion(
-    candidate: Candidate, tests: Sequence[ImageSet], folder: Path, machine: str, size: str = LARGEST_SIZE
+    candidate: Candidate,
+    tests: Sequence[ImageSet],
+    folder: Path,
+    machine: str,
+    size: str = LARGEST_SIZE,
+    *,
+    sound: bool = True,
 ) -> Card:
     """Measure a network, and write its weights and its card.
 
@@ -54,9 +61,10 @@ def make_champion(
         folder: folder for ``xSCALE.safetensors`` and ``xSCALE.json``, with ``-SIZE`` before the dot for the smaller sizes.
         machine: name of the processor, for the speed.
         size: one of `srcnn.champions.shipped.SIZES`.
+        sound: refuse a network that fails on a drawn pattern (`srcnn.champions.patterns`).
 
     Raises:
-        ConfigError: the network has more weights and biases than its size allows.
+        ConfigError: the network has more weights and biases than its size allows, or it fails on a drawn pattern.
         CheckpointError: the weights are too large, or a file cannot be written.
         DataError: an image is too small.
     """
@@ -65,6 +73,13 @@ def make_champion(
     if count_parameters(config) > SIZES[size]:  # before the test sets are read
         raise ConfigError(
             f"size: {size} has at most {SIZES[size]} weights and biases, but {config.name} has {count_parameters(config)}"
+        )
+    drawn = {name: round(value, 3) for name, value in leads(network).items()}
+    worst = min(drawn, key=lambda name: drawn[name])
+    if sound and not drawn[worst] >= -MOST_BEHIND:  # also before the test sets are read
+        raise ConfigError(
+            f"x{scale} {config.name}: may be at most {MOST_BEHIND:g} dB behind bicubic on a drawn pattern, but is "
+            f"{-drawn[worst]:.2f} dB behind on {worst}; --allow-artefacts makes the files nevertheless"
         )
     scores = []
     for images in tests:
@@ -92,6 +107,7 @@ def make_champion(
         origin=candidate.origin,
         protocol="srcnn",
         scores=tuple(scores),
+        patterns=drawn,
         speed=speed,
         licence=_LICENCE,
     )

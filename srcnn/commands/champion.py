@@ -63,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"size of the network: {', '.join(f'{name} for at most {most}' for name, most in SIZES.items())} weights and "
         f"biases (default: {LARGEST_SIZE})",
     )
+    parser.add_argument(
+        "--allow-artefacts",
+        action="store_true",
+        help="also a network that is far behind bicubic on a drawn pattern of full contrast (default: it is refused)",
+    )
     parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="folder for weights and cards")
     parser.add_argument(
         "--test", type=text, default=_TESTS, metavar="NAMES", help=f"test sets, with commas (default: {_TESTS})"
@@ -87,7 +92,7 @@ def _main(argv: list[str] | None) -> int:
     tests = [load(name, root) for name in options.test.split(",")]
     for candidate in candidates:
         candidate = _completed(candidate, options, tests, root)
-        _show(make_champion(candidate, tests, out, _machine(), options.size))
+        _show(make_champion(candidate, tests, out, _machine(), options.size, sound=not options.allow_artefacts))
     return 0
 
 
@@ -105,6 +110,7 @@ def _completed(candidate: Candidate, options: argparse.Namespace, tests: list[Im
     """Add what this command knows: itself, and training images that show an image of the test sets."""
     origin = candidate.origin
     own = f"python experiments/champion.py {options.source} --scale {candidate.config.scale} --out {options.out}"
+    own += " --allow-artefacts" if options.allow_artefacts else ""
     own += "" if options.size == LARGEST_SIZE else f" --size {options.size}"
     name = origin.training.name.removesuffix("[train]")
     found: tuple[Leak, ...] = ()

@@ -31,7 +31,7 @@ def candidate() -> Candidate:
 
 def test_a_network_and_its_card_can_be_loaded(tmp_path: Path) -> None:
     one = candidate()
-    card = make_champion(one, TESTS, tmp_path / "new", "processor")
+    card = make_champion(one, TESTS, tmp_path / "new", "processor", sound=False)
     assert champion_card(2, tmp_path / "new") == card
     assert load_champion(2, tmp_path / "new").config == one.network.config
     found, plain = (evaluate(network, TESTS[0].images, 2).mean for network in (one.network, None))
@@ -41,16 +41,17 @@ def test_a_network_and_its_card_can_be_loaded(tmp_path: Path) -> None:
     assert (score.name, score.images, score.digest) == ("corner", 2, TESTS[0].digest)
     assert (card.training_pixels, card.origin, card.configuration) == (5e6, one.origin, CONFIG)
     assert card.speed.machine == "processor"
+    assert min(card.patterns.values()) < -1
 
 
 def test_a_smaller_network_lies_beside_the_large_one(tmp_path: Path) -> None:
     one = candidate()
-    card = make_champion(one, TESTS, tmp_path, "processor", "8k")
+    card = make_champion(one, TESTS, tmp_path, "processor", "8k", sound=False)
     assert card.file == "x2-8k.safetensors"
     assert champion_card(2, tmp_path, size="8k") == card
     assert load_champion(2, tmp_path, size="8k").config == one.network.config
     assert champion_names(tmp_path) == ["champion-8k"]
-    make_champion(one, TESTS, tmp_path, "processor")
+    make_champion(one, TESTS, tmp_path, "processor", sound=False)
     assert champion_names(tmp_path) == ["champion", "champion-8k"]
 
 
@@ -62,12 +63,20 @@ def test_a_network_with_too_many_weights_for_its_size_is_refused(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_network_that_fails_on_a_drawn_pattern_is_refused_before_the_test_sets_are_read(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"x2 5-3-3 .*: may be at most 1 dB behind bicubic on a drawn pattern, but is \d+"
+    ):
+        make_champion(candidate(), [], tmp_path, "processor")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_too_large_a_network_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make, "LARGEST", 1000)
     with pytest.raises(
         CheckpointError, match=r"x2\.safetensors: not written, because it may have 1000 bytes, but would"
     ):
-        make_champion(candidate(), TESTS, tmp_path, "processor")
+        make_champion(candidate(), TESTS, tmp_path, "processor", sound=False)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--out", "out", "--test", "test"]) == 0
+    assert main(["run", "--out", "out", "--test", "test", "--allow-artefacts"]) == 0
     card = champion_card(3, folder / "out")
     assert card.configuration == CONFIG
     assert (card.training_pixels, card.origin.seeds, card.origin.training.name) == (2e6, (7,), "train")
@@ -58,7 +58,7 @@ def test_a_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert card.origin.commands == (
         "python experiments/train.py --train train --test test --kernels 5-3-3 --filters 8-6 --learning-rate 0.0001 "
         "--pixels 2M --seed 7",
-        "python experiments/champion.py run --scale 3 --out out",
+        "python experiments/champion.py run --scale 3 --out out --allow-artefacts",
     )
     assert load_champion(3, folder / "out").config == small_network(scale=3).config
     assert f"test: {card.score('test').psnr:.4f} dB" in capsys.readouterr().out
@@ -67,7 +67,7 @@ def test_a_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_training_images_that_show_a_test_image_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for file in (folder / "test").iterdir():
         (folder / "train" / file.name).write_bytes(file.read_bytes())
-    assert main(["run", "--out", "out", "--test", "test"]) == 0
+    assert main(["run", "--out", "out", "--test", "test", "--allow-artefacts"]) == 0
     assert len(champion_card(3, folder / "out").origin.overlap) == 2
     assert "trained on a test image: " in capsys.readouterr().out
 
@@ -75,7 +75,7 @@ def test_training_images_that_show_a_test_image_are_named(folder: Path, capsys: 
 def test_a_file_says_no_more_than_its_network(folder: Path) -> None:
     network = small_network(scale=2)
     save_network(folder / "a.safetensors", network.state_dict(), network.config)
-    assert main(["a.safetensors", "--out", "out", "--test", "test", "--scale", "2"]) == 0
+    assert main(["a.safetensors", "--out", "out", "--test", "test", "--allow-artefacts", "--scale", "2"]) == 0
     card = champion_card(2, folder / "out")
     assert (card.training_pixels, card.origin.training.name, card.origin.seeds) == (None, "not known", ())
 
@@ -95,13 +95,13 @@ def test_the_registered_winner_of_a_search(folder: Path) -> None:
         )
         tracker.log_file(trial, folder / "run" / "network.safetensors", "checkpoint")
         tracker.end_trial(trial, "FINISHED", {"outcome": "finished"})
-    assert main(["deep", "--out", "out", "--test", "test"]) == 2  # nothing is registered yet
+    assert main(["deep", "--out", "out", "--test", "test", "--allow-artefacts"]) == 2  # nothing is registered yet
     client, run_id = MlflowClient(uri), tracker.run_of("trial7")
     client.create_registered_model("srcnn-x3")
     source = f"{client.get_run(run_id).info.artifact_uri}/checkpoint"
     version_tags = {names.MODEL_SEARCH: "deep", names.MODEL_JUDGING_GAIN: "+1.00 [0.90, 1.10]"}
     client.create_model_version("srcnn-x3", source, run_id, tags=version_tags)
-    assert main(["deep", "--out", "out", "--test", "test"]) == 0
+    assert main(["deep", "--out", "out", "--test", "test", "--allow-artefacts"]) == 0
     origin = champion_card(3, folder / "out").origin
     assert (origin.search, origin.training.name, origin.validation) == ("deep", "train[train]", ("a", "b"))
     assert (origin.seeds, origin.gain, origin.commit, origin.versions) == (
@@ -111,24 +111,27 @@ def test_the_registered_winner_of_a_search(folder: Path) -> None:
         {"torch": "2"},
     )
     assert origin.commands[0] == "python experiments/search.py --trials 12 --train train --budget 2M --test test"
-    assert main([run_id, "--out", "other", "--test", "test", "--scale", "3"]) == 0
-    assert main([run_id, "--out", "other", "--test", "test", "--scale", "2"]) == 2
+    assert main([run_id, "--out", "other", "--test", "test", "--allow-artefacts", "--scale", "3"]) == 0
+    assert main([run_id, "--out", "other", "--test", "test", "--allow-artefacts", "--scale", "2"]) == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "--out", "out", "--test", "test", "--scale", "2"], "--scale: must be 3 for run, but got 2"),
         (
-            ["train", "--out", "out", "--test", "test"],
+            ["run", "--out", "out", "--test", "test", "--allow-artefacts", "--scale", "2"],
+            "--scale: must be 3 for run, but got 2",
+        ),
+        (
+            ["train", "--out", "out", "--test", "test", "--allow-artefacts"],
             "train/run.json: not a finished training of experiments/train.py",
         ),
-        (["no.safetensors", "--out", "out", "--test", "test"], "no.safetensors: no such file"),
-        (["deep", "--out", "out", "--test", "test"], "there is no store at"),
-        (["run", "--out", "run/run.json", "--test", "test"], "--out: must be a folder"),
+        (["no.safetensors", "--out", "out", "--test", "test", "--allow-artefacts"], "no.safetensors: no such file"),
+        (["deep", "--out", "out", "--test", "test", "--allow-artefacts"], "there is no store at"),
+        (["run", "--out", "run/run.json", "--test", "test", "--allow-artefacts"], "--out: must be a folder"),
         (["run", "--out", "out", "--test", "tset"], "data set 'tset' does not exist"),
         (["run", "--out", "out", "--threads", "0"], "--threads: must be at least 1"),
-        (["run", "--test", "test"], "--out"),
+        (["run", "--test", "test", "--allow-artefacts"], "--out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
