@@ -7,6 +7,8 @@ are no image of any set, so what they say may decide whether a network ships.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ def patterns() -> list[tuple[str, NDArray[np.uint8]]]:
     """Return (name, image) pairs; the images are black and white, uint8 of shape (240, 240, 3), and always the same."""
     source = np.random.default_rng(0)
     rows, columns = np.mgrid[:_SIDE, :_SIDE]
-    found = [("noise", source.integers(0, 2, (_SIDE, _SIDE)))]
+    found: list[tuple[str, NDArray[Any]]] = [("noise", source.integers(0, 2, (_SIDE, _SIDE)))]
     for side in (3, 5, 8):
         squares = source.integers(0, 2, (_SIDE // side, _SIDE // side))
         found.append((f"squares of {side} pixels", np.kron(squares, np.ones((side, side)))))

@@ -16,7 +16,9 @@ def test_the_patterns_are_black_and_white_and_always_the_same() -> None:
     for (name, image), (again, same) in zip(patterns(), patterns(), strict=True):
         assert name == again
         np.testing.assert_array_equal(image, same)
-        assert (image.shape, image.dtype, set(np.unique(image))) == ((240, 240, 3), np.uint8, {0, 255})
+        assert image.shape == (240, 240, 3)
+        assert image.dtype == np.uint8
+        assert set(np.unique(image)) == {0, 255}
     squares = dict(patterns())["squares of 8 pixels"][..., 0]
     np.testing.assert_array_equal(squares, np.kron(squares[::8, ::8], np.ones((8, 8))))
 
