@@ -39,6 +39,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from srcnn.errors import SearchError, SearchRunningError
 from srcnn.system.folder_lock import LOCK_FILE, locked, refuse_if_locked
+from srcnn.tuning.adapters.mlflow_internals import reconnect
 from srcnn.tuning.driver.cluster import be_quiet
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.optuna_mirror import FILE
@@ -293,10 +294,15 @@ class Search(RuleBasedStateMachine):
         if self.away.exists() and self.other is None:  # it does not come back: the search goes on in a new one
             os.replace(shutil.copy(self.empty, self.folder / "new.db"), self.database)
             self.away.unlink()
+        self._forget_connections()
         self.mend_file()
         self.lock.enter_context(locked(self.folder / "mlruns/ray" / NAME, _WHAT))
         self.driver = Driver(self.folder, self.limit, listener=self._hear)
         self.ended = False
+
+    def _forget_connections(self) -> None:
+        """A new driver is a new process, which has no connection to a file that was replaced; MLflow keeps them in this one."""
+        reconnect(MlflowClient(f"sqlite:///{self.database}"))
 
     @precondition(lambda self: self.driver is not None)
     @precondition(once("start_it_twice"))
@@ -318,6 +324,7 @@ class Search(RuleBasedStateMachine):
     def another_search(self, reports: int) -> None:
         """It begins or goes on, on the same store."""
         if self.other is None:
+            self._forget_connections()
             self.other = Driver(self.folder, 1, seed=2, name=_OTHER)
         for _ in range(reports):
             trial = self.other.running or self.other.start()
