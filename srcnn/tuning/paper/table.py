@@ -56,6 +56,7 @@ _LATER = (
     "expansion",
     "late_patch_size",
     "late_share",
+    "reduced_copies",
 )
 SAMPLE = "sample/train", "sample/test"  #: training and test set of a smoke test, which needs no download
 
