@@ -40,7 +40,7 @@ def run_search_record(bench: Bench) -> None:
     data = gather(URI, find_parent(URI, bench.search))
     if data.verdicts is None:
         raise ConfigError(f"--search: {bench.search} must have ended with a confirmation")
-    found = figures(data, [_core_seconds(child) for child in data.children])
+    found = figures(data, _core_seconds(data))
     bench.record.put(
         "search-record", found, n=f"{len(data.children)} trainings", seed=int(data.params[names.PARAM_SEED])
     )
@@ -77,9 +77,11 @@ def figures(data: SearchData, core_seconds: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def _core_seconds(child: Child) -> float:
-    history = open_store(URI).get_metric_history(child.run_id, names.METRIC_CPU_SECONDS)
-    return float(sum(one.value for one in history))
+def _core_seconds(data: SearchData) -> list[float]:
+    """Return the processor time of each training in seconds, the sum over its epochs."""
+    client = open_store(URI)
+    histories = (client.get_metric_history(child.run_id, names.METRIC_CPU_SECONDS) for child in data.children)
+    return [float(sum(one.value for one in history)) for history in histories]
 
 
 def _row(child: Child, seconds: float) -> list[Any]:

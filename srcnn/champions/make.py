@@ -64,13 +64,14 @@ def make_champion(
         sound: refuse a network that fails on a drawn pattern (`srcnn.champions.patterns`).
 
     Raises:
-        ConfigError: the network has more weights and biases than its size allows, or it fails on a drawn pattern.
+        ConfigError: the network has more weights and biases than one of the smaller sizes allows, or it fails on a drawn pattern.
         CheckpointError: the weights are too large, or a file cannot be written.
         DataError: an image is too small.
     """
     network, config = candidate.network, candidate.config
     scale, file = config.scale, weights_file(config.scale, folder, size)
-    if count_parameters(config) > SIZES[size]:  # before the test sets are read
+    # Before the test sets are read. The largest size is bounded by its file alone: a network of one's own may have more weights.
+    if size != LARGEST_SIZE and count_parameters(config) > SIZES[size]:
         raise ConfigError(
             f"size: {size} has at most {SIZES[size]} weights and biases, but {config.name} has {count_parameters(config)}"
         )

@@ -60,8 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         "--size",
         choices=list(SIZES),
         default=LARGEST_SIZE,
-        help=f"size of the network: {', '.join(f'{name} for at most {most}' for name, most in SIZES.items())} weights and "
-        f"biases (default: {LARGEST_SIZE})",
+        help="make one of the smaller networks: "
+        + ", ".join(f"{name} has at most {most}" for name, most in SIZES.items() if name != LARGEST_SIZE)
+        + f" weights and biases (default: {LARGEST_SIZE}, the large one)",
     )
     parser.add_argument(
         "--allow-artefacts",

@@ -17,6 +17,7 @@ from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluation.protocol import evaluate
+from srcnn.model.network import SRCNN
 
 from small_network import small_network
 
@@ -61,6 +62,12 @@ def test_a_network_with_too_many_weights_for_its_size_is_refused(tmp_path: Path)
     with pytest.raises(ConfigError, match=r"size: 25k has at most 25000 weights and biases, but 9-5-5 .* has 57281"):
         make_champion(large, TESTS, tmp_path, "processor", "25k")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_of_ones_own_may_have_more_weights_than_those_that_ship(tmp_path: Path) -> None:
+    config = TrainConfig(kernels=(9, 5, 5), filters=(64, 32), scale=2)
+    large = replace(candidate(), network=SRCNN(config.architecture).eval(), config=config)
+    assert make_champion(large, [], tmp_path, "processor", sound=False).parameters == 57_281
 
 
 def test_a_network_that_fails_on_a_drawn_pattern_is_refused_before_the_test_sets_are_read(tmp_path: Path) -> None:
