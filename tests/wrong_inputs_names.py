@@ -125,6 +125,10 @@ TRAIN_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ),
 )
 
+TRAIN_VALUES += (
+    ("--start", ("champion:3",), "start: champion:3 must have a layer of the same shape as in 9-1-5 .64-32. at x3"),
+)
+
 # The same field twice in one line: a budget of pixels replaces that of epochs.
 PIXELS = ("1e300", "0", "-1", "nan", "inf", "1e16", "8X", "\u0668M", "", "9" * 400, "1e99999999")
 
@@ -562,6 +566,12 @@ def search_cases() -> list[Case]:
             ),
         ),
         Case(
+            "search from a network without a common layer",
+            SEARCH,
+            "start: champion:3 must have a layer of the same shape as in .*; none of 500 random configurations of .* has one",
+            partial(searched, constants="kernels: 3-3;filters: '8';start: 'champion:3'"),
+        ),
+        Case(
             "search best times seeds",
             (*SEARCH, "--best=1000", "--choice-seeds=500"),
             "best: best \\* \\(choice_seeds",
@@ -697,6 +707,10 @@ ROWS = (
     ("filters: 100000-1", "filters: every number must be at most 4096"),
     ("kernels: 20001-1-5", "kernels: every size must be at most 99"),
     ("expansion: 1000", "expansion: "),
+    (
+        "kernels: 3-3, filters: '8', start: 'champion:3'",
+        "rows: 'a' .*start: champion:3 must have a layer of the same shape",
+    ),
 )
 
 PLAIN = [

@@ -25,7 +25,7 @@ from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import load_network, read_header
 from srcnn.system.folders import typed_path
 
-__all__ = ["Seen", "StartNetwork", "checked", "file_start", "header_of", "named_start", "refusal", "seen"]
+__all__ = ["Seen", "StartNetwork", "checked", "file_start", "header_of", "kept_line", "named_start", "refusal", "seen"]
 
 _CHAMPION = "champion:"
 _NAMED = 3  # maximum number of images named in a message; the others are counted
@@ -177,4 +177,12 @@ def refusal(start: StartNetwork, images: Sequence[str]) -> str:
         f"start: {start.name} was trained on {counted(len(images), 'image')} that this run measures, "
         f"{', '.join(images[:_NAMED])}{more}; start from a network that was trained with the same images held out, or "
         "--allow-overlap keeps them"
+    )
+
+
+def kept_line(start: StartNetwork, images: Sequence[str]) -> str:
+    """Return one sentence for a start network that was trained on measured images and is used on request."""
+    return (
+        f"kept on request (--allow-overlap): {start.name} was trained on {counted(len(images), 'measured image')}, so figures of "
+        "trials that start from it are too high"
     )

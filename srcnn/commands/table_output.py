@@ -66,7 +66,7 @@ def say_plan(console: Console, plan: TablePlan) -> None:
     say(console, f"{counted(len(plan.cells), 'run')}: {rows} at {scales}, {amounts}, {seeds}{recipes}", indent=2)
     sets = ", ".join(sorted({table.trained_on(row, plan.budget) for row in table.rows}))
     say(console, f"trained on {sets}", indent=2)
-    for line in leak_lines(*plan.leaks, flag="allow_overlap"):
+    for line in (*leak_lines(*plan.leaks, flag="allow_overlap"), *(f"warning: {text}" for text in plan.warnings)):
         say(console, line, indent=2)
 
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,7 +27,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from srcnn.champions.start import StartNetwork, checked, file_start, header_of, named_start, refusal, seen
+from srcnn.champions.start import StartNetwork, checked, header_of, named_start, refusal, seen
 from srcnn.commands.command_line import Parser, add_fields, finite, given_fields, run
 from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import TRACKING_URI, need_platform
@@ -43,6 +42,7 @@ from srcnn.evaluation.article import average_psnr
 from srcnn.evaluation.degradation import Degraded
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.network import SRCNN, count_macs, count_parameters
+from srcnn.model.shared_layers import check_shared, shapes_of, shared_layers
 from srcnn.model.weights_file import load_network, save_network
 from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
 from srcnn.system.atomic_file import atomic_write
@@ -55,7 +55,6 @@ from srcnn.training.fit import EpochResult, fit
 from srcnn.training.memory import check_step
 from srcnn.training.patch_cache import prepare_cached
 from srcnn.training.patches import degrade_for
-from srcnn.training.warm_start import shared_layers
 
 __all__ = ["main"]
 
@@ -230,10 +229,9 @@ def _start(config: TrainConfig, options: argparse.Namespace, *, resumed: bool) -
     if not config.start.startswith("models:/"):
         return checked(named_start(config.start), config.start_digest)
     need_platform(config.start)
-    from srcnn.tuning.tracking.registry import read_version
+    from srcnn.tuning.tracking.registry import read_start
 
-    found = read_version(options.tracking_uri, config.start, partial(file_start, config.start))
-    return checked(found, config.start_digest)
+    return checked(read_start(options.tracking_uri, config.start), config.start_digest)
 
 
 def _start_warnings(start: StartNetwork, pool: str, parts: Divided, test: ImageSet, *, allow: bool) -> list[str]:
@@ -280,6 +278,8 @@ def _main(argv: list[str] | None) -> int:
     start = _start(config, options, resumed=state is not None)
     if start is not None:
         config = config.replace(start_digest=start.digest)
+        if state is None:  # a resumed run has its weights
+            check_shared(config, shapes_of(start.weights), start.name)
     root = data_root(options.data_root)
     images = load(job.train, root, skip_bad=options.skip_bad)
     if job.digest not in ("", images.digest):
@@ -315,7 +315,7 @@ def _main(argv: list[str] | None) -> int:
     for line in lines(parts.left_out, parts.kept):
         console.print(line)
     if start is not None and state is None:
-        taken = [str(layer + 1) for layer in shared_layers(config, start.weights)]
+        taken = [str(layer + 1) for layer in shared_layers(config, shapes_of(start.weights))]
         console.print(f"starts from {start.name} ({start.digest[:16]}): layers {', '.join(taken) or 'none'}")
     for line in warnings:
         console.print(f"warning: {line}")

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from srcnn.config.architecture import ModelConfig
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError
 from srcnn.model.network import SRCNN
+from srcnn.model.shared_layers import check_shared, layer_of, shapes_of, shared_layers
 from srcnn.model.weights_digest import weights_digest
 
-__all__ = ["check_start", "shared_layers", "take_over"]
+__all__ = ["check_start", "take_over"]
 
 
 def check_start(config: TrainConfig, weights: Mapping[str, Tensor] | None) -> None:
@@ -38,16 +38,6 @@ def check_start(config: TrainConfig, weights: Mapping[str, Tensor] | None) -> No
         )
 
 
-def shared_layers(config: ModelConfig, weights: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Return the layers of the network of ``config``, counted from 0, that `take_over` takes from ``weights``.
-
-    Args:
-        config: configuration of the new network.
-        weights: state dict of another `SRCNN`.
-    """
-    return _shared(SRCNN(config).state_dict(), weights)
-
-
 @torch.no_grad()
 def take_over(network: SRCNN, weights: Mapping[str, Tensor]) -> tuple[int, ...]:
     """Copy the layers whose shapes are equal into ``network``. The others remain as they are.
@@ -64,31 +54,10 @@ def take_over(network: SRCNN, weights: Mapping[str, Tensor]) -> tuple[int, ...]:
     Raises:
         ConfigError: no layer has the same shape in both networks.
     """
-    mine = network.state_dict()
-    layers = _shared(mine, weights)
-    if not layers:
-        raise ConfigError(
-            f"start: must have a layer of the same shape as in {network.config.name}, but got {_shapes(weights) or 'none'}"
-        )
-    for name, value in mine.items():
-        if name in weights and _layer_of(name) in layers:
+    shapes = shapes_of(weights)
+    check_shared(network.config, shapes)
+    layers = shared_layers(network.config, shapes)
+    for name, value in network.state_dict().items():
+        if name in weights and layer_of(name) in layers:
             value.copy_(weights[name])
     return layers
-
-
-def _shared(mine: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> tuple[int, ...]:
-    equal: dict[int, bool] = {}
-    for name, value in mine.items():
-        layer = _layer_of(name)
-        if name in other:
-            equal[layer] = equal.get(layer, True) and other[name].shape == value.shape
-    return tuple(sorted(layer for layer, same in equal.items() if same))
-
-
-def _layer_of(name: str) -> int:
-    """Return the number in the name of a tensor: 3 for ``layers.3.weight``."""
-    return int(next(part for part in name.split(".") if part.isdigit()))
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> str:
-    return ", ".join("x".join(map(str, value.shape)) for value in weights.values() if value.dim() > 1)

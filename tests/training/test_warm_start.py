@@ -11,10 +11,11 @@ from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
 from srcnn.errors import CheckpointError, ConfigError
 from srcnn.model.network import SRCNN
+from srcnn.model.shared_layers import shapes_of, shared_layers
 from srcnn.model.weights_digest import weights_digest
 from srcnn.training.fit import fit
 from srcnn.training.patches import TrainingData, prepare
-from srcnn.training.warm_start import shared_layers, take_over
+from srcnn.training.warm_start import take_over
 
 CPU = torch.device("cpu")
 
@@ -50,7 +51,7 @@ def test_all_layers_but_the_last_come_from_another_scale() -> None:
     start, config = trained(scale=2), configured(scale=3)
     network = SRCNN(config.architecture)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert take_over(network, start) == shared_layers(config, start) == (0, 1)
+    assert take_over(network, start) == shared_layers(config, shapes_of(start)) == (0, 1)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name] if name.startswith("layers.2.") else start[name])
 
@@ -67,7 +68,8 @@ def test_a_layer_is_taken_whole_or_not_at_all() -> None:
 
 def test_weights_without_a_common_layer_are_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"^start: must have a layer of the same shape as in 3-3-3 \(8-6\), but got 5x1x3x3"
+        ConfigError,
+        match=r"^start: must have a layer of the same shape as in 3-3-3 \(8-6\) at x3 \(.*\), but got 5x1x3x3",
     ):
         take_over(SRCNN(configured().architecture), trained(filters=(5, 4), scale=2))
     with pytest.raises(ConfigError, match="but got none"):

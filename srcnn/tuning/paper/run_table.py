@@ -190,6 +190,7 @@ def _data(plan: TablePlan, cell: Cell) -> ScaleData:
             for name, image in plan.images.validation.images
         ),
         images.source,
+        {name: start.weights for name, start in plan.starts.items()},
     )
 
 

@@ -35,6 +35,7 @@ class TableImages:
     validation: ImageSet
     test: tuple[ImageSet, ...]
     left_out: tuple[Leak, ...] = ()  #: images left out of the validation images
+    pool: str = ""  #: name of the set that the validation images come from
 
     def of(self, cell: Cell) -> Training:
         """Return the training set of a cell."""
@@ -75,7 +76,7 @@ def table_images(table: Table, budget: Budget, root: Path | None = None, *, allo
             overlapping[name] = one
         if not allowed and not one.kept:
             training[name] = one
-    return TableImages(training, overlapping, validation, test, () if allow_overlap else shown)
+    return TableImages(training, overlapping, validation, test, () if allow_overlap else shown, pool.name)
 
 
 def _load(table: Table, budget: Budget, name: str, root: Path) -> ImageSet:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import torch
 from pydantic import Field, field_validator, model_validator
 
+from srcnn.champions.start import StartNetwork, checked, kept_line, refusal, seen
 from srcnn.config.strict import Strict
-from srcnn.errors import ConfigError, unknown_name
+from srcnn.errors import ConfigError, DataError, unknown_name
+from srcnn.model.shared_layers import check_shared, shapes_of
 from srcnn.overlap.leaks import Leak
 from srcnn.system.folders import typed_path
 from srcnn.system.gpu import gpu_count
@@ -19,6 +22,7 @@ from srcnn.training.memory import check_step
 from srcnn.tuning.paper.table import BUDGETS, Budget, Cell, Table, cells, load_table, table_files
 from srcnn.tuning.paper.table_images import TableImages, table_images
 from srcnn.tuning.space.shipped_spaces import readable
+from srcnn.tuning.tracking.registry import read_start
 
 __all__ = ["TablePlan", "TableSettings", "plan_table"]
 
@@ -80,6 +84,8 @@ class TablePlan:
     budget: Budget
     images: TableImages
     cells: tuple[Cell, ...]
+    starts: Mapping[str, StartNetwork] = field(default_factory=dict)  #: networks that rows start from, by name
+    warnings: tuple[str, ...] = ()  #: about the images that these were trained on
 
     @property
     def name(self) -> str:
@@ -121,7 +127,56 @@ def plan_table(settings: TableSettings) -> TablePlan:
     images = table_images(table, budget, root, allow_overlap=settings.allow_overlap)
     overlapping = [name for name, one in images.overlapping.items() if settings.allow_overlap and one.kept]
     found = cells(table, budget, settings.seeds or budget.seeds, _REPORTS[settings.budget], overlapping)
+    starts = _starts(found, settings)
+    found = [_begun(cell, starts) for cell in found]
+    about = _warnings(table, images, found, starts, allow_overlap=settings.allow_overlap)
     if settings.address is None and not gpu_count():  # a GPU is left to its worker, which checks too
         for cell in found:
             check_step(cell.config, torch.device("cpu"))
-    return TablePlan(settings, path, table, budget, images, tuple(found))
+    return TablePlan(settings, path, table, budget, images, tuple(found), starts, about)
+
+
+def _starts(found: Sequence[Cell], settings: TableSettings) -> dict[str, StartNetwork]:
+    """Return the networks that cells start from, by name; each is read once."""
+    names = dict.fromkeys(cell.config.start for cell in found if cell.config.start != "random")
+    return {name: read_start(settings.tracking_uri, name) for name in names}
+
+
+def _begun(cell: Cell, starts: Mapping[str, StartNetwork]) -> Cell:
+    """Return a cell with the digest of the network that it starts from.
+
+    Raises:
+        ConfigError: the network is another one than its row wants, or has no layer of the cell's network.
+    """
+    start = starts.get(cell.config.start)
+    if start is None:
+        return cell
+    try:
+        checked(start, cell.config.start_digest)
+        check_shared(cell.config, shapes_of(start.weights), start.name)
+    except ConfigError as error:
+        raise ConfigError(f"rows: {cell.row!r} with recipe {cell.recipe!r} at x{cell.scale}: {error}") from None
+    return replace(cell, config=cell.config.replace(start_digest=start.digest))
+
+
+def _warnings(
+    table: Table, images: TableImages, found: Sequence[Cell], starts: Mapping[str, StartNetwork], *, allow_overlap: bool
+) -> tuple[str, ...]:
+    """Return warnings about the images that start networks were trained on, one sentence each.
+
+    Raises:
+        DataError: a network was trained on an image that the table measures, and its row does not allow that.
+    """
+    lines: dict[str, None] = {}
+    pool, tests = images.pool, [one.name for one in images.test]
+    for cell in found:
+        start = starts.get(cell.config.start)
+        if start is None:
+            continue
+        about = seen(start, pool, [name for name, _ in images.validation.images], tests)
+        if about.images and not (allow_overlap or table.row(cell.row).allow_overlap):
+            raise DataError(f"rows: {cell.row!r}: {refusal(start, about.images)}")
+        if about.images:
+            lines[kept_line(start, about.images)] = None
+        lines |= dict.fromkeys(about.doubts)
+    return tuple(lines)

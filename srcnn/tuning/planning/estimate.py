@@ -158,7 +158,7 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
     trials = _trials(plan)
     rows = plan.first[: min(plan.references, trials)]
     # Values missing in a row are drawn at random, as by the sampler.
-    references = [trial_seconds(plan, speed, plan.space.to_config(plan.space.draw(random.Random(0), r))) for r in rows]
+    references = [trial_seconds(plan, speed, plan.space.drawn_config(random.Random(0), row)) for row in rows]
     size = fmean(map(_trial_bytes, drawn))
     search = _phase([*references, *[share * typical] * (trials - len(rows))], typical, speed, slots, size)
     again, rungs = list[float](), list[Phase]()

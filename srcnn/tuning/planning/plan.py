@@ -24,7 +24,7 @@ from srcnn.training.memory import check_step
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
 from srcnn.tuning.curves.learn_from import learn_from
 from srcnn.tuning.planning.settings import SearchSettings, kept_past
-from srcnn.tuning.planning.starts import start_networks, warnings
+from srcnn.tuning.planning.starts import shared_lines, start_networks, warnings, with_starts
 from srcnn.tuning.space.first_trials import enqueued
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.space.shipped_spaces import readable
@@ -53,7 +53,7 @@ class Plan:
     past: tuple[PastTrial, ...] = ()  #: trials of past searches to learn from
     past_skipped: int = 0  #: number of trials of the same searches that lie outside the space; 0 in a resumed search
     starts: Mapping[str, StartNetwork] = field(default_factory=dict)  #: networks that trials may start from, by name
-    warnings: tuple[str, ...] = ()  #: about the images that these were trained on
+    warnings: tuple[str, ...] = ()  #: about the images that these were trained on, and the layers that they share
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -121,9 +121,10 @@ def plan_search(settings: SearchSettings) -> Plan:
         space = space.restrict_scales(settings.scales)
     if settings.max_parameters is not None:
         space = space.restrict(max_parameters=settings.max_parameters)
-    first, references = enqueued(space, settings.enqueue)
     starts = start_networks(space, settings.folder, settings.tracking_uri)
-    space = replace(space, starts={name: start.digest for name, start in starts.items()})
+    space = with_starts(space, starts)
+    apart = shared_lines(space)
+    first, references = enqueued(space, settings.enqueue)
     root = data_root(settings.data_root)
     images = load(settings.train, root, skip_bad=settings.skip_bad)
     test = tuple(load(name, root, skip_bad=settings.skip_bad) for name in settings.test)
@@ -138,7 +139,7 @@ def plan_search(settings: SearchSettings) -> Plan:
     about = warnings(
         starts, settings.folder, images.name, held_out, [one.name for one in test], allow_overlap=settings.allow_overlap
     )
-    plan = replace(plan, starts=starts, warnings=about)
+    plan = replace(plan, starts=starts, warnings=(*about, *apart))
     kept = kept_past(settings)
     if kept is not None:  # a resumed search learns from what it began with
         plan = replace(plan, past=kept)
@@ -148,8 +149,9 @@ def plan_search(settings: SearchSettings) -> Plan:
     shapes = {name: image.shape[:2] for name, image in training.images}
     # A GPU is left to its worker, which checks too: to ask it for its memory would take some of it.
     here = None if settings.address is not None or gpu_count() else torch.device("cpu")
+    free = replace(space, shapes=None)  # a corner need not share a layer with its start network
     for corner in space.corners():
-        config = space.to_config(corner, **plan.overrides)
+        config = free.to_config(corner, **plan.overrides)
         if config.protocol != "srcnn":
             raise ConfigError(f"protocol: a search must use the protocol srcnn, but got {config.protocol!r}")
         largest = max(

@@ -6,22 +6,25 @@ resumed search takes them from there, whatever the name means by then.
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from srcnn.champions.start import StartNetwork, file_start, named_start, refusal, seen
-from srcnn.config.quantities import counted
-from srcnn.errors import DataError, SearchError
+from srcnn.champions.start import StartNetwork, kept_line, refusal, seen
+from srcnn.errors import ConfigError, DataError, SearchError
+from srcnn.model.shared_layers import check_shared, shapes_of
 from srcnn.system.tensor_file import load_tensors, save_tensors
-from srcnn.tuning.space.parameter import Categorical
+from srcnn.tuning.space.parameter import Categorical, Value
 from srcnn.tuning.space.space import Space
-from srcnn.tuning.tracking.registry import read_version
+from srcnn.tuning.tracking.registry import read_start
 
-__all__ = ["keep_starts", "start_names", "start_networks", "warnings"]
+__all__ = ["keep_starts", "shared_lines", "start_names", "start_networks", "warnings", "with_starts"]
 
 _FOLDER, _KIND = "starts", "start"
-_REGISTERED = "models:/"
+_DRAWN = 500  # random configurations that are compared with the start networks
 
 
 def start_names(space: Space) -> tuple[str, ...]:
@@ -41,10 +44,6 @@ def start_networks(space: Space, folder: Path, tracking_uri: str) -> dict[str, S
     """
     found: dict[str, StartNetwork] = {}
     for number, name in enumerate(start_names(space)):
-        if name.startswith(_REGISTERED):
-            network = partial(read_version, tracking_uri, name, partial(file_start, name))
-        else:
-            network = partial(named_start, name)
         file = _file(folder, number)
         if file.exists():
             header, weights = load_tensors(file, _KIND)
@@ -55,8 +54,70 @@ def start_networks(space: Space, folder: Path, tracking_uri: str) -> dict[str, S
             # Its images were compared when the search began.
             found[name] = StartNetwork(name, weights, header["digest"])
         else:
-            found[name] = network()
+            found[name] = read_start(tracking_uri, name)
     return found
+
+
+def with_starts(space: Space, starts: Mapping[str, StartNetwork]) -> Space:
+    """Return a space that knows its start networks: a configuration that shares no layer with its own is invalid in it."""
+    digests = {name: start.digest for name, start in starts.items()}
+    return replace(space, starts=digests, shapes={name: shapes_of(start.weights) for name, start in starts.items()})
+
+
+def shared_lines(space: Space) -> tuple[str, ...]:
+    """Compare random configurations of a space with the networks that they would start from.
+
+    Returns:
+        A line for each start network with which some, but not all, of them share a layer. The others are never drawn.
+
+    Raises:
+        ConfigError: none that would start from a network shares a layer with it, or there is a scale at which none does and
+            every configuration starts from a network. The message names the network and the shapes.
+    """
+    shapes = space.shapes or {}
+    if not shapes:
+        return ()
+    source, free = random.Random(0), replace(space, shapes=None)
+    drawn: Counter[str] = Counter()
+    shared: Counter[str] = Counter()
+    wrong: dict[str, str] = {}  # why, by start network and by scale
+    fits: set[int] = set()  # scales with a valid configuration
+    varied = space.parameters.get("start")
+    choices = varied.choices if isinstance(varied, Categorical) else ()
+    for number in range(_DRAWN):
+        fixed: dict[str, Value] = {}
+        if choices:  # all of them equally often, with every scale
+            fixed["start"] = choices[number % len(choices)]
+        if "scale" in space.parameters:
+            fixed["scale"] = space.scales[number // max(1, len(choices)) % len(space.scales)]
+        with suppress(ConfigError):
+            config = free.to_config(free.draw(source, fixed))
+            if free.constraints.broken_by(config):
+                continue
+            if config.start not in shapes:
+                fits.add(config.scale)
+                continue
+            drawn[config.start] += 1
+            try:
+                check_shared(config, shapes[config.start], config.start)
+            except ConfigError as error:
+                wrong.setdefault(config.start, str(error))
+                wrong.setdefault(f"x{config.scale}", str(error))
+            else:
+                shared[config.start] += 1
+                fits.add(config.scale)
+    for name in shapes:
+        if drawn[name] and not shared[name]:
+            raise ConfigError(f"{wrong[name]}; none of {drawn[name]} random configurations of {space.source} has one")
+    for scale in space.scales:
+        if scale not in fits and f"x{scale}" in wrong:
+            raise ConfigError(f"{wrong[f'x{scale}']}; no random configuration of {space.source} at x{scale} has one")
+    return tuple(
+        f"{drawn[name] - shared[name]} of {drawn[name]} random configurations that start from {name} share no layer with it; "
+        "such are not drawn"
+        for name in shapes
+        if shared[name] < drawn[name]
+    )
 
 
 def keep_starts(folder: Path, starts: Mapping[str, StartNetwork]) -> None:
@@ -106,9 +167,6 @@ def warnings(
         if about.images and not allow_overlap:
             raise DataError(refusal(start, about.images))
         if about.images:
-            found.append(
-                f"kept on request (--allow-overlap): {start.name} was trained on "
-                f"{counted(len(about.images), 'measured image')}, so figures of trials that start from it are too high"
-            )
+            found.append(kept_line(start, about.images))
         found += about.doubts
     return tuple(found)

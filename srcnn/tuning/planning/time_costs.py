@@ -39,7 +39,7 @@ def end_costs(plan: Plan, speed: Speed | None, slots: int) -> Costs:
             # The best configurations tend to be expensive: use the most expensive tenth of the space at this scale.
             some = [c for c in drawn if c.scale == scale]
             if not some:
-                some = [plan.space.to_config(plan.space.draw(source, {"scale": scale}))]
+                some = [plan.space.drawn_config(source, {"scale": scale})]
             costs = sorted(trial_seconds(plan, speed, config) for config in some)
             full[scale] = fmean(costs[-max(1, len(costs) // 10) :])
     measuring = tests * (look + ssim) + (seen * look if settings.confirm else 0.0)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, unknown_name
 from srcnn.model.network import count_macs, count_parameters
+from srcnn.model.shared_layers import Shapes, check_shared
 from srcnn.tuning.space.list_entries import entry_of, field_of, to_fields
 from srcnn.tuning.space.parameter import (
     Categorical,
@@ -84,6 +86,9 @@ class Space:
     starts: Mapping[str, str] = field(
         default_factory=dict
     )  #: digest of each start network, by its name, once they are read
+    #: Shapes of the tensors of each start network, by its name: a configuration that shares no layer with its start network is
+    #: invalid. None: they are not known, as in the state of a search from before this field, and nothing is compared.
+    shapes: Mapping[str, Shapes] | None = None
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -190,12 +195,26 @@ class Space:
         """Return the training configuration for some values.
 
         Raises:
-            ConfigError: the values and constants together break a rule.
+            ConfigError: the values and constants together break a rule, or the network shares no layer with its start network.
         """
         fields = to_fields({**self.constants, **values})
         if (digest := self.starts.get(str(fields.get("start")))) is not None:
             fields["start_digest"] = digest
-        return TrainConfig(**{**fields, **overrides})
+        config = TrainConfig(**{**fields, **overrides})
+        if self.shapes is not None and config.start in self.shapes:
+            check_shared(config, self.shapes[config.start], config.start)
+        return config
+
+    def drawn_config(self, source: random.Random, fixed: Mapping[str, Value] | None = None) -> TrainConfig:
+        """Return a random valid configuration with the given values; the constraints are not considered.
+
+        Raises:
+            ConfigError: none is valid, as far as random ones show.
+        """
+        for _ in range(_COMPLETIONS):
+            with suppress(ConfigError):
+                return self.to_config(self.draw(source, fixed))
+        return self.to_config(self.draw(source, fixed))
 
     def values_of(self, config: TrainConfig, fields: Iterable[str]) -> dict[str, Value] | None:
         """Return the parameter values that describe the given fields of a configuration.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -16,13 +17,22 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from srcnn.champions.start import StartNetwork, file_start, named_start
 from srcnn.errors import ConfigError, SearchError, unknown_name
 from srcnn.model.network import SRCNN
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.reader import artifact_file, open_store, reading
 
-__all__ = ["champion_version", "network_of", "network_of_run", "read_version", "registered_network", "version_at"]
+__all__ = [
+    "champion_version",
+    "network_of",
+    "network_of_run",
+    "read_start",
+    "read_version",
+    "registered_network",
+    "version_at",
+]
 
 Read = TypeVar("Read")
 
@@ -64,6 +74,17 @@ def version_at(uri: str, address: str) -> SRCNN:
         ConfigError, SearchError: as in `read_version`.
     """
     return read_version(uri, address, load_network)
+
+
+def read_start(uri: str, name: str) -> StartNetwork:
+    """Return the network with a name to start a training from: ``models:/...`` from a store, else see `named_start`.
+
+    Raises:
+        ConfigError: nothing has the name.
+        CheckpointError: a file is missing or damaged.
+        SearchError: the store has no such network.
+    """
+    return read_version(uri, name, partial(file_start, name)) if name.startswith("models:/") else named_start(name)
 
 
 def read_version(uri: str, address: str, read: Callable[[Path], Read]) -> Read:

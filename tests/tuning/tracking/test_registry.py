@@ -9,12 +9,12 @@ import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
-from srcnn.champions.start import file_start
+from srcnn.champions.start import file_start, named_start
 from srcnn.errors import ConfigError, SearchError
 from srcnn.model.network import SRCNN
 from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import save_network
-from srcnn.tuning.tracking.registry import network_of_run, read_version, registered_network, version_at
+from srcnn.tuning.tracking.registry import network_of_run, read_start, read_version, registered_network, version_at
 
 from small_network import small_network
 
@@ -76,6 +76,9 @@ def test_versions_by_alias_and_number(store: Store) -> None:
 def test_the_file_of_a_version_is_read_by_a_function(store: Store) -> None:
     start = read_version(store.uri, "models:/srcnn-x3/2", partial(file_start, "that"))
     assert (start.name, start.digest) == ("that", weights_digest(store.second.state_dict()))
+    named = read_start(store.uri, "models:/srcnn-x3/2")
+    assert (named.name, named.digest) == ("models:/srcnn-x3/2", start.digest)
+    assert read_start(store.uri, "champion:3").digest == named_start("champion:3").digest
 
 
 @pytest.mark.parametrize(
