@@ -36,6 +36,7 @@ __all__ = [
     "look_lines",
     "show_end",
     "show_interrupted",
+    "time_line",
     "use_line",
     "write_report",
 ]
@@ -76,14 +77,18 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool 
     say(f"{counted(len(result.rows), 'trial')} in {duration(result.seconds)}: {counts}")
     for line in failure_lines(result.rows):
         say(line)
-    for sentence in (*result.notes, *result.champions):
+    for sentence in (*filter(None, (time_line(result),)), *result.notes, *result.champions):
         say(sentence)
     for name, text in _next(result):
         say(f"{name:7} {text}", whole=True)
 
 
 def exit_code(result: SearchResult) -> int:
-    """Return the exit code of a search: 130 if it was interrupted, 1 if no trial finished, else 0."""
+    """Return the exit code of a search: 130 if it was interrupted, 1 if it ended and no trial finished, else 0.
+
+    That no trial finished is no error of a person or of this program: all of them failed, or the time budget was up. The search
+    says which.
+    """
     if result.interrupted:
         return 130
     return 0 if result.count(Outcome.FINISHED) else 1
@@ -134,8 +139,27 @@ def use_line(result: SearchResult) -> str:
 
 
 def go_on_line(result: SearchResult) -> str:
-    """Return the command that goes on with twice as many trials."""
-    return resume_command(result.settings, trials=2 * result.settings.trials)
+    """Return the command that goes on with twice as many trials, and with more time if it is limited."""
+    s = result.settings
+    if s.time_budget is None:
+        return resume_command(s, trials=2 * s.trials)
+    # Twice the time; where no trial finished, what the one that came farthest would have needed.
+    cut = [row.report for row in result.rows if row.report is not None and row.outcome is Outcome.STOPPED]
+    needed = min((report.epochs / max(1, report.epoch) for report in cut), default=2.0)
+    times = 2.0 if result.count(Outcome.FINISHED) else max(2.0, needed)
+    return resume_command(s, trials=2 * s.trials, time_budget=times * max(s.time_budget, result.seconds))
+
+
+def time_line(result: SearchResult) -> str:
+    """Return a sentence for a search whose time was up before any trial finished; empty for another one."""
+    s = result.settings
+    cut = result.count(Outcome.STOPPED)
+    if s.time_budget is None or result.interrupted or result.count(Outcome.FINISHED) or not cut:
+        return ""
+    return (
+        f"time_budget: the {duration(s.time_budget)} were up before any trial finished, so nothing was chosen; give more "
+        "time and trials to this search (go on, below), or a smaller --budget to a new one"
+    )
 
 
 def write_report(result: SearchResult, folder: Path) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from srcnn.commands.search_end import (
     look_lines,
     show_end,
     show_interrupted,
+    time_line,
     use_line,
     write_report,
 )
@@ -274,7 +275,7 @@ def _result_json(state: LiveState, result: SearchResult, report: str | None) -> 
         "counts": {kind.value: result.count(kind) for kind in Outcome},
         "failures": failure_counts(result.rows),
         "champions": champions_json(result) if done else [],
-        "notes": list(result.notes),
+        "notes": [*filter(None, (time_line(result),)), *result.notes],
         "registry": list(result.champions),
         "report": report,
         "look": look_lines(result.tracking_uri, result.settings.name),

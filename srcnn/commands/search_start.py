@@ -57,16 +57,25 @@ _SHORTLY = {
 }
 
 
-def resume_command(s: SearchSettings, *, trials: int | None = None) -> str:
+def resume_command(s: SearchSettings, *, trials: int | None = None, time_budget: float | None = None) -> str:
     """Return the command that resumes a search; all other settings are in its folder.
 
     Args:
         s: settings of the search.
         trials: new total number of trials; None: as before.
+        time_budget: new time budget in seconds; None: as before. It may grow only with more trials.
     """
     default = SearchSettings.model_fields["storage"].default
     more = "" if trials is None else f" --trials {trials}"
+    more += "" if time_budget is None else f" --time-budget {_typed(time_budget)}"
     return f"{command('search')} --resume {s.name}{more}" + ("" if s.storage == default else f" --storage {s.storage}")
+
+
+def _typed(seconds: float) -> str:
+    """Return a time as a person types it: 2h, 1h30m or 90s."""
+    whole = max(1, round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return "".join(f"{number}{unit}" for number, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if number)
 
 
 def near(path: Path) -> Path:

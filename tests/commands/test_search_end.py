@@ -17,6 +17,7 @@ from srcnn.commands.search_end import (
     interrupted_lines,
     look_lines,
     show_end,
+    time_line,
     use_line,
     write_report,
 )
@@ -24,6 +25,7 @@ from srcnn.errors import SearchError
 from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.report import TrialReport
 from srcnn.tuning.whole_search.choice import Choice
 from srcnn.tuning.whole_search.result import SearchResult
 
@@ -78,7 +80,29 @@ def test_the_end_without_a_confirmation(planned: Plan) -> None:
     assert failure_lines(nothing.rows) == ["failed 2 times: DeadNetworkError: dead"]
     assert use_line(nothing) == ""
     assert exit_code(nothing) == 1
+    assert time_line(nothing) == ""
     assert "use  " not in said(planned, nothing)
+
+
+def test_a_search_whose_time_was_up_before_any_trial_finished_says_what_to_do(planned: Plan) -> None:
+    limited = replace(planned, settings=planned.settings.replace(time_budget=90.0))
+    cut = row("cut", 0.1, Outcome.STOPPED)
+    early = replace(cut, report=TrialReport(2, 9, (0.1,), cut.report.figures if cut.report else None))
+    found = result(limited, early, row("dead", 0, Outcome.FAILED))
+    text = said(limited, found, width=200)
+    assert "x3: no trial finished" in text
+    assert (
+        "time_budget: the 1 min 30 s were up before any trial finished, so nothing was chosen; give more time and"
+        in text
+    )
+    # The first two of its nine epochs took all the time.
+    assert "go on   python experiments/search.py --resume x --trials 100 --time-budget 6m45s" in text
+    assert exit_code(found) == 1
+    fine = result(limited, row("best", 0.5), early)
+    assert (time_line(fine), exit_code(fine)) == ("", 0)
+    assert "--trials 100 --time-budget 3m\n" in said(limited, fine, width=200)
+    assert time_line(replace(found, interrupted=True)) == ""
+    assert time_line(result(planned, early)) == ""  # stopped by its scheduler
 
 
 def test_an_interrupted_search_says_what_is_kept_and_what_never_began(planned: Plan) -> None:

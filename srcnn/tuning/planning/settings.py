@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from srcnn.config.quantities import counted
 from srcnn.config.strict import Strict
 from srcnn.config.training import MOST_PIXELS
 from srcnn.errors import ConfigError, SearchError, unknown_name
@@ -379,8 +380,8 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
     Args:
         name: name of the search; None: the most recent one.
         storage: folder of the searches.
-        changes: settings given again. The number of trials may increase, and the settings in `_MAY_CHANGE` may differ; all
-            others must equal the saved ones.
+        changes: settings given again. The number of trials may increase, with it the time budget, and the settings in
+            `_MAY_CHANGE` may differ; all others must equal the saved ones.
 
     Raises:
         SearchError: there is no such search.
@@ -398,6 +399,15 @@ def load_settings(name: str | None, storage: str, changes: Mapping[str, Any]) ->
         before, now = getattr(saved, field), getattr(asked, field)
         if field == "trials" and now < before:
             raise ConfigError(f"trials: the total of {saved.name} must be at least {before}, but got {now}")
+        if field == "time_budget" and before is not None and before != now:
+            # With the trials of before, the confirmation would be that of before too.
+            if now is None or now < before or asked.trials == saved.trials:
+                shown = "none" if now is None else f"{now:.0f} s"
+                raise ConfigError(
+                    f"time_budget: may only grow in a resumed search, and only with more trials; {saved.name} has {before:.0f} s "
+                    f"and {counted(saved.trials, 'trial')}, but got {shown} and {asked.trials}"
+                )
+            continue
         if before != now and field not in _MAY_CHANGE:
             raise ConfigError(
                 f"{field}: must not change in a resumed search; {saved.name} has {before!r}, but got {now!r}"

@@ -92,6 +92,30 @@ def test_resuming_needs_a_search_of_that_name(tmp_path: Path) -> None:
         load_settings(None, str(tmp_path), {})
 
 
+def test_the_time_of_a_resumed_search_grows_with_its_trials_alone(tmp_path: Path) -> None:
+    """With the trials of before, a search that has ended has its confirmation already, and would keep it."""
+    save_settings(SearchSettings(name="a", storage=str(tmp_path), trials=5, time_budget=60.0))
+    save_settings(SearchSettings(name="b", storage=str(tmp_path), trials=5))
+
+    def resumed(name: str = "a", **changes: Any) -> SearchSettings:
+        return load_settings(name, str(tmp_path), changes)
+
+    assert resumed(trials=6, time_budget=90.0).time_budget == 90.0
+    assert resumed(time_budget=60.0) == resumed()
+    wrong: tuple[dict[str, Any], ...] = (
+        {"time_budget": 90.0},
+        {"time_budget": 30.0, "trials": 6},
+        {"time_budget": 30.0},
+    )
+    for changes in wrong:
+        with pytest.raises(
+            ConfigError, match=r"^time_budget: may only grow .* and only with more trials; a has 60 s and 5 tr"
+        ):
+            resumed(**changes)
+    with pytest.raises(ConfigError, match="time_budget: must not change in a resumed search; b has None"):
+        resumed("b", trials=6, time_budget=90.0)
+
+
 @pytest.mark.parametrize(
     ("given", "objectives", "stopping"),
     [

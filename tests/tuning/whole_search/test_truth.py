@@ -14,6 +14,7 @@ from srcnn.errors import SearchError
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, GRACE
 from srcnn.tuning.algorithms.study_searcher import load_study
 from srcnn.tuning.planning.plan import plan_search
+from srcnn.tuning.planning.settings import load_settings
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.whole_search.run import FAILURES, run_search
@@ -84,6 +85,19 @@ def test_a_time_budget_ends_a_search_in_good_order(workplace: Path) -> None:
     _, parent, runs = children("timed")
     assert {run.info.status for run in [parent, *runs]} == {"FINISHED"}
     assert all(t.state.is_finished() for t in load_study(workplace / "mlruns" / "ray" / "timed").trials)
+
+
+def test_a_search_without_time_goes_on_with_more_time_and_trials(workplace: Path) -> None:
+    given = {"trials": 2, "scales": (3,), "scheduler": "none"}
+    first = run_search(plan_search(settings("short", time_budget=0.1, **given)))
+    assert [row.outcome for row in first.rows] == [
+        Outcome.STOPPED
+    ]  # one begins in any case, and ends at its first report
+    saved = load_settings("short", first.settings.storage, {"trials": 3, "time_budget": 3600.0})
+    more = run_search(plan_search(saved), resume=True)
+    assert [row.outcome for row in more.rows if row.trial_id == first.rows[0].trial_id] == [Outcome.STOPPED]
+    assert len(more.rows) == 3
+    assert more.count(Outcome.FINISHED) == 2
 
 
 def test_a_confirmation_without_time_is_left_out_and_said(workplace: Path) -> None:
