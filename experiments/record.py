@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from srcnn.commands.main import need_platform
+from srcnn.commands.main import end_without_platform
 
 if __name__ == "__main__":  # what is imported below needs the platform
-    need_platform("record")
+    end_without_platform("record")
 
 from srcnn.commands.command_line import Parser, run
 from srcnn.config.quantities import counted, parse_pixels

@@ -37,22 +37,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from srcnn.commands.main import need_platform
+from srcnn.commands.main import end_without_platform
 
 if __name__ == "__main__":  # what is imported below needs the platform
-    need_platform("replay")
+    end_without_platform("replay")
 
 from rich.console import Console
 
 from srcnn.commands.command_line import Parser, run
 from srcnn.errors import ConfigError
 from srcnn.system.atomic_file import atomic_write
+from srcnn.system.json_file import finite
 from srcnn.tuning import configure
 from srcnn.tuning.curves.curve_table import read_table
 from srcnn.tuning.curves.past_search import past_search
 from srcnn.tuning.curves.table_truth import TableTruth
 from srcnn.tuning.planning.settings import SearchSettings
-from srcnn.tuning.replay.figures import RANDOM_SHARES, SHARES, Replayed, figures, over_tables, plain, table_data
+from srcnn.tuning.replay.figures import RANDOM_SHARES, SHARES, Replayed, figures, over_tables, table_data
 from srcnn.tuning.replay.methods import METHODS, Method, parse_method
 from srcnn.tuning.replay.regret import processes, repeat
 from srcnn.tuning.replay.regret_plot import plot_regret
@@ -232,7 +233,7 @@ def _write(
         "tables": [{**table_data(one), "figures": figures(one, methods, workers)} for one in done],
         "over_tables": over_tables(done, methods, workers) if len(done) > 1 else [],
     }
-    text = json.dumps(plain(content), indent=1) + "\n"
+    text = json.dumps(finite(content), indent=1) + "\n"
     try:
         with atomic_write(path) as file:
             file.write_text(text, encoding="utf-8")

@@ -25,10 +25,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from srcnn.commands.main import need_platform
+from srcnn.commands.main import end_without_platform
 
 if __name__ == "__main__":  # what is imported below needs the platform
-    need_platform("soak")
+    end_without_platform("soak")
 
 from srcnn.commands.command_line import Parser, run
 from srcnn.data.datasets import load

@@ -28,7 +28,8 @@ from srcnn.champions.make import Candidate, make_champion
 from srcnn.champions.shipped import LARGEST_SIZE, SIZES
 from srcnn.commands.command_line import Parser, run
 from srcnn.commands.flag_values import path, text, threads, whole
-from srcnn.commands.models import TRACKING_URI, need_platform
+from srcnn.commands.main import need_platform
+from srcnn.commands.models import TRACKING_URI
 from srcnn.config.architecture import ModelConfig
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load

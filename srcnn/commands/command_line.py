@@ -10,7 +10,6 @@ import atexit
 import difflib
 import errno
 import io
-import math
 import os
 import re
 import shutil
@@ -32,7 +31,7 @@ from srcnn.system.invocation import as_typed, console_name
 from srcnn.system.passwords import masked, without_password
 from srcnn.system.printable import printable
 
-__all__ = ["Parser", "add_field", "add_fields", "finite", "given_fields", "run"]
+__all__ = ["Parser", "add_field", "add_fields", "given_fields", "run"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -201,15 +200,6 @@ def given_fields(options: argparse.Namespace, model: type[BaseModel], *, skip: I
         if value is not None:
             given[name] = None if value == "none" and _none_allowed(field.annotation) else value
     return given
-
-
-def finite(value: Any) -> Any:
-    """Return data in which infinite numbers and NaN are null, which JSON has no word for."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: finite(one) for name, one in value.items()}
-    return [finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def run(main: Callable[[], int], interrupted: str) -> int:

@@ -18,7 +18,6 @@ and so on), and the one that gives the figure is named, or the pair. The exit co
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -30,14 +29,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from srcnn.commands.command_line import Parser, finite, run
+from srcnn.commands.command_line import Parser, run
 from srcnn.commands.flag_values import path, text
 from srcnn.commands.psnr_table import FLAGS, add_flags, psnr_table
 from srcnn.errors import ConfigError
-from srcnn.system.atomic_file import atomic_write
 from srcnn.system.folders import check_file
 from srcnn.system.gpu import gpu_name
 from srcnn.system.invocation import as_typed
+from srcnn.system.json_file import write_json
 from srcnn.tuning import configure
 from srcnn.tuning.doctor.examination import Finding, examine
 
@@ -73,8 +72,7 @@ def _show(console: Console, findings: list[Finding]) -> None:
 
 def _write(path: Path, result: dict[str, Any], console: Console) -> None:
     try:
-        with atomic_write(path) as file:
-            file.write_text(json.dumps(finite(result), indent=2) + "\n", encoding="utf-8")
+        write_json(path, result)
     except OSError as error:
         raise ConfigError(f"--json: {path} cannot be written ({error.strerror})") from None
     console.print(f"findings: {path}", markup=False, soft_wrap=True)

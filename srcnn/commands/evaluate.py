@@ -13,7 +13,6 @@ a file of this package (.safetensors) or of the SRCNN authors (.mat), official:9
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from srcnn.commands.command_line import Parser, finite, run
+from srcnn.commands.command_line import Parser, run
 from srcnn.commands.flag_values import path, text, threads, whole
 from srcnn.commands.models import MODEL_HELP, TRACKING_URI, load_model
 from srcnn.data.datasets import load
@@ -29,9 +28,9 @@ from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
 from srcnn.evaluation.ensemble import ENSEMBLE
 from srcnn.evaluation.protocol import Evaluation, evaluate
-from srcnn.system.atomic_file import atomic_write
 from srcnn.system.device import pick_device
 from srcnn.system.folders import check_file
+from srcnn.system.json_file import write_json
 
 __all__ = ["main"]
 
@@ -71,10 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 def _write(path: Path, evaluation: Evaluation, about: dict[str, object]) -> None:
     records = [{"name": s.name, "psnr": s.psnr, "ssim": s.ssim} for s in evaluation.images]
     mean = {"psnr": evaluation.mean.psnr, "ssim": evaluation.mean.ssim}
-    with atomic_write(path) as file:
-        file.write_text(
-            json.dumps(finite({**about, "images": records, "mean": mean}), indent=2) + "\n", encoding="utf-8"
-        )
+    write_json(path, {**about, "images": records, "mean": mean})
 
 
 def _main(argv: list[str] | None) -> int:

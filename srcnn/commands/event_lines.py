@@ -34,9 +34,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-from srcnn.commands.command_line import finite
 from srcnn.commands.live_words import clean, decision_words, duration, end_words, resumed_words, stage_words
 from srcnn.config.quantities import counted
+from srcnn.system.json_file import finite
 from srcnn.tuning.driver.events import Event
 from srcnn.tuning.driver.live_state import LiveState
 

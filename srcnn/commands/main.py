@@ -15,9 +15,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from srcnn import __version__
+from srcnn.errors import ConfigError
 from srcnn.system.invocation import command
 
-__all__ = ["COMMANDS", "MODULES", "Entry", "main", "main_of", "need_platform"]
+__all__ = ["COMMANDS", "MODULES", "Entry", "end_without_platform", "main", "main_of", "need_platform"]
 
 
 class Entry(NamedTuple):
@@ -88,13 +89,31 @@ def main_of(name: str) -> Callable[..., int]:
     return main
 
 
-def need_platform(name: str) -> None:
+def need_platform(what: str) -> None:
+    """Check that the platform is installed, which a plain installation is without, and set it up to be imported.
+
+    Args:
+        what: what needs it, such as the name of a network in an MLflow store.
+
+    Raises:
+        ConfigError: it is not installed; the message says how to install it.
+    """
+    if not all(map(_installed, _PLATFORM)):
+        raise ConfigError(_missing(what, "search"))
+    from srcnn.tuning import configure
+
+    configure()
+
+
+def end_without_platform(name: str) -> None:
     """End the program of ``experiments/NAME.py`` with one line and code 2 if the platform is not installed.
 
     For scripts that are no commands of ``srcnn``, before they import it.
     """
-    if not all(map(_installed, _PLATFORM)):
-        sys.exit(_refuse(_missing(command(name), "search")))
+    try:
+        need_platform(command(name))
+    except ConfigError as error:
+        sys.exit(_refuse(str(error)))
 
 
 def _start(name: str, argv: list[str] | None, typed: str) -> int:

@@ -16,11 +16,11 @@ name                           network
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 
 from srcnn.champions.shipped import SCALES, champion_names, load_champion, size_of_name
+from srcnn.commands.main import need_platform
 from srcnn.data.fetch import WEIGHTS
 from srcnn.data.known_sets import data_root as find_root
 from srcnn.errors import CheckpointError, ConfigError, unknown_name
@@ -29,7 +29,7 @@ from srcnn.model.official_weights import load_official, official_file
 from srcnn.model.weights_file import load_network
 from srcnn.system.folders import typed_path
 
-__all__ = ["MODEL_HELP", "TRACKING_URI", "WORDS", "load_model", "need_platform", "official_names"]
+__all__ = ["MODEL_HELP", "TRACKING_URI", "WORDS", "load_model", "official_names"]
 
 WORDS = ("bicubic", "champion", "registry")  #: names that are words
 TRACKING_URI = "sqlite:///mlruns/mlflow.db"  #: default MLflow store of the searches
@@ -109,19 +109,6 @@ def _found(name: str, scale: int | None, uri: str, root: str | Path | None, opti
         f"{option}: {unknown_name('network', name, known)}; "
         "or give a .safetensors or .mat file or the id of an MLflow run"
     )
-
-
-def need_platform(name: str) -> None:
-    """Check that MLflow is installed: a plain installation comes without it."""
-    try:
-        from srcnn.tuning import configure
-
-        importlib.import_module("srcnn.tuning.tracking.registry")
-    except ImportError as error:
-        raise ConfigError(
-            f"{name}: needs the package {error.name}, which is not installed; pip install 'srcnn[search]'"
-        ) from None
-    configure()
 
 
 def official_names() -> list[str]:

@@ -13,7 +13,6 @@ The folder --out is written after every epoch, and --resume FOLDER resumes the r
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -28,9 +27,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from srcnn.champions.start import StartNetwork, checked, header_of, named_start, refusal, seen
-from srcnn.commands.command_line import Parser, add_fields, finite, given_fields, run
+from srcnn.commands.command_line import Parser, add_fields, given_fields, run
 from srcnn.commands.flag_values import path, text, threads, whole
-from srcnn.commands.models import TRACKING_URI, need_platform
+from srcnn.commands.main import need_platform
+from srcnn.commands.models import TRACKING_URI
 from srcnn.config.presets import PRESETS, preset
 from srcnn.config.quantities import counted
 from srcnn.config.training import TrainConfig
@@ -45,10 +45,10 @@ from srcnn.model.network import SRCNN, count_macs, count_parameters
 from srcnn.model.shared_layers import check_shared, shapes_of, shared_layers
 from srcnn.model.weights_file import load_network, save_network
 from srcnn.overlap.leaks import Divided, divide, footnote, lines, marked
-from srcnn.system.atomic_file import atomic_write
 from srcnn.system.bounded_read import parse_json, read_text
 from srcnn.system.device import pick_device, resolve_precision
 from srcnn.system.folders import check_folder
+from srcnn.system.json_file import write_json
 from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
 from srcnn.training.fit import EpochResult, fit
@@ -301,8 +301,7 @@ def _main(argv: list[str] | None) -> int:
         config, data, validation=held_out, state=state, start=weights, device=device, on_step=lambda *at: shown[0](*at)
     )
     folder = _folder(options, config)
-    with atomic_write(folder / _RUN) as file:
-        file.write_text(json.dumps(asdict(_stamped(job, images.digest)), indent=2) + "\n", encoding="utf-8")
+    write_json(folder / _RUN, asdict(_stamped(job, images.digest)))
     console.print(
         f"{config.name}, {config.upsampling}, x{config.scale}: {count_parameters(config)} parameters, "
         f"{count_macs(config):.0f} multiply-adds per pixel"
@@ -339,10 +338,9 @@ def _main(argv: list[str] | None) -> int:
     figures = _report(console, network, test, marked(test.name, parts.kept), config, test_images)
     if parts.kept:
         console.print(footnote(parts.kept))
-    with atomic_write(folder / "result.json") as file:
-        record = {"test": test.name, **figures, "seconds": time.perf_counter() - started}
-        record |= {name: [asdict(leak) for leak in getattr(parts, name)] for name in ("left_out", "kept")}
-        file.write_text(json.dumps(finite(record), indent=2) + "\n", encoding="utf-8")
+    record = {"test": test.name, **figures, "seconds": time.perf_counter() - started}
+    record |= {name: [asdict(leak) for leak in getattr(parts, name)] for name in ("left_out", "kept")}
+    write_json(folder / "result.json", record)
     console.print(f"network: {folder / _NETWORK}")
     return 0
 

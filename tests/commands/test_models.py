@@ -102,7 +102,7 @@ def test_without_mlflow_one_line_says_what_to_install(file: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(ConfigError) as caught:
         load_model("registry", 3)
-    assert "which is not installed; pip install 'srcnn[search]'" in str(caught.value)
+    assert "registry: needs the platform; install it with: pip install 'srcnn[search]'" in str(caught.value)
 
 
 def test_a_run_with_the_name_of_a_file(file: Path) -> None:

@@ -9,7 +9,7 @@ geometric mean of the ratios. Both intervals describe repetitions on these table
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ from srcnn.tuning.replay.regret import (
 from srcnn.tuning.replay.simulator import table_cost
 from srcnn.tuning.replay.trace import Trace
 
-__all__ = ["RANDOM_SHARES", "SHARES", "Replayed", "figures", "over_tables", "plain", "table_data"]
+__all__ = ["RANDOM_SHARES", "SHARES", "Replayed", "figures", "over_tables", "table_data"]
 
 #: Amounts of compute at which regret is given, as fractions of the cost of training every configuration once.
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -165,12 +165,3 @@ def _mean(intervals: Sequence[Interval]) -> Interval:
     middle = float(np.mean([interval[0] for interval in intervals]))
     half = math.sqrt(sum(((high - low) / 2) ** 2 for _, low, high in intervals)) / len(intervals)
     return middle, middle - half, middle + half
-
-
-def plain(value: Any) -> Any:
-    """Return the same data with None in place of infinite and NaN values, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
