@@ -25,6 +25,7 @@ BICUBIC = ("evaluate", "--model", "bicubic", "--scale", "3")
 TESTED = (*BICUBIC, "--data", "{dir}/test")
 SEARCH = ("search", "--space", "{dir}/space.yaml", *SETS, "--dry-run")
 ABLATION = ("ablation", "--table", "filter_size", "--budget", "smoke")
+DOCTOR = ("doctor", "--psnr=30", "--scale=3")
 UPSCALE = ("upscale", "{dir}/test/one.png")
 EXPORT = ("export", "--model", "champion", "--scale", "3")
 
@@ -461,6 +462,13 @@ def image_cases() -> list[Case]:
     says = r"images? of \d+ megapixels together|together"
     cases += [
         Case("evaluate a thousand large images", (*BICUBIC, "--data={dir}/large"), says, many_pictures),
+        Case("doctor a thousand large images", (*DOCTOR, "--set={dir}/large"), says, many_pictures),
+        Case(
+            "doctor an image of 88 megapixels",
+            (*DOCTOR, "--set={dir}/large"),
+            r"large\.png: .* 88\.0 megapixels$",  # it has no flag that skips such a file
+            partial(many_megapixels, 11000, 8000),
+        ),
         Case("train on a thousand large images", (*TRAIN, "--train={dir}/large"), says, many_pictures),
         Case(
             "upscale more pixels than allowed",

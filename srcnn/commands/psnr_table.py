@@ -21,7 +21,7 @@ from srcnn.data.image_set import ImageSet
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError, DataError
 from srcnn.evaluation.deviations import Explanation, Measured, explain
-from srcnn.imaging.image_files import list_images, read_image
+from srcnn.imaging.image_files import check_together, list_images, read_image
 
 __all__ = ["FLAGS", "add_flags", "explained", "psnr_table"]
 
@@ -62,7 +62,7 @@ def _figure(text: str) -> tuple[float, float]:
 def _upscaled(folder: Path, images: ImageSet) -> dict[str, NDArray[np.uint8]]:
     """Read the upscaled images: a file belongs to the image whose name is its stem, or begins it (``baby_x2.png``)."""
     files = list_images(folder)
-    found: dict[str, NDArray[np.uint8]] = {}
+    chosen: dict[str, Path] = {}
     for name, _ in images.images:
         stem = Path(name).stem if "." in name else name
         own = [file for file in files if file.stem == stem]
@@ -70,8 +70,9 @@ def _upscaled(folder: Path, images: ImageSet) -> dict[str, NDArray[np.uint8]]:
         if len(own) != 1:
             there = f"but {len(own)} fit: {', '.join(file.name for file in own)}" if own else "but none fits"
             raise DataError(f"--images: {folder} must have one file for {name}, such as {stem}.png, {there}")
-        found[name] = read_image(own[0])
-    return found
+        chosen[name] = own[0]
+    check_together(list(chosen.values()), f"--images: {folder}", sum(image.nbytes for _, image in images.images))
+    return {name: read_image(file) for name, file in chosen.items()}
 
 
 def psnr_table(options: argparse.Namespace, console: Console) -> tuple[int, dict[str, Any]]:

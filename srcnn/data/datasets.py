@@ -38,14 +38,15 @@ from srcnn.system.folders import typed_path
 __all__ = ["load", "verify"]
 
 
-def load(spec: str, root: Path | None = None, *, skip_bad: bool = False) -> ImageSet:
+def load(spec: str, root: Path | None = None, *, skip_bad: bool | None = None) -> ImageSet:
     """Read images into memory: a named set, a folder, or several of them joined by ``+``.
 
     Args:
         spec: ``T91``, ``sample/train``, ``photos/holiday``, ``T91+BSDS300/train``. A name takes precedence over a folder of
             the same name (``./T91`` is the folder). If there are several, the image names get the set name as prefix.
         root: the data root, as in `data_root`.
-        skip_bad: skip files that cannot be decoded, and list them in ``skipped``.
+        skip_bad: skip files that cannot be decoded, and list them in ``skipped``. False: the error names the flag that does it;
+            None: there is no such flag.
 
     Raises:
         DataError: unknown name and no such folder; a set that is not on disk; a file that cannot be decoded.
@@ -98,7 +99,7 @@ def _is_one(spec: str) -> bool:
     return spec in SETS or spec in ALIASES or (bool(spec) and typed_path(spec, "data set").is_dir())
 
 
-def _load_one(spec: str, root: Path | None, skip_bad: bool) -> ImageSet:
+def _load_one(spec: str, root: Path | None, skip_bad: bool | None) -> ImageSet:
     if spec in SETS:
         return _read(spec, _files(SETS[spec], data_root(root)), skip_bad)
     folder = typed_path(spec or ".", "data set")
@@ -129,7 +130,7 @@ def _bundled(path: str) -> Path:
     raise DataError(f"{path}: not installed; the sample consists of photographs in the packages {WHEELS}")
 
 
-def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
+def _read(name: str, files: list[Path], skip_bad: bool | None) -> ImageSet:
     check_together(files, name)
     stems = Counter(file.stem for file in files)
     images: list[NamedImage] = []
@@ -139,7 +140,7 @@ def _read(name: str, files: list[Path], skip_bad: bool) -> ImageSet:
             image = read_image(file)
         except DataError as error:
             if not skip_bad:
-                raise DataError(f"{error}; --skip-bad skips such files") from error
+                raise DataError(f"{error}; --skip-bad skips such files" if skip_bad is False else str(error)) from error
             skipped.append(shown_name(file.name))
         else:
             images.append((shown_name(file.stem if stems[file.stem] == 1 else file.name), image))

@@ -103,12 +103,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{path}: {reason}") from error
 
 
-def check_together(files: Sequence[Path], name: str) -> None:
+def check_together(files: Sequence[Path], name: str, held: int = 0) -> None:
     """Check by their headers that this machine can hold the images of some files. Files that are no images are not counted.
 
     Args:
         files: image files.
         name: name of the set or folder, for the message.
+        held: bytes of the images that are held besides.
 
     Raises:
         DataError: it cannot. The message has both figures.
@@ -122,10 +123,11 @@ def check_together(files: Sequence[Path], name: str) -> None:
                     pixels, size = pixels + count, size + count * (1 if image.mode in _GREY else 3)
         except DataError:
             continue
-    if size > has:
+    if size + held > has:
+        more = f" beside {size_in_words(held)} of others" if held else ""
         raise DataError(
-            f"{name}: its {len(files)} images of {pixels / 1e6:.0f} megapixels together would take {size_in_words(size)}, this "
-            f"machine has {size_in_words(has)}; give fewer or smaller images"
+            f"{name}: its {len(files)} images of {pixels / 1e6:.0f} megapixels together would take {size_in_words(size)}{more}, "
+            f"this machine has {size_in_words(has)}; give fewer or smaller images"
         )
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from srcnn.errors import ConfigError, DataError
 
-__all__ = ["bicubic_weights", "cubic", "imresize"]
+__all__ = ["bicubic_weights", "cubic", "imresize", "resized"]
 
 Scale = int | float | Fraction
 
@@ -99,6 +99,21 @@ def _parts(array: NDArray[np.float64]) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, len(array), step))
 
 
+def _exact(scale: Scale) -> Fraction:
+    """Return the nearest small fraction: a float such as 1/3 is not exact, 9 * (1/3) may exceed 3, and its ceil is then 4."""
+    return Fraction(scale).limit_denominator(10_000)
+
+
+def resized(size: tuple[int, int], scale: Scale) -> tuple[int, int]:
+    """Return the height and width of the result of `imresize`, without computing it.
+
+    >>> resized((256, 255), 1 / 3)
+    (86, 85)
+    """
+    exact = _exact(scale)
+    return math.ceil(size[0] * exact), math.ceil(size[1] * exact)
+
+
 def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
     """Resize an image as MATLAB does.
 
@@ -126,6 +141,5 @@ def imresize(image: NDArray[np.floating], scale: Scale) -> NDArray[np.float64]:
         raise ConfigError(f"image: must be 2-D or 3-D and not empty, but got shape {image.shape}")
     if not np.isfinite(image).all():
         raise DataError("image: every value must be finite, but one is NaN or infinite")
-    # A float such as 1/3 is not exact: 9 * (1/3) may exceed 3, and its ceil is then 4. The nearest small fraction is exact.
-    exact = Fraction(scale).limit_denominator(10_000)
+    exact = _exact(scale)
     return _resize_columns(_resize_rows(np.asarray(image, dtype=np.float64), exact), exact)

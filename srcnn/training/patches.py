@@ -21,7 +21,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, DataError
 from srcnn.evaluation.article import degrade_article
 from srcnn.evaluation.degradation import Degraded, degrade
-from srcnn.imaging.resize import imresize
+from srcnn.imaging.resize import imresize, resized
 from srcnn.system.torch_internals import tensor_of_read_only
 from srcnn.training.memory import check_images
 
@@ -84,8 +84,14 @@ def prepare(
         DataError: there is no image, or one is too small for the scale.
         ConfigError: this machine cannot hold them.
     """
-    images, own = _with_copies(list(images), scale, copies)
-    check_images(sum(image.shape[0] * image.shape[1] for _, image in images), 1 if color == "y" else 3, len(images))
+    images = list(images)
+    own_sizes = [(image.shape[0], image.shape[1]) for _, image in images]
+    made = [
+        size for factor in REDUCED_BY[:copies] for size in _copy_sizes(own_sizes, factor, scale) if size is not None
+    ]
+    sizes = [*own_sizes, *made]
+    check_images(sum(height * width for height, width in sizes), 1 if color == "y" else 3, len(sizes))
+    images, own = _with_copies(images, scale, copies)  # after the check: making them takes memory too
     degraded = [degrade_for(protocol, image, scale, color, name) for name, image in images]
     if not degraded:
         raise DataError("there is no training image")
@@ -108,15 +114,22 @@ def prepare(
     )
 
 
+def _copy_sizes(sizes: Sequence[tuple[int, int]], factor: float, scale: int) -> list[tuple[int, int] | None]:
+    """Return height and width of the reduced copy of each image; None: the copy would be too small, and is not made."""
+    copies = (resized(size, factor) for size in sizes)
+    return [size if min(size) >= _SMALLEST_COPY * scale else None for size in copies]
+
+
 def _with_copies(
     images: Sequence[tuple[str, NDArray[np.uint8]]], scale: int, copies: int
 ) -> tuple[list[tuple[str, NDArray[np.uint8]]], list[int]]:
     """Return the images, then their first copies, then the second ones ..., and the number of the copy of each (0: itself)."""
     found, own = list(images), [0] * len(images)
     for number, factor in enumerate(REDUCED_BY[:copies], start=1):
-        for name, image in images:
-            small = np.clip(np.rint(imresize(image.astype(np.float64), factor)), 0, 255).astype(np.uint8)
-            if min(small.shape[:2]) >= _SMALLEST_COPY * scale:
+        sizes = _copy_sizes([(image.shape[0], image.shape[1]) for _, image in images], factor, scale)
+        for (name, image), size in zip(images, sizes, strict=True):
+            if size is not None:
+                small = np.clip(np.rint(imresize(image.astype(np.float64), factor)), 0, 255).astype(np.uint8)
                 found.append((f"{name} reduced by {factor}", small))
                 own.append(number)
     return found, own

@@ -112,7 +112,9 @@ def test_a_corrupt_file_is_named_or_skipped(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     bad = tmp_path / "broken.png"
     bad.write_bytes((tmp_path / "img0.png").read_bytes()[:60])
-    with pytest.raises(DataError, match=r"broken\.png: .*--skip-bad"):
+    with pytest.raises(DataError, match=r"broken\.png: .*; --skip-bad skips such files$"):
+        load(str(tmp_path), skip_bad=False)
+    with pytest.raises(DataError, match=r"broken\.png: ((?!skip-bad).)*$"):  # a command without this flag
         load(str(tmp_path))
     images = load(str(tmp_path), skip_bad=True)
     assert names(images) == ["img0", "img1"]

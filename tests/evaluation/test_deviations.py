@@ -172,3 +172,14 @@ def test_deviations_have_names_of_their_own() -> None:
         assert {one.name for one in deviations(scale, from_files=True)} < set(names)
     with pytest.raises(DataError, match="no image"):
         explain(30.0, [], 3)
+
+
+def test_an_image_that_this_machine_cannot_hold_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [("small", np.zeros((30, 40), np.uint8)), ("large", np.zeros((100, 200), np.uint8))]
+    monkeypatch.setattr("srcnn.evaluation.deviations.machine_memory", lambda: 2_999_999)
+    with pytest.raises(
+        DataError, match=r"^large: to measure an image of 0\.0 megapixels by every procedure would take 3 MiB"
+    ):
+        explain(30.0, images, 2)
+    monkeypatch.setattr("srcnn.evaluation.deviations.machine_memory", lambda: 3_000_000)
+    assert explain(30.0, images, 2).rows

@@ -233,6 +233,9 @@ def test_files_are_summed_up_before_one_is_decoded(tmp_path: Path, monkeypatch: 
         DataError, match=r"^photos: its 3 images of 2 megapixels together would take 4 MiB, this machine has 4 MiB"
     ):
         check_together([*files, broken], "photos")
+    monkeypatch.setattr(image_files, "machine_memory", lambda: 7_000_000)
+    with pytest.raises(DataError, match=r"would take 4 MiB beside 3 MiB of others, this machine has 7 MiB"):
+        check_together(files, "photos", 3_000_001)
 
 
 def test_any_error_of_a_decoder_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from srcnn.config.training import TrainConfig
 from srcnn.errors import ConfigError, DataError
 from srcnn.evaluation.degradation import Degraded, degrade
 from srcnn.imaging.resize import imresize
+from srcnn.training import patches
 from srcnn.training.patches import Batch, PatchSampler, TrainingData, degrade_for, prepare
 
 CPU = torch.device("cpu")
@@ -264,6 +265,26 @@ def test_copies_are_drawn_as_often_as_they_have_places() -> None:
     # Places down and right: 21 and 11 in the images, 13 and 5 in the copies by 0.8; of those by 0.6 the larger has 5, and the
     # other is smaller than a sub-image and left out. So (11^2 + 5^2) of (21^2 + 13^2 + 5^2 + 11^2 + 5^2) places are bright.
     assert bright == pytest.approx((121 + 25) / (441 + 169 + 25 + 121 + 25), abs=0.02)
+
+
+def test_memory_is_checked_with_the_copies_before_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 100 x 75 pixels the copy by 0.8 has 80 x 60, that by 0.6 60 x 45; of 6 x 6 only that by 0.8, 5 x 5."""
+    pairs = [("large", np.zeros((100, 75), np.uint8)), ("small", np.zeros((6, 6), np.uint8))]
+    assert [tuple(size) for size in prepare(pairs, 2, copies=2).sizes] == [
+        (100, 74),
+        (6, 6),
+        (80, 60),
+        (4, 4),
+        (60, 44),
+        (4, 4),
+    ]
+    pixels = 100 * 75 + 6 * 6 + 80 * 60 + 5 * 5 + 60 * 45 + 4 * 4
+    made: list[object] = []
+    monkeypatch.setattr(patches, "imresize", lambda *given: made.append(given))
+    monkeypatch.setattr("srcnn.training.memory.machine_memory", lambda: 25 * pixels - 1)
+    with pytest.raises(ConfigError, match=r"^train: to prepare 6 images of 0 megapixels together would take"):
+        prepare(pairs, 2, copies=2)
+    assert made == []
 
 
 def test_copies_that_were_not_prepared_are_refused() -> None:
