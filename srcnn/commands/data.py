@@ -64,9 +64,10 @@ def show(root: Path, console: Console) -> int:
         title=escape(f"data root: {root}"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
     )
     table.add_column("name", no_wrap=True)
-    table.add_column("files", justify="right")
+    table.add_column("files", justify="right", no_wrap=True)
+    # In a narrow terminal only the long ones are broken: the names of weights, their folder, and the file of a download.
     for title in ("where", "state", "source"):
-        table.add_column(title, overflow="fold", no_wrap=title == "where")
+        table.add_column(title, overflow="fold", no_wrap=title == "state", min_width=6)
     wrong = []
     for name in _everything():
         state = _status(name, root)

@@ -90,7 +90,7 @@ def _main(argv: list[str] | None) -> int:
     evaluation = evaluate(network, images.images, scale, ensemble=options.ensemble)
     named = f", {ENSEMBLE}" if options.ensemble else ""
     table = Table(title=escape(f"{options.model} on {images.name}, x{scale}{named}"), title_justify="left")
-    table.add_column("image")
+    table.add_column("image", overflow="fold")
     table.add_column("PSNR dB", justify="right")
     table.add_column("SSIM", justify="right")
     for i, row in enumerate([*evaluation.images, evaluation.mean], start=1):

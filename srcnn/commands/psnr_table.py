@@ -102,7 +102,7 @@ def psnr_table(options: argparse.Namespace, console: Console) -> tuple[int, dict
     source = model if options.images is None else str(options.images)
     _print(console, found, f"{source} on {images.name}, x{options.scale}, against {options.psnr} dB")
     conclusion = explained(found, options.psnr)
-    console.print(conclusion, markup=False, highlight=False, soft_wrap=True)
+    console.print(conclusion, markup=False, highlight=False, soft_wrap=not console.is_terminal)
     result: dict[str, Any] = {"psnr": figure, "set": images.name, "scale": options.scale, "source": source}
     result |= {"tolerance": found.tolerance, "conclusion": conclusion}
     result |= {"rows": [asdict(one) for one in (*found.rows, *found.pairs)]}

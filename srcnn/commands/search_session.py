@@ -98,7 +98,7 @@ def run_session(options: argparse.Namespace, settings: SearchSettings, *, resume
             f"expected {duration(predicted.seconds)} and {predicted.hours:.2g} {kind}-hours; took {duration(result.seconds)} "
             f"and {hours:.2g}",
             highlight=False,
-            soft_wrap=True,
+            soft_wrap=not console.is_terminal,
         )
     return exit_code(result)
 
@@ -150,7 +150,7 @@ def _dry_run(plan: Plan, *, json_lines: bool) -> int:
         table.add_row(name, escape(value))
     console.print(table)
     if line:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
     console.print("dry run: nothing was started or written", highlight=False)
     return 0
 

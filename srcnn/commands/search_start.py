@@ -195,7 +195,7 @@ def show_plan(console: Console, plan: Plan) -> None:
         table.add_row(name, escape(value))
     console.print(table)
     for line in (*leak_lines(plan.left_out, plan.kept), *(f"warning: {text}" for text in plan.warnings)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
     show_skipped(console, plan)
 
 

@@ -38,7 +38,7 @@ def show_tables(console: Console, plan: Plan, result: SearchResult) -> None:
     table = Table(title=title, title_justify="left")
     gain = ["gain"] if result.choices else []
     for head in ("scale", "configuration", "val gain", *gain, *(marked(name, result.kept) for name in sets)):
-        table.add_column(head, justify="left" if head == "configuration" else "right")
+        table.add_column(head, justify="left" if head == "configuration" else "right", overflow="fold")
     choices = {choice.scale: choice for choice in result.choices}
     for scale in result.scales:
         rows, choice = result.of_scale(scale), choices.get(scale)
@@ -66,10 +66,10 @@ def show_tables(console: Console, plan: Plan, result: SearchResult) -> None:
         table.add_section()
     console.print(table)
     if result.kept:
-        console.print(footnote(result.kept), markup=False, highlight=False, soft_wrap=True)
+        console.print(footnote(result.kept), markup=False, highlight=False, soft_wrap=not console.is_terminal)
     for verdict in result.verdicts:
         for line in verdict.sentences():
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def show_front(console: Console, result: SearchResult) -> None:
@@ -77,7 +77,7 @@ def show_front(console: Console, result: SearchResult) -> None:
     objectives = result.settings.objectives
     table = Table(title="Pareto front: no other trial of the scale is as good in all objectives", title_justify="left")
     for head in ("scale", "configuration", "val gain", *objectives[1:]):
-        table.add_column(head, justify="left" if head == "configuration" else "right")
+        table.add_column(head, justify="left" if head == "configuration" else "right", overflow="fold")
     for row in front(result.rows, objectives):
         figures = [f"{row.values[name]:.4g}" for name in objectives[1:]]
         table.add_row(f"x{row.config.scale}", row.name, f"{row.val_gain:+.2f}", *figures)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from srcnn.commands import data
 from srcnn.imaging.image_files import write_image
@@ -46,3 +48,15 @@ def test_a_set_that_is_named_must_be_there(tmp_path: Path, capsys: pytest.Captur
     assert data.main(["verify", "Set5", "--data-root", str(tmp_path)]) == 1
     assert "Set5: absent" in capsys.readouterr().out
     assert "'set5'" in refusal(data.main, ["verify", "set5"], capsys)
+
+
+def test_the_list_of_sets_is_readable_in_a_narrow_terminal(tmp_path: Path) -> None:
+    text = StringIO()
+    data.show(tmp_path, Console(file=text, width=60))
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    head = next(line for line in lines if line.split() == ["name", "files", "where", "state", "source"])
+    assert max(map(len, lines)) <= 60
+    states = [
+        line[head.index("state") :].split()[0] for line in lines if line.startswith(" Set") or line.startswith(" T91")
+    ]
+    assert states == ["absent"] * 3  # not broken in the middle of a word
