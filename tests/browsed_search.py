@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -63,7 +67,18 @@ class Browsed:
 
 @pytest.fixture(scope="session")
 def browsed(tmp_path_factory: pytest.TempPathFactory) -> Browsed:
-    folder = tmp_path_factory.mktemp("browsed")
+    """One search for all processes of a test run; whoever comes second waits for it. Nothing here changes it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "browsed"
+    with FileLock(f"{folder}.lock"):
+        kept = folder / "result.pickle"
+        if not kept.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            kept.write_bytes(pickle.dumps(_searched(folder)))
+        return Browsed(folder, pickle.loads(kept.read_bytes()))
+
+
+def _searched(folder: Path) -> SearchResult:
     for kind, wanted, side in (("train", _TRAIN, 96), ("test", _TEST, 200)):
         for name, image in load(f"sample/{kind}").images:
             if name in wanted:
@@ -81,8 +96,9 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> Browsed:
         choice_seeds=1,
         confirm_seeds=2,
         gpus_per_trial=0,
+        max_concurrent=1,  # one process to start in each stage
         system_metrics=True,
         storage=str(folder / "ray"),
         tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
     )
-    return Browsed(folder, run_search(plan_search(settings)))
+    return run_search(plan_search(settings))

@@ -56,7 +56,5 @@ def test_the_list_of_sets_is_readable_in_a_narrow_terminal(tmp_path: Path) -> No
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
     head = next(line for line in lines if line.split() == ["name", "files", "where", "state", "source"])
     assert max(map(len, lines)) <= 60
-    states = [
-        line[head.index("state") :].split()[0] for line in lines if line.startswith(" Set") or line.startswith(" T91")
-    ]
+    states = [line[head.index("state") :].split()[0] for line in lines if line.startswith((" Set", " T91"))]
     assert states == ["absent"] * 3  # not broken in the middle of a word

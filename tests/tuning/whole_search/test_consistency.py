@@ -21,9 +21,9 @@ def test_what_is_broken_is_named_and_mended(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = f"sqlite:///{workplace}/mlruns/mlflow.db"
-    settings = SearchSettings(
-        name="sound", trials=4, space="space.yaml", train="train", test=("test",), budget=3e4, best=1, confirm_seeds=2
-    )
+    given = {"space": "space.yaml", "train": "train", "test": ("test",), "budget": 3e4, "max_concurrent": 1}
+    short = {"trials": 4, "scales": (3,), "best": 1, "choice_seeds": 1, "confirm_seeds": 2}
+    settings = SearchSettings(name="sound", **given, **short)
     run_search(plan_search(settings))
     books = open_books("sound", STORAGE, uri)
     assert verify(books) == []
