@@ -86,7 +86,7 @@ def champions_json(result: SearchResult) -> list[dict[str, Any]]:
                     "gain": dict(single),
                     "over_paper": None,
                     "test": {name: psnr for name, (psnr, _) in row.test.items()},
-                    "words": [f"{row.name} is the best single trial, not confirmed"],
+                    "words": [f"{row.name} is the best single trial, not confirmed", *result.artefact_lines(scale)],
                 }
             )
     return found

@@ -107,8 +107,10 @@ def ranks(choice: Choice) -> str:
         ({"a102": FAILS}, [("", "ar"), ("-judge", "arar"), ("-further-1", "b"), ("-judge-2", "bb")], "bra"),
         (
             {"a102": FAILS, "b": FAILS, "c103": FAILS},
-            [("", "ar"), ("-judge", "arar"), ("-further-1", "b"), ("-further-2", "c"), ("-judge-2", "cc")]
-            + [("-further-3", "d"), ("-judge-3", "dd")],
+            [
+                *[("", "ar"), ("-judge", "arar"), ("-further-1", "b"), ("-further-2", "c"), ("-judge-2", "cc")],
+                *[("-further-3", "d"), ("-judge-3", "dd")],
+            ],
             "drabc",
         ),
         # A further one that fails in its training is out, and the next one follows.
