@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -8,7 +9,9 @@ import torch
 
 from srcnn.config.training import TrainConfig
 from srcnn.model.network import SRCNN
+from srcnn.training.expansion import Expansion
 from srcnn.training.optimizers import Muon, make_optimizer, orthogonal, orthogonal_all, orthogonal_through
+from srcnn.training.schedule import make_schedule
 
 
 @pytest.mark.parametrize("shape", [(64, 81), (32, 1600), (64, 9), (1, 25)])
@@ -56,6 +59,30 @@ def test_the_rate_is_the_length_of_a_step() -> None:
 
     assert torch.allclose(bias, -1e-3 * bias.grad.sign())
     assert 0.06 < float(torch.linalg.matrix_norm(matrix.detach().view(4, 9), 2)) < 0.125  # a hundred times as far
+
+
+@pytest.mark.parametrize("expansion", [0, 3])
+@pytest.mark.parametrize(("steps", "rate"), [(3, 1e-3), (40, 1e-2)])
+def test_weight_decay_is_that_of_the_whole_run(expansion: int, steps: int, rate: float) -> None:
+    """Loshchilov and Hutter: the decay acts on the weights alone, and not through the averaged gradients."""
+    fields = {"kernels": "3-3-3", "filters": "4-4", "scale": 3, "learning_rate": rate, "weight_decay": 1.5}
+    config = TrainConfig.model_validate({**fields, "expansion": expansion, "pixels": 100.0 * steps})
+    schedule = make_schedule(config, steps_per_epoch=5, pixels_per_step=100)
+    network = SRCNN(config.architecture)
+    blocks = Expansion(network, expansion, 0) if expansion else None
+    before = [layer.weight.detach().clone() for layer in network.convolutions]
+    optimizer = make_optimizer(config, network, blocks, all_rates=schedule.sum_of_rates)
+    assert schedule.steps == steps
+    for step in range(steps):
+        for parameter in (*network.parameters(), *(blocks.parameters() if blocks else ())):
+            parameter.grad = torch.zeros_like(parameter)
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate_at(step) * group["factor"]
+        optimizer.step()
+    if blocks is not None:
+        blocks.collapse(network)
+    for layer, old, factor in zip(network.convolutions, before, (math.exp(-1.5), math.exp(-1.5), 1.0), strict=True):
+        torch.testing.assert_close(layer.weight.detach(), factor * old, rtol=1e-4, atol=1e-6)
 
 
 def test_training_does_not_load_torchs_compiler() -> None:
