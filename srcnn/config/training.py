@@ -118,7 +118,7 @@ class TrainConfig(ModelConfig):
         ge=0,
         le=1e4,
         description="decoupled weight decay of the layers that muon moves (Loshchilov and Hutter 2019), over the whole run: "
-        "without gradients their weights would end at exp(-weight_decay) of their values, whatever the rate and the budget; 0: none",
+        "without gradients weights would end at exp(-weight_decay) of their values, whatever the rate and budget; 0: none",
     )
     clip: float | None = Field(None, gt=0, le=1e30, description="maximum gradient norm; none: no clipping")
     batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="sub-images per step")

@@ -12,8 +12,8 @@ size of W only (`orthogonal_through`), where a Gram matrix of K would be as expe
 Nothing bounds the weights that Muon moves: every step is as long as the one before, and in a long run a layer grows a
 hundredfold while the last layer shrinks. Such a network can amplify what it never saw, such as a grid of full contrast.
 ``weight_decay`` bounds them: decoupled weight decay (Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019),
-with Muon as in Liu et al., "Muon is Scalable for LLM Training", 2025. How fast the weights are forgotten is given for the whole run,
-which transfers between budgets (Wang, Aitchison, "How to set AdamW's weight decay as you scale model and dataset size", 2024).
+with Muon as in Liu et al., "Muon is Scalable for LLM Training", 2025. It is given for the whole run, which transfers between
+budgets (Wang, Aitchison, "How to set AdamW's weight decay as you scale model and dataset size", 2024).
 
 `torch.optim.Muon` refuses convolutions, reads a rate that lies on a GPU back to the host, which no CUDA graph can record, and
 takes twice as long for a step; the networks come out alike. The comparison is in ``docs/libraries.md``.
