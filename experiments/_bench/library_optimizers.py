@@ -95,7 +95,7 @@ def _config(kernels: str, pixels: float, seed: int) -> TrainConfig:
 def _run(make: Make, config: TrainConfig, data: TrainingData, test: Sequence[Degraded]) -> dict[str, Any]:
     """Train with an optimizer: PSNR on the test images in dB, seconds of this core."""
     started = clock("cpu")
-    with mock.patch.object(run_module, "make_optimizer", lambda config, network, *_, **__: make(config, network)):
+    with mock.patch.object(run_module, "make_optimizer", lambda config, network, _expansion: make(config, network)):
         *_, last = fit(config, data, device=torch.device("cpu"))
     seconds = clock("cpu") - started
     psnr = statistics.fmean(score(last.network, image, with_ssim=False).psnr for image in test)

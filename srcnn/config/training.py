@@ -116,9 +116,9 @@ class TrainConfig(ModelConfig):
     weight_decay: float = Field(
         0.0,
         ge=0,
-        le=1e4,
-        description="decoupled weight decay of the layers that muon moves (Loshchilov and Hutter 2019), over the whole run: "
-        "without gradients weights would end at exp(-weight_decay) of their values, whatever the rate and budget; 0: none",
+        le=1000,
+        description="decoupled weight decay of the layers that muon moves (Loshchilov and Hutter 2019), relative to the length "
+        "of a step: their largest singular values stay below about 1 / weight_decay; 0: none",
     )
     clip: float | None = Field(None, gt=0, le=1e30, description="maximum gradient norm; none: no clipping")
     batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="sub-images per step")

@@ -12,8 +12,8 @@ size of W only (`orthogonal_through`), where a Gram matrix of K would be as expe
 Nothing bounds the weights that Muon moves: every step is as long as the one before, and in a long run a layer grows a
 hundredfold while the last layer shrinks. Such a network can amplify what it never saw, such as a grid of full contrast.
 ``weight_decay`` bounds them: decoupled weight decay (Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019),
-with Muon as in Liu et al., "Muon is Scalable for LLM Training", 2025. It is given for the whole run, which transfers between
-budgets (Wang, Aitchison, "How to set AdamW's weight decay as you scale model and dataset size", 2024).
+with Muon as in Liu et al., "Muon is Scalable for LLM Training", 2025. As a step is an orthogonal matrix of a known length,
+the largest singular value of a plain layer stays below about 1 / ``weight_decay``. In a short run nothing grows that far.
 
 `torch.optim.Muon` refuses convolutions, reads a rate that lies on a GPU back to the host, which no CUDA graph can record, and
 takes twice as long for a step; the networks come out alike. The comparison is in ``docs/libraries.md``.
@@ -186,16 +186,13 @@ def _adam_step(parameters: list[Tensor], states: list[dict[str, Tensor]], rate: 
     )
 
 
-def make_optimizer(
-    config: TrainConfig, network: SRCNN, expansion: Expansion | None = None, *, all_rates: float = 1.0
-) -> torch.optim.Optimizer:
+def make_optimizer(config: TrainConfig, network: SRCNN, expansion: Expansion | None = None) -> torch.optim.Optimizer:
     """Return the optimiser of a configuration for the parameters of a network, in groups of equal ``factor`` and ``matrix``.
 
-    With ``expansion`` the parameters of its blocks take the place of the network's weights. ``all_rates`` is the sum of the
-    learning rates of all steps of the run, over which ``weight_decay`` is spread.
+    With ``expansion`` the parameters of its blocks take the place of the network's weights.
     """
     kinds: dict[tuple[float, bool, float], list[nn.Parameter]] = {}  # few groups, because each group adds overhead
-    decay = config.weight_decay / all_rates
+    decay = config.weight_decay * _SPECTRAL  # of the length of a step, which is in proportion to the rate
     for i, (layer, factor) in enumerate(zip(network.convolutions, config.rates, strict=True)):
         own = layer.parameters() if expansion is None else expansion.of_layer(i, layer)
         for parameter in (*own, *network.slopes[i : i + 1]):

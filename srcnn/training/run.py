@@ -97,7 +97,7 @@ class Run:
         self.mse_part: Tensor | None = None
         if self.schedule.mse_from < self.schedule.steps:
             self.mse_part = torch.zeros((), device=device)
-        self.optimizer = make_optimizer(config, self.network, self.expansion, all_rates=self.schedule.sum_of_rates)
+        self.optimizer = make_optimizer(config, self.network, self.expansion)
         self.trained = list(self.network.parameters())  # in this order: it decides the last bit of a gradient norm
         if self.expansion is not None:
             replaced = {id(layer.weight) for layer in self.network.convolutions}

@@ -16,9 +16,6 @@ from srcnn.errors import ConfigError
 __all__ = ["Schedule", "make_schedule"]
 
 
-_STEPS_OF_A_SUM = 10_000
-
-
 @dataclass(frozen=True)
 class Schedule:
     """The steps of a run, counted from 0."""
@@ -45,12 +42,6 @@ class Schedule:
         """Return the number of target pixels before a step."""
         late = max(0, step - self.late_from)
         return (step - late) * self.pixels_per_step + late * self.late_pixels_per_step
-
-    @property
-    def sum_of_rates(self) -> float:
-        """The sum of the learning rates of all steps; of a long run, from ten thousand of its steps."""
-        some = min(self.steps, _STEPS_OF_A_SUM)
-        return sum(self.rate_at(int((i + 0.5) * self.steps / some)) for i in range(some)) * self.steps / some
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step."""
