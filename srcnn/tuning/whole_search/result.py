@@ -164,4 +164,6 @@ def _configuration(one: Confirmed, sets: Sequence[str]) -> ConfirmedConfiguratio
 
     spec = one.rows[0].spec
     chose, judged = seeds(one.rows, one.gains), seeds(one.judging_trials, one.judging_gains)
-    return ConfirmedConfiguration(spec.name, spec.configuration, spec.reference, chose, judged, one.gain)
+    return ConfirmedConfiguration(
+        spec.name, spec.configuration, spec.reference, chose, judged, one.gain, one.pattern_lead
+    )
