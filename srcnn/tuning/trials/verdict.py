@@ -130,6 +130,8 @@ class ScaleVerdict:
     judging_images: int  #: number of judging images; 0: no image was left for judging
     leads: tuple[Lead, ...] = ()  #: leads of the winner over the paper's network, if both were judged
     failed: tuple[str, ...] = ()  #: configurations excluded because a seed failed
+    #: Configurations of `ranked` that were not chosen because one of their networks fails on a drawn pattern.
+    passed_over: tuple[str, ...] = ()
 
     @property
     def champion(self) -> ConfirmedConfiguration:
@@ -138,8 +140,8 @@ class ScaleVerdict:
 
     @property
     def runner_up(self) -> ConfirmedConfiguration | None:
-        """Next configuration by its gain, if there is one; not one that was passed over in spite of a higher gain."""
-        return next((one for one in self.ranked[1:] if one.val_gain <= self.champion.val_gain), None)
+        """Next configuration by its gain, if there is one that was not passed over."""
+        return next((one for one in self.ranked[1:] if one.configuration not in self.passed_over), None)
 
     @property
     def sets(self) -> list[str]:
@@ -167,7 +169,7 @@ class ScaleVerdict:
             said = "; ".join(map(str, self.leads))
             lines.append(f"{at}: over the paper's network, same budget and further seeds: {said}")
         lines += [f"{at}: {one} is out, since a seed of it failed" for one in self.failed]
-        passed = [(one.configuration, one.pattern_lead) for one in self.ranked[1:] if one.val_gain > champion.val_gain]
+        passed = [(one.configuration, one.pattern_lead) for one in self.ranked if one.configuration in self.passed_over]
         return lines + [f"{at}: {one}" for one in artefact_words(champion.configuration, champion.pattern_lead, passed)]
 
     def to_json(self) -> dict[str, Any]:
@@ -179,6 +181,7 @@ class ScaleVerdict:
             "judging_images": self.judging_images,
             "leads": [one.to_json() for one in self.leads],
             "failed": list(self.failed),
+            "passed_over": list(self.passed_over),
         }
 
     @classmethod
@@ -195,6 +198,7 @@ class ScaleVerdict:
             data["judging_images"],
             tuple(map(Lead.from_json, data["leads"])),
             tuple(data["failed"]),
+            tuple(data.get("passed_over", ())),  # not in files of earlier searches
         )
 
 
@@ -204,7 +208,7 @@ def artefact_words(champion: str, lead: float | None, others: Sequence[tuple[str
     Args:
         champion: name of the winner.
         lead: its worst lead over bicubic on the drawn patterns, in dB; None: not measured.
-        others: names and leads of the configurations with a higher gain than the winner.
+        others: names and leads of the configurations that come before the winner but for their artefacts.
     """
     passed = [f"{name} ({behind_words(one)})" for name, one in others if one is not None and is_too_far_behind(one)]
     lines = [f"passed over, since {LIMIT}: {', '.join(passed)}"] if passed else []

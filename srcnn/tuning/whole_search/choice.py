@@ -100,6 +100,7 @@ class Choice:
     #: Confirmed configurations, highest mean gain on the validation images first; behind them those with artefacts.
     ranked: tuple[Confirmed, ...]
     lost: tuple[str, ...] = ()  #: configurations excluded because a seed failed
+    by_gain: bool = False  #: whether artefacts were allowed, so that the gain alone decided
 
     @property
     def winner(self) -> Confirmed:
@@ -108,9 +109,10 @@ class Choice:
 
     @property
     def passed_over(self) -> tuple[Confirmed, ...]:
-        """Configurations with a higher gain than the winner, which were not chosen because of their artefacts."""
-        least = self.winner.gains.mean()
-        return tuple(one for one in self.ranked[1:] if one.has_artefacts and one.gains.mean() > least)
+        """Configurations that were not chosen because of their artefacts; none if the winner has some too."""
+        if self.by_gain or self.winner.has_artefacts:
+            return ()
+        return tuple(one for one in self.ranked[1:] if one.has_artefacts)
 
     @property
     def paper(self) -> Confirmed | None:
@@ -183,7 +185,7 @@ def choose(plan: Plan, rows: Sequence[TrialResult]) -> list[Choice]:
             group[0].spec.configuration for key, group in groups.items() if key.scale == scale and key not in whole
         )
         if found:
-            choices.append(Choice(scale, _ranked(plan, found), lost))
+            choices.append(Choice(scale, _ranked(plan, found), lost, plan.settings.allow_artefacts))
     return choices
 
 

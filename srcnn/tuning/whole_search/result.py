@@ -156,6 +156,7 @@ def verdict_of(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -
         0 if judging is None else judging.shape[1],
         tuple(leads),
         choice.lost,
+        tuple(one.rows[0].spec.configuration for one in choice.passed_over),
     )
 
 

@@ -163,6 +163,8 @@ def test_artefacts_may_be_allowed(workplace: Path) -> None:
     training = Training({"a": FAILS})
     (found,), _ = decide(plan(allow_artefacts=True), [row(key) for key in "abr"], training)
     assert (training.stages, ranks(found), found.passed_over) == ([("", "ar"), ("-judge", "arar")], "ar", ())
+    (found,), _ = decide(plan(allow_artefacts=True), [row(key) for key in "abr"], Training({"r": FAILS}))
+    assert (ranks(found), found.passed_over) == ("ar", ())
 
 
 def test_without_time_the_choice_is_among_those_that_were_trained(workplace: Path) -> None:
