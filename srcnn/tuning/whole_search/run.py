@@ -6,6 +6,7 @@ The order of the steps keeps test sets out of every choice:
 2. The best configurations are trained again with new seeds, and the winners are chosen on the validation images. If the
    confirmation has a large budget, lower rungs choose these configurations from more finalists, on the same images.
 3. The winners are trained with further seeds and judged on the judging images, which are not used in any choice.
+   A winner that fails on a drawn pattern makes room for the next (`srcnn.tuning.whole_search.last_budget`).
 4. Only then are the test sets measured, with the chosen networks.
 
 The plan has already compared the contents of the test sets with the other images, to leave out images that show a test image. No
