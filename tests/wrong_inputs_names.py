@@ -89,6 +89,7 @@ TRAIN_VALUES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "kernels: ",
     ),
     ("--kernels", ("-".join(["3"] * 1000), "-".join(["3"] * 101)), "kernels: must have at most 100 layers"),
+    ("--weight-decay", ("-1", "1e5", "nan"), "weight_decay: "),
     ("--expansion", ("1", "17", "1000000000", "-1"), "expansion: "),
     ("--epochs", ("1000000000000", "0", "-3", "\u0663", "1.5"), "epochs: "),
     ("--learning-rate", ("0", "-1", "nan", "inf", "1e300", "\u0661", "1e-400"), "learning_rate: "),

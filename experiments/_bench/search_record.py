@@ -2,7 +2,8 @@
 
 Nothing is trained or measured again. Core-seconds are the processor time of the epochs, which other programs on the machine
 lengthen less than the time by the clock. Per scale and winner, ``by_pixels`` holds the gains on the validation images with every
-budget that the winner's configuration was trained with: the search, the rounds of the confirmation, the seeds that chose.
+budget that the winner's configuration was trained with: the search, the rounds of the confirmation, the seeds that chose;
+``learning_curve`` says what more of them would bring.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from srcnn.tuning.trials.intervals import over_seeds
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.verdict import ConfirmedConfiguration, ScaleVerdict
 
+from _bench.learning_curve import learning_curve
 from _bench.record import Bench
 
 __all__ = ["figures", "run_search_record"]
@@ -108,13 +110,15 @@ def _winner(data: SearchData, verdict: ScaleVerdict) -> dict[str, Any]:
         finished = child.outcome is Outcome.FINISHED and child.stage != "judge"
         if finished and child.values == chose.values and child.gain is not None:
             gains[child.metrics[names.METRIC_PIXELS]].append(child.gain)
+    by_pixels = [(pixels, statistics.fmean(found), len(found)) for pixels, found in sorted(gains.items())]
     return {
         "scale": verdict.scale,
         "configuration": winner.configuration,
         "fields": dict(chose.values),
         "parameters": count_parameters(chose.network),
         "macs": count_macs(chose.network),
-        "by_pixels": [[pixels, statistics.fmean(found), len(found)] for pixels, found in sorted(gains.items())],
+        "by_pixels": [list(point) for point in by_pixels],
+        "learning_curve": learning_curve([point[:2] for point in by_pixels]),
         "validation": {"images": verdict.validation_images, "seeds": [[one.seed, one.gain] for one in winner.chose]},
         "judging": {
             "images": verdict.judging_images,

@@ -80,6 +80,7 @@ TRICKS: Sequence[Trick] = (
     Trick("4 cycles", {"cycles": 4}),
     Trick("late sub-images of 120", {"late_patch_size": 120, "late_share": 0.25}),
     Trick("2 reduced copies", {"reduced_copies": 2}),
+    Trick("weight decay 0.03", {"weight_decay": 0.03}),
     Trick("warm start", warm=True),
     Trick("learning rate 4e-4", {"learning_rate": 4e-4}),
     Trick("learning rate 8e-4", {"learning_rate": 8e-4}),

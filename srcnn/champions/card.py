@@ -88,7 +88,7 @@ class Card(Strict):
     scores: tuple[SetScore, ...] = Field(description="figures on test sets, measured after the choice")
     patterns: dict[str, float] = Field(
         default_factory=dict,
-        description="lead over bicubic on drawn patterns in dB, `srcnn.champions.patterns`; empty: not measured",
+        description="lead over bicubic on drawn patterns in dB, `srcnn.evaluation.drawn_patterns`; empty: not measured",
     )
     speed: Speed
     licence: str = Field(description="licence of the weights")

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from srcnn.champions.card import Card, Origin, SetScore, Speed
-from srcnn.champions.patterns import MOST_BEHIND, leads
 from srcnn.champions.shipped import LARGEST_SIZE, SIZES, card_file, weights_file
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
 from srcnn.errors import CheckpointError, ConfigError
 from srcnn.evaluation.degradation import degrade
+from srcnn.evaluation.drawn_patterns import leads, worst
+from srcnn.evaluation.pattern_limit import MOST_BEHIND, is_too_far_behind
 from srcnn.evaluation.protocol import evaluate, reconstruct
 from srcnn.model.network import SRCNN, count_macs, count_parameters
 from srcnn.model.weights_file import save_network
@@ -61,7 +62,7 @@ def make_champion(
         folder: folder for ``xSCALE.safetensors`` and ``xSCALE.json``, with ``-SIZE`` before the dot for the smaller sizes.
         machine: name of the processor, for the speed.
         size: one of `srcnn.champions.shipped.SIZES`.
-        sound: refuse a network that fails on a drawn pattern (`srcnn.champions.patterns`).
+        sound: refuse a network that fails on a drawn pattern (`srcnn.evaluation.drawn_patterns`).
 
     Raises:
         ConfigError: the network has more weights and biases than one of the smaller sizes allows, or it fails on a drawn pattern.
@@ -76,11 +77,11 @@ def make_champion(
             f"size: {size} has at most {SIZES[size]} weights and biases, but {config.name} has {count_parameters(config)}"
         )
     drawn = {name: round(value, 3) for name, value in leads(network).items()}
-    worst = min(drawn, key=lambda name: drawn[name])
-    if sound and not drawn[worst] >= -MOST_BEHIND:  # also before the test sets are read
+    pattern, lead = worst(drawn)
+    if sound and is_too_far_behind(lead):  # also before the test sets are read
         raise ConfigError(
             f"x{scale} {config.name}: may be at most {MOST_BEHIND:g} dB behind bicubic on a drawn pattern, but is "
-            f"{-drawn[worst]:.2f} dB behind on {worst}; --allow-artefacts makes the files nevertheless"
+            f"{-lead:.2f} dB behind on {pattern}; --allow-artefacts makes the files nevertheless"
         )
     scores = []
     for images in tests:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from srcnn.tuning.trials.intervals import Interval
+from srcnn.tuning.trials.verdict import artefact_words
 from srcnn.tuning.whole_search.choice import Choice
 from srcnn.tuning.whole_search.result import SearchResult
 
@@ -37,7 +38,8 @@ def champion_words(choice: Choice) -> list[str]:
         else f"; {gain.mean:+.2f} dB over bicubic" + (f" ({_range(gain, '+.2f')})" if gain.bounded else "")
     )
     lost = [f"{one} is out, since a seed of it failed" for one in choice.lost]
-    return [text + over, *lost]
+    others = [(one.rows[0].spec.configuration, one.pattern_lead) for one in choice.passed_over]
+    return [text + over, *lost, *artefact_words(winner.rows[0].spec.configuration, winner.pattern_lead, others)]
 
 
 def _range(interval: Interval, form: str = ".2f") -> str:
@@ -84,7 +86,7 @@ def champions_json(result: SearchResult) -> list[dict[str, Any]]:
                     "gain": dict(single),
                     "over_paper": None,
                     "test": {name: psnr for name, (psnr, _) in row.test.items()},
-                    "words": [f"{row.name} is the best single trial, not confirmed"],
+                    "words": [f"{row.name} is the best single trial, not confirmed", *result.artefact_lines(scale)],
                 }
             )
     return found

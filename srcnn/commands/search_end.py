@@ -69,6 +69,8 @@ def show_end(console: Console, plan: Plan, result: SearchResult, *, quiet: bool 
             say(f"{rows[0].name}: best single trial, {gain}, not confirmed", "bold")
         elif not result.choices:
             say(f"x{scale}: no trial finished", "bold")
+        for sentence in [] if result.choices else result.artefact_lines(scale):
+            say(sentence)
     if not quiet:
         console.print(_table(plan, result), highlight=False)
         if result.kept:

@@ -38,6 +38,7 @@ _GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("choice_seeds", "N", ""),
         ("confirm_seeds", "N", ""),
         ("ladder", "N,N", ""),
+        ("allow_artefacts", "", ""),
     ),
     "how it searches": (
         ("sampler", "NAME", ""),

@@ -113,6 +113,13 @@ class TrainConfig(ModelConfig):
         description="width in training of each layer's collapsible linear block, in multiples of the layer's filters (SESR, "
         "Bhardwaj et al. 2022); the saved network is the plain one; 0: plain layers",
     )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="decoupled weight decay of the layers that muon moves (Loshchilov and Hutter 2019), relative to the length "
+        "of a step: their largest singular values stay below about 1 / weight_decay; 0: none",
+    )
     clip: float | None = Field(None, gt=0, le=1e30, description="maximum gradient norm; none: no clipping")
     batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="sub-images per step")
     test_batch_size: int = Field(8, ge=1, le=MOST_IMAGES, description="images per PSNR in the article protocol")
@@ -190,6 +197,8 @@ class TrainConfig(ModelConfig):
                 f"cycle_growth: the last of the {self.cycles} cycles must be at most 1e12 times as long as the first, but got "
                 f"{self.cycle_growth:g}"
             )
+        if self.weight_decay and self.optimizer != "muon":
+            raise ValueError(f"weight_decay: needs optimizer muon, but got {self.optimizer}")
         if self.expansion == 1:
             raise ValueError("expansion: must be 0 or at least 2, but got 1")
         self._check_start()

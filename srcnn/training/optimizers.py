@@ -9,6 +9,12 @@ The last layer, which has few outputs, the biases and the slopes of PReLU use Ad
 each of its matrices. The step of the wide K is made from averaged gradients of W: then its orthogonal matrix has products of the
 size of W only (`orthogonal_through`), where a Gram matrix of K would be as expensive as all convolutions.
 
+Nothing bounds the weights that Muon moves: every step is as long as the one before, and in a long run a layer grows a
+hundredfold while the last layer shrinks. Such a network can amplify what it never saw, such as a grid of full contrast.
+``weight_decay`` bounds them: decoupled weight decay (Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019),
+with Muon as in Liu et al., "Muon is Scalable for LLM Training", 2025. As a step is an orthogonal matrix of a known length,
+the largest singular value of a plain layer stays below about 1 / ``weight_decay``. In a short run nothing grows that far.
+
 `torch.optim.Muon` refuses convolutions, reads a rate that lies on a GPU back to the host, which no CUDA graph can record, and
 takes twice as long for a step; the networks come out alike. The comparison is in ``docs/libraries.md``.
 """
@@ -44,6 +50,8 @@ class Muon(torch.optim.Optimizer):
         factors: matrices K that are the right factor of a weight W = P K in training: K to (P, W). W has a gradient, in another
             order of its values (`srcnn.training.expansion.as_matrix`).
 
+    A step multiplies the matrices of a group by exp(-``decay`` * rate) before it moves them.
+
     ``lr`` of a group is the step size of Adam. The largest singular value of a matrix step is a hundred times as large, whatever
     its shape, so that one learning rate is suitable for all kernel sizes and widths.
     """
@@ -61,7 +69,7 @@ class Muon(torch.optim.Optimizer):
         # Not in the groups: loading a state would replace the parameters there by copies.
         self._factors = dict(factors or {})
         # "fused" makes load_state_dict keep Adam's step counts on the device of the weights.
-        super().__init__(groups, {"lr": lr, "matrix": False, "fused": True})
+        super().__init__(groups, {"lr": lr, "matrix": False, "fused": True, "decay": 0.0})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -70,7 +78,12 @@ class Muon(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             if group["matrix"]:
                 directions = orthogonal_all([self._ahead(p) for p in parameters if p not in self._factors])
+                kept = (
+                    _kept(group["decay"], group["lr"], parameters[0].device) if group["decay"] and parameters else None
+                )
                 for parameter in parameters:
+                    if kept is not None:
+                        parameter.mul_(kept)
                     if parameter in self._factors:
                         direction = orthogonal_through(self._factors[parameter][0], self._ahead(parameter))
                     else:
@@ -92,6 +105,14 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(gradient)
         average = state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
         return gradient.lerp(average, _MOMENTUM).reshape(len(gradient), -1)
+
+
+def _kept(decay: float, rate: float | Tensor, device: torch.device) -> Tensor:
+    """Return the factor of a step; 1 - decay * rate would be negative in a very short run.
+
+    In float32 also where the rate is a number, so that plain and recorded steps are bit-identical.
+    """
+    return torch.exp(torch.as_tensor(rate, dtype=torch.float32, device=device) * -decay)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -170,15 +191,20 @@ def make_optimizer(config: TrainConfig, network: SRCNN, expansion: Expansion | N
 
     With ``expansion`` the parameters of its blocks take the place of the network's weights.
     """
-    kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}  # few groups, because each group adds overhead
+    kinds: dict[tuple[float, bool, float], list[nn.Parameter]] = {}  # few groups, because each group adds overhead
+    decay = config.weight_decay * _SPECTRAL  # of the length of a step, which is in proportion to the rate
     for i, (layer, factor) in enumerate(zip(network.convolutions, config.rates, strict=True)):
         own = layer.parameters() if expansion is None else expansion.of_layer(i, layer)
         for parameter in (*own, *network.slopes[i : i + 1]):
             matrix = config.optimizer == "muon" and parameter.dim() > 1 and i < config.depth - 1
             share = expansion.matrix_share(parameter) if matrix and expansion is not None else 1.0
-            kinds.setdefault((factor * share, matrix), []).append(parameter)
-    groups = [{"params": p, "factor": factor, "matrix": matrix} for (factor, matrix), p in kinds.items()]
+            # Both matrices of a block decay at half the pace, so their product at the pace of a plain weight.
+            own_decay = 0.0 if not matrix else decay if expansion is None else decay / (2 * share)
+            kinds.setdefault((factor * share, matrix, own_decay), []).append(parameter)
+    groups: list[dict[str, Any]] = [{"params": p, "factor": f, "matrix": m} for (f, m, _), p in kinds.items()]
     if config.optimizer == "muon":
+        for group, (_, _, own_decay) in zip(groups, kinds, strict=True):
+            group["decay"] = own_decay
         return Muon(groups, config.learning_rate, expansion.factors(network) if expansion is not None else None)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)

@@ -35,6 +35,20 @@ def test_a_champion_in_plain_words() -> None:
     assert "it was not compared with the paper's network on images that did not choose it" in champion_words(choice)[0]
 
 
+def test_networks_with_artefacts_are_named(photos: Path) -> None:
+    lost = confirmed("ahead", BETTER)
+    one = lost.rows[0]
+    assert one.report is not None
+    lost = replace(lost, rows=(replace(one, report=replace(one.report, pattern_lead=-7.94)),))
+    limit = "more than 1 dB behind bicubic on a drawn pattern"
+    assert champion_words(Choice(3, (confirmed("best", PAPER), lost)))[1:] == [
+        f"passed over, since {limit}: ahead (7.9 dB)"
+    ]
+    assert champion_words(Choice(3, (lost, confirmed("best", PAPER))))[1:] == [
+        f"ahead is {limit} (7.9 dB): champion.py will refuse it"
+    ]
+
+
 def test_champions_as_data(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photos)
     write(photos, GOOD)

@@ -64,6 +64,7 @@ from srcnn.errors import ConfigError
         ({"cycle_growth": 0.9}, "cycle_growth", "0.9"),
         ({"expansion": 1}, "expansion", "0 or at least 2, but got 1"),
         ({"expansion": 17}, "expansion", "17"),
+        ({"weight_decay": 1.0, "optimizer": "adam"}, "weight_decay", "needs optimizer muon, but got adam"),
         ({"late_patch_size": 0}, "late_patch_size", "0"),
         ({"late_patch_size": 30}, "late_patch_size", "at least patch_size, 60, but got 30"),
         ({"late_patch_size": 64, "upsampling": "pixel_shuffle"}, "late_patch_size", "64"),

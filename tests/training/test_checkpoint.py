@@ -47,7 +47,7 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
 def test_a_state_from_before_a_field_existed_has_its_default(tmp_path: Path) -> None:
     path, written = tmp_path / "state.safetensors", state()
     newer = {"pretrain", "pretrain_share", "loss", "charbonnier_epsilon", "mse_share", "ema", "cycles", "cycle_growth"}
-    newer |= {"expansion", "late_patch_size", "late_share", "reduced_copies"}
+    newer |= {"expansion", "late_patch_size", "late_share", "reduced_copies", "weight_decay"}
     fields = written.config.model_dump(mode="json", exclude=newer)
     assert newer <= set(written.config.model_dump())
     about = {"format": "srcnn/1", "kind": "state", "numbers": json.dumps(dict(written.numbers))}

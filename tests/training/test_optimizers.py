@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import torch
 
 from srcnn.config.training import TrainConfig
 from srcnn.model.network import SRCNN
+from srcnn.training.expansion import Expansion
 from srcnn.training.optimizers import Muon, make_optimizer, orthogonal, orthogonal_all, orthogonal_through
 
 
@@ -56,6 +58,40 @@ def test_the_rate_is_the_length_of_a_step() -> None:
 
     assert torch.allclose(bias, -1e-3 * bias.grad.sign())
     assert 0.06 < float(torch.linalg.matrix_norm(matrix.detach().view(4, 9), 2)) < 0.125  # a hundred times as far
+
+
+@pytest.mark.parametrize("expansion", [0, 3])
+def test_weight_decay_shrinks_the_weights_alone(expansion: int) -> None:
+    """Loshchilov and Hutter: the decay does not go through the averaged gradients. A step has a length of 100 rates."""
+    config = TrainConfig(kernels="3-3-3", filters="4-4", scale=3, weight_decay=0.5, expansion=expansion)
+    network = SRCNN(config.architecture)
+    blocks = Expansion(network, expansion, 0) if expansion else None
+    before = [layer.weight.detach().clone() for layer in network.convolutions]
+    optimizer = make_optimizer(config, network, blocks)
+    rates = [1e-3, 3e-3, 2e-3]
+    for rate in rates:
+        for parameter in (*network.parameters(), *(blocks.parameters() if blocks else ())):
+            parameter.grad = torch.zeros_like(parameter)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        optimizer.step()
+    if blocks is not None:
+        blocks.collapse(network)
+    kept = math.exp(-0.5 * 100 * sum(rates))
+    for layer, old, factor in zip(network.convolutions, before, (kept, kept, 1.0), strict=True):
+        torch.testing.assert_close(layer.weight.detach(), factor * old, rtol=1e-4, atol=1e-6)
+
+
+def test_weight_decay_bounds_the_singular_values() -> None:
+    draw = torch.Generator().manual_seed(0)
+    matrix = torch.nn.Parameter(torch.zeros(4, 9))
+    optimizer = Muon([{"params": [matrix], "matrix": True, "decay": 0.2 * 100}], lr=5e-3)
+    always = torch.randn(4, 9, generator=draw)  # all steps go the same way: without decay they would add up to 100
+    for _ in range(200):
+        matrix.grad = always.clone()
+        optimizer.step()
+    values = torch.linalg.svdvals(matrix.detach())
+    assert 0.7 / 0.2 < float(values[0]) < 1.25 / 0.2
 
 
 def test_training_does_not_load_torchs_compiler() -> None:

@@ -141,12 +141,12 @@ def assert_same_bits(a: list[dict[str, Tensor]], b: list[dict[str, Tensor]]) -> 
 
 
 CONFIGURATIONS: list[dict[str, Any]] = [
-    {"optimizer": "muon"},
+    {"optimizer": "muon", "weight_decay": 3.0},
     {"optimizer": "adam", "clip": 1.0},
     {"optimizer": "sgd", "layer_rates": (0.1,)},
     {"optimizer": "muon", "upsampling": "pixel_shuffle", "patch_size": 24, "residual": True},
     {"optimizer": "adam", "color": "ycbcr", "pretrain": "cbcr", "pretrain_share": 0.6},
-    {"optimizer": "muon", "ema": 0.1, "expansion": 2, "clip": 1.0},
+    {"optimizer": "muon", "ema": 0.1, "expansion": 2, "clip": 1.0, "weight_decay": 2.0},
     {"optimizer": "adam", "loss": "charbonnier", "mse_share": 0.5, "ema": 0.2},
 ]
 

@@ -284,6 +284,10 @@ class Deadline:
         """
         return self.size_within((1 + _OVERRUN) * self._seconds - self.spent, done)
 
+    def fits(self, size: Size) -> bool:
+        """Return whether a confirmation of a size, or a part of one, fits into the remaining time."""
+        return self.after(size) <= (1 + _OVERRUN) * self._seconds - self.spent
+
     def line(self, size: Size | None, done: int = 0) -> str:
         """Return one line about a smaller or omitted confirmation; empty if it is as requested, or none was requested.
 

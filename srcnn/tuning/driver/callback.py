@@ -193,7 +193,8 @@ class SearchCallback(tune.Callback):  # type: ignore[misc]
             size = {names.METRIC_MACS: report.macs, names.METRIC_PARAMETERS: report.parameters}
             tracker.log_figures(trial.trial_id, {name: value for name, value in size.items() if value is not None})
         latency = {} if report.latency_ms is None else {names.METRIC_LATENCY: report.latency_ms}
-        tracker.log_epoch(trial.trial_id, report.epoch, {**names.epoch_metrics(report.figures), **latency})
+        drawn = {} if report.pattern_lead is None else {names.METRIC_PATTERN_LEAD: report.pattern_lead}
+        tracker.log_epoch(trial.trial_id, report.epoch, {**names.epoch_metrics(report.figures), **latency, **drawn})
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Log the end of a trial that finished, was stopped early, or reported its own failure."""

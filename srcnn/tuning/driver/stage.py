@@ -56,6 +56,7 @@ class Stage:
     stopping: str  #: name of the scheduler
     scales: tuple[int, ...]
     latency: bool = False  #: whether trials measure the latency of their network
+    patterns: bool = False  #: whether full trials measure their network on the drawn patterns
 
 
 class Workers(Protocol):
@@ -123,7 +124,14 @@ def run_stage(
     for setting, kind, wanted in (("gpus_per_trial", "GPU", gpus), ("cpus_per_trial", "CPU", workers.cpus_per_trial)):
         if wanted > there.get(kind, 0):  # Tune would wait forever
             raise SearchError(f"{setting}: must not exceed what Ray has, {there.get(kind, 0):g}, but got {wanted:g}")
-    place = Place(str(stage.folder), workers.cpus_per_trial, gpus, latency=stage.latency, patience=workers.stall_limit)
+    place = Place(
+        str(stage.folder),
+        workers.cpus_per_trial,
+        gpus,
+        latency=stage.latency,
+        patience=workers.stall_limit,
+        patterns=stage.patterns,
+    )
     trainable = tune.with_resources(
         tune.with_parameters(run_trial, data=data, place=place), {"cpu": workers.cpus_per_trial, "gpu": gpus}
     )

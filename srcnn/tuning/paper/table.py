@@ -57,6 +57,7 @@ _LATER = (
     "late_patch_size",
     "late_share",
     "reduced_copies",
+    "weight_decay",
 )
 SAMPLE = "sample/train", "sample/test"  #: training and test set of a smoke test, which needs no download
 

@@ -293,6 +293,8 @@ def lines(found: Estimate) -> list[tuple[str, str]]:
         (f"{kind}-hours", f"{found.hours:.2g}, with {counted(found.slots, 'trial')} at a time"),
         ("disk", f"{_size(found.disk)} for checkpoints and the tracking store"),
         ("memory", f"{_size(found.memory)}, all processes together"),
+        *[("not counted", "confirmations beyond these, if artefacts on a drawn pattern rule a winner out")]
+        * bool(found.confirmation.trials),
         ("measured", f"a training step on {found.speed.device}, {found.speed.threads} thread(s): {probes}"),
     ]
 

@@ -159,6 +159,10 @@ class SearchSettings(Strict):
     allow_overlap: bool = Field(
         False, description="keep training and validation images that show a test image, and mark the results"
     )
+    allow_artefacts: bool = Field(
+        False,
+        description="also choose a network that is far behind bicubic on a drawn pattern of full contrast, as on text or grids",
+    )
 
     @field_validator("tracking_uri")
     @classmethod

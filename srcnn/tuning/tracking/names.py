@@ -123,6 +123,8 @@ METRIC_LEARNING_RATE = "learning_rate"
 METRIC_PIXELS = "pixels"  #: target pixels so far
 METRIC_TRAIN_SECONDS, METRIC_EPOCH_SECONDS, METRIC_CPU_SECONDS = "train_seconds", "epoch_seconds", "cpu_seconds"
 METRIC_LATENCY = "latency_ms"  #: latency for an image of 512x512 pixels, in ms; only if latency is an objective
+#: At the end of a full trial of a search: worst lead of its network over bicubic on the drawn patterns, in dB.
+METRIC_PATTERN_LEAD = "pattern_lead_worst"
 #: Of the trial's network, one value: multiply-accumulate operations per pixel of the large image; weights and biases.
 METRIC_MACS, METRIC_PARAMETERS = "macs", "parameters"
 

@@ -81,6 +81,8 @@ class TrialReport:
     device: str = ""  #: device of the trial, such as ``cpu`` or ``cuda 3``
     node: str = ""  #: Ray's id of the machine
     seconds: float | None = None  #: wall time of the trial so far in seconds, from Ray Tune
+    #: Worst lead of the network over bicubic on the drawn patterns, in dB; None: not measured, as before the last epoch.
+    pattern_lead: float | None = None
 
     @property
     def objective(self) -> float:
@@ -136,5 +138,5 @@ class TrialReport:
         return cls.from_json(result) if result and METRIC in result else None
 
 
-_OWN = ("failure", "failure_kind", "macs", "parameters", "latency_ms", "device", "node")
+_OWN = ("failure", "failure_kind", "macs", "parameters", "latency_ms", "device", "node", "pattern_lead")
 _SECONDS = "time_total_s"  # key that Ray Tune adds

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from srcnn.config.training import TrainConfig
+from srcnn.evaluation.pattern_limit import is_too_far_behind
 from srcnn.tuning.space.parameter import Value
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
@@ -67,6 +68,16 @@ class TrialResult:
     def val_gain(self) -> float:
         """Highest gain over bicubic on the validation images, in dB."""
         return self._figures.best_val_gain
+
+    @property
+    def pattern_lead(self) -> float | None:
+        """Worst lead of the network over bicubic on the drawn patterns, in dB; None: not measured, as in earlier searches."""
+        return None if self.report is None else self.report.pattern_lead
+
+    @property
+    def has_artefacts(self) -> bool:
+        """Whether the network is further behind bicubic on a drawn pattern than the limit; not if it was not measured."""
+        return is_too_far_behind(self.pattern_lead)
 
     @property
     def values(self) -> Mapping[str, float]:

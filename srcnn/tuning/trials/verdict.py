@@ -13,10 +13,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from srcnn.evaluation.pattern_limit import LIMIT, behind_words, is_too_far_behind
 from srcnn.overlap.leaks import MARK
 from srcnn.tuning.trials.intervals import Interval
 
-__all__ = ["ConfirmedConfiguration", "Lead", "ScaleVerdict", "SeedFigures", "read_verdicts", "verdicts_json"]
+__all__ = [
+    "ConfirmedConfiguration",
+    "Lead",
+    "ScaleVerdict",
+    "SeedFigures",
+    "artefact_words",
+    "read_verdicts",
+    "verdicts_json",
+]
 
 _VERSION = 1
 
@@ -51,6 +60,8 @@ class ConfirmedConfiguration:
     judged: tuple[SeedFigures, ...] = ()  #: figures of the judging seeds, not used in the choice; empty: not judged
     #: Mean gain over bicubic on the judging images in dB, with an interval over seeds and images; None: not judged.
     gain: Interval | None = None
+    #: Worst lead of its networks over bicubic on the drawn patterns, in dB; None: not measured, as in earlier searches.
+    pattern_lead: float | None = None
 
     @property
     def counted(self) -> tuple[SeedFigures, ...]:
@@ -71,6 +82,7 @@ class ConfirmedConfiguration:
             "chose": [one.to_json() for one in self.chose],
             "judged": [one.to_json() for one in self.judged],
             "gain": None if self.gain is None else self.gain.to_json(),
+            "pattern_lead": self.pattern_lead,
         }
 
     @classmethod
@@ -78,7 +90,8 @@ class ConfirmedConfiguration:
         """Return a configuration from the data of `to_json`."""
         chose, judged = (tuple(map(SeedFigures.from_json, data[name])) for name in ("chose", "judged"))
         gain = None if data["gain"] is None else Interval.from_json(data["gain"])
-        return cls(data["name"], data["configuration"], data["reference"], chose, judged, gain)
+        lead = data.get("pattern_lead")
+        return cls(data["name"], data["configuration"], data["reference"], chose, judged, gain, lead)
 
 
 @dataclass(frozen=True)
@@ -110,17 +123,25 @@ class ScaleVerdict:
     """Choice of the winner at a scale, and its leads over the paper's network."""
 
     scale: int
-    #: Configurations by `ConfirmedConfiguration.val_gain`, highest first; not empty.
+    #: Configurations by `ConfirmedConfiguration.val_gain`, highest first, behind them those that fail on a drawn pattern; not
+    #: empty.
     ranked: tuple[ConfirmedConfiguration, ...]
     validation_images: int  #: number of validation images
     judging_images: int  #: number of judging images; 0: no image was left for judging
     leads: tuple[Lead, ...] = ()  #: leads of the winner over the paper's network, if both were judged
     failed: tuple[str, ...] = ()  #: configurations excluded because a seed failed
+    #: Configurations of `ranked` that were not chosen because one of their networks fails on a drawn pattern.
+    passed_over: tuple[str, ...] = ()
 
     @property
     def champion(self) -> ConfirmedConfiguration:
         """Winner of the search at this scale."""
         return self.ranked[0]
+
+    @property
+    def runner_up(self) -> ConfirmedConfiguration | None:
+        """Next configuration by its gain, if there is one that was not passed over."""
+        return next((one for one in self.ranked[1:] if one.configuration not in self.passed_over), None)
 
     @property
     def sets(self) -> list[str]:
@@ -132,10 +153,9 @@ class ScaleVerdict:
         at, champion = f"x{self.scale}", self.champion
         chosen = f"{_count(len(champion.chose), 'new seed')} on {_count(self.validation_images, 'validation image')}"
         lines = [f"{at}: {champion.configuration} was chosen by {chosen}"]
-        if len(self.ranked) > 1:
-            second = self.ranked[1]
-            behind = champion.val_gain - second.val_gain
-            lines[0] += f", where {second.configuration} is {behind:.3f} dB behind (no test: these figures chose)"
+        if (second := self.runner_up) is not None:
+            lead = champion.val_gain - second.val_gain
+            lines[0] += f", where {second.configuration} is {lead:.3f} dB behind (no test: these figures chose)"
         if not champion.judged:
             lines.append(
                 f"{at}: it was not judged, since not all of its further seeds finished; its test figures are selected ones"
@@ -149,7 +169,8 @@ class ScaleVerdict:
             said = "; ".join(map(str, self.leads))
             lines.append(f"{at}: over the paper's network, same budget and further seeds: {said}")
         lines += [f"{at}: {one} is out, since a seed of it failed" for one in self.failed]
-        return lines
+        passed = [(one.configuration, one.pattern_lead) for one in self.ranked if one.configuration in self.passed_over]
+        return lines + [f"{at}: {one}" for one in artefact_words(champion.configuration, champion.pattern_lead, passed)]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-serializable data for `from_json`."""
@@ -160,6 +181,7 @@ class ScaleVerdict:
             "judging_images": self.judging_images,
             "leads": [one.to_json() for one in self.leads],
             "failed": list(self.failed),
+            "passed_over": list(self.passed_over),
         }
 
     @classmethod
@@ -176,7 +198,23 @@ class ScaleVerdict:
             data["judging_images"],
             tuple(map(Lead.from_json, data["leads"])),
             tuple(data["failed"]),
+            tuple(data.get("passed_over", ())),  # not in files of earlier searches
         )
+
+
+def artefact_words(champion: str, lead: float | None, others: Sequence[tuple[str, float | None]]) -> list[str]:
+    """Return sentences about artefacts on the drawn patterns, without full stops; none if they have changed nothing.
+
+    Args:
+        champion: name of the winner.
+        lead: its worst lead over bicubic on the drawn patterns, in dB; None: not measured.
+        others: names and leads of the configurations that come before the winner but for their artefacts.
+    """
+    passed = [f"{name} ({behind_words(one)})" for name, one in others if one is not None and is_too_far_behind(one)]
+    lines = [f"passed over, since {LIMIT}: {', '.join(passed)}"] if passed else []
+    if lead is not None and is_too_far_behind(lead):
+        lines.append(f"{champion} is {LIMIT} ({behind_words(lead)}): champion.py will refuse it")
+    return lines
 
 
 def verdicts_json(verdicts: Sequence[ScaleVerdict]) -> str:

@@ -23,6 +23,7 @@ from mlflow.exceptions import MlflowException
 
 from srcnn.config.quantities import counted
 from srcnn.errors import SearchError, SRCNNError
+from srcnn.evaluation.pattern_limit import LIMIT
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.weights_file import load_network
 from srcnn.overlap.leaks import tags as overlap_tags
@@ -90,6 +91,8 @@ def _promote(plan: Plan, tracker: Tracker, choice: Choice, title: str) -> str:
     if holder is None:
         client.set_registered_model_alias(name, names.ALIAS_CHAMPION, version)
         return f"{title} is version {version}, the first"
+    if choice.winner.has_artefacts and not plan.settings.allow_artefacts:
+        return f"{title} stays version {holder.version}, not {version}: that one is {LIMIT}"
     wins, reason = _beats(plan, tracker, choice, holder)
     if not wins:
         return f"{title} stays version {holder.version}, not {version}: {reason}"

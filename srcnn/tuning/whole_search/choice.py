@@ -8,6 +8,9 @@ that was used to choose is not reported as a result:
 2. *Judge.* The winner and the paper's network are trained again with further seeds, and measured on the judging images. Neither
    these seeds nor these images were used in any choice, so the gains have no selection bias.
 
+In both steps, a configuration of which one network fails on a drawn pattern (`srcnn.evaluation.drawn_patterns`) ranks behind all
+others, unless the settings allow it.
+
 Test images are not read before the choice.
 """
 
@@ -22,6 +25,7 @@ from numpy.typing import NDArray
 
 from srcnn.config.training import TrainConfig
 from srcnn.data.image_set import ImageSet
+from srcnn.evaluation.pattern_limit import is_too_far_behind
 from srcnn.evaluation.protocol import Score, evaluate
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.trials.intervals import Interval, difference, over_seeds, over_seeds_and_images
@@ -68,6 +72,17 @@ class Confirmed:
         return None if self.judging_gains is None else over_seeds_and_images(self.judging_gains)
 
     @property
+    def pattern_lead(self) -> float | None:
+        """Worst lead of all its networks over bicubic on the drawn patterns, in dB; None: not measured."""
+        known = (row.pattern_lead for row in (*self.rows, *self.judging_trials))
+        return min((lead for lead in known if lead is not None), default=None)
+
+    @property
+    def has_artefacts(self) -> bool:
+        """Whether one of its networks fails on a drawn pattern."""
+        return is_too_far_behind(self.pattern_lead)
+
+    @property
     def best(self) -> TrialResult:
         """Trial of `final` with the highest gain on the validation images, which are not used to judge it."""
         return max(self.final, key=lambda row: row.val_gain)
@@ -82,13 +97,22 @@ class Choice:
     """Choice of the winner at a scale, and its lead over the paper's network."""
 
     scale: int
-    ranked: tuple[Confirmed, ...]  #: confirmed configurations, highest mean gain on the validation images first
+    #: Confirmed configurations, highest mean gain on the validation images first; behind them those with artefacts.
+    ranked: tuple[Confirmed, ...]
     lost: tuple[str, ...] = ()  #: configurations excluded because a seed failed
+    by_gain: bool = False  #: whether artefacts were allowed, so that the gain alone decided
 
     @property
     def winner(self) -> Confirmed:
-        """Configuration with the highest mean gain on the validation images."""
+        """Configuration with the highest mean gain on the validation images, of those without artefacts if there are any."""
         return self.ranked[0]
+
+    @property
+    def passed_over(self) -> tuple[Confirmed, ...]:
+        """Configurations that were not chosen because of their artefacts; none if the winner has some too."""
+        if self.by_gain or self.winner.has_artefacts:
+            return ()
+        return tuple(one for one in self.ranked[1:] if one.has_artefacts)
 
     @property
     def paper(self) -> Confirmed | None:
@@ -146,7 +170,7 @@ def _gains(rows: Sequence[TrialResult], images: ImageSet) -> dict[str, Figures]:
 
 
 def choose(plan: Plan, rows: Sequence[TrialResult]) -> list[Choice]:
-    """Rank the configurations trained by `choosing`, using only the validation images."""
+    """Rank the configurations trained by `choosing`, using only the validation images and the drawn patterns."""
     groups = _groups(rows)
     whole = _whole(groups)
     gains = _gains([row for group in whole.values() for row in group], plan.validation)
@@ -161,23 +185,34 @@ def choose(plan: Plan, rows: Sequence[TrialResult]) -> list[Choice]:
             group[0].spec.configuration for key, group in groups.items() if key.scale == scale and key not in whole
         )
         if found:
-            ranked = sorted(found, key=lambda one: float(one.gains.mean()), reverse=True)
-            choices.append(Choice(scale, tuple(ranked), lost))
+            choices.append(Choice(scale, _ranked(plan, found), lost, plan.settings.allow_artefacts))
     return choices
 
 
+def _ranked(plan: Plan, found: Sequence[Confirmed]) -> tuple[Confirmed, ...]:
+    def place(one: Confirmed) -> tuple[bool, float]:
+        return one.has_artefacts and not plan.settings.allow_artefacts, -float(one.gains.mean())
+
+    return tuple(sorted(found, key=place))
+
+
 def judge(plan: Plan, choices: Sequence[Choice], rows: Sequence[TrialResult]) -> list[Choice]:
-    """Add the trials of `judging`, measured on the judging images, to the choices. The ranking does not change."""
+    """Add the trials of `judging`, measured on the judging images, to the choices.
+
+    These images do not change the ranking, but a configuration falls behind if one of its judging trials has artefacts.
+    """
     whole = _whole(_groups(rows))
     trials = [row for group in whole.values() for row in group]
     gains = _gains(trials, plan.judging) if len(plan.judging) else {}
 
     def judged(one: Confirmed) -> Confirmed:
         group = whole.get(one.rows[0].config.replace(seed=0), ())
-        figures = np.array([gains[row.trial_id] for row in group]) if group and gains else None
+        if not group:
+            return one
+        figures = np.array([gains[row.trial_id] for row in group]) if gains else None
         return replace(one, judging_trials=group, judging_gains=figures)
 
-    return [replace(choice, ranked=tuple(map(judged, choice.ranked))) for choice in choices]
+    return [replace(choice, ranked=_ranked(plan, [*map(judged, choice.ranked)])) for choice in choices]
 
 
 def with_test(choices: Sequence[Choice], sets: Sequence[ImageSet]) -> tuple[list[Choice], dict[str, Scores]]:

@@ -15,7 +15,7 @@ from srcnn.tuning.planning.settings import SearchSettings
 from srcnn.tuning.trials.intervals import Figures
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.result import TrialResult
-from srcnn.tuning.trials.verdict import ConfirmedConfiguration, Lead, ScaleVerdict, SeedFigures
+from srcnn.tuning.trials.verdict import ConfirmedConfiguration, Lead, ScaleVerdict, SeedFigures, artefact_words
 from srcnn.tuning.whole_search.choice import Choice, Confirmed
 
 __all__ = ["SearchResult", "choices_csv", "leaderboard_csv", "mean", "verdict_of"]
@@ -45,9 +45,19 @@ class SearchResult:
     notes: tuple[str, ...] = ()  #: sentences about a confirmation that the time budget made smaller or omitted
 
     def of_scale(self, scale: int) -> list[TrialResult]:
-        """Return the finished trials of a scale, best objective first."""
+        """Return the finished trials of a scale, best objective first; behind them those that fail on a drawn pattern."""
         rows = [row for row in self.rows if row.config.scale == scale and row.outcome is Outcome.FINISHED]
-        return sorted(rows, key=lambda row: row.objective, reverse=True)
+        rows = sorted(rows, key=lambda row: row.objective, reverse=True)
+        return rows if self.settings.allow_artefacts else sorted(rows, key=lambda row: row.has_artefacts)
+
+    def artefact_lines(self, scale: int) -> list[str]:
+        """Return sentences about artefacts in the choice of the best single trial of a scale; none with a confirmation."""
+        rows = self.of_scale(scale)
+        if any(choice.scale == scale for choice in self.choices) or not rows:
+            return []
+        better = [row for row in rows[1:] if row.objective > rows[0].objective]
+        names = [(row.spec.configuration, row.pattern_lead) for row in better]
+        return [f"x{scale}: {one}" for one in artefact_words(rows[0].spec.configuration, rows[0].pattern_lead, names)]
 
     @property
     def scales(self) -> list[int]:
@@ -146,6 +156,7 @@ def verdict_of(choice: Choice, sets: Sequence[str], kept: Sequence[Leak] = ()) -
         0 if judging is None else judging.shape[1],
         tuple(leads),
         choice.lost,
+        tuple(one.rows[0].spec.configuration for one in choice.passed_over),
     )
 
 
@@ -164,4 +175,6 @@ def _configuration(one: Confirmed, sets: Sequence[str]) -> ConfirmedConfiguratio
 
     spec = one.rows[0].spec
     chose, judged = seeds(one.rows, one.gains), seeds(one.judging_trials, one.judging_gains)
-    return ConfirmedConfiguration(spec.name, spec.configuration, spec.reference, chose, judged, one.gain)
+    return ConfirmedConfiguration(
+        spec.name, spec.configuration, spec.reference, chose, judged, one.gain, one.pattern_lead
+    )

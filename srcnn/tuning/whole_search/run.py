@@ -6,6 +6,7 @@ The order of the steps keeps test sets out of every choice:
 2. The best configurations are trained again with new seeds, and the winners are chosen on the validation images. If the
    confirmation has a large budget, lower rungs choose these configurations from more finalists, on the same images.
 3. The winners are trained with further seeds and judged on the judging images, which are not used in any choice.
+   A winner that fails on a drawn pattern makes room for the next (`srcnn.tuning.whole_search.last_budget`).
 4. Only then are the test sets measured, with the chosen networks.
 
 The plan has already compared the contents of the test sets with the other images, to leave out images that show a test image. No
@@ -33,7 +34,7 @@ from srcnn.tuning.adapters.environment import configure
 from srcnn.tuning.algorithms.early_stopping import FREEZE_THAW
 from srcnn.tuning.algorithms.stage_time import StageTime
 from srcnn.tuning.algorithms.study_searcher import StudySearcher
-from srcnn.tuning.algorithms.time_budget import Deadline
+from srcnn.tuning.algorithms.time_budget import Deadline, Size
 from srcnn.tuning.driver.cluster import Cluster, Interrupt, be_quiet, end_in_good_order
 from srcnn.tuning.driver.context import DriverContext
 from srcnn.tuning.driver.events import Event, Listener
@@ -59,9 +60,10 @@ from srcnn.tuning.tracking.tracker import Tracker, open_tracker, ui_command
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.whole_search.champion import promote
-from srcnn.tuning.whole_search.choice import Choice, choose, judge, with_test
-from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, judging
+from srcnn.tuning.whole_search.choice import Choice, with_test
+from srcnn.tuning.whole_search.confirmation import choosing, climbing, confirmation_folders, finalists
 from srcnn.tuning.whole_search.ladder import Order, after_rung, candidates
+from srcnn.tuning.whole_search.last_budget import confirm, displaced_notes
 from srcnn.tuning.whole_search.result import SearchResult, mean
 from srcnn.tuning.whole_search.search_run import BestSoFar, open_run, record
 from srcnn.tuning.worker.measure import Scores, measure
@@ -291,6 +293,7 @@ def _run_stages(
         settings.stopping,
         plan.space.scales,
         "latency" in settings.objectives,
+        patterns=True,
     )
     choices: list[Choice] = []
     with Interrupt(acknowledge) as interrupt:
@@ -307,22 +310,22 @@ def _run_stages(
 
         again, seeds, notes, climbed = None, 0, list[str](), dict[int, Sequence[TrialResult]]()
         if settings.confirm and not interrupt.came:
-            climbed, note = _climb(plan, rows, deadline, resume, train)
-            notes += [note] * bool(note)
+            climbed, said = _climb(plan, rows, deadline, resume, train)
+            notes += said
         if settings.confirm and not interrupt.came:
             again, seeds, note = _confirmation(plan, rows, climbed, deadline, resume)
             notes += [note] * bool(note)
         for note in notes:
             _log.warning(note)
         if again is not None:
-            confirmed = train(again)
-            if confirmed is not None:
-                choices = choose(plan, confirmed)
-        last = judging(plan, choices, seeds) if not interrupt.came else None
-        if last is not None:
-            judged = train(last)
-            if judged is not None:
-                choices = judge(plan, choices, judged)
+
+            def time_for(stage: Stage, size: Size) -> bool:
+                """Return whether there is time for a stage; one that was begun before a resume is finished."""
+                begun = resume and newest_snapshot(stage.folder) is not None
+                return begun or deadline is None or deadline.fits(size)
+
+            choices, said = confirm(plan, again, seeds, finalists(plan, rows, climbed), train, time_for)
+            notes += said
         interrupted = interrupt.came
     return _Found(rows, interrupted, choices, notes=notes)
 
@@ -333,14 +336,15 @@ def _climb(
     deadline: Deadline | None,
     resume: bool,
     train: Callable[[Stage], list[TrialResult] | None],
-) -> tuple[dict[int, Sequence[TrialResult]], str]:
+) -> tuple[dict[int, Sequence[TrialResult]], list[str]]:
     """Run the lower rungs of the confirmation.
 
     Returns:
-        The configurations that go on, by scale, the best first, for the scales that had a rung; and a note if rungs were left out
-        because of the time budget.
+        The configurations that go on, by scale, the best first, for the scales that had a rung; and notes about networks with
+        artefacts that did not go on, and about rungs that were left out because of the time budget.
     """
     rungs, order, climbed = ladder(plan), candidates(plan, rows), dict[int, Sequence[TrialResult]]()
+    by_results, where, notes = candidates(plan, rows, allow_artefacts=True), "the search", list[str]()
     stages = [f"confirm-{plan.settings.trials}{end}" for end in (*(f"-rung-{rung.number}" for rung in rungs), "")]
     begun = [resume and newest_snapshot(plan.settings.folder / name) is not None for name in stages]
     for place, rung in enumerate(rungs):
@@ -352,15 +356,18 @@ def _climb(
                 break
             size = deadline.last_size(place) if deadline is not None else None
             if deadline is not None and (size is None or len(size.ladder) <= place):
-                return climbed, "" if size is None else deadline.line(
-                    size, place
-                )  # without a size, `_confirmation` says so
+                note = "" if size is None else deadline.line(size, place)  # without a size, `_confirmation` says so
+                notes += [note] * bool(note)
+                break
+        notes += displaced_notes(by_results, order, rung.finalists, where)
         results = train(stage)
         if results is None:
             break
-        order = after_rung(order, results)
-        climbed |= {scale: order[scale] for scale in {row.config.scale for row in results}}
-    return climbed, ""
+        scales, where = {row.config.scale for row in results}, f"rung {rung.number}"
+        by_results = after_rung(order, results, allow_artefacts=True)
+        order = after_rung(order, results, allow_artefacts=plan.settings.allow_artefacts)
+        climbed |= {scale: order[scale] for scale in scales}
+    return climbed, [*notes, *displaced_notes(by_results, order, plan.settings.best, where)]
 
 
 def _confirmation(

@@ -48,6 +48,7 @@ def summary_markdown(
         lines[-1] += f"[All searches]({searches})"
     for verdict in result.verdicts:
         lines += ["", *(f"- {sentence}." for sentence in verdict.sentences())]
+    lines += [f"\n- {sentence}." for scale in result.scales for sentence in result.artefact_lines(scale)]
     for scale, found in (pictures or {}).items():
         lines += _pictures(result.run_id, scale, found)
     lines += ["", *_table(result)]

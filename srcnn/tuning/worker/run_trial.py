@@ -29,8 +29,9 @@ from torch import Tensor
 from srcnn.config.training import TrainConfig
 from srcnn.errors import CheckpointError, ConfigError, TrainingError
 from srcnn.evaluation.degradation import Degraded
+from srcnn.evaluation.drawn_patterns import leads, worst
 from srcnn.model.network import SRCNN, count_macs, count_parameters
-from srcnn.model.weights_file import save_network
+from srcnn.model.weights_file import load_network, save_network
 from srcnn.system.gpu import release_memory, wait
 from srcnn.training.checkpoint import TrainState, load_state, save_state
 from srcnn.training.fit import EpochResult, fit
@@ -110,7 +111,8 @@ def _train(
 
     def send(epochs: int) -> None:
         curve = tuple(figures.objective for figures in past)
-        tune.report(report(len(past), epochs, curve, past[-1]).to_json())
+        lead = _pattern_lead(folder, device) if place.patterns and len(past) >= epochs else None
+        tune.report(report(len(past), epochs, curve, past[-1], pattern_lead=lead).to_json())
 
     last, used, epochs = time.monotonic(), time.process_time(), 0
     counts = device.type == "cpu" and place.threads == 1  # several threads share their processor time unequally
@@ -162,6 +164,11 @@ def latency_ms(config: TrainConfig, device: torch.device) -> float:
             wait(device)
             times.append(1e3 * (time.perf_counter() - started))
     return statistics.median(times[2:])
+
+
+def _pattern_lead(folder: Path, device: torch.device) -> float:
+    """Return the worst lead over bicubic on the drawn patterns in dB, of the network that a trial keeps."""
+    return worst(leads(load_network(folder / NETWORK_FILE).to(device)))[1]
 
 
 def _last_state(folder: Path) -> TrainState | None:

@@ -27,6 +27,7 @@ class Place:
     latency: bool = False  #: whether to report the latency of the network
     #: Seconds without a report after which the trial counts as hung; None: see `Watchdog`.
     patience: float | None = None
+    patterns: bool = False  #: whether to measure the network of a full trial on the drawn patterns
 
 
 def trial_device(place: Place) -> torch.device:

@@ -176,3 +176,13 @@ def test_a_file_that_is_not_ours_counts_as_none(tmp_path: Path, content: str) ->
     file.write_text(content, encoding="utf-8")
     assert make(100, file=file).left == 100
     assert json.loads(file.read_text(encoding="utf-8"))["spent"] == 0
+
+
+@pytest.mark.parametrize(("trials", "seconds"), [(5, 500), (3, 300)])  # 2 that choose and 3 that judge; 3 that judge
+def test_a_further_configuration_fits_while_there_is_time_for_all_its_seeds(trials: int, seconds: float) -> None:
+    clock = Clock()
+    deadline = make(2000, Costs(full={3: 100.0}), sizes((1, 3)), clock=clock)
+    clock.now += 1.1 * 2000 - seconds  # with a tenth of the budget to spare
+    assert deadline.fits(Size(1, 3, {3: trials}))
+    clock.now += 1
+    assert not deadline.fits(Size(1, 3, {3: trials}))

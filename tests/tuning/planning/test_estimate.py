@@ -119,10 +119,12 @@ def test_of_trials_that_pause_at_least_three_finish(workplace: Path, trials: int
 
 
 def test_an_estimate_reads_as_names_and_values(workplace: Path) -> None:
-    shown = dict(lines(estimate(plan(trials=4), SPEED, 2)))
+    shown = dict(lines(estimate(plan(trials=4, confirm=False), SPEED, 2)))
     assert list(shown) == ["time", "core-hours", "disk", "memory", "measured"]
     assert "4 trials" in shown["time"]
-    assert "confirmations" in dict(lines(estimate(plan(trials=40), SPEED, 2)))["time"]
+    confirmed = dict(lines(estimate(plan(trials=40), SPEED, 2)))
+    assert "confirmations" in confirmed["time"]
+    assert "if artefacts on a drawn pattern rule a winner out" in confirmed["not counted"]
     assert "2 trials at a time" in shown["core-hours"]
     assert "a device" in shown["measured"]
     on_gpus = dict(lines(estimate(plan(trials=4, gpus_per_trial=0.5), replace(SPEED, gpu=True), 2)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -56,3 +57,10 @@ def test_an_epoch_costs_its_processor_time_where_that_is_known() -> None:
     assert EpochFigures(0.5, epoch_seconds=3.0).cost_seconds == 3.0
     assert EpochFigures(0.5, epoch_seconds=3.0, cpu_seconds=2.0).cost_seconds == 2.0
     assert "cpu_seconds" not in EpochFigures(0.5, epoch_seconds=3.0).to_json()
+
+
+def test_the_lead_on_drawn_patterns_is_known_only_where_it_was_measured() -> None:
+    assert "pattern_lead" not in REPORT.to_json()  # as in the report of an earlier search
+    assert TrialReport.from_json(REPORT.to_json()).pattern_lead is None
+    for lead in (0.0, -7.9):
+        assert TrialReport.from_json(replace(REPORT, pattern_lead=lead).to_json()).pattern_lead == lead

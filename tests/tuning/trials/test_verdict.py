@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from srcnn.tuning.trials.intervals import Interval
 from srcnn.tuning.trials.verdict import (
@@ -59,3 +60,27 @@ def test_the_sentences() -> None:
 def test_no_file_and_a_file_of_another_version_hold_nothing() -> None:
     assert read_verdicts(None) is None
     assert read_verdicts('{"version": 99, "verdicts": [{"form": "unknown"}]}') is None
+
+
+def test_artefacts_are_said_and_the_runner_up_is_not_one_that_was_passed_over() -> None:
+    ahead = replace(ONE, configuration="ahead", chose=(SeedFigures(8, "e", 2.0),), pattern_lead=-7.94)
+    behind = replace(ONE, configuration="behind", pattern_lead=-1.2)  # allowed, so it was not passed over
+    verdict = ScaleVerdict(3, (replace(ONE, pattern_lead=-1.0), ahead, TWO, behind), 9, 10, passed_over=("ahead",))
+    assert verdict.runner_up == TWO
+    said = verdict.sentences()
+    assert "where paper is 0.100 dB behind" in said[0]
+    assert said[-1] == ("x3: passed over, since more than 1 dB behind bicubic on a drawn pattern: ahead (7.9 dB)")
+    assert read_verdicts(verdicts_json([verdict])) == (verdict,)
+    alone = ScaleVerdict(3, (ahead,), 9, 10)
+    assert (alone.runner_up, alone.sentences()[-1]) == (
+        None,
+        "x3: ahead is more than 1 dB behind bicubic on a drawn pattern (7.9 dB): champion.py will refuse it",
+    )
+
+
+def test_a_file_of_an_earlier_search_has_no_lead_on_drawn_patterns() -> None:
+    data = WHOLE.to_json()
+    del data["passed_over"]
+    for one in data["ranked"]:
+        del one["pattern_lead"]
+    assert ScaleVerdict.from_json(data) == WHOLE

@@ -114,6 +114,20 @@ def test_too_few_seeds_or_images_leave_the_title(
     assert title(tracker) == 1
 
 
+def test_a_winner_with_artefacts_does_not_take_the_title_from_another(
+    plan: Plan, tracker: Tracker, workplace: Path
+) -> None:
+    promote(plan, tracker, a_choice(tracker, workplace, "a", None))
+    better = a_choice(tracker, workplace, "b", np.full((3, 4), 9.0) + np.array([[-0.01], [0.0], [0.01]]))
+    row = better.winner.rows[0]
+    assert row.report is not None
+    failing = replace(row, report=replace(row.report, pattern_lead=-7.9))
+    better = replace(better, ranked=(replace(better.winner, rows=(failing,)),))
+    said = promote(plan, tracker, better)
+    assert said.endswith("stays version 1, not 2: that one is more than 1 dB behind bicubic on a drawn pattern")
+    assert title(tracker) == 1
+
+
 FAILURES = {
     "get_registered_model": "the registry failed",
     "get_model_version_by_alias": "the registry failed",

@@ -29,6 +29,7 @@ def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) 
     assert means == sorted(means, reverse=True)
     # Two seeds choose on the validation images; three others judge the winner on images that had no part in the choice.
     seeds = {row.config.seed for one in choice.ranked for row in one.rows}
+    assert all(row.pattern_lead is not None for one in choice.ranked for row in one.rows)
     assert seeds == {plan.settings.seed + 1, plan.settings.seed + 2}
     assert {row.config.seed for row in choice.winner.judging_trials} == {
         plan.settings.seed + more for more in (3, 4, 5)

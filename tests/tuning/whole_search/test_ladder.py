@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
-from srcnn.tuning.whole_search.ladder import after_rung, candidates, distinct_first
+from srcnn.tuning.whole_search.ladder import after_rung, candidates, displaced, distinct_first, places
 
 from planned_search import plan as planned
 
@@ -72,3 +73,17 @@ def test_a_rung_decides_by_its_own_results_and_failed_trials_drop_out(workplace:
     assert after_rung(order, [row("ya", 32, 0.4, outcome=Outcome.FAILED)]) == order
     twins = [row("xa", 64, 0.5), row("xb", 64, 0.6), row("za", 16, 0.4)]
     assert keys(after_rung(order, twins)[3]) == ["xb", "za", "xa"]
+
+
+def test_artefacts_come_behind_everything_that_has_none(workplace: Path) -> None:
+    failing = replace(row("xa", 64, 0.9), report=TrialReport(3, 3, (0.9,), EpochFigures(0.9, 0.9), pattern_lead=-2.6))
+    twin, other, begun = row("xb", 64, 0.8), row("ya", 32, 0.7), row("za", 16, 0.5, outcome=Outcome.STOPPED)
+    rows = [failing, twin, other, begun]
+    assert keys(places(rows)) == keys(candidates(plan(), rows)[3]) == ["xb", "ya", "za", "xa"]
+    assert keys(places(rows, allow_artefacts=True)) == ["xa", "ya", "za", "xb"]
+    assert keys(candidates(plan(allow_artefacts=True), rows)[3]) == ["xa", "ya", "za", "xb"]
+    assert keys(after_rung({3: rows}, rows)[3]) == ["xb", "ya", "xa"]
+    assert keys(after_rung({3: rows}, rows, allow_artefacts=True)[3]) == ["xa", "ya", "xb"]
+    allowed, order = ({3: places(rows, allow_artefacts=one)} for one in (True, False))
+    assert displaced(allowed, order, 3) == {3: [failing]}
+    assert displaced(allowed, order, 4) == displaced(allowed, allowed, 1) == {}

@@ -53,7 +53,15 @@ def leaky(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def settings(name: str, **fields: object) -> SearchSettings:
     given: dict[str, Any] = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",), "trials": 2}
-    given |= {"validation": 2, "budget": 60e3, "best": 1, "choice_seeds": 1, "confirm_seeds": 2, "scales": (2,), "max_concurrent": 1}
+    given |= {
+        "validation": 2,
+        "budget": 60e3,
+        "best": 1,
+        "choice_seeds": 1,
+        "confirm_seeds": 2,
+        "scales": (2,),
+        "max_concurrent": 1,
+    }
     return SearchSettings(**{**given, **fields})
 
 

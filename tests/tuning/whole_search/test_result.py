@@ -10,6 +10,7 @@ import pytest
 
 from srcnn.evaluation.protocol import Score
 from srcnn.tuning.trials.outcome import Outcome
+from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.whole_search.choice import Choice
 from srcnn.tuning.whole_search.result import choices_csv, leaderboard_csv, mean, verdict_of
 
@@ -31,6 +32,21 @@ def test_rows_of_a_scale_are_the_finished_ones_best_first() -> None:
     assert (found.scales, found.sets) == ([2, 3], ["Set5"])
     assert [found.count(kind) for kind in Outcome] == [2, 1, 0, 1, 0]
     assert found.verdicts == ()
+
+
+def test_a_single_trial_with_artefacts_is_passed_over_unless_they_are_allowed() -> None:
+    found = result(*(artefacts(one, -2.6 if one.trial_id == "high" else None) for one in ROWS))
+    assert [one.trial_id for one in found.of_scale(3)] == ["low", "high"]
+    (line,) = found.artefact_lines(3)
+    assert line == "x3: passed over, since more than 1 dB behind bicubic on a drawn pattern: mine, of course (2.6 dB)"
+    allowed = replace(found, settings=found.settings.replace(allow_artefacts=True))
+    assert [one.trial_id for one in allowed.of_scale(3)] == ["high", "low"]
+    assert "mine, of course is more than 1 dB behind" in allowed.artefact_lines(3)[0]
+    assert found.artefact_lines(2) == replace(found, choices=(Choice(3, (WINNER,)),)).artefact_lines(3) == []
+
+
+def artefacts(row: TrialResult, lead: float | None) -> TrialResult:
+    return row if row.report is None else replace(row, report=replace(row.report, pattern_lead=lead))
 
 
 def test_the_leaderboard_has_every_trial_finished_ones_first() -> None:

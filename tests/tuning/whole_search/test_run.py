@@ -22,6 +22,7 @@ from mlflow.tracking import MlflowClient
 
 from srcnn.data.datasets import load
 from srcnn.errors import SearchError
+from srcnn.evaluation.drawn_patterns import leads, worst
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.weights_file import load_network
 from srcnn.tuning.algorithms.early_stopping import EPOCHS
@@ -85,6 +86,9 @@ def test_a_search_leaves_a_true_record(workplace: Path) -> None:
         # The checkpoint in the store loads with one call and gives the logged figure again.
         network = load_network(Path(client.download_artifacts(child.info.run_id, "checkpoint/network.safetensors")))
         again = evaluate(network, images, row.config.scale).mean
+        # Every full trial, and no other, was measured on the drawn patterns.
+        lead = worst(leads(network))[1] if row.outcome is Outcome.FINISHED else None
+        assert child.data.metrics.get("pattern_lead_worst") == row.pattern_lead == pytest.approx(lead, abs=1e-3)
         assert again.psnr == pytest.approx(child.data.metrics[f"test/test/x{row.config.scale}/psnr"], abs=1e-4)
         assert again.ssim == pytest.approx(child.data.metrics[f"test/test/x{row.config.scale}/ssim"], abs=1e-6)
     board = Path(client.download_artifacts(parent.info.run_id, "leaderboard.csv")).read_text(encoding="utf-8")

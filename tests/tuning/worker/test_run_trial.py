@@ -10,7 +10,8 @@ import torch
 
 from srcnn.config.training import TrainConfig
 from srcnn.evaluation.degradation import degrade
-from srcnn.model.weights_file import read_header
+from srcnn.evaluation.pattern_limit import NOT_MEASURABLE
+from srcnn.model.weights_file import read_header, save_network
 from srcnn.training.fit import fit
 from srcnn.training.patches import prepare
 from srcnn.tuning.trials.report import EpochFigures
@@ -20,10 +21,13 @@ from srcnn.tuning.worker.run_trial import (
     ScaleData,
     _figures,
     _last_state,
+    _pattern_lead,
     _save,
     _start,
     history,
 )
+
+from small_network import small_network
 
 
 def test_the_state_holds_every_epoch_and_a_damaged_one_is_none(tmp_path: Path) -> None:
@@ -59,3 +63,15 @@ def test_a_trial_gets_a_copy_of_the_weights_that_it_names() -> None:
     assert found is not None
     found["layers.0.weight"].zero_()  # those of the object store are read-only and shared
     assert weights["layers.0.weight"].sum() == 2
+
+
+def test_the_network_that_a_trial_keeps_is_measured_on_the_drawn_patterns(tmp_path: Path) -> None:
+    network = small_network(scale=3, residual=True)
+    found = []
+    for factor in (0.0, 1.0, 1e20):  # bicubic itself; noise; not finite
+        weights = {name: value * factor for name, value in network.state_dict().items()}
+        save_network(tmp_path / NETWORK_FILE, weights, TrainConfig(kernels=(5, 3, 3), filters=(8, 6), scale=3), {})
+        found.append(_pattern_lead(tmp_path, torch.device("cpu")))
+    assert found[0] == pytest.approx(0.0, abs=1e-6)
+    assert found[1] < -1
+    assert found[2] == NOT_MEASURABLE

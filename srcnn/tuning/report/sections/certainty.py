@@ -44,8 +44,8 @@ def certainty(data: SearchData) -> tuple[Part, ...]:
 def _plain(verdict: ScaleVerdict) -> list[str]:
     at, winner, lines = f"x{verdict.scale}", verdict.champion, []
     name = escape.markdown(winner.configuration)
-    if len(verdict.ranked) > 1:
-        lines.append(f"{at}, the choice: {_runner_up(winner, verdict.ranked[1])}")
+    if (second := verdict.runner_up) is not None:
+        lines.append(f"{at}, the choice: {_runner_up(winner, second)}")
     for lead in verdict.leads:
         where = "judging images" if lead.images is None else escape.markdown(lead.images)
         more = ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from srcnn.champions import load_champion
-from srcnn.champions.patterns import MOST_BEHIND, leads, patterns
 from srcnn.champions.shipped import SCALES
+from srcnn.evaluation.drawn_patterns import leads, patterns, worst
+from srcnn.evaluation.pattern_limit import MOST_BEHIND, NOT_MEASURABLE, is_too_far_behind
 
 from small_network import small_network
 
@@ -25,8 +27,21 @@ def test_the_patterns_are_black_and_white_and_always_the_same() -> None:
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_no_network_that_ships_fails_on_one(scale: int) -> None:
-    assert min(leads(load_champion(scale)).values()) >= -MOST_BEHIND
+    assert worst(leads(load_champion(scale)))[1] >= -MOST_BEHIND
 
 
 def test_an_untrained_network_fails() -> None:
     assert max(leads(small_network(scale=2)).values()) < -MOST_BEHIND
+
+
+def test_a_network_fails_whose_weights_grow_without_bound() -> None:
+    network = load_champion(3)
+    measured = []
+    for factor in (4.0, 1e30):  # saturated, and not finite
+        with torch.no_grad():
+            for layer in network.convolutions:
+                layer.weight.mul_(factor)
+        measured.append(worst(leads(network))[1])
+    assert NOT_MEASURABLE < measured[0] < -MOST_BEHIND
+    assert measured[1] == NOT_MEASURABLE
+    assert all(map(is_too_far_behind, measured))
