@@ -60,7 +60,7 @@ def test_optuna_and_mlflow_know_of_every_trial_what_tune_knows(workplace: Path, 
 @pytest.mark.slow
 def test_several_objectives_give_a_front(workplace: Path) -> None:
     (workplace / "test").rename(workplace / "a test+")  # a name that MLflow would refuse in a metric's
-    odd = {"test": (str(workplace / "a test+"),), "objectives": ("gain", "macs", "latency")}
+    odd = {"test": (str(workplace / "a test+"),), "objectives": ("gain", "macs", "latency"), "max_concurrent": 1}
     result = run_search(plan_search(settings("front", trials=6, scales=(2,), **odd)))
     assert result.count(Outcome.FINISHED) == 6
     assert all(row.values["latency"] > 0 for row in result.rows)
@@ -88,7 +88,7 @@ def test_a_time_budget_ends_a_search_in_good_order(workplace: Path) -> None:
 
 
 def test_a_search_without_time_goes_on_with_more_time_and_trials(workplace: Path) -> None:
-    given = {"trials": 2, "scales": (3,), "scheduler": "none"}
+    given = {"trials": 2, "scales": (3,), "scheduler": "none", "max_concurrent": 1}
     first = run_search(plan_search(settings("short", time_budget=0.1, **given)))
     assert [row.outcome for row in first.rows] == [
         Outcome.STOPPED
@@ -103,6 +103,7 @@ def test_a_search_without_time_goes_on_with_more_time_and_trials(workplace: Path
 def test_a_confirmation_without_time_is_left_out_and_said(workplace: Path) -> None:
     """Its trials have a thousand times the pixels: hours, in a budget of a minute."""
     fields = {"trials": 2, "scales": (3,), "confirm": True, "confirm_budget": 150e6, "time_budget": 60.0}
+    fields |= {"max_concurrent": 1}
     result = run_search(plan_search(settings("hurried", **fields)))
     assert len(result.rows) == 2
     assert result.choices == ()
