@@ -103,7 +103,6 @@ def test_a_search_without_time_goes_on_with_more_time_and_trials(workplace: Path
 def test_a_confirmation_without_time_is_left_out_and_said(workplace: Path) -> None:
     """Its trials have a thousand times the pixels: hours, in a budget of a minute."""
     fields = {"trials": 2, "scales": (3,), "confirm": True, "confirm_budget": 150e6, "time_budget": 60.0}
-    fields |= {"max_concurrent": 1}
     result = run_search(plan_search(settings("hurried", **fields)))
     assert len(result.rows) == 2
     assert result.choices == ()
