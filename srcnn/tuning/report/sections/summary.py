@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from srcnn.config.quantities import counted
 from srcnn.overlap.leaks import footnote, marked
 from srcnn.tuning.report.data.confirmed import Confirmed, confirmed_at
@@ -46,7 +48,10 @@ def summary(data: SearchData) -> tuple[Part, ...]:
 
 def _searched(data: SearchData) -> str:
     trials, text = data.of_stage("search"), escape.markdown
-    configurations = len({(child.name, child.scale) for child in trials})
+    # By values, because names leave out most of the training and round the rate.
+    configurations = len(
+        {(child.name, child.scale, json.dumps(child.values, sort_keys=True, default=str)) for child in trials}
+    )
     varied = [name for name in data.space.parameters if name != "scale"] if data.space is not None else []
     over = f", over {text(', '.join(varied))}" if varied else ""
     images = data.tags.get(names.TAG_VALIDATION, "")
