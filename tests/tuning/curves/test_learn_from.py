@@ -129,7 +129,13 @@ def test_every_configuration_of_a_space_lies_in_it(name: str) -> None:
 
 def test_a_wider_space_holds_the_trials_of_a_narrower_one_and_no_others(past_store: PastStore) -> None:
     deep = load_space(SPACES / "deep.yaml")
-    chain = {"kernels": (5, 3, 3, 5), "filters": (64, 32, 32), "upsampling": "pixel_shuffle", "padding": "zeros"}
+    chain: dict[str, Any] = {
+        "kernels": (5, 3, 3, 5),
+        "filters": (64, 32, 32),
+        "upsampling": "pixel_shuffle",
+        "padding": "zeros",
+    }
+    chain |= {"weight_decay": 0.03, "reduced_copies": 2}  # as the space fixes them
     made = translated(deep, flat_params(TrainConfig(**chain)))
     assert made is not None
     assert made[0] == {
@@ -146,10 +152,12 @@ def test_a_wider_space_holds_the_trials_of_a_narrower_one_and_no_others(past_sto
         "learning_rate": 5e-4,
         "batch_size": 8,
         "patch_size": 60,
+        "late_patch_size": None,
         "scale": 3,
     }
     uneven = {**chain, "filters": (64, 32, 48)}
-    for other in (uneven, {**chain, "padding": "replicate"}, {**chain, "learning_rate": 2e-3}):
+    others: tuple[dict[str, Any], ...] = ({"padding": "replicate"}, {"learning_rate": 5e-3}, {"weight_decay": 0.0})
+    for other in (uneven, *({**chain, **fields} for fields in others)):
         assert translated(deep, flat_params(TrainConfig(**other))) is None
     heavy = {**chain, "filters": (64, 48, 48), "kernels": (5, 5, 5, 5)}  # more weights than the space allows
     assert translated(deep, flat_params(TrainConfig(**heavy))) is None

@@ -92,7 +92,7 @@ def test_a_trial_that_hangs_is_killed_and_begun_once_more(workplace: Path) -> No
         encoding="utf-8",
     )
     with machine(hang, num_cpus=2):
-        result = run_search(plan_search(settings("hang", trials=2, stall_limit=8, enqueue=("first.yaml",))))
+        result = run_search(plan_search(settings("hang", trials=2, stall_limit=12, enqueue=("first.yaml",))))
     once, always = sorted(result.rows, key=lambda row: row.config.filters)
     assert once.outcome is Outcome.FINISHED
     assert always.outcome is Outcome.FAILED
