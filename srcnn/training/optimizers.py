@@ -9,8 +9,8 @@ The last layer, which has few outputs, the biases and the slopes of PReLU use Ad
 each of its matrices. The step of the wide K is made from averaged gradients of W: then its orthogonal matrix has products of the
 size of W only (`orthogonal_through`), where a Gram matrix of K would be as expensive as all convolutions.
 
-Nothing bounds the weights that Muon moves: every step is as long as the one before, and in a long run a layer grows a
-hundredfold while the last layer shrinks. Such a network can amplify what it never saw, such as a grid of full contrast.
+Nothing bounds the weights that Muon moves: every step is as long as the one before, and in a long run a layer may grow more than
+tenfold while the last layer shrinks. Such a network can amplify what it never saw, such as a grid of full contrast.
 ``weight_decay`` bounds them: decoupled weight decay (Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019),
 with Muon as in Liu et al., "Muon is Scalable for LLM Training", 2025. As a step is an orthogonal matrix of a known length,
 the largest singular value of a plain layer stays below about 1 / ``weight_decay``. In a short run nothing grows that far.
@@ -201,10 +201,8 @@ def make_optimizer(config: TrainConfig, network: SRCNN, expansion: Expansion | N
             # Both matrices of a block decay at half the pace, so their product at the pace of a plain weight.
             own_decay = 0.0 if not matrix else decay if expansion is None else decay / (2 * share)
             kinds.setdefault((factor * share, matrix, own_decay), []).append(parameter)
-    groups: list[dict[str, Any]] = [{"params": p, "factor": f, "matrix": m} for (f, m, _), p in kinds.items()]
+    groups = [{"params": p, "factor": f, "matrix": m, "decay": d} for (f, m, d), p in kinds.items()]
     if config.optimizer == "muon":
-        for group, (_, _, own_decay) in zip(groups, kinds, strict=True):
-            group["decay"] = own_decay
         return Muon(groups, config.learning_rate, expansion.factors(network) if expansion is not None else None)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
