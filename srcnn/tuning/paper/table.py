@@ -24,6 +24,7 @@ from srcnn.errors import ConfigError, unknown_name
 from srcnn.tuning.space.shipped_spaces import shipped
 from srcnn.tuning.space.yaml_file import compose
 from srcnn.tuning.space.yaml_nodes import plain, shown
+from srcnn.tuning.tracking.names import SetFigure
 
 __all__ = [
     "BUDGETS",
@@ -99,7 +100,7 @@ class Claim(Strict):
         "the shortest budget"
     )
     rows: tuple[str, ...] = Field(min_length=1, description="names of the rows")
-    metric: str = Field("Set5/x3/psnr", description="metric to compare")
+    metric: str | None = Field(None, description="metric to compare; none: the first that the table shows")
     margin: float = Field(0.0, ge=0, description="margin in dB")
     recipes: tuple[str, ...] | None = Field(None, description="recipes to test the claim with; none: all")
 
@@ -152,7 +153,7 @@ class Table(Strict):
         "psnr",
         description="psnr: PSNR and SSIM; planes: PSNR of Y, Cb, Cr and all three; article: psnr and the article's PSNR",
     )
-    shown: tuple[str, ...] = Field(("Set5/x3/psnr",), description="metrics in the columns of the table")
+    shown: tuple[str, ...] = Field(("Set5/x3/psnr",), min_length=1, description="metrics in the columns of the table")
     base: dict[str, Any] = Field(default_factory=dict, description="fields common to all rows")
     recipes: dict[str, Recipe] = Field(default_factory=lambda: {"ours": Recipe()})
     rows: tuple[TableRow, ...] = Field(min_length=1)
@@ -180,6 +181,24 @@ class Table(Strict):
                 if recipe not in self.recipes:
                     raise ValueError(unknown_name("recipe", recipe, self.recipes))
         return self
+
+    @model_validator(mode="after")
+    def _check_metrics(self) -> Self:
+        named = [("shown", self.shown), ("claims", [self.metric_of(claim) for claim in self.claims])]
+        for field, metrics in named:
+            for metric in metrics:
+                try:
+                    figure = SetFigure.parse(metric)
+                except ValueError as error:
+                    raise ValueError(f"{field}: {error}") from None
+                if figure.scale not in self.scales or figure.images not in self.test:
+                    measured = ", ".join(f"{name}/x{scale}" for name in self.test for scale in self.scales)
+                    raise ValueError(f"{field}: the table does not measure {metric}, only {measured}")
+        return self
+
+    def metric_of(self, claim: Claim) -> str:
+        """Return the metric by which a claim is judged."""
+        return claim.metric or self.shown[0]
 
     def row(self, name: str) -> TableRow:
         """Return the row of a name."""

@@ -103,6 +103,13 @@ def test_a_cell_is_known_by_its_configuration_and_its_images(tmp_path: Path) -> 
         ),
         ({"rows": [{"name": "a", "config": {"kernel": "9-1-5"}}], "claims": []}, "field 'kernel' does not exist"),
         ({"tile": "x"}, "field 'tile' does not exist"),
+        ({"shown": ["Set5/x4/psnr"], "claims": []}, "shown: the table does not measure Set5/x4/psnr, only Set5/x3"),
+        ({"shown": ["Urban100/x3/psnr"], "claims": []}, "shown: the table does not measure Urban100/x3/psnr, only"),
+        ({"shown": ["PSNR"], "claims": []}, "shown: 'PSNR': must be SET/xSCALE/FIGURE"),
+        (
+            {"claims": [{"text": "x", "kind": "order", "rows": ["a", "b"], "metric": "Set5/x2/psnr"}]},
+            "claims: the table does not measure Set5/x2/psnr, only Set5/x3",
+        ),
     ],
 )
 def test_mistakes_are_named_with_their_file(tmp_path: Path, changes: dict[str, object], said: str) -> None:
@@ -112,6 +119,14 @@ def test_mistakes_are_named_with_their_file(tmp_path: Path, changes: dict[str, o
     assert str(error.value).startswith(f"{path}: ")
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_claim_without_a_metric_is_about_the_first_that_is_shown(tmp_path: Path) -> None:
+    """A table of another scale would otherwise judge figures that it does not measure."""
+    order = {"text": "a is better", "kind": "order", "rows": ["a", "b"]}
+    path = write(tmp_path, scales=[4], shown=["Set14/x4/psnr", "Set5/x4/psnr"], claims=[order])
+    table = load_table(path)
+    assert table.metric_of(table.claims[0]) == "Set14/x4/psnr"
 
 
 def test_a_file_that_is_no_table(tmp_path: Path) -> None:

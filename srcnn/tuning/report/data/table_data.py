@@ -143,7 +143,7 @@ class TableData:
         """Return the verdicts on the paper's claims."""
         found = []
         for claim in self.table.claims:
-            metric = self.here(claim.metric)
+            metric = self.here(self.table.metric_of(claim))
             figure = names.SetFigure.parse(metric)
             scale = figure.scale
             plain = self.given.get((BICUBIC, scale), {}).get(metric)

@@ -110,7 +110,7 @@ def _variation(data: TableData) -> tuple[Part, ...]:
                 if array is not None:
                     found[name, recipe, metric] = array
             for claim in data.table.claims:
-                if data.here(claim.metric) != metric or recipe not in (claim.recipes or data.recipes):
+                if data.here(data.table.metric_of(claim)) != metric or recipe not in (claim.recipes or data.recipes):
                     continue
                 for a, b in zip(claim.rows[:-1], claim.rows[1:], strict=True):
                     one, other = arrays[a], arrays[b]
