@@ -7,9 +7,15 @@ from collections.abc import Iterator
 import pytest
 import ray
 
+from srcnn.tuning.adapters.environment import temporarily
+
 from _servers import patiently
 
 __all__ = ["one_ray", "start_ray"]
+
+#: Ray ends idle processes at once where there are more than cores. Those that measure networks serve the next search too, which
+#: need not load torch again.
+_IDLE = {"RAY_num_workers_soft_limit": "6"}
 
 
 def start_ray(**options: object) -> None:
@@ -17,7 +23,10 @@ def start_ray(**options: object) -> None:
 
     def start() -> None:
         try:
-            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **options)
+            with temporarily(_IDLE):
+                ray.init(
+                    address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **options
+                )
         except Exception as error:
             ray.shutdown()  # of what had started
             if "timed out during startup" in str(error):  # after the 30 seconds that Ray gives itself

@@ -42,13 +42,13 @@ COMMAND = EXPERIMENTS / "search.py"
 
 
 @pytest.fixture
-def leaky(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def leaky(with_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workplace with a seventh training photograph, which shows the first test photograph mirrored."""
-    monkeypatch.setenv("SRCNN_CACHE", str(workplace / "cache"))
+    monkeypatch.setenv("SRCNN_CACHE", str(with_store / "cache"))
     name, image = load("test").images[0]
     write_image(Path("train", "zz leak.png"), np.ascontiguousarray(image[:90, ::-1]))
     assert name == "astronaut"
-    return workplace
+    return with_store
 
 
 def settings(name: str, **fields: object) -> SearchSettings:
