@@ -13,8 +13,8 @@ from _servers import patiently
 
 __all__ = ["one_ray", "start_ray"]
 
-#: Ray ends idle processes at once where there are more than cores. Those that measure networks serve the next search too, which
-#: need not load torch again.
+#: So many idle processes are kept, in place of one for each core: those that measure the networks of a search then measure those
+#: of the next one, and need not load torch again.
 _IDLE = {"RAY_num_workers_soft_limit": "6"}
 
 
@@ -23,10 +23,7 @@ def start_ray(**options: object) -> None:
 
     def start() -> None:
         try:
-            with temporarily(_IDLE):
-                ray.init(
-                    address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **options
-                )
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **options)
         except Exception as error:
             ray.shutdown()  # of what had started
             if "timed out during startup" in str(error):  # after the 30 seconds that Ray gives itself
@@ -38,6 +35,7 @@ def start_ray(**options: object) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_ray() -> Iterator[None]:
-    start_ray(num_cpus=2)
+    with temporarily(_IDLE):
+        start_ray(num_cpus=2)
     yield
     ray.shutdown()
