@@ -6,7 +6,8 @@ LOCK ?=
 BIN := $(VENV)/bin
 TRIALS ?= 50
 BUDGET ?=
-TEST_PROCESSES ?= 2
+# Two on two cores left them idle for four tenths of the time: tests wait for processes to start, and for disks.
+TEST_PROCESSES ?= 3
 SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
 # Not compiled: a module is when it is first imported, and most never are.

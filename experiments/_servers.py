@@ -123,8 +123,12 @@ class MlflowServer:
             "--workers",
             "1",
         ]
+        # Nothing here is a job of MLflow's server, whose runners would each load all of MLflow.
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with self._log.open("ab") as log:
-            self._process = patiently(lambda: subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
+            self._process = patiently(
+                lambda: subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environment)
+            )
         end = time.monotonic() + 180
         while time.monotonic() < end:
             with (

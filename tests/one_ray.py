@@ -7,9 +7,15 @@ from collections.abc import Iterator
 import pytest
 import ray
 
+from srcnn.tuning.adapters.environment import temporarily
+
 from _servers import patiently
 
 __all__ = ["one_ray", "start_ray"]
+
+#: So many idle processes are kept, in place of one for each core: those that measure the networks of a search then measure those
+#: of the next one, and need not load torch again.
+_IDLE = {"RAY_num_workers_soft_limit": "6"}
 
 
 def start_ray(**options: object) -> None:
@@ -29,6 +35,7 @@ def start_ray(**options: object) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_ray() -> Iterator[None]:
-    start_ray(num_cpus=2)
+    with temporarily(_IDLE):
+        start_ray(num_cpus=2)
     yield
     ray.shutdown()

@@ -51,6 +51,9 @@ from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.whole_search.consistency import open_books, verify
 
 from _faults.driver import EPOCHS, NAME, SPACE, Driver
+from empty_store import empty
+
+__all__ = ["empty"]
 
 _LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 _WRITES = ("create_run", "log_batch", "log_inputs", "log_artifact", "log_text", "set_terminated", "update_run")
@@ -92,14 +95,6 @@ def server() -> Iterator[None]:
     logging.getLogger("mlflow").setLevel(logging.NOTSET)
     for name, method in before.items():
         setattr(MlflowClient, name, method)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with its tables, which take seconds to make."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 def once(name: str) -> Callable[[Search], bool]:
@@ -405,9 +400,9 @@ class Search(RuleBasedStateMachine):
         assert [f"{one.kind}: {one.text}" for one in verify(books)] == []
 
 
-def test_whatever_happens_a_search_can_be_finished(store: Path) -> None:
+def test_whatever_happens_a_search_can_be_finished(empty: Path) -> None:
     be_quiet()
-    Search.empty = store
+    Search.empty = empty
     bounded = settings(
         max_examples=1000 if _LONG else 3,
         stateful_step_count=60 if _LONG else 30,
@@ -423,10 +418,10 @@ def test_whatever_happens_a_search_can_be_finished(store: Path) -> None:
     print(f"\nstate machine: {len(Search.counts)} rules, {Search.counts.total()} steps: {steps}")
 
 
-def test_two_searches_two_drivers_and_a_store_that_is_read_only_or_lost(store: Path) -> None:
+def test_two_searches_two_drivers_and_a_store_that_is_read_only_or_lost(empty: Path) -> None:
     """Rules of the machine in one order, which no draw leaves out."""
     be_quiet()
-    Search.empty = store
+    Search.empty = empty
     search = Search()
     try:
         search.begin()
@@ -450,10 +445,10 @@ def test_two_searches_two_drivers_and_a_store_that_is_read_only_or_lost(store: P
         search.teardown()  # both go on to their ends, and all stores agree
 
 
-def test_a_search_that_nothing_disturbs(store: Path, tmp_path: Path) -> None:
+def test_a_search_that_nothing_disturbs(empty: Path, tmp_path: Path) -> None:
     be_quiet()
     (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
-    shutil.copy(store, tmp_path / "mlflow.db")
+    shutil.copy(empty, tmp_path / "mlflow.db")
     Driver(tmp_path, _TRIALS).go_on()
     books = open_books(NAME, tmp_path / "mlruns/ray", f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert verify(books) == []
@@ -462,11 +457,11 @@ def test_a_search_that_nothing_disturbs(store: Path, tmp_path: Path) -> None:
         open_books(NAME, tmp_path / "elsewhere", f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 
-def test_a_waiting_trial_that_had_gone_on_when_the_driver_was_killed_goes_on_first(store: Path, tmp_path: Path) -> None:
+def test_a_waiting_trial_that_had_gone_on_when_the_driver_was_killed_goes_on_first(empty: Path, tmp_path: Path) -> None:
     """It ended with a network that was better than its curve said, because nothing continued it."""
     be_quiet()
     (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
-    shutil.copy(store, tmp_path / "mlflow.db")
+    shutil.copy(empty, tmp_path / "mlflow.db")
     driver = Driver(tmp_path, _TRIALS)
     while not any(trial.status == "PAUSED" for trial in driver.trials):
         trial = driver.running or driver.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from srcnn.data.datasets import load
 from srcnn.imaging.image_files import write_image
 
 from command_parts import photos, wide_console
+from empty_store import empty
 from past_store import PastStore
 
-__all__ = ["photos", "wide_console"]
+__all__ = ["empty", "photos", "wide_console"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +37,10 @@ def leaky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def past(photos: Path, monkeypatch: pytest.MonkeyPatch) -> PastStore:
+def past(photos: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> PastStore:
     """A store with an ended search, beside photographs to search on."""
     monkeypatch.chdir(photos)
+    shutil.copy(empty, photos)
     store = PastStore(photos)
     store.open("earlier")
     store.trial("ab_00001", [0.1, 0.2])

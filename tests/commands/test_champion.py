@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,9 @@ def test_a_file_says_no_more_than_its_network(folder: Path) -> None:
     assert (card.training_pixels, card.origin.training.name, card.origin.seeds) == (None, "not known", ())
 
 
-def test_the_registered_winner_of_a_search(folder: Path) -> None:
+def test_the_registered_winner_of_a_search(folder: Path, empty: Path) -> None:
+    (folder / "mlruns").mkdir()
+    shutil.copy(empty, folder / "mlruns")
     uri = f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
     tracker = Tracker(uri, folder / "mlruns" / "artifacts")
     tags = {names.TAG_TRAIN_SET: "train[train]", names.TAG_TRAIN_DIGEST: "d", names.TAG_VALIDATION: "a, b"}

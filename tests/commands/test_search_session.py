@@ -28,7 +28,7 @@ from space_text import GOOD, write
 
 FLAGS = (
     *("--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "1", "--judging", "1"),
-    *("--scale", "3", "--no-confirm", "--sampler", "random", "--no-report"),
+    *("--scale", "3", "--no-confirm", "--sampler", "random", "--no-report", "--max-concurrent", "1"),
 )
 
 
@@ -260,7 +260,7 @@ def test_a_signal_to_the_whole_group_ends_a_search_in_good_order(workplace: Path
 def started(name: str) -> subprocess.Popen[str]:
     """Start a long search in a session of its own, and return when its first trial has begun."""
     process = subprocess.Popen(
-        command("--name", name, "--trials", "40", "--budget", "2M", "--max-concurrent", "1"),
+        command("--name", name, "--trials", "40", "--budget", "2M"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,8 +68,10 @@ def test_a_file_is_what_the_library_makes_of_it(place: Path, capsys: pytest.Capt
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> MlflowClient:
+def registry(tmp_path: Path, empty: Path) -> MlflowClient:
     """A store whose registry has a champion for x3 alone."""
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(empty, tmp_path / "mlruns")
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
     client.create_experiment("srcnn", artifact_location=(tmp_path / "artifacts").as_uri())
     client.create_registered_model("srcnn-x3")

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from checkout import EXPERIMENTS
+from empty_store import empty
 from report_store import Store, a_whole_search
+
+__all__ = ["empty"]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Path:
     """A folder with the store of a search."""
     folder = tmp_path_factory.mktemp("searched")
     (folder / "mlruns").mkdir()
+    shutil.copy(empty, folder / "mlruns")
     a_whole_search(Store(folder / "mlruns"))
     return folder
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from srcnn.data.datasets import load
 from srcnn.imaging.image_files import write_image
 from srcnn.tuning import configure
 
 from browsed_search import browsed
+from empty_store import empty, with_store
 from past_store import past_store
 
-__all__ = ["browsed", "past_store"]
+__all__ = ["browsed", "empty", "past_store", "with_store"]
 
 SPACE = """\
 parameters:
@@ -60,11 +60,3 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with its tables, which take seconds to make."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path

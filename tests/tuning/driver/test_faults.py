@@ -39,6 +39,11 @@ STORAGE = "mlruns/ray"
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not find the tests' modules
 
 
+@pytest.fixture(autouse=True)
+def _stored(with_store: Path) -> None:
+    """Every search here writes into a store that has its tables."""
+
+
 def settings(name: str, **fields: Any) -> SearchSettings:
     given = {"name": name, "space": "space.yaml", "train": "train", "test": ("test",), "validation": 2}
     return SearchSettings(**{**given, "budget": 150e3, "confirm": False, "scheduler": "none", **fields})
@@ -201,24 +206,21 @@ def test_each_trial_sees_one_device_and_a_lost_node_is_survived(workplace: Path)
         hook = {"worker_process_setup_hook": together(workplace / "up", 4)}
         patiently(lambda: ray.init(nodes.address, log_to_driver=False, logging_level="ERROR", runtime_env=hook))
         seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        before: dict[str, set[tuple[str, str]]] = {}  # as far as all nodes were there
 
         def listen(event: Event) -> None:
             if event.report is not None:
                 seen[event.trial_id].add((event.report.node, event.report.device))
+                if len(seen) == 4 and not before:  # each of the four has begun: one of the two nodes goes
+                    before.update({trial: set(places) for trial, places in seen.items()})
+                    (gone,) = [node for node in farm if node.node_id == event.report.node]
+                    farm.remove(gone)
+                    nodes.remove_node(gone, allow_graceful=False)
 
-        result = run_search(plan_search(settings("placed", trials=4)), listener=listen)
-        assert result.count(Outcome.FINISHED) == 4
-        assert all(len(places) == 1 for places in seen.values())
+        result = run_search(plan_search(settings("lost", trials=4, budget=1e6)), listener=listen)
+        assert all(len(places) == 1 for places in before.values())
+        assert len({place for places in before.values() for place in places}) == 4  # two GPUs on each of two nodes
         assert {device for places in seen.values() for _, device in places} == {"cpu 0", "cpu 1"}  # as Ray numbers them
-        assert len({place for places in seen.values() for place in places}) == 4  # two GPUs on each of two nodes
-
-        def lose(event: Event) -> None:
-            if event.report is not None and len(farm) == 2:
-                (gone,) = [node for node in farm if node.node_id == event.report.node]
-                farm.remove(gone)
-                nodes.remove_node(gone, allow_graceful=False)
-
-        result = run_search(plan_search(settings("lost", trials=4, budget=1e6)), listener=lose)
         assert len(farm) == 1
         assert result.count(Outcome.FINISHED) == 4
         sound("lost")
@@ -283,7 +285,7 @@ def small_disk(workplace: Path) -> Iterator[Path]:
 @pytest.mark.slow
 def test_a_full_disk_stops_a_search_which_goes_on_with_more_trials(small_disk: Path) -> None:
     given = settings("full", trials=8, storage=str(small_disk))
-    with machine(num_cpus=2):
+    with machine(num_cpus=1):
         with pytest.raises(DiskFull, match=r"storage: no space left for .*/disk/full"):
             run_search(plan_search(given))
         subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,14 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture
+def stored(table: Path, empty: Path) -> Path:
+    """The table beside a store that has its tables."""
+    (table.parent / "mlruns").mkdir()
+    shutil.copy(empty, table.parent / "mlruns")
+    return table
+
+
 def settings(table: Path, **fields: object) -> TableSettings:
     return TableSettings(**{"table": str(table), "budget": "smoke", **fields})
 
@@ -58,12 +67,12 @@ def runs(table: Path) -> list[object]:
 
 
 @pytest.mark.slow
-def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = run_table(plan_table(settings(table, seeds=1)))
+def test_a_table_is_trained_once_measured_and_reported(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = run_table(plan_table(settings(stored, seeds=1)))
     assert (first.trained, first.kept, first.failed, first.interrupted) == (4, 0, (), False)
-    more = run_table(plan_table(settings(table)))  # another seed: what is there stays
+    more = run_table(plan_table(settings(stored)))  # another seed: what is there stays
     assert (more.trained, more.kept) == (4, 4)
-    every = runs(table)
+    every = runs(stored)
     assert {run.info.status for run in every} == {"FINISHED"}  # type: ignore[attr-defined]
     outcomes = Counter(run.data.tags.get("outcome", "parent") for run in every)  # type: ignore[attr-defined]
     assert outcomes == {Outcome.FINISHED: 8, "given": 1, "parent": 1}  # bicubic is the one that is given
@@ -80,7 +89,7 @@ def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pyte
     assert [v.recipe for v in data.verdicts()] == ["ours"]
 
     capsys.readouterr()
-    assert ablation.main(["--table", str(table), "--budget", "smoke"]) == 0  # nothing is left to train
+    assert ablation.main(["--table", str(stored), "--budget", "smoke"]) == 0  # nothing is left to train
     said = capsys.readouterr().out
     assert "small-smoke: 0 trained, 8 finished before\n" in said
     assert "\n  not enough training to say: more is better\n" in said
@@ -99,29 +108,29 @@ def test_a_table_is_trained_once_measured_and_reported(table: Path, capsys: pyte
     assert {"small-smoke-convergence-ours-x3.png", "small-smoke-filters.png", "small-smoke-crops.png"} <= pictures
 
 
-def test_a_cell_that_diverged_is_not_trained_again(table: Path) -> None:
+def test_a_cell_that_diverged_is_not_trained_again(stored: Path) -> None:
     """It is known by the class of its error, which its run has as a tag."""
     wild = {**TABLE["base"], "optimizer": "sgd", "learning_rate": 1.0e9}  # type: ignore[dict-item]
     budgets = {"smoke": {"pixels": [2.0e4], "sample": True}}
     text = yaml.safe_dump({**TABLE, "base": wild, "rows": TABLE["rows"][:1], "claims": [], "budgets": budgets})  # type: ignore[index]
-    table.write_text(text, encoding="utf-8")
-    first, again = (run_table(plan_table(settings(table))) for _ in range(2))
+    stored.write_text(text, encoding="utf-8")
+    first, again = (run_table(plan_table(settings(stored))) for _ in range(2))
     (failure,) = first.failed
     assert "8-8 x3 0.02M" in failure
-    (failed,) = (run for run in runs(table) if run.data.tags.get("outcome") == Outcome.FAILED)  # type: ignore[attr-defined]
+    (failed,) = (run for run in runs(stored) if run.data.tags.get("outcome") == Outcome.FAILED)  # type: ignore[attr-defined]
     assert failed.data.tags["failure.kind"] in ("DivergenceError", "DeadNetworkError")  # type: ignore[attr-defined]
     assert failed.data.tags["failure"].startswith(failed.data.tags["failure.kind"])  # type: ignore[attr-defined]
     assert (first.trained, first.kept, again.trained, again.kept) == (1, 0, 0, 1)
 
 
 @pytest.mark.slow
-def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Path) -> None:
-    table.write_text(
+def test_a_killed_table_goes_on_without_training_a_finished_cell_again(stored: Path) -> None:
+    stored.write_text(
         yaml.safe_dump({**TABLE, "budgets": {"smoke": {"pixels": [4.0e5], "seeds": 4, "sample": True}}}),
         encoding="utf-8",
     )
     script = EXPERIMENTS / "ablation.py"
-    command = [sys.executable, str(script), "--table", str(table), "--budget", "smoke", "--max-concurrent", "1"]
+    command = [sys.executable, str(script), "--table", str(stored), "--budget", "smoke", "--max-concurrent", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     with process.stdout as lines:
@@ -132,19 +141,19 @@ def test_a_killed_table_goes_on_without_training_a_finished_cell_again(table: Pa
                 break
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    before = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == Outcome.FINISHED}  # type: ignore[attr-defined]
-    result = run_table(plan_table(settings(table, max_concurrent=1)))
+    before = {run.info.run_id for run in runs(stored) if run.data.tags.get("outcome") == Outcome.FINISHED}  # type: ignore[attr-defined]
+    result = run_table(plan_table(settings(stored, max_concurrent=1)))
     assert result.trained + result.kept == 8
     assert result.kept >= 3  # what was said to have finished has, whether or not MLflow had been told
     cells = Counter(
         run.data.tags["srcnn.cell"]  # type: ignore[attr-defined]
-        for run in runs(table)
+        for run in runs(stored)
         if run.data.tags.get("outcome") == Outcome.FINISHED and "srcnn.cell" in run.data.tags  # type: ignore[attr-defined]
     )
     assert len(cells) == 8
     assert set(cells.values()) == {1}
-    assert not [run for run in runs(table) if run.info.status == "RUNNING"]  # type: ignore[attr-defined]
-    after = {run.info.run_id for run in runs(table) if run.data.tags.get("outcome") == Outcome.FINISHED}  # type: ignore[attr-defined]
+    assert not [run for run in runs(stored) if run.info.status == "RUNNING"]  # type: ignore[attr-defined]
+    after = {run.info.run_id for run in runs(stored) if run.data.tags.get("outcome") == Outcome.FINISHED}  # type: ignore[attr-defined]
     assert before <= after
 
 
@@ -172,11 +181,11 @@ def test_mistakes_are_one_line(
     assert not (table.parent / "mlruns").exists()
 
 
-def test_a_search_is_no_table(workplace: Path, table: Path) -> None:
+def test_a_search_is_no_table(workplace: Path, stored: Path) -> None:
     from srcnn.tuning.tracking.tracker import open_tracker
 
     tracker = open_tracker("sqlite:///mlruns/mlflow.db")
     tracker.open_search("small-smoke", {}, {})
     tracker.close_search("FINISHED")
     with pytest.raises(SearchError, match="must be that of a table, but small-smoke is a search"):
-        run_table(plan_table(settings(table)))
+        run_table(plan_table(settings(stored)))

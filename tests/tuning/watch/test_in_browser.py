@@ -203,16 +203,16 @@ def test_keys_reach_everything(tmp_path: Path, browse: Browse, serve: Callable[[
 
 @pytest.mark.slow
 def test_a_real_search_is_watched_to_its_end(
-    workplace: Path, browse: Browse, serve: Callable[[Path], WatchServer]
+    with_store: Path, browse: Browse, serve: Callable[[Path], WatchServer]
 ) -> None:
-    folder = workplace / "mlruns" / "ray" / "watched"
+    folder = with_store / "mlruns" / "ray" / "watched"
     server, browser = serve(folder), browse()
     browser.get(server.address)
     program = (
         "from srcnn.tuning import configure; configure()\n"
         "from small_search import settings\n"
         "from srcnn.tuning.whole_search.run import plan_search, run_search\n"
-        "run_search(plan_search(settings('watched', trials=3, scales=(3,))))\n"
+        "run_search(plan_search(settings('watched', trials=3, scales=(3,), max_concurrent=1)))\n"
     )
     path = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]\n"
     search = subprocess.Popen([sys.executable, "-c", path + program], stdout=subprocess.DEVNULL)

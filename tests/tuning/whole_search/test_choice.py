@@ -20,7 +20,7 @@ __all__ = ["one_ray"]  # a search and its resumption on one Ray
 
 
 @pytest.mark.slow
-def test_the_best_are_confirmed_and_the_champion_is_registered(workplace: Path) -> None:
+def test_the_best_are_confirmed_and_the_champion_is_registered(with_store: Path) -> None:
     plan = plan_search(settings("first", trials=8, scales=(3,), confirm=True, best=2, max_concurrent=1))
     result = run_search(plan)
     (choice,) = result.choices

@@ -18,9 +18,9 @@ STORAGE = Path("mlruns/ray")
 
 @pytest.mark.slow
 def test_what_is_broken_is_named_and_mended(
-    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    with_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uri = f"sqlite:///{workplace}/mlruns/mlflow.db"
+    uri = f"sqlite:///{with_store}/mlruns/mlflow.db"
     given = {"space": "space.yaml", "train": "train", "test": ("test",), "budget": 3e4, "max_concurrent": 1}
     short = {"trials": 4, "scales": (3,), "best": 1, "choice_seeds": 1, "confirm_seeds": 2}
     settings = SearchSettings(name="sound", **given, **short)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import yaml
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from srcnn.commands import search
 from srcnn.data.datasets import load
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError
@@ -33,22 +32,20 @@ from srcnn.tuning.tracking.names import TAG_ROW
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.whole_search.run import run_search
 
-from checkout import EXPERIMENTS, SPACES
+from checkout import SPACES
 from one_ray import one_ray
 
 __all__ = ["one_ray"]  # two searches and a table on one Ray
 
-COMMAND = EXPERIMENTS / "search.py"
-
 
 @pytest.fixture
-def leaky(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def leaky(with_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workplace with a seventh training photograph, which shows the first test photograph mirrored."""
-    monkeypatch.setenv("SRCNN_CACHE", str(workplace / "cache"))
+    monkeypatch.setenv("SRCNN_CACHE", str(with_store / "cache"))
     name, image = load("test").images[0]
     write_image(Path("train", "zz leak.png"), np.ascontiguousarray(image[:90, ::-1]))
     assert name == "astronaut"
-    return workplace
+    return with_store
 
 
 def settings(name: str, **fields: object) -> SearchSettings:
@@ -126,24 +123,14 @@ def test_a_search_that_keeps_a_leak_marks_every_figure(leaky: Path) -> None:
         load_settings("leaky", "mlruns/ray", {"allow_overlap": False})
 
 
-def test_the_command_prints_what_is_left_out_or_kept(leaky: Path) -> None:
-    flags = [
-        "--name",
-        "dry",
-        "--space",
-        "space.yaml",
-        "--train",
-        "train",
-        "--test",
-        "test",
-        "--validation",
-        "2",
-        "--dry-run",
-    ]
-    command = [sys.executable, str(COMMAND), *flags, "--scale", "2", "--gpus-per-trial", "0"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def test_the_command_prints_what_is_left_out_or_kept(leaky: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--name", "dry", "--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "2"]
+    flags += ["--dry-run", "--scale", "2", "--gpus-per-trial", "0"]
+    assert search.main(flags) == 0
+    printed = capsys.readouterr().out
     assert "left out, since they show what is measured: zz leak shows astronaut of test" in printed
-    printed = subprocess.run([*command, "--allow-overlap"], capture_output=True, text=True, check=True).stdout
+    assert search.main([*flags, "--allow-overlap"]) == 0
+    printed = capsys.readouterr().out
     assert f"kept on request (--allow-overlap), so figures marked {MARK} are too high: zz leak" in printed
 
 

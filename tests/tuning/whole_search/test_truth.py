@@ -25,6 +25,11 @@ from small_search import children, settings
 __all__ = ["one_ray"]
 
 
+@pytest.fixture(autouse=True)
+def _stored(with_store: Path) -> None:
+    """Every search here writes into a store that has its tables."""
+
+
 @pytest.mark.parametrize(
     ("scheduler", "stopped"), [pytest.param("freeze-thaw", 0, marks=pytest.mark.slow), ("asha", 3)]
 )
