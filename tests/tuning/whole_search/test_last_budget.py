@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,14 @@ def _no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def decide(
-    ours: Plan, rows: Sequence[TrialResult], training: Training, *, time: int = 99
+    ours: Plan,
+    rows: Sequence[TrialResult],
+    training: Training,
+    *,
+    time: int = 99,
+    begun: Callable[[Stage], bool] = lambda stage: False,
 ) -> tuple[list[Choice], list[str]]:
-    """``time``: number of stages besides the first two for which there is time."""
+    """``time``: number of stages besides the first two for which there is time; ``begun``: before a resume."""
     given = iter([True] * time + [False] * 99)
 
     def time_for(stage: Stage, size: Size) -> bool:
@@ -90,7 +95,7 @@ def decide(
 
     first = choosing(ours, rows)
     assert first is not None
-    return confirm(ours, first, ours.settings.confirm_seeds, finalists(ours, rows, {}), training, time_for)
+    return confirm(ours, first, ours.settings.confirm_seeds, finalists(ours, rows, {}), training, time_for, begun)
 
 
 def ranks(choice: Choice) -> str:
@@ -194,6 +199,21 @@ def test_each_further_one_is_said_as_it_begins(workplace: Path, caplog: pytest.L
         "is trained with the last budget too"
     ]
     assert MOST_FURTHER == 3
+
+
+def test_after_a_resume_the_lines_say_which_further_ones_had_begun(
+    workplace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        rows = [row(key) for key in "abcr"]
+        decide(plan(), rows, Training({"a": FAILS, "b": FAILS}), begun=lambda stage: stage.folder.name.endswith("-1"))
+    limit = "x3: more than 1 dB behind bicubic on a drawn pattern"
+    assert caplog.messages == [
+        f"resumed: {limit}: 5-1-3 (97-8) lr 5.0e-04 (2.5 dB); so the training of 5-1-3 (98-8) lr 5.0e-04 with the last budget "
+        "had begun",
+        f"{limit}: 5-1-3 (97-8) lr 5.0e-04 (2.5 dB), 5-1-3 (98-8) lr 5.0e-04 (2.5 dB); so 5-1-3 (99-8) lr 5.0e-04 "
+        "is trained with the last budget too",
+    ]
 
 
 def test_what_did_not_go_on_is_said(workplace: Path) -> None:
