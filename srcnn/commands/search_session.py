@@ -37,6 +37,7 @@ from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.driver.snapshot import check_saved_state
+from srcnn.tuning.planning.confirmations import further_confirmations
 from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
@@ -260,6 +261,9 @@ def _plan_json(plan: Plan, predicted: Estimate | None, *, resume: bool = False) 
         "images": [*leak_lines(plan.left_out, plan.kept), *plan.warnings],
         "expected_seconds": None if predicted is None else predicted.seconds,
         "expected_hours": None if predicted is None else predicted.hours,
+        "further_trials": further_confirmations(plan),
+        "further_seconds": None if predicted is None else predicted.further.seconds,
+        "further_hours": None if predicted is None else predicted.further_hours,
     }
 
 

@@ -21,7 +21,7 @@ from srcnn.system.gpu import gpu_count
 from srcnn.system.invocation import command
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW
 from srcnn.tuning.curves.learn_from import counted_by_search, overlapping
-from srcnn.tuning.planning.confirmations import ladder
+from srcnn.tuning.planning.confirmations import MOST_FURTHER, further_confirmations, ladder
 from srcnn.tuning.planning.estimate import Estimate
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
@@ -205,9 +205,11 @@ def _confirmation(plan: Plan) -> str:
         return "none: the best single trial is the winner"
     pixels = (s.confirm_budget or s.budget) / 1e6
     paper = " and the paper's network" if plan.references else ""
+    more = f"; if it fails on a drawn pattern, up to {MOST_FURTHER} more of each scale follow"
     return (
         f"the best {s.best} of each scale{paper}, {counted(s.choice_seeds, 'new seed')} each, {pixels:g} million pixels: the "
         f"highest mean wins; then the winner{paper} with {counted(s.confirm_seeds, 'further seed')}, to judge it"
+        f"{more if further_confirmations(plan) else ''}"
     )
 
 

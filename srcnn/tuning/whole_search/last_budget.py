@@ -18,15 +18,14 @@ from srcnn.config.training import TrainConfig
 from srcnn.evaluation.pattern_limit import LIMIT, behind_words
 from srcnn.tuning.algorithms.time_budget import Size
 from srcnn.tuning.driver.stage import Stage
+from srcnn.tuning.planning.confirmations import MOST_FURTHER
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.whole_search.choice import Choice, choose, judge
 from srcnn.tuning.whole_search.confirmation import choosing_further, confirmed_config, judging
 from srcnn.tuning.whole_search.ladder import Order, displaced
 
-__all__ = ["MOST_FURTHER", "confirm", "displaced_notes", "further"]
-
-MOST_FURTHER = 3  #: further configurations of a scale that are trained with the last budget
+__all__ = ["confirm", "displaced_notes", "further"]
 
 _log = logging.getLogger(__name__)
 
