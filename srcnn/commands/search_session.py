@@ -29,7 +29,15 @@ from srcnn.commands.search_end import (
     use_line,
     write_report,
 )
-from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_rows, show_start
+from srcnn.commands.search_start import (
+    expected_line,
+    resume_command,
+    show_past,
+    show_plan,
+    show_resume,
+    show_rows,
+    show_start,
+)
 from srcnn.commands.search_tables import show_front, show_tables
 from srcnn.errors import ConfigError, SearchExistsError, SearchRunningError, SRCNNError, StateVersionError
 from srcnn.overlap.leaks import lines as leak_lines
@@ -119,8 +127,7 @@ def _say_costs(console: Console, plan: Plan, predicted: Estimate | None, line: s
     rows = [("time", line)] if line else []
     rows += [("expected", expected_line(predicted))] if predicted is not None else []
     show_rows(console, rows)
-    # Not wrapped, so that it can be copied.
-    console.print(f"[bold]if it stops[/bold]  {escape(resume_command(plan.settings))}", highlight=False, soft_wrap=True)
+    show_resume(console, plan.settings)
 
 
 def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:

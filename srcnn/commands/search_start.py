@@ -33,6 +33,7 @@ __all__ = [
     "resume_command",
     "show_past",
     "show_plan",
+    "show_resume",
     "show_rows",
     "show_skipped",
     "show_start",
@@ -124,6 +125,11 @@ def show_rows(console: Console, rows: Sequence[tuple[str, str]]) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
 
+def show_resume(console: Console, s: SearchSettings) -> None:
+    """Print the command that resumes a search. It is not in a table and not wrapped, so that it can be copied."""
+    console.print(f"[bold]if it stops[/bold]  {escape(resume_command(s))}", highlight=False, soft_wrap=True)
+
+
 def _then(plan: Plan) -> str:
     s = plan.settings
     if not s.confirm:
@@ -190,7 +196,6 @@ def show_plan(console: Console, plan: Plan) -> None:
         ("workers", _workers(s)),
         ("storage", str(s.folder)),
         ("tracking", s.tracking_uri),
-        ("if it stops", resume_command(s)),
     ):
         table.add_row(name, escape(value))
     console.print(table)
