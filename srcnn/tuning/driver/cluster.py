@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import resource
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -21,6 +24,8 @@ from srcnn.tuning.driver.faults import is_disk_full
 from srcnn.tuning.tracking.store_address import first_line
 
 __all__ = ["Cluster", "Interrupt", "be_quiet", "end_in_good_order"]
+
+_THREADS = 180  # of Ray's processes with one worker: 157 and 26 were counted with Ray 2.60
 
 
 class Cluster:
@@ -40,6 +45,8 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         if self._mine:
+            if self._address is None:
+                _check_processes()
             self._thread.start()
         return self
 
@@ -89,6 +96,28 @@ class Cluster:
             ray.shutdown()
             self._down.set()
             self._thread.join()
+
+
+def _check_processes() -> None:
+    """Check that this user may start Ray's processes and threads: Ray aborts the whole process if it meets the limit.
+
+    Raises:
+        SearchError: fewer are left than Ray takes with one worker.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if sys.platform != "linux" or limit == resource.RLIM_INFINITY or os.geteuid() == 0:  # the limit does not bind root
+        return
+    used = 0
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            with suppress(OSError):  # it has ended
+                if process.stat().st_uid == os.geteuid():
+                    used += sum(1 for _ in (process / "task").iterdir())
+    if limit - used < _THREADS:
+        raise SearchError(
+            f"ray: cannot be started on this machine: it takes at least {_THREADS} processes and threads, and this user has "
+            f"{used} of {limit} (ulimit -u)"
+        )
 
 
 def _why(error: Exception) -> str:

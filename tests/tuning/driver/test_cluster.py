@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import resource
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -133,6 +136,24 @@ def test_why_ray_does_not_start_here_is_one_line(monkeypatch: pytest.MonkeyPatch
     assert str(caught.value).startswith("ray: cannot be started on this machine: ")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts in /proc")
+def test_a_limit_on_processes_is_known_before_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(ray, "init", lambda **options: started.append(options["address"]))
+    own, limits = os.geteuid(), {"limit": 100}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits["limit"], limits["limit"]))
+    monkeypatch.setattr(os, "geteuid", lambda: own or 12345)  # the limit does not bind root
+    with pytest.raises(
+        SearchError, match=r"at least 180 processes and threads, and this user has \d+ of 100 \(ulimit -u\)$"
+    ):
+        Cluster(None).__enter__()
+    assert started == []
+    limits["limit"] = 100_000
+    with Cluster(None) as cluster:
+        cluster.wait()
+    assert started == ["local"]
 
 
 def test_a_folder_for_temporary_files_that_is_not_there_is_named(
