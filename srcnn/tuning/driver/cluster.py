@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import resource
 import signal
 import sys
 import threading
@@ -104,8 +103,12 @@ def _check_processes() -> None:
     Raises:
         SearchError: fewer are left than Ray takes with one worker.
     """
+    if sys.platform != "linux":
+        return
+    import resource  # not everywhere
+
     limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    if sys.platform != "linux" or limit == resource.RLIM_INFINITY or os.geteuid() == 0:  # the limit does not bind root
+    if limit == resource.RLIM_INFINITY or os.geteuid() == 0:  # the limit does not bind root
         return
     used = 0
     for process in Path("/proc").iterdir():
