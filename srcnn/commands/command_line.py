@@ -242,6 +242,8 @@ def _explained(error: Exception) -> tuple[str, int]:
         return f"{shown}: {error.strerror}" if shown else error.strerror, 2
     if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
         return f"memory: this machine has too little for what was asked for ({error or 'no figure'})", 2
+    if _NO_THREAD in str(error) or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        return f"processes: this user may start no more processes and threads ({error}); ulimit -u is the limit", 2
     if isinstance(error, RecursionError):
         return "what was given nests too deeply to be read", 2
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -251,6 +253,7 @@ def _explained(error: Exception) -> tuple[str, int]:
 
 _LIMITS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)  # a full disk, too many open files
 _LONGEST_NAME = 200
+_NO_THREAD = "can't start new thread"  # a RuntimeError of Python; a process gives EAGAIN
 _NO_MEMORY = "can't allocate memory"  # a RuntimeError of torch on a CPU
 
 

@@ -5,7 +5,8 @@ No line has a control character. With ``--json`` each line of the standard outpu
 ``plan``
     first: version (1), search, resumed, trials, scales, stopping, folder, tracking_uri, resume (command), images (sentences
     about images that are left out or kept although they show a test image), expected_seconds and
-    expected_hours (null: not estimated)
+    expected_hours (null: not estimated); further_trials: confirmations that may come in addition, at most, if winners fail on a
+    drawn pattern, with further_seconds and further_hours (null: not estimated); the expected figures do not include them
 ``stage``
     a stage begins: stage (``search``, ``confirm``, ``judge``), trials
 ``restored``, ``start``, ``report``, ``pause``, ``fault``, ``end``

@@ -20,7 +20,7 @@ from srcnn.data.datasets import load
 from srcnn.data.image_set import ImageSet
 from srcnn.data.known_sets import data_root
 from srcnn.errors import ConfigError, DataError
-from srcnn.evaluation.deviations import Explanation, Measured, explain
+from srcnn.evaluation.deviations import Explanation, Measured, expected_seconds, explain
 from srcnn.imaging.image_files import check_together, list_images, read_image
 
 __all__ = ["FLAGS", "add_flags", "explained", "psnr_table"]
@@ -28,6 +28,9 @@ __all__ = ["FLAGS", "add_flags", "explained", "psnr_table"]
 #: Names of the flags that belong to the table and mean nothing without ``--psnr``.
 FLAGS = ("set", "scale", "images", "model", "data_root")
 _MOST_PAIRS = 12  # pairs that the table shows
+_MANY = (
+    4_000_000  # pixels of a set above which the time is said before: fewer take seconds, unless the network is large
+)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +100,9 @@ def psnr_table(options: argparse.Namespace, console: Console) -> tuple[int, dict
     model = options.model or "bicubic"
     network = None if options.images is not None else load_model(model, options.scale, data_root=options.data_root)
     upscaled = None if options.images is None else _upscaled(options.images, images)
+    if sum(image.shape[0] * image.shape[1] for _, image in images.images) > _MANY:
+        times = expected_seconds(images.images, options.scale, network=network, upscaled=upscaled)
+        console.print(_expected(*times), markup=False, highlight=False, soft_wrap=not console.is_terminal)
     with console.status("measuring the set by every procedure"):
         found = explain(figure, images.images, options.scale, tolerance=tolerance, network=network, upscaled=upscaled)
     source = model if options.images is None else str(options.images)
@@ -107,6 +113,15 @@ def psnr_table(options: argparse.Namespace, console: Console) -> tuple[int, dict
     result |= {"tolerance": found.tolerance, "conclusion": conclusion}
     result |= {"rows": [asdict(one) for one in (*found.rows, *found.pairs)]}
     return (0 if found.found else 1), result
+
+
+def _expected(singles: float, pairs: float) -> str:
+    def words(seconds: float) -> str:
+        return f"{max(1.0, seconds):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+    return (
+        f"expected: about {words(singles)}, and {words(pairs)} more if only two deviations together explain the figure"
+    )
 
 
 def _print(console: Console, found: Explanation, title: str) -> None:

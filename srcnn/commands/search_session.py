@@ -29,7 +29,15 @@ from srcnn.commands.search_end import (
     use_line,
     write_report,
 )
-from srcnn.commands.search_start import expected_line, resume_command, show_past, show_plan, show_rows, show_start
+from srcnn.commands.search_start import (
+    expected_line,
+    resume_command,
+    show_past,
+    show_plan,
+    show_resume,
+    show_rows,
+    show_start,
+)
 from srcnn.commands.search_tables import show_front, show_tables
 from srcnn.errors import ConfigError, SearchExistsError, SearchRunningError, SRCNNError, StateVersionError
 from srcnn.overlap.leaks import lines as leak_lines
@@ -37,6 +45,7 @@ from srcnn.system.gpu import gpu_count
 from srcnn.tuning.algorithms.time_budget import spent_before
 from srcnn.tuning.driver.live_state import LiveState
 from srcnn.tuning.driver.snapshot import check_saved_state
+from srcnn.tuning.planning.confirmations import further_confirmations
 from srcnn.tuning.planning.estimate import Estimate, estimate, lines, speed_here
 from srcnn.tuning.planning.plan import Plan, plan_search
 from srcnn.tuning.planning.settings import SearchSettings
@@ -118,8 +127,7 @@ def _say_costs(console: Console, plan: Plan, predicted: Estimate | None, line: s
     rows = [("time", line)] if line else []
     rows += [("expected", expected_line(predicted))] if predicted is not None else []
     show_rows(console, rows)
-    # Not wrapped, so that it can be copied.
-    console.print(f"[bold]if it stops[/bold]  {escape(resume_command(plan.settings))}", highlight=False, soft_wrap=True)
+    show_resume(console, plan.settings)
 
 
 def _predict(plan: Plan, *, fresh: bool = False) -> tuple[Estimate, str] | None:
@@ -260,6 +268,9 @@ def _plan_json(plan: Plan, predicted: Estimate | None, *, resume: bool = False) 
         "images": [*leak_lines(plan.left_out, plan.kept), *plan.warnings],
         "expected_seconds": None if predicted is None else predicted.seconds,
         "expected_hours": None if predicted is None else predicted.hours,
+        "further_trials": further_confirmations(plan),
+        "further_seconds": None if predicted is None else predicted.further.seconds,
+        "further_hours": None if predicted is None else predicted.further_hours,
     }
 
 

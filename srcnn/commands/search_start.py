@@ -21,7 +21,7 @@ from srcnn.system.gpu import gpu_count
 from srcnn.system.invocation import command
 from srcnn.tuning.algorithms.method_names import FREEZE_THAW
 from srcnn.tuning.curves.learn_from import counted_by_search, overlapping
-from srcnn.tuning.planning.confirmations import ladder
+from srcnn.tuning.planning.confirmations import MOST_FURTHER, further_confirmations, ladder
 from srcnn.tuning.planning.estimate import Estimate
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
@@ -33,6 +33,7 @@ __all__ = [
     "resume_command",
     "show_past",
     "show_plan",
+    "show_resume",
     "show_rows",
     "show_skipped",
     "show_start",
@@ -124,6 +125,11 @@ def show_rows(console: Console, rows: Sequence[tuple[str, str]]) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
 
+def show_resume(console: Console, s: SearchSettings) -> None:
+    """Print the command that resumes a search. It is not in a table and not wrapped, so that it can be copied."""
+    console.print(f"[bold]if it stops[/bold]  {escape(resume_command(s))}", highlight=False, soft_wrap=True)
+
+
 def _then(plan: Plan) -> str:
     s = plan.settings
     if not s.confirm:
@@ -190,7 +196,6 @@ def show_plan(console: Console, plan: Plan) -> None:
         ("workers", _workers(s)),
         ("storage", str(s.folder)),
         ("tracking", s.tracking_uri),
-        ("if it stops", resume_command(s)),
     ):
         table.add_row(name, escape(value))
     console.print(table)
@@ -205,9 +210,11 @@ def _confirmation(plan: Plan) -> str:
         return "none: the best single trial is the winner"
     pixels = (s.confirm_budget or s.budget) / 1e6
     paper = " and the paper's network" if plan.references else ""
+    more = f"; if it fails on a drawn pattern, up to {MOST_FURTHER} more of each scale follow"
     return (
         f"the best {s.best} of each scale{paper}, {counted(s.choice_seeds, 'new seed')} each, {pixels:g} million pixels: the "
         f"highest mean wins; then the winner{paper} with {counted(s.confirm_seeds, 'further seed')}, to judge it"
+        f"{more if further_confirmations(plan) else ''}"
     )
 
 

@@ -127,14 +127,14 @@ def say_end(console: Console, result: TableRun, go_on: str) -> None:
 
 
 def say_result(console: Console, data: TableData) -> None:
-    """Print the paper's figures beside ours, and the verdict on every claim in words."""
+    """Print our figures, beside the paper's if there are some, and the verdict on every claim in words."""
     for table in result_tables(data):
         console.print()
         say(console, table.caption)
         console.print(_grid(table))
     verdicts = data.verdicts()
     if verdicts:
-        console.print("the paper's claims:", highlight=False)
+        console.print("claims:", highlight=False)  # a table's claims need not be a paper's
     several = len(data.recipes) > 1
     for found in verdicts:
         recipe = f" ({found.recipe})" if several else ""

@@ -40,6 +40,7 @@ from srcnn.data.known_sets import data_root
 from srcnn.errors import CheckpointError, ConfigError, DataError
 from srcnn.evaluation.article import average_psnr
 from srcnn.evaluation.degradation import Degraded
+from srcnn.evaluation.drawn_patterns import failure, leads, worst
 from srcnn.evaluation.protocol import evaluate
 from srcnn.model.network import SRCNN, count_macs, count_parameters
 from srcnn.model.shared_layers import check_shared, shapes_of, shared_layers
@@ -340,7 +341,11 @@ def _main(argv: list[str] | None) -> int:
         console.print(footnote(parts.kept))
     record = {"test": test.name, **figures, "seconds": time.perf_counter() - started}
     record |= {name: [asdict(leak) for leak in getattr(parts, name)] for name in ("left_out", "kept")}
+    drawn = {} if config.protocol == "article" else leads(network)  # the patterns are degraded by the other protocol
+    record |= {"pattern_lead_worst": worst(drawn)[1] if drawn else None}
     write_json(folder / "result.json", record)
+    if drawn and (warning := failure(drawn)):
+        console.print(f"warning: {warning}")
     console.print(f"network: {folder / _NETWORK}")
     return 0
 

@@ -17,6 +17,7 @@ In RGB a network of Y gets the luma of the bicubic image, and Cb and Cr stay bic
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -35,7 +36,7 @@ from srcnn.imaging.metrics import decibels, shave
 from srcnn.model.network import SRCNN
 from srcnn.system.machine_memory import machine_memory, size_in_words
 
-__all__ = ["Deviation", "Explanation", "Measured", "Procedure", "deviations", "explain"]
+__all__ = ["Deviation", "Explanation", "Measured", "Procedure", "deviations", "expected_seconds", "explain"]
 
 Image = NDArray[np.uint8]
 Planes = NDArray[np.float64]
@@ -46,6 +47,7 @@ _LUMA_TO_RGB = 255.0 / 219.0  # what a step of Y adds to R, G and B while Cb and
 _MEASURED = (
     150  # bytes for each pixel of the image in work: 144 were measured for files, 167 for bicubic, 250 for a network
 )
+_TIMED = 384  # pixels of a side of the crop that is timed
 _LEAST_TOLERANCE = 0.005  # dB; other implementations of the same step differ by their rounding
 
 
@@ -186,11 +188,46 @@ def explain(
             for deviating, value in zip(sets, values, strict=True)
         )
 
-    found = Explanation(measure([(), *((one,) for one in singles)]), (), tolerance)
+    one_by_one, two = _sets(singles)
+    found = Explanation(measure(one_by_one), (), tolerance)
     if found.found:
         return found
-    two = [(a, b) for a, b in combinations(singles, 2) if a.step != b.step]
     return replace(found, pairs=tuple(sorted(measure(two), key=lambda one: abs(one.difference))))
+
+
+def _sets(singles: Sequence[Deviation]) -> tuple[list[tuple[Deviation, ...]], list[tuple[Deviation, ...]]]:
+    """Return none and each of some deviations, and all pairs of them that do not exclude each other."""
+    return [(), *((one,) for one in singles)], [(a, b) for a, b in combinations(singles, 2) if a.step != b.step]
+
+
+def expected_seconds(
+    images: Sequence[tuple[str, Image]],
+    scale: int,
+    *,
+    network: SRCNN | None = None,
+    upscaled: Mapping[str, Image] | None = None,
+) -> tuple[float, float]:
+    """Return about how long `explain` takes here in seconds: for the single deviations, and then for the pairs if needed.
+
+    Both are timed on a crop of one image, because the time is proportional to the pixels.
+
+    Args:
+        images, scale, network, upscaled: as in `explain`.
+    """
+    name, image = max(images, key=lambda pair: pair[1].shape[0] * pair[1].shape[1])
+    crop = [(name, image[:_TIMED, :_TIMED])]
+    given = None if upscaled is None else {key: one[:_TIMED, :_TIMED] for key, one in upscaled.items()}
+    pixels = sum(one.shape[0] * one.shape[1] for _, one in images) / (crop[0][1].shape[0] * crop[0][1].shape[1])
+    sets = [
+        [_combined(deviating) for deviating in some] for some in _sets(deviations(scale, from_files=given is not None))
+    ]
+    _figures(sets[0], crop, scale, network, given)  # the first time it imports libraries
+    found = []
+    for procedures in sets:
+        started = time.perf_counter()
+        _figures(procedures, crop, scale, network, given)
+        found.append((time.perf_counter() - started) * pixels)
+    return found[0], found[1]
 
 
 def _check_memory(images: Sequence[tuple[str, Image]]) -> None:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srcnn.evaluation.degradation import degrade
-from srcnn.evaluation.pattern_limit import NOT_MEASURABLE
+from srcnn.evaluation.pattern_limit import LIMIT, NOT_MEASURABLE, behind_words, is_too_far_behind
 from srcnn.evaluation.protocol import score
 from srcnn.model.network import SRCNN
 
-__all__ = ["leads", "patterns", "worst"]
+__all__ = ["failure", "leads", "patterns", "worst"]
 
 _SIDE = 240  # pixels, divisible by the scales and by the sides of squares and lines
 
@@ -60,3 +60,17 @@ def worst(found: Mapping[str, float]) -> tuple[str, float]:
         found: result of `leads`.
     """
     return min(found.items(), key=lambda one: one[1])
+
+
+def failure(found: Mapping[str, float]) -> str:
+    """Return a sentence, without a full stop, if a network fails on a pattern; empty if it does not.
+
+    Args:
+        found: result of `leads`.
+    """
+    pattern, lead = worst(found)
+    if not is_too_far_behind(lead):
+        return ""
+    return (
+        f"the network is {LIMIT} ({pattern}: {behind_words(lead)}): expect artefacts on text, line drawings and grids"
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -86,12 +86,11 @@ def prepare(
     """
     images = list(images)
     own_sizes = [(image.shape[0], image.shape[1]) for _, image in images]
-    made = [
-        size for factor in REDUCED_BY[:copies] for size in _copy_sizes(own_sizes, factor, scale) if size is not None
-    ]
-    sizes = [*own_sizes, *made]
+    planned = _planned_copies(own_sizes, scale, copies)
+    sizes = [*own_sizes, *(one.size for one in planned)]
     check_images(sum(height * width for height, width in sizes), 1 if color == "y" else 3, len(sizes))
-    images, own = _with_copies(images, scale, copies)  # after the check: making them takes memory too
+    # After the check: making the copies takes memory too.
+    images = [*images, *(_reduced(*images[one.image], REDUCED_BY[one.number - 1]) for one in planned)]
     degraded = [degrade_for(protocol, image, scale, color, name) for name, image in images]
     if not degraded:
         raise DataError("there is no training image")
@@ -109,30 +108,32 @@ def prepare(
         small=flat([d.small for d in degraded]),
         bicubic=flat([d.bicubic for d in degraded]),
         target=np.rint(target * np.float32(255.0)).astype(np.uint8),
-        copies=np.array(own, dtype=np.int64),
+        copies=np.array([0] * len(own_sizes) + [one.number for one in planned], dtype=np.int64),
         most_copies=copies,
     )
 
 
-def _copy_sizes(sizes: Sequence[tuple[int, int]], factor: float, scale: int) -> list[tuple[int, int] | None]:
-    """Return height and width of the reduced copy of each image; None: the copy would be too small, and is not made."""
-    copies = (resized(size, factor) for size in sizes)
-    return [size if min(size) >= _SMALLEST_COPY * scale else None for size in copies]
+class _Copy(NamedTuple):
+    """A reduced copy that is to be made."""
+
+    image: int  # place of the image
+    number: int  # k: reduced by the k-th of `REDUCED_BY`
+    size: tuple[int, int]  # height and width
 
 
-def _with_copies(
-    images: Sequence[tuple[str, NDArray[np.uint8]]], scale: int, copies: int
-) -> tuple[list[tuple[str, NDArray[np.uint8]]], list[int]]:
-    """Return the images, then their first copies, then the second ones ..., and the number of the copy of each (0: itself)."""
-    found, own = list(images), [0] * len(images)
-    for number, factor in enumerate(REDUCED_BY[:copies], start=1):
-        sizes = _copy_sizes([(image.shape[0], image.shape[1]) for _, image in images], factor, scale)
-        for (name, image), size in zip(images, sizes, strict=True):
-            if size is not None:
-                small = np.clip(np.rint(imresize(image.astype(np.float64), factor)), 0, 255).astype(np.uint8)
-                found.append((f"{name} reduced by {factor}", small))
-                own.append(number)
-    return found, own
+def _planned_copies(sizes: Sequence[tuple[int, int]], scale: int, copies: int) -> list[_Copy]:
+    """Return the first copies of images of these sizes, then the second ones ...; those that would be too small are left out."""
+    every = [
+        _Copy(image, number, resized(size, factor))
+        for number, factor in enumerate(REDUCED_BY[:copies], start=1)
+        for image, size in enumerate(sizes)
+    ]
+    return [one for one in every if min(one.size) >= _SMALLEST_COPY * scale]
+
+
+def _reduced(name: str, image: NDArray[np.uint8], factor: float) -> tuple[str, NDArray[np.uint8]]:
+    small = np.clip(np.rint(imresize(image.astype(np.float64), factor)), 0, 255).astype(np.uint8)
+    return f"{name} reduced by {factor}", small
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,22 @@ def test_a_defect_is_one_line_and_its_traceback_is_shown_on_request(
     assert lines[-1].startswith("error: this is a defect")
 
 
+def test_a_limit_on_processes_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def no_thread() -> int:
+        raise RuntimeError("can't start new thread")
+
+    def no_process() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    assert (run(no_thread, ""), run(no_process, "")) == (2, 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(
+        line.startswith("error: processes: this user may start no more processes and threads (") for line in lines
+    )
+    assert all(line.endswith("; ulimit -u is the limit") for line in lines)
+
+
 def test_too_little_memory_and_endless_nesting_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     def no_memory() -> int:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from srcnn.commands import doctor
+from srcnn.commands import doctor, psnr_table
 from srcnn.commands.psnr_table import explained
 from srcnn.data.datasets import load
 from srcnn.evaluation.degradation import degrade
@@ -55,6 +56,21 @@ def test_figures_lead_to_their_deviation(photos: Path, capsys: pytest.CaptureFix
         )
     assert table("--psnr", f"{figures['']:.2f}") == 0
     assert "is the figure of the protocol itself" in capsys.readouterr().out
+
+
+def test_the_time_is_said_before_where_there_are_many_pixels(
+    photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert table("--psnr", "90") == 1
+    assert "expected" not in capsys.readouterr().out
+    monkeypatch.setattr(psnr_table, "_MANY", 96 * 96)  # the pixels of one of the photographs
+    for flags in ((), ("--images", "big"), ("--model", "champion")):
+        assert table("--psnr", "90", *flags) == 1
+        line = capsys.readouterr().out.splitlines()[0]
+        assert re.fullmatch(
+            r"expected: about \d+ (s|min), and \d+ (s|min) more if only two deviations together explain the figure",
+            line,
+        )
 
 
 def test_upscaled_images_from_a_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

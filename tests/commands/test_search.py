@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -50,3 +51,19 @@ def test_a_killed_driver_that_left_only_its_lock_keeps_no_name(
     assert search.main(given) == 0
     (lock.parent / "search.json").write_text("{}", encoding="utf-8")
     assert "a search mine exists; add --resume mine" in refusal(search.main, given, capsys)
+
+
+def test_a_dry_run_says_what_may_come_in_addition(past: PastStore, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--space", "space.yaml", "--train", "train", "--test", "test", "--validation", "1", "--judging", "1"]
+    given += ["--budget", "20k", "--trials", "9", "--best", "1", "--scale", "3", "--dry-run", "--name", "mine"]
+    assert search.main([*given, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    # Three more configurations with the two seeds of choosing and the three of judging.
+    assert (plan["further_trials"], plan["expected_seconds"] > 0) == (15, True)
+    assert plan["further_seconds"] > 0 and plan["further_hours"] > 0
+    assert search.main([*given, "--json", "--allow-artefacts"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert [plan[f"further_{name}"] for name in ("trials", "seconds", "hours")] == [0, 0, 0]
+    assert search.main(given) == 0
+    assert "at most 15 confirmations" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert not (past.folder / "mlruns").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from srcnn.commands.search_start import expected_line, near, resume_command, show_plan, show_start
+from srcnn.commands.search_start import expected_line, near, resume_command, show_plan, show_resume, show_start
 from srcnn.tuning.planning.estimate import estimate
 from srcnn.tuning.planning.plan import Plan
 
@@ -68,7 +68,6 @@ def test_the_whole_plan(workplace: Path) -> None:
     said = text_of(planned, short=False, width=200)
     for words in ("search x", "tpe; optimises ", "space.yaml: ", "none: nothing is confirmed", "test (2 images)"):
         assert words in said
-    assert "python experiments/search.py --resume x" in said
 
 
 def test_the_expected_cost(workplace: Path) -> None:
@@ -91,6 +90,19 @@ def test_how_to_resume(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert resume_command(planned.settings, trials=9) == "python experiments/search.py --resume x --trials 9"
     monkeypatch.setattr(sys, "argv", ["/opt/bin/srcnn", "search"])
     assert resume_command(planned.settings) == "srcnn search --resume x"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_command_that_resumes_is_whole_in_every_plan(workplace: Path, width: int) -> None:
+    planned = plan(validation=1, judging=1, name="a-long-name-for-a-search-20261129-191500")
+    for short in (True, False):  # a table would break it
+        assert "--resume" not in text_of(planned, short=short, width=width)
+    text = StringIO()
+    show_resume(
+        Console(file=text, width=width, force_terminal=True, color_system=None, legacy_windows=False), planned.settings
+    )
+    line = re.sub(r"\x1b\[[0-9;]*m", "", text.getvalue())
+    assert line == f"if it stops  {resume_command(planned.settings)}\n"
 
 
 def test_paths_as_seen_from_here(workplace: Path) -> None:

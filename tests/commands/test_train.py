@@ -19,12 +19,14 @@ from safetensors.torch import load_file
 from srcnn.commands import train
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
+from srcnn.evaluation.drawn_patterns import leads, worst
 from srcnn.evaluation.protocol import evaluate
 from srcnn.imaging.image_files import write_image
 from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import load_network, read_header, save_network
 from srcnn.system.source_commit import source_commit
 from srcnn.training.checkpoint import load_state, save_state
+from srcnn.tuning.tracking.names import METRIC_PATTERN_LEAD
 
 from checkout import EXPERIMENTS
 from command_parts import TINY, refusal
@@ -51,6 +53,25 @@ def test_a_tiny_run_writes_a_network_and_its_figures(photos: Path, capsys: pytes
     # The figures are those of the protocol for the file.
     mean = evaluate(network, load(str(photos / "test")).images, 2).mean
     assert (mean.psnr, mean.ssim) == pytest.approx((result["psnr"], result["ssim"]), abs=1e-6)
+    assert result[METRIC_PATTERN_LEAD] == pytest.approx(worst(leads(network))[1], abs=1e-3)
+    assert "drawn pattern" not in printed
+
+
+def test_a_network_that_fails_on_a_drawn_pattern_has_a_warning(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is hardly trained, and does not add to the bicubic image, so that it is far behind where the contrast is full."""
+    sets = ["--train", str(photos / "train"), "--test", str(photos / "test"), "--out", str(photos / "run")]
+    assert train.main([*TINY, *sets, "--epochs", "1", "--no-residual"]) == 0
+    pattern, lead = worst(leads(load_network(photos / "run" / "network.safetensors")))
+    result = json.loads((photos / "run" / "result.json").read_text(encoding="utf-8"))
+    assert result[METRIC_PATTERN_LEAD] == pytest.approx(lead, abs=1e-3)
+    assert lead < -1
+    warning, last = capsys.readouterr().out.splitlines()[-2:]
+    assert warning.startswith(
+        f"warning: the network is more than 1 dB behind bicubic on a drawn pattern ({pattern}: {-lead:.1f} dB): "
+    )
+    assert last.startswith("network: ")
 
 
 def test_an_interrupted_run_goes_on_to_the_same_network(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +161,8 @@ def test_the_article_preset_is_measured_by_its_own_protocol(tmp_path: Path, caps
     result = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
     assert {"psnr", "bicubic"} <= result.keys()
     assert "ssim" not in result
+    assert result["pattern_lead_worst"] is None
+    assert "drawn pattern" not in printed
 
 
 def parsed(arguments: list[str]) -> TrainConfig:

@@ -8,7 +8,7 @@ import torch
 
 from srcnn.champions import load_champion
 from srcnn.champions.shipped import SCALES
-from srcnn.evaluation.drawn_patterns import leads, patterns, worst
+from srcnn.evaluation.drawn_patterns import failure, leads, patterns, worst
 from srcnn.evaluation.pattern_limit import MOST_BEHIND, NOT_MEASURABLE, is_too_far_behind
 
 from small_network import small_network
@@ -27,7 +27,9 @@ def test_the_patterns_are_black_and_white_and_always_the_same() -> None:
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_no_network_that_ships_fails_on_one(scale: int) -> None:
-    assert worst(leads(load_champion(scale)))[1] >= -MOST_BEHIND
+    found = leads(load_champion(scale))
+    assert worst(found)[1] >= -MOST_BEHIND
+    assert failure(found) == ""
 
 
 def test_an_untrained_network_fails() -> None:
@@ -45,3 +47,11 @@ def test_a_network_fails_whose_weights_grow_without_bound() -> None:
     assert NOT_MEASURABLE < measured[0] < -MOST_BEHIND
     assert measured[1] == NOT_MEASURABLE
     assert all(map(is_too_far_behind, measured))
+
+
+@pytest.mark.parametrize(("lead", "words"), [(-2.55, "2.5 dB"), (NOT_MEASURABLE, "output not finite")])
+def test_a_failure_names_the_worst_pattern(lead: float, words: str) -> None:
+    assert failure({"noise": -1.0, "rings": lead}) == (
+        f"the network is more than 1 dB behind bicubic on a drawn pattern (rings: {words}): expect artefacts on text, line "
+        "drawings and grids"
+    )

@@ -42,7 +42,7 @@ def test_every_claim_of_every_page_is_on_the_front_page_with_its_verdict(again: 
     assert sorted(row["verdict"] for row in rows) == sorted(claim["verdict"] for claim in claims)
     assert all(f"{row['dB']} {row['95 % interval']}" in str(claims) for row in rows)
     assert {row["seeds"] for row in rows} == {"5"}
-    assert front.startswith("# The paper's claims, tested\n")
+    assert front.startswith("# Claims, tested\n")
     assert all(f"](<{name}.md>)" in front for name in NAMES)
     assert all(markdown(claim["claim"]) in front for claim in claims)
 

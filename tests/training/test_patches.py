@@ -268,21 +268,16 @@ def test_copies_are_drawn_as_often_as_they_have_places() -> None:
 
 
 def test_memory_is_checked_with_the_copies_before_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 100 x 75 pixels the copy by 0.8 has 80 x 60, that by 0.6 60 x 45; of 6 x 6 only that by 0.8, 5 x 5."""
-    pairs = [("large", np.zeros((100, 75), np.uint8)), ("small", np.zeros((6, 6), np.uint8))]
-    assert [tuple(size) for size in prepare(pairs, 2, copies=2).sizes] == [
-        (100, 74),
-        (6, 6),
-        (80, 60),
-        (4, 4),
-        (60, 44),
-        (4, 4),
-    ]
-    pixels = 100 * 75 + 6 * 6 + 80 * 60 + 5 * 5 + 60 * 45 + 4 * 4
+    """Of 100 x 75 pixels the copy by 0.8 has 80 x 60, that by 0.6 60 x 45; of 5 x 5 only that by 0.8, 4 x 4."""
+    pairs = [("large", np.zeros((100, 75), np.uint8)), ("small", np.zeros((5, 5), np.uint8))]
+    data = prepare(pairs, 2, copies=2)
+    assert [tuple(size) for size in data.sizes] == [(100, 74), (4, 4), (80, 60), (4, 4), (60, 44)]
+    assert list(data.copies) == [0, 0, 1, 1, 2]
+    pixels = 100 * 75 + 5 * 5 + 80 * 60 + 4 * 4 + 60 * 45
     made: list[object] = []
     monkeypatch.setattr(patches, "imresize", lambda *given: made.append(given))
     monkeypatch.setattr("srcnn.training.memory.machine_memory", lambda: 25 * pixels - 1)
-    with pytest.raises(ConfigError, match=r"^train: to prepare 6 images of 0 megapixels together would take"):
+    with pytest.raises(ConfigError, match=r"^train: to prepare 5 images of 0 megapixels together would take"):
         prepare(pairs, 2, copies=2)
     assert made == []
 

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from mlflow.tracking import MlflowClient
+from mlflow.tracking._tracking_service import utils as tracking_utils
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +25,7 @@ __all__ = [
     "TRAINING_EXPERIMENT",
     "artifact_address",
     "columns_of_runs",
+    "forget_place",
     "packed_view",
     "reconnect",
     "run_address",
@@ -133,6 +135,15 @@ def reconnect(client: MlflowClient) -> None:
     engine = getattr(client._tracking_client.store, "engine", None)
     if isinstance(engine, Engine):
         engine.dispose()
+
+
+def forget_place(run_id: str) -> None:
+    """Forget where the artifacts of a run are, so that MLflow asks the store again.
+
+    MLflow keeps the place for the life of the process, also a wrong one: it takes an empty answer of a server for a run without a
+    place. There is no public function to forget it. Search words: "mlflow _artifact_repos_cache".
+    """
+    tracking_utils._artifact_repos_cache.pop(run_id, None)
 
 
 #: Query for each kind of column, with the key of the columns and the tag that chooses the runs.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -16,9 +19,12 @@ import ray
 
 from srcnn.errors import SearchError
 from srcnn.tuning.adapters.ray_internals import loopback_only, own_process_groups
+from srcnn.tuning.driver.faults import is_disk_full
 from srcnn.tuning.tracking.store_address import first_line
 
 __all__ = ["Cluster", "Interrupt", "be_quiet", "end_in_good_order"]
+
+_THREADS = 180  # of Ray's processes with one worker: 157 and 26 were counted with Ray 2.60
 
 
 class Cluster:
@@ -38,6 +44,8 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         if self._mine:
+            if self._address is None:
+                _check_processes()
             self._thread.start()
         return self
 
@@ -71,13 +79,15 @@ class Cluster:
             self._up.wait()
         if isinstance(self._error, ImportError):
             raise SearchError(f"address: {self._address} needs Ray's client: pip install 'srcnn[cluster]'") from None
-        if isinstance(self._error, ConnectionError | ValueError | RuntimeError):
-            words = first_line(self._error)
-            if self._address is None:
-                raise SearchError(f"ray: cannot be started on this machine: {words}") from None
-            raise SearchError(f"address: no Ray cluster at {self._address}: {words}") from None
-        if self._error is not None:
-            raise self._error
+        if self._error is None:
+            return
+        # Ray has no class of its own for a node that does not start in time.
+        known = isinstance(self._error, ConnectionError | ValueError | RuntimeError) or type(self._error) is Exception
+        if known and self._address is not None:
+            raise SearchError(f"address: no Ray cluster at {self._address}: {first_line(self._error)}") from None
+        if known or (isinstance(self._error, OSError) and not is_disk_full(self._error)):
+            raise SearchError(f"ray: cannot be started on this machine: {_why(self._error)}") from None
+        raise self._error
 
     def __exit__(self, *exception: object) -> None:
         if self._mine:
@@ -85,6 +95,53 @@ class Cluster:
             ray.shutdown()
             self._down.set()
             self._thread.join()
+
+
+def _check_processes() -> None:
+    """Check that this user may start Ray's processes and threads: Ray aborts the whole process if it meets the limit.
+
+    Raises:
+        SearchError: fewer are left than Ray takes with one worker.
+    """
+    if sys.platform != "linux":
+        return
+    import resource  # not everywhere
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if limit == resource.RLIM_INFINITY or os.geteuid() == 0:  # the limit does not bind root
+        return
+    used = 0
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal():
+            with suppress(OSError):  # it has ended
+                if process.stat().st_uid == os.geteuid():
+                    used += sum(1 for _ in (process / "task").iterdir())
+    if limit - used < _THREADS:
+        raise SearchError(
+            f"ray: cannot be started on this machine: it takes at least {_THREADS} processes and threads, and this user has "
+            f"{used} of {limit} (ulimit -u)"
+        )
+
+
+def _why(error: Exception) -> str:
+    """Return why Ray did not start here, and what helps where that is known."""
+    words = first_line(error)
+    if not isinstance(error, OSError):
+        limited = any(
+            sign in words for sign in ("timed out during startup", "can't start new thread", "failed to start")
+        )
+        return (
+            f"{words.rstrip('.')}; the machine is too busy, or a limit on processes is too low (ulimit -u)"
+            if limited
+            else words
+        )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{words}; a limit on open files is too low (ulimit -n)"
+    if error.errno == errno.EAGAIN:
+        return f"{words}; a limit on processes is too low (ulimit -u)"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{words}; Ray's files need a folder that can be written, which RAY_TMPDIR or TMPDIR names"
+    return words
 
 
 def _own_token() -> None:

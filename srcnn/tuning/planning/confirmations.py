@@ -15,7 +15,20 @@ from srcnn.tuning.algorithms.time_budget import RungSize, Size
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.settings import SearchSettings
 
-__all__ = ["Rung", "confirmation_sizes", "confirmations", "ladder", "least_seeds", "smaller", "training_after"]
+__all__ = [
+    "MOST_FURTHER",
+    "Rung",
+    "confirmation_sizes",
+    "confirmations",
+    "further_confirmations",
+    "ladder",
+    "least_seeds",
+    "smaller",
+    "training_after",
+]
+
+#: Further configurations of a scale that are trained with the last budget, if winners fail on the drawn patterns.
+MOST_FURTHER = 3
 
 _STEP = 3  # between the budgets of two rungs
 
@@ -60,6 +73,21 @@ def confirmations(plan: Plan) -> dict[int, int]:
     settings = plan.settings
     count = (settings.best + bool(plan.references)) * settings.choice_seeds
     return dict.fromkeys(plan.space.scales, count + (1 + bool(plan.references)) * settings.confirm_seeds)
+
+
+def further_confirmations(plan: Plan) -> int:
+    """Return how many trials may come in addition, at most, if winners fail on the drawn patterns.
+
+    Each further configuration of a scale is trained with the seeds of choosing and, if it may win, with those of judging; so is
+    every confirmed one that may win after the first. See `srcnn.tuning.whole_search.last_budget`.
+    """
+    settings, scales = plan.settings, len(plan.space.scales)
+    others = settings.trials - plan.references
+    if not settings.confirm or settings.allow_artefacts or others <= 0:
+        return 0
+    new = min(MOST_FURTHER * scales, max(0, others - settings.best))
+    again = min((settings.best - 1) * scales, others - 1)
+    return new * (settings.choice_seeds + settings.confirm_seeds) + again * settings.confirm_seeds
 
 
 def references(plan: Plan) -> dict[int, int]:

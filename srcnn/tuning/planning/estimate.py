@@ -27,7 +27,7 @@ from srcnn.system.gpu import gpu_count
 from srcnn.training.memory import step_bytes
 from srcnn.tuning.algorithms.allocator import FINISHED, epochs_share
 from srcnn.tuning.algorithms.early_stopping import EPOCHS, FREEZE_THAW
-from srcnn.tuning.planning.confirmations import ladder, training_after
+from srcnn.tuning.planning.confirmations import MOST_FURTHER, further_confirmations, ladder, training_after
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.planning.speed import Speed, drawn_configs, known_speed, measure_speed
 
@@ -91,6 +91,8 @@ class Estimate:
     memory: float  #: memory of all processes together, in bytes
     limit: float | None  #: time budget, in seconds
     most: int = 0  #: maximum number of confirmation trials; how many there are depends on the search
+    #: At most this comes in addition if winners fail on the drawn patterns; no other figure includes it.
+    further: Phase = Phase(0, 0.0, 0.0, 0.0)
 
     @property
     def whole(self) -> float:
@@ -106,6 +108,11 @@ class Estimate:
     def hours(self) -> float:
         """Core-hours, or GPU-hours if trials run on GPUs."""
         return (self.search.busy + self.confirmation.busy) * self.units / 3600
+
+    @property
+    def further_hours(self) -> float:
+        """Core-hours or GPU-hours that may come in addition, at most."""
+        return self.further.busy * self.units / 3600
 
     @property
     def disk(self) -> float:
@@ -187,6 +194,7 @@ def estimate(plan: Plan, speed: Speed, slots: int, kept: float | None = None) ->
         memory=_memory(plan, drawn, slots),
         limit=settings.time_budget,
         most=_most_confirmations(plan, trials) + sum(phase.trials for phase in rungs),
+        further=_further(plan, typical, speed, slots, size),
     )
 
 
@@ -198,6 +206,13 @@ def _most_confirmations(plan: Plan, trials: int) -> int:
     given = min(plan.references, trials)
     others = min(settings.best * scales, trials - given)
     return (others + given) * settings.choice_seeds + (min(scales, others) + given) * settings.confirm_seeds
+
+
+def _further(plan: Plan, typical: float, speed: Speed, slots: int, size: float) -> Phase:
+    """Return the confirmations that may come in addition, at most. Each further configuration has two stages of its own."""
+    settings, count = plan.settings, further_confirmations(plan)
+    each = (settings.confirm_budget or settings.budget) / settings.budget * typical
+    return _phase([each] * count, each, speed, slots, size, start=2 * MOST_FURTHER * AGAIN)
 
 
 def speed_here(plan: Plan, *, fresh: bool = False, measure: bool = True) -> tuple[Speed, int] | None:
@@ -293,10 +308,16 @@ def lines(found: Estimate) -> list[tuple[str, str]]:
         (f"{kind}-hours", f"{found.hours:.2g}, with {counted(found.slots, 'trial')} at a time"),
         ("disk", f"{_size(found.disk)} for checkpoints and the tracking store"),
         ("memory", f"{_size(found.memory)}, all processes together"),
-        *[("not counted", "confirmations beyond these, if artefacts on a drawn pattern rule a winner out")]
-        * bool(found.confirmation.trials),
+        *[("not counted", _not_counted(found.further))] * bool(found.further.trials),
         ("measured", f"a training step on {found.speed.device}, {found.speed.threads} thread(s): {probes}"),
     ]
+
+
+def _not_counted(further: Phase) -> str:
+    return (
+        f"up to {MOST_FURTHER} more configurations of each scale if winners fail on a drawn pattern: at most "
+        f"{counted(further.trials, 'confirmation')}, {_time(further.seconds)}"
+    )
 
 
 def _time(seconds: float) -> str:

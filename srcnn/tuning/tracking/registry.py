@@ -155,11 +155,12 @@ def _network(client: MlflowClient, run_id: str, what: str) -> SRCNN:
 def _read(client: MlflowClient, run_id: str, what: str, read: Callable[[Path], Read]) -> Read:
     with TemporaryDirectory() as folder:
         try:
-            file = artifact_file(client, run_id, names.ARTIFACT_NETWORK, Path(folder))
+            client.get_run(run_id)  # by itself: a download that breaks off has the same error code
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise SearchError(f"model: {what}: no run has the id {run_id!r}") from None
             raise
+        file = artifact_file(client, run_id, names.ARTIFACT_NETWORK, Path(folder))
         if file is None:
             raise SearchError(
                 f"model: {what} has no {names.ARTIFACT_NETWORK}; a trial that ended with a network has it"

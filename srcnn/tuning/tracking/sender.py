@@ -15,14 +15,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import requests
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from srcnn.errors import SearchError
-from srcnn.tuning.adapters.mlflow_internals import reconnect
+from srcnn.tuning.adapters.mlflow_internals import forget_place, reconnect
 from srcnn.tuning.tracking import names
 from srcnn.tuning.tracking.journal import Journal
 from srcnn.tuning.tracking.operations import (
@@ -38,7 +40,7 @@ from srcnn.tuning.tracking.operations import (
 from srcnn.tuning.tracking.reader import every_run
 from srcnn.tuning.tracking.store_address import first_line
 
-__all__ = ["PATIENCE", "Batch", "Runs", "Sender", "batched", "data_input"]
+__all__ = ["PATIENCE", "Batch", "Runs", "Sender", "batched", "data_input", "new_run"]
 
 PATIENCE = 900.0  #: seconds for which a finished search waits for an unavailable store
 
@@ -107,6 +109,13 @@ class Runs:
         except MlflowException:
             reconnect(self.client)  # its database may have been replaced
             raise
+        except FileNotFoundError:
+            if isinstance(request, LogFile | LogText) and (run_id := self._run_of(request)):
+                forget_place(run_id)  # MLflow keeps the place of a run's artifacts, also one from an empty answer
+            raise
+
+    def _run_of(self, request: Operation | Batch) -> str | None:
+        return self._parent_id if request.trial is None else self.known.get(request.trial)
 
     def _apply(self, request: Operation | Batch, again: bool) -> None:
         if isinstance(request, CreateRun):
@@ -140,12 +149,29 @@ class Runs:
             self.known.update((trial, run.info.run_id) for run in every_run(self.client, self._experiment_id, query))
         if trial not in self.known:
             tags = {**operation.tags, names.TAG_PARENT_RUN: self._parent_id, names.TAG_TRIAL: trial}
-            run = self.client.create_run(
-                self._experiment_id, start_time=operation.time, tags=tags, run_name=operation.name
+            run = new_run(
+                self.client, self._experiment_id, start_time=operation.time, tags=tags, run_name=operation.name
             )
             self.known[trial] = run.info.run_id
         given = {"context": names.CONTEXT_TRAINING, **operation.dataset}
         self.client.log_inputs(self.known[trial], [data_input(given)])
+
+
+def new_run(client: MlflowClient, experiment_id: str, **fields: Any) -> Run:
+    """Create a run.
+
+    Args:
+        client: client of the store.
+        experiment_id: id of the run's experiment.
+        fields: further arguments of ``MlflowClient.create_run``.
+
+    Raises:
+        MlflowException: the store rejects it or is unavailable, or its answer is empty, which MLflow takes for a run.
+    """
+    run = client.create_run(experiment_id, **fields)
+    if not run.info.run_id:
+        raise MlflowException("the answer to the creation of a run is empty")
+    return run
 
 
 def data_input(data: Mapping[str, str]) -> DatasetInput:
@@ -237,7 +263,7 @@ class Sender:
                 self._runs.apply(request, again=again)
             except (MlflowException, requests.RequestException, OSError, KeyError) as error:
                 words = first_line(error)
-                if _final(error):
+                if _final(error, request):
                     self.refused.append(f"{request.kind} of {request.trial or 'the search'}: {words}")
                     if len(self.refused) == 1:
                         _log.warning("MLflow rejects the %s", self.refused[0])
@@ -293,10 +319,12 @@ class Sender:
             )
 
 
-def _final(error: Exception) -> bool:
-    """Return whether a retry is useless: the store rejects the request itself, a file is missing, or the trial has no run."""
-    if isinstance(error, FileNotFoundError | KeyError):
+def _final(error: Exception, request: Operation | Batch) -> bool:
+    """Return whether a retry is useless: the store rejects the request itself, its file is missing, or the trial has no run."""
+    if isinstance(error, KeyError):
         return True
+    if isinstance(error, FileNotFoundError):  # else the place of the artifacts is not there, or was not in the answer
+        return isinstance(request, LogFile) and not Path(request.file).exists()
     if not isinstance(error, MlflowException) or _OF_THE_DATABASE.search(str(error)[:_LONGEST_CLASS]):
         return False
     return 400 <= error.get_http_status_code() < 500 and error.get_http_status_code() not in (401, 403, 408, 429)

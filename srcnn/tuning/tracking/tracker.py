@@ -39,7 +39,7 @@ from srcnn.tuning.tracking.operations import (
     SetTags,
 )
 from srcnn.tuning.tracking.reader import every_run
-from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched, data_input
+from srcnn.tuning.tracking.sender import PATIENCE, Runs, Sender, batched, data_input, new_run
 from srcnn.tuning.tracking.store_address import SQLITE, absolute_uri, check_store, connectable, first_line
 
 __all__ = ["Tracker", "flat_params", "open_tracker", "ui_command"]
@@ -164,21 +164,23 @@ class Tracker:
             there_are = found[0].data.params if found else {}  # a process killed before it logged them left none
             given = [Param(k, names.param_text(v)) for k, v in params.items() if v is not None and k not in there_are]
             if found:
-                self.parent_id, self._started = found[0].info.run_id, int(found[0].info.start_time)
-                self.client.update_run(self.parent_id, status="RUNNING")
+                parent = found[0]
+                self.client.update_run(parent.info.run_id, status="RUNNING")
             else:
                 whole = {**tags, names.TAG_SEARCH: name, names.TAG_TRIAL: names.PARENT}
-                run = self.client.create_run(self._experiment_id, run_name=name, tags=whole)
-                self.parent_id, self._started = run.info.run_id, int(run.info.start_time)
+                parent = new_run(self.client, self._experiment_id, run_name=name, tags=whole)
+            parent_id = str(parent.info.run_id)
             if given:
-                self.client.log_batch(self.parent_id, params=given)
+                self.client.log_batch(parent_id, params=given)
             if datasets:  # logging a data set again has no effect
-                self.client.log_inputs(self.parent_id, [data_input(one) for one in datasets])
+                self.client.log_inputs(parent_id, [data_input(one) for one in datasets])
+            there = self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{parent_id}'") if found else []
         except (MlflowException, OSError) as error:
             raise SearchError(f"tracking-uri: {self.uri} cannot be opened: {first_line(error)}") from None
-        there = self._search(f"tags.`{names.TAG_PARENT_RUN}` = '{self.parent_id}'") if found else []
         known = {run.data.tags[names.TAG_TRIAL]: run.info.run_id for run in there}
-        self._runs = Runs(self.client, self._experiment_id, self.parent_id, known)
+        # Only now: whoever sees the id may write to the run, and closes it after an error.
+        self.parent_id, self._started = parent_id, int(parent.info.start_time)
+        self._runs = Runs(self.client, self._experiment_id, parent_id, known)
         again = False
         if self._folder is not None:
             self._journal = Journal(self._folder, counts)

@@ -18,15 +18,14 @@ from srcnn.config.training import TrainConfig
 from srcnn.evaluation.pattern_limit import LIMIT, behind_words
 from srcnn.tuning.algorithms.time_budget import Size
 from srcnn.tuning.driver.stage import Stage
+from srcnn.tuning.planning.confirmations import MOST_FURTHER
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.whole_search.choice import Choice, choose, judge
 from srcnn.tuning.whole_search.confirmation import choosing_further, confirmed_config, judging
 from srcnn.tuning.whole_search.ladder import Order, displaced
 
-__all__ = ["MOST_FURTHER", "confirm", "displaced_notes", "further"]
-
-MOST_FURTHER = 3  #: further configurations of a scale that are trained with the last budget
+__all__ = ["confirm", "displaced_notes", "further"]
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +80,7 @@ def confirm(
     order: Order,
     train: Callable[[Stage], list[TrialResult] | None],
     time_for: Callable[[Stage, Size], bool],
+    begun: Callable[[Stage], bool],
 ) -> tuple[list[Choice], list[str]]:
     """Choose and judge the winner of each scale with the last budget.
 
@@ -91,6 +91,7 @@ def confirm(
         order: configurations of each scale, as `finalists` returns them.
         train: trains a stage, or returns the results of one that was trained before a resume; None: it was interrupted.
         time_for: whether there is time for a stage of a size.
+        begun: whether a stage was begun before a resume.
 
     Returns:
         The choices so far; all of them unless an interrupt came. And notes about what there was no time for.
@@ -104,12 +105,12 @@ def confirm(
     stages = {"further": 0, "judge": 0}
     stopped = set[int]()  # scales without time for more
     while True:
-        begun = {
+        trained = {
             scale: {confirmed_config(plan, row.config) for row in rows if row.config.scale == scale} for scale in tried
         }
         following = {
             scale: row
-            for scale, row in further(plan, choices, order, begun).items()
+            for scale, row in further(plan, choices, order, trained).items()
             if scale not in stopped and tried[scale] < MOST_FURTHER
         }
         if following:
@@ -123,7 +124,7 @@ def confirm(
                 continue
             for scale, row in following.items():
                 tried[scale] += 1
-                _log.warning("%s", _begins(choices, scale, row))
+                _log.warning("%s", _begins(choices, scale, row, begun=begun(stage)))
             results = train(stage)
             if results is None:
                 return choices, notes
@@ -155,11 +156,12 @@ def _failing(choices: Sequence[Choice], scale: int) -> str:
     )
 
 
-def _begins(choices: Sequence[Choice], scale: int, row: TrialResult) -> str:
-    return (
-        f"x{scale}: {LIMIT}: {_failing(choices, scale)}; so "
-        f"{row.spec.configuration} is trained with the last budget too"
-    )
+def _begins(choices: Sequence[Choice], scale: int, row: TrialResult, *, begun: bool) -> str:
+    name = row.spec.configuration
+    reason = f"x{scale}: {LIMIT}: {_failing(choices, scale)}; so"
+    if begun:  # the line was printed before: this one only says why the stage that follows exists
+        return f"resumed: {reason} the training of {name} with the last budget had begun"
+    return f"{reason} {name} is trained with the last budget too"
 
 
 def _no_time(choices: Sequence[Choice], scale: int, row: TrialResult) -> str:

@@ -308,6 +308,10 @@ def _run_stages(
             found = run_stage(settings, stage, data, untimed, tags, resume=resume)
             return None if interrupt.came else found
 
+        def begun(stage: Stage) -> bool:
+            """Return whether a stage was begun before a resume; one that was begun is finished."""
+            return resume and newest_snapshot(stage.folder) is not None
+
         again, seeds, notes, climbed = None, 0, list[str](), dict[int, Sequence[TrialResult]]()
         if settings.confirm and not interrupt.came:
             climbed, said = _climb(plan, rows, deadline, resume, train)
@@ -315,16 +319,16 @@ def _run_stages(
         if settings.confirm and not interrupt.came:
             again, seeds, note = _confirmation(plan, rows, climbed, deadline, resume)
             notes += [note] * bool(note)
-        for note in notes:
-            _log.warning(note)
+            if again is None or not begun(again):  # else they were printed before the resume
+                for note in notes:
+                    _log.warning("%s", note)
         if again is not None:
 
             def time_for(stage: Stage, size: Size) -> bool:
-                """Return whether there is time for a stage; one that was begun before a resume is finished."""
-                begun = resume and newest_snapshot(stage.folder) is not None
-                return begun or deadline is None or deadline.fits(size)
+                """Return whether there is time for a stage."""
+                return begun(stage) or deadline is None or deadline.fits(size)
 
-            choices, said = confirm(plan, again, seeds, finalists(plan, rows, climbed), train, time_for)
+            choices, said = confirm(plan, again, seeds, finalists(plan, rows, climbed), train, time_for, begun)
             notes += said
         interrupted = interrupt.came
     return _Found(rows, interrupted, choices, notes=notes)

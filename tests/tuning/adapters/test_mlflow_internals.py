@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
@@ -17,6 +19,7 @@ from srcnn.tuning.adapters.mlflow_internals import (
     TRAINING_EXPERIMENT,
     artifact_address,
     columns_of_runs,
+    forget_place,
     packed_view,
     reconnect,
     run_address,
@@ -116,3 +119,22 @@ def test_a_client_whose_database_was_replaced_works_again_after_a_reconnection(t
     client.create_experiment("after")
     assert {one.name for one in client.search_experiments()} == {"Default", "before", "after"}
     reconnect(mlflow.MlflowClient("http://127.0.0.1:9"))  # nothing to do
+
+
+def test_the_place_of_a_runs_artifacts_is_asked_again_after_it_was_forgotten(tmp_path: Path, empty: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    shutil.copy(empty, file)
+    client = mlflow.MlflowClient(f"sqlite:///{file}")
+    experiment = client.create_experiment("a", artifact_location=(tmp_path / "first").as_uri())
+    run_id = client.create_run(experiment).info.run_id
+    client.log_text(run_id, "one", "a.txt")
+    moved = (tmp_path / "second").as_uri()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE runs SET artifact_uri = ?", (moved,))
+        connection.commit()
+    client.log_text(run_id, "two", "a.txt")
+    assert not (tmp_path / "second").exists()  # MLflow has kept the first place
+    forget_place(run_id)
+    forget_place("a run that it does not know")
+    client.log_text(run_id, "three", "a.txt")
+    assert (tmp_path / "second" / "a.txt").read_text(encoding="utf-8") == "three"

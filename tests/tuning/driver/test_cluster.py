@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import resource
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -102,12 +107,76 @@ def test_why_a_cluster_cannot_be_joined_is_one_line(
     assert threading.active_count() == before  # and no thread stays behind
 
 
-def test_an_error_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(errno.EMFILE, "Too many open files"),
+            "Too many open files; a limit on open files is too low (ulimit -n)",
+        ),
+        (BlockingIOError(errno.EAGAIN, "Resource unavailable"), "a limit on processes is too low (ulimit -u)"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (
+            RuntimeError("can't start new thread"),
+            "can't start new thread; the machine is too busy, or a limit on processes",
+        ),
+        (
+            Exception("The current node timed out during startup. This"),
+            "the machine is too busy, or a limit on processes",
+        ),
+    ],
+)
+def test_why_ray_does_not_start_here_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception, words: str) -> None:
     def fails(**options: Any) -> None:
-        raise OSError("too many open files")
+        raise error
 
     monkeypatch.setattr(ray, "init", fails)
-    with pytest.raises(OSError, match="too many open files"), Cluster(None) as cluster:
+    with pytest.raises(SearchError) as caught, Cluster(None) as cluster:
+        cluster.wait()
+    assert str(caught.value).startswith("ray: cannot be started on this machine: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts in /proc")
+def test_a_limit_on_processes_is_known_before_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(ray, "init", lambda **options: started.append(options["address"]))
+    own, limits = os.geteuid(), {"limit": 100}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits["limit"], limits["limit"]))
+    monkeypatch.setattr(os, "geteuid", lambda: own or 12345)  # the limit does not bind root
+    with pytest.raises(
+        SearchError, match=r"at least 180 processes and threads, and this user has \d+ of 100 \(ulimit -u\)$"
+    ):
+        Cluster(None).__enter__()
+    assert started == []
+    limits["limit"] = 100_000
+    with Cluster(None) as cluster:
+        cluster.wait()
+    assert started == ["local"]
+
+
+def test_a_folder_for_temporary_files_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real Ray, which fails before it starts a process."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "file" / "none"))
+    with pytest.raises(SearchError) as caught, Cluster(None) as cluster:
+        cluster.wait()
+    assert str(tmp_path / "file") in str(caught.value)
+    assert str(caught.value).endswith("which RAY_TMPDIR or TMPDIR names")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ZeroDivisionError("a defect")])
+def test_an_error_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """A full disk has words of its own, and a defect its traceback."""
+
+    def fails(**options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "init", fails)
+    with pytest.raises(type(error), match=str(error.args[-1])), Cluster(None) as cluster:
         cluster.wait()
 
 

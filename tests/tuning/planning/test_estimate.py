@@ -124,7 +124,15 @@ def test_an_estimate_reads_as_names_and_values(workplace: Path) -> None:
     assert "4 trials" in shown["time"]
     confirmed = dict(lines(estimate(plan(trials=40), SPEED, 2)))
     assert "confirmations" in confirmed["time"]
-    assert "if artefacts on a drawn pattern rule a winner out" in confirmed["not counted"]
+    found = estimate(plan(trials=40), SPEED, 2)
+    assert confirmed["not counted"].startswith(
+        "up to 3 more configurations of each scale if winners fail on a drawn pattern: at most "
+        f"{found.further.trials} confirmations, "
+    )
+    assert found.further.seconds > 0 and found.further_hours > 0
+    allowed = estimate(plan(trials=40, allow_artefacts=True), SPEED, 2)
+    assert "not counted" not in dict(lines(allowed))
+    assert replace(found, further=allowed.further) == allowed  # no other figure includes them
     assert "2 trials at a time" in shown["core-hours"]
     assert "a device" in shown["measured"]
     on_gpus = dict(lines(estimate(plan(trials=4, gpus_per_trial=0.5), replace(SPEED, gpu=True), 2)))

@@ -16,6 +16,7 @@ from srcnn.model.weights_digest import weights_digest
 from srcnn.model.weights_file import save_network
 from srcnn.tuning.tracking.registry import network_of_run, read_start, read_version, registered_network, version_at
 
+from lying_store import lying_store
 from small_network import small_network
 
 
@@ -108,6 +109,16 @@ def test_runs_that_do_not_exist_or_have_no_network(store: Store, tmp_path: Path)
     empty = store.run(None, tmp_path)
     with pytest.raises(SearchError, match=r"has no checkpoint/network\.safetensors"):
         network_of_run(store.uri, empty)
+
+
+def test_a_download_that_breaks_off_is_no_missing_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with lying_store("mlflow-artifacts:/1/ab/artifacts") as store:
+        file = {"path": "network.safetensors", "is_dir": False, "file_size": 100}
+        store.answers = {**store.answers, "mlflow-artifacts/artifacts": {"files": [file]}}
+        store.lies = {"checkpoint/network.safetensors": "too large"}
+        with pytest.raises(SearchError, match=r"^tracking-uri: \S+ cannot be read: [^\n]*download[^\n]*$"):
+            network_of_run(store.uri, "ab")
 
 
 def test_no_store_is_made_by_looking(tmp_path: Path) -> None:

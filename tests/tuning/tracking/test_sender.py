@@ -10,7 +10,16 @@ from mlflow.exceptions import MlflowException, RestException
 
 from srcnn.errors import SearchError
 from srcnn.tuning.tracking.journal import Journal, unsent
-from srcnn.tuning.tracking.operations import CreateRun, EndRun, LogMetrics, Operation, SetStatus, SetTags
+from srcnn.tuning.tracking.operations import (
+    CreateRun,
+    EndRun,
+    LogFile,
+    LogMetrics,
+    LogText,
+    Operation,
+    SetStatus,
+    SetTags,
+)
 from srcnn.tuning.tracking.sender import Batch, Sender, _final, batched
 
 
@@ -99,7 +108,15 @@ def test_what_a_store_refuses_is_said_and_holds_up_nothing(journal: Journal) -> 
 )
 def test_what_is_sent_again_is_an_error_of_the_store_and_not_of_the_request(words: str, code: str, final: bool) -> None:
     """MLflow calls it a bad request too if its database is read-only for a while, on PostgreSQL after a failover."""
-    assert _final(RestException({"error_code": code, "message": words})) is final
+    assert _final(RestException({"error_code": code, "message": words}), SetStatus("a", "RUNNING")) is final
+
+
+def test_a_file_that_is_missing_is_not_sent_again_but_an_artifact_whose_place_is_missing_is(tmp_path: Path) -> None:
+    error = FileNotFoundError(2, "No such file or directory", "")
+    (tmp_path / "there").touch()
+    assert _final(error, LogFile("a", str(tmp_path / "gone"), None))
+    assert not _final(error, LogFile("a", str(tmp_path / "there"), None))
+    assert not _final(error, LogText("a", "text", "name"))
 
 
 def test_patience_with_a_store_that_stays_away_ends(journal: Journal) -> None:

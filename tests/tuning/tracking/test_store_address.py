@@ -27,6 +27,8 @@ from srcnn.tuning.tracking.reader import open_store
 from srcnn.tuning.tracking.store_address import absolute_uri, check_store, connectable, first_line
 from srcnn.tuning.tracking.tracker import open_tracker, ui_command
 
+from lying_store import lying_store
+
 
 def refused(uri: str, *, write: bool = True) -> str:
     with pytest.raises(SRCNNError) as caught:
@@ -224,6 +226,25 @@ def test_a_server_of_mlflow_is_accepted() -> None:
     for body in (b'{"experiment": {}}', b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": ""}'):
         with answering(200 if b"experiment" in body else 404, body) as uri:
             check_store(uri, write=True)
+
+
+@pytest.mark.parametrize(
+    ("lie", "stays_open", "says"),
+    [
+        ("too large", False, r"does not answer as a server of MLflow \(ProtocolError\)"),
+        ("too large", True, "does not answer .no answer within"),
+        ("too small", False, "is not a server of MLflow; it answers 200"),
+        ("zero", False, "is not a server of MLflow; it answers 200"),
+        ("negative", True, "does not answer .no answer within"),
+    ],
+)
+def test_a_server_that_states_a_wrong_length_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, lie: str, stays_open: bool, says: str
+) -> None:
+    monkeypatch.setattr(store_address, "_WAIT_SERVER", 0.5)
+    with lying_store("file:///nowhere") as store:
+        store.lies, store.open = {"experiments/get-by-name": lie}, stays_open
+        assert re.search(says, refused(store.uri))
 
 
 def test_a_closed_port_is_one_line() -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from srcnn.errors import SearchError
 from srcnn.tuning.adapters.mlflow_internals import reconnect
 from srcnn.tuning.tracking.journal import JOURNAL_FILE
 from srcnn.tuning.tracking.tracker import Tracker, flat_params, open_tracker, ui_command
+
+from lying_store import lying_store
 
 DATASET = {"name": "T91", "digest": "abc", "images": "9"}
 
@@ -124,6 +127,67 @@ def test_uncommitted_entries_never_reach_the_store(tmp_path: Path, uri: str) -> 
     runs = client.search_runs([client.get_run(tracker.parent_id).info.experiment_id])
     found = {run.data.tags["srcnn.trial"]: run.info.status for run in runs}
     assert found == {"parent": "KILLED", "a": "KILLED"}
+
+
+OPENING = ("runs/search", "runs/create", "runs/log-batch", "runs/log-inputs")  # after the question of `check_store`
+
+
+@pytest.mark.parametrize(
+    ("asked", "lie", "stays_open", "says"),
+    [
+        *((asked, "too large", False, "IncompleteRead") for asked in OPENING),
+        *((asked, "too small", False, "valid JSON") for asked in OPENING),
+        ("runs/search", "too large", True, "Read timed out"),
+        ("runs/create", "negative", True, "Read timed out"),
+        ("runs/log-batch", "no number", True, "Read timed out"),
+    ],
+)
+def test_a_server_that_states_wrong_lengths_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, lie: str, stays_open: bool, says: str
+) -> None:
+    """And nobody takes the search's run for open, who would want to close it."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with lying_store(tmp_path.as_uri()) as store:
+        tracker = open_tracker(store.uri, tmp_path / "state")
+        store.lies, store.open = {asked: lie}, stays_open
+        with pytest.raises(SearchError, match=rf"^tracking-uri: {store.uri} cannot be opened: [^\n]*{says}[^\n]*$"):
+            tracker.open_search("s", {}, {"trials": 3}, datasets=[{**DATASET, "context": "training"}])
+        assert tracker.parent_id == ""
+
+
+@pytest.mark.parametrize("lie", ["negative", "no number"])
+def test_an_answer_that_is_whole_is_read_whatever_length_it_states(tmp_path: Path, lie: str) -> None:
+    with lying_store(tmp_path.as_uri()) as store:
+        store.lies = dict.fromkeys(OPENING, lie)
+        tracker = open_tracker(store.uri, tmp_path / "state")
+        assert not tracker.open_search("s", {}, {"trials": 3})
+        assert tracker.parent_id == "ab"
+        tracker.close_search("FINISHED")
+
+
+def test_an_empty_answer_is_not_a_run(tmp_path: Path) -> None:
+    with lying_store(tmp_path.as_uri()) as store:
+        store.lies = {"runs/create": "zero"}
+        tracker = open_tracker(store.uri, tmp_path / "state")
+        with pytest.raises(SearchError, match=r"cannot be opened: the answer to the creation of a run is empty$"):
+            tracker.open_search("s", {}, {})
+
+
+def test_an_empty_answer_loses_no_artifact(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """MLflow takes it for a run without a place for artifacts, and keeps that."""
+    with lying_store((tmp_path / "artifacts").as_uri()) as store:
+        tracker = open_tracker(store.uri, tmp_path / "state")
+        tracker.open_search("s", {}, {})
+        store.lies = {"runs/get": "zero"}
+        tracker.log_text("kept", "note.txt")
+        with pytest.raises(SearchError, match=r"is unavailable .*; 1 operations are kept"):
+            tracker.flush(patience=0.8)
+        store.lies = {}
+        tracker.flush(patience=20.0)
+        tracker.close_search("FINISHED")
+    assert (tmp_path / "artifacts" / "note.txt").read_text(encoding="utf-8") == "kept"
+    assert [message for message in caplog.messages if "rejects" in message] == []
 
 
 def test_fields_as_parameters() -> None:

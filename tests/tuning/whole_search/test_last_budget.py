@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import srcnn.tuning.whole_search.choice as choice_module
 from srcnn.config.training import TrainConfig
 from srcnn.tuning.algorithms.time_budget import Size
 from srcnn.tuning.driver.stage import Stage
+from srcnn.tuning.planning.confirmations import MOST_FURTHER, further_confirmations
 from srcnn.tuning.planning.plan import Plan
 from srcnn.tuning.trials.outcome import Outcome
 from srcnn.tuning.trials.report import EpochFigures, TrialReport
@@ -21,7 +22,7 @@ from srcnn.tuning.trials.result import TrialResult
 from srcnn.tuning.trials.spec import TrialSpec
 from srcnn.tuning.whole_search.choice import Choice
 from srcnn.tuning.whole_search.confirmation import choosing, finalists
-from srcnn.tuning.whole_search.last_budget import MOST_FURTHER, confirm, displaced_notes
+from srcnn.tuning.whole_search.last_budget import confirm, displaced_notes
 
 from planned_search import plan as planned
 
@@ -80,9 +81,14 @@ def _no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def decide(
-    ours: Plan, rows: Sequence[TrialResult], training: Training, *, time: int = 99
+    ours: Plan,
+    rows: Sequence[TrialResult],
+    training: Training,
+    *,
+    time: int = 99,
+    begun: Callable[[Stage], bool] = lambda stage: False,
 ) -> tuple[list[Choice], list[str]]:
-    """``time``: number of stages besides the first two for which there is time."""
+    """``time``: number of stages besides the first two for which there is time; ``begun``: before a resume."""
     given = iter([True] * time + [False] * 99)
 
     def time_for(stage: Stage, size: Size) -> bool:
@@ -90,7 +96,7 @@ def decide(
 
     first = choosing(ours, rows)
     assert first is not None
-    return confirm(ours, first, ours.settings.confirm_seeds, finalists(ours, rows, {}), training, time_for)
+    return confirm(ours, first, ours.settings.confirm_seeds, finalists(ours, rows, {}), training, time_for, begun)
 
 
 def ranks(choice: Choice) -> str:
@@ -140,6 +146,17 @@ def test_artefacts_rule_winners_out_until_one_has_none(
     again = Training(leads)  # what is decided follows from the results alone
     decide(plan(), rows, again)
     assert again.stages == stages
+
+
+@pytest.mark.parametrize("best", [1, 2])
+def test_no_more_are_trained_than_a_plan_says(workplace: Path, best: int) -> None:
+    """All fail, and each one only in a judging seed, so that as many as possible are chosen and judged."""
+    ours, rows = plan(best=best, trials=len(GAINS)), [row(key) for key in GAINS]
+    training = Training({f"{key}103": FAILS for key in GAINS})
+    decide(ours, rows, training)
+    usual = (best + 1) * 1 + (1 + 1) * 2  # with the paper's network: one seed of choosing, two of judging
+    assert sum(len(keys) for _, keys in training.stages) == usual + further_confirmations(ours)
+    assert MOST_FURTHER == 3
 
 
 def test_confirmed_ones_follow_before_further_ones_are_trained(workplace: Path) -> None:
@@ -193,7 +210,21 @@ def test_each_further_one_is_said_as_it_begins(workplace: Path, caplog: pytest.L
         "x3: more than 1 dB behind bicubic on a drawn pattern: 5-1-3 (97-8) lr 5.0e-04 (2.5 dB); so 5-1-3 (98-8) lr 5.0e-04 "
         "is trained with the last budget too"
     ]
-    assert MOST_FURTHER == 3
+
+
+def test_after_a_resume_the_lines_say_which_further_ones_had_begun(
+    workplace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        rows = [row(key) for key in "abcr"]
+        decide(plan(), rows, Training({"a": FAILS, "b": FAILS}), begun=lambda stage: stage.folder.name.endswith("-1"))
+    limit = "x3: more than 1 dB behind bicubic on a drawn pattern"
+    assert caplog.messages == [
+        f"resumed: {limit}: 5-1-3 (97-8) lr 5.0e-04 (2.5 dB); so the training of 5-1-3 (98-8) lr 5.0e-04 with the last budget "
+        "had begun",
+        f"{limit}: 5-1-3 (97-8) lr 5.0e-04 (2.5 dB), 5-1-3 (98-8) lr 5.0e-04 (2.5 dB); so 5-1-3 (99-8) lr 5.0e-04 "
+        "is trained with the last budget too",
+    ]
 
 
 def test_what_did_not_go_on_is_said(workplace: Path) -> None:

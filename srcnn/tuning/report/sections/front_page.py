@@ -94,7 +94,7 @@ def front_page(pages: Mapping[str, Document], extension: str) -> Document:
 
 
 def _title(claims: list[JudgedClaim]) -> str:
-    return "The paper's claims, tested" if claims else "Reports"
+    return "Claims, tested" if claims else "Reports"
 
 
 def _summary(pages: int, claims: list[JudgedClaim]) -> str:

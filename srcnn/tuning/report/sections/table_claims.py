@@ -1,4 +1,4 @@
-"""The section of a table's report about the paper's claims: verdicts, and what varies between seeds and images."""
+"""The section of a table's report about its claims: verdicts, and what varies between seeds and images."""
 
 from __future__ import annotations
 

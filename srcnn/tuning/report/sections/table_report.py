@@ -127,10 +127,17 @@ def _single_row(data: TableData) -> Table:
         found.append((Cell(figure_name(metric)), *figures, Cell(ours, bold=True), Cell(_gap(mean, known)), Cell(runs)))
     head = (row.name, "bicubic", "paper", "authors' weights", "ours [95 %]", "ours - paper", "seeds")
     caption = (
-        f"In dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. Source of the paper's figures: "
-        f"{data.table.source.rstrip('.')}.{_note(data, data.shown[0])}"
+        f"In dB, after {data.amount(data.longest)}; the interval is Student's, over seeds."
+        f"{_source(data)}{_note(data, data.shown[0])}"
     )
     return Table(f"{data.name}-1", head, tuple(found), caption)
+
+
+def _source(data: TableData) -> str:
+    """Return where the paper's figures come from, if the table has some; the section about how it was made has every source."""
+    if not any(row.paper for row in data.table.rows):
+        return ""
+    return f" Source of the paper's figures: {data.table.source.rstrip('.')}."
 
 
 def _metric_table(data: TableData, metric: str, name: str) -> Table:
@@ -161,8 +168,8 @@ def _metric_table(data: TableData, metric: str, name: str) -> Table:
             cells += [Cell(ours, bold=mean is not None), *[Cell(gap)] * printed, Cell(str(len(runs)) if runs else "")]
             rows.append(tuple(cells))
     caption = (
-        f"{figure_name(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds. "
-        f"Source of the paper's figures: {data.table.source.rstrip('.')}.{_note(data, metric)}"
+        f"{figure_name(metric)} in dB, after {data.amount(data.longest)}; the interval is Student's, over seeds."
+        f"{_source(data) if printed else ''}{_note(data, metric)}"
     )
     return Table(name, tuple(head), tuple(rows), caption, left=1 + several)
 

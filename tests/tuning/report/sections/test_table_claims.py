@@ -1,4 +1,4 @@
-"""The section of a table's report about the paper's claims."""
+"""The section of a table's report about its claims."""
 
 from __future__ import annotations
 

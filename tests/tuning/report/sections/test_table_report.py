@@ -59,6 +59,16 @@ def test_one_seed_has_no_interval() -> None:
     assert rows(found)[1:] == [["9-1-5", "32.39", "32.00", "-0.39", "1"], ["9-3-5", "32.39", "", "", ""]]
 
 
+@pytest.mark.parametrize("names_of_rows", [ROWS, ROWS[:1]])  # the usual form, and that of a single row
+def test_only_a_table_with_figures_of_a_paper_names_their_source(names_of_rows: tuple[str, ...]) -> None:
+    data = table_data(RUNS, names_of_rows)
+    assert "Source of the paper's figures: nowhere." in table(table_document(data), "kernels-cpu-1").caption
+    own = [row.replace(paper={}) for row in data.table.rows]
+    document = table_document(replace(data, table=data.table.replace(rows=own, source="none; made here")))
+    assert table(document, "kernels-cpu-1").caption.endswith("the interval is Student's, over seeds.")
+    assert "**Source:** none; made here" in text(document)
+
+
 def test_a_table_of_one_row_is_turned() -> None:
     found = table(table_document(table_data(RUNS[:2], ["9-1-5"])), "kernels-cpu-1")
     assert found.head[0] == "9-1-5"
