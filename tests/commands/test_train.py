@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from srcnn.champions import champion_card
 from srcnn.commands import train
 from srcnn.config.training import TrainConfig
 from srcnn.data.datasets import load
@@ -353,7 +354,9 @@ def test_a_start_network_that_has_seen_a_held_out_image_is_refused(
     assert train.main([*warm, "--out", str(photos / "x4"), "--validation", "0"]) == 0
     # What the package's champion was trained on cannot be compared with these photographs by name.
     capsys.readouterr()
-    chain = ["--kernels", "3-3-3", "--filters", "16-32", "--start", "champion:2"]
+    given = champion_card(2).configuration
+    first, second, *_ = given.kernels
+    chain = ["--kernels", f"{first}-{second}", "--filters", f"{given.filters[0]}", "--start", "champion:2"]
     assert train.main([*warm, *chain, "--out", str(photos / "x5")]) == 0
     printed = capsys.readouterr().out
     assert "starts from champion:2 (" in printed
