@@ -6,7 +6,7 @@ LOCK ?=
 BIN := $(VENV)/bin
 TRIALS ?= 50
 BUDGET ?=
-# Two on two cores left them idle for four tenths of the time: tests wait for processes to start, and for disks.
+# One more than the cores that are usual here: tests wait for processes to start, and for disks.
 TEST_PROCESSES ?= 3
 SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term

@@ -28,9 +28,8 @@ __all__ = ["FLAGS", "add_flags", "explained", "psnr_table"]
 #: Names of the flags that belong to the table and mean nothing without ``--psnr``.
 FLAGS = ("set", "scale", "images", "model", "data_root")
 _MOST_PAIRS = 12  # pairs that the table shows
-_MANY = (
-    4_000_000  # pixels of a set above which the time is said before: fewer take seconds, unless the network is large
-)
+#: Pixels of a set above which the expected time is printed first; fewer take seconds, unless the network is large.
+_MANY = 4_000_000
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
