@@ -10,8 +10,9 @@ BUDGET ?=
 TEST_PROCESSES ?= 3
 SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
-# Not compiled: a module is when it is first imported, and most never are.
-PIP = $(BIN)/python -m pip install --quiet --no-compile
+# Not compiled: a module is when it is first imported, and most never are. Where Python may not write what it compiled, pip does:
+# every worker of a search would compile torch and Ray again.
+PIP = $(BIN)/python -m pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 LOCKED = $(PIP) --require-hashes --no-deps -r $(LOCK) && $(PIP) "$$(sed -n 's/^. \(torch==.*\)/\1/p' $(LOCK))"
 EDITABLE = $(PIP) $(if $(LOCK),--no-build-isolation) -e
 TOOLS := build/release-tools/bin
