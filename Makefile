@@ -23,7 +23,7 @@ PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --duratio
 search: $(VENV)/.installed  ## the main job on the bundled sample images
 	$(BIN)/python experiments/search.py --trials $(TRIALS) $(if $(BUDGET),--budget $(BUDGET))
 
-test: $(VENV)/.installed-dev  ## the tests that are not marked slow, about a quarter of an hour on two cores
+test: $(VENV)/.installed-dev  ## the tests that are not marked slow, about ten minutes on two cores
 	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-dev  ## the whole test suite, with the share of lines and branches that it runs; CI runs this
