@@ -264,3 +264,13 @@ def test_ci_installs_what_is_locked() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
     assert workflow["env"]["LOCK"] == LOCK.name
     assert "--require-hashes" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_what_is_installed_is_compiled_once(monkeypatch: pytest.MonkeyPatch, written: bool) -> None:
+    """By the first import, or by pip where Python may not write; else every process would compile all libraries again."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "" if written else "1")
+    command = ["make", "--dry-run", "--always-make", ".venv/.installed", "LOCK="]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (install,) = (line for line in done.stdout.splitlines() if "pip install" in line)
+    assert ("--no-compile" in install) is written
