@@ -63,7 +63,7 @@ def test_the_authors_networks() -> None:
         (
             "champoin",
             3,
-            "--model: network 'champoin' does not exist; did you mean 'champion'? there are: champion, bicubic",
+            "--model: network 'champoin' does not exist; did you mean 'champion'? there are: champion, ",
         ),
         ("nothing", None, "or give a .safetensors or .mat file or the id of an MLflow run"),
         ("no.safetensors", 3, "no.safetensors: no such file"),
