@@ -10,8 +10,8 @@ BUDGET ?=
 TEST_PROCESSES ?= 3
 SLICE ?= 1/1
 COVERAGE ?= --cov --cov-report=term
-# Not compiled: a module is when it is first imported, and most never are. Where Python may not write what it compiled, pip does:
-# every worker of a search would compile torch and Ray again.
+# pip does not compile: Python compiles a module when it is first imported, and most never are. If PYTHONDONTWRITEBYTECODE is set, Python
+# keeps nothing that it compiled, and every worker of a search would compile torch and Ray again; then pip compiles them here, once.
 PIP = $(BIN)/python -m pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 LOCKED = $(PIP) --require-hashes --no-deps -r $(LOCK) && $(PIP) "$$(sed -n 's/^. \(torch==.*\)/\1/p' $(LOCK))"
 EDITABLE = $(PIP) $(if $(LOCK),--no-build-isolation) -e

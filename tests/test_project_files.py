@@ -268,7 +268,7 @@ def test_ci_installs_what_is_locked() -> None:
 
 @pytest.mark.parametrize("written", [True, False])
 def test_what_is_installed_is_compiled_once(monkeypatch: pytest.MonkeyPatch, written: bool) -> None:
-    """By the first import, or by pip where Python may not write; else every process would compile all libraries again."""
+    """The first import compiles a module; pip does it where Python may not write bytecode, so that not every process has to."""
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "" if written else "1")
     command = ["make", "--dry-run", "--always-make", ".venv/.installed", "LOCK="]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
