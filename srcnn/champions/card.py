@@ -32,6 +32,7 @@ class Origin(Strict):
     search: str | None = Field(None, description="name of the search that chose it; none: no search")
     training: TrainingSet = Field(description="the training set")
     validation: tuple[str, ...] = Field((), description="images that were held out, by which it was chosen")
+    judging: tuple[str, ...] = Field((), description="images that were held out as well, by which it was judged")
     left_out: tuple[str, ...] = Field(
         (), description="training images left out, each with the test image that it shows"
     )

@@ -144,8 +144,8 @@ def seen(start: StartNetwork, pool: str, held_out: Sequence[str], tests: Sequenc
         )
     theirs = start.origin.training.name.removesuffix("[train]")
     sets = set(theirs.split("+"))
-    # The other images of its sets count as trained on, even if some were held out for judging: a card does not name these.
-    spared = {_whole(theirs, name) for name in start.origin.validation}
+    # The other images of its sets count as trained on. The cards of earlier versions do not name the judging images.
+    spared = {_whole(theirs, name) for name in (*start.origin.validation, *start.origin.judging)}
     spared |= {_whole(theirs, line.partition(" shows ")[0]) for line in start.origin.left_out}
     pool = pool.removesuffix("[train]")
     names = [_whole(pool, name) for name in held_out]

@@ -242,6 +242,7 @@ def _origin(tags: Mapping[str, str], parent: Any, alike: list[Any], gain: str) -
         search=parent.tags[names.TAG_SEARCH],
         training=TrainingSet(name=tags[names.TAG_TRAIN_SET], digest=tags[names.TAG_TRAIN_DIGEST]),
         validation=tuple(tags[names.TAG_VALIDATION].split(", ")),
+        judging=tuple(filter(None, parent.tags.get(names.TAG_JUDGING, "").split(", "))),
         left_out=tuple(map(str, read_tags(tags)[0])),
         seeds=tuple(dict.fromkeys(int(other.data.params[names.PARAM_SEED]) for other in seeds)),
         gain=gain,

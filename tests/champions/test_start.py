@@ -71,6 +71,20 @@ def test_names_are_compared_across_joined_sets() -> None:
     assert seen(start_of("T91", ("t3",)), "T91+BSDS300/train", ["T91/t3", "BSDS300/train/7"], ["Set5"]).images == ()
 
 
+def test_images_that_judged_the_network_were_held_out_as_well() -> None:
+    start = start_of("T91[train]", ("t3",), judging=("t4",))
+    assert seen(start, "T91", ["t3", "t4", "t5"], ["Set5"]).images == ("T91/t5",)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_search_with_the_seed_of_a_champion_measures_none_of_its_training_images(scale: int) -> None:
+    start = named_start(f"champion:{scale}")
+    assert start.origin is not None
+    held_out = [*start.origin.validation, *start.origin.judging]
+    assert len(held_out) == 24
+    assert seen(start, "T91+BSDS300/train", held_out, ["Set5"]).images == ()
+
+
 def test_a_set_that_cannot_be_compared_is_a_doubt() -> None:
     found = seen(start_of("T91"), "my/photos", ["a"], ["Set5", "Set14"])
     assert found.images == ()

@@ -87,7 +87,7 @@ def test_the_registered_winner_of_a_search(folder: Path, empty: Path) -> None:
     uri = f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}"
     tracker = Tracker(uri, folder / "mlruns" / "artifacts")
     tags = {names.TAG_TRAIN_SET: "train[train]", names.TAG_TRAIN_DIGEST: "d", names.TAG_VALIDATION: "a, b"}
-    tags |= {names.TAG_COMMIT: "c", names.version_tag("torch"): "2"}
+    tags |= {names.TAG_COMMIT: "c", names.version_tag("torch"): "2", names.TAG_JUDGING: "d, e"}
     params = {"trials": 12, "train": "train", "budget": 2e6, "test": ("test",), "seed": 123, "confirm": True}
     tracker.open_search("deep", tags, params)
     for seed in (7, 8):
@@ -107,6 +107,7 @@ def test_the_registered_winner_of_a_search(folder: Path, empty: Path) -> None:
     assert main(["deep", "--out", "out", "--test", "test", "--allow-artefacts"]) == 0
     origin = champion_card(3, folder / "out").origin
     assert (origin.search, origin.training.name, origin.validation) == ("deep", "train[train]", ("a", "b"))
+    assert origin.judging == ("d", "e")
     assert (origin.seeds, origin.gain, origin.commit, origin.versions) == (
         (7, 8),
         "+1.00 [0.90, 1.10]",
