@@ -148,7 +148,8 @@ def test_the_smoke_budget_of_the_article_leaves_out_what_its_protocol_cannot_use
 def test_a_budget_may_have_its_own_training_set_and_recipes() -> None:
     table = load_table(TABLES["depth"])
     long, short = table.budgets["long"], table.budgets["cpu"]
-    assert {(cell.train, cell.recipe) for cell in cells(table, long, 1, 20)} == {("T91+BSDS300/train", "ours")}
+    ours = long.replace(recipes=("ours",))
+    assert {(cell.train, cell.recipe) for cell in cells(table, ours, 1, 20)} == {("T91+BSDS300/train", "ours")}
     assert {(cell.train, cell.recipe) for cell in cells(table, short, 1, 20)} == {("T91", "ours"), ("T91", "authors")}
     sets = load_table(TABLES["training_set"])
     assert [sets.trained_on(row, long) for row in sets.rows] == ["T91", "BSDS300/train", "T91+BSDS300/train"]
