@@ -43,8 +43,10 @@ class TrialSpec:
 
     @property
     def configuration(self) -> str:
-        """Name without the scale, such as ``9-1-5 (64-32) lr 2.0e-03``; the label if there is one."""
-        return self.label or f"{self.config.name} lr {self.config.learning_rate:.1e}"
+        """Name without the scale, such as ``9-1-5 (64-32) lr 2.0e-03 from champion:2``; the label if there is one."""
+        start = self.config.start
+        warm = "" if start == "random" else f" from {start.rpartition('/')[2]}"  # of a path the name of the file
+        return self.label or f"{self.config.name} lr {self.config.learning_rate:.1e}{warm}"
 
     @property
     def name(self) -> str:

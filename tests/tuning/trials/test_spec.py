@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 from ray.tune.search.variant_generator import generate_variants
@@ -37,6 +38,9 @@ def test_tune_finds_nothing_in_it_to_vary() -> None:
 def test_names_and_keys() -> None:
     plain = TrialSpec(CONFIG)
     assert plain.name == "x4 9-5-5 (128-64) lr 3.1e-04" and WHOLE.name == "a row"
+    for start, shown in (("champion:2", "champion:2"), ("runs/a/network.safetensors", "network.safetensors")):
+        warm = replace(plain, config=plain.config.replace(start=start, start_digest="0" * 64))
+        assert warm.name == f"{plain.name} from {shown}"
     assert (plain.data_key, WHOLE.data_key) == (4, "T91 x4")
     assert plain.scale == 4
 
