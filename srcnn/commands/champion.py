@@ -218,9 +218,11 @@ def _same(one: Any, other: Any) -> bool:
     from srcnn.tuning.tracking import names
     from srcnn.tuning.trials.outcome import Outcome
 
+    # Configurations that differ in their loss alone have the same name.
+    fields, others = ({**each.params, names.PARAM_SEED: ""} for each in (one, other))
     return bool(
         one.tags.get(names.TAG_CONFIGURATION) == other.tags.get(names.TAG_CONFIGURATION)
-        and one.params.get(names.PARAM_PIXELS) == other.params.get(names.PARAM_PIXELS)
+        and fields == others
         and one.params.get(names.PARAM_SEED) != other.params.get(names.PARAM_SEED)
         and one.tags.get(names.TAG_OUTCOME) == Outcome.FINISHED
     )

@@ -90,9 +90,9 @@ def test_the_registered_winner_of_a_search(folder: Path, empty: Path) -> None:
     tags |= {names.TAG_COMMIT: "c", names.version_tag("torch"): "2", names.TAG_JUDGING: "d, e"}
     params = {"trials": 12, "train": "train", "budget": 2e6, "test": ("test",), "seed": 123, "confirm": True}
     tracker.open_search("deep", tags, params)
-    for seed in (7, 8):
+    for seed, loss in ((7, "l1"), (8, "l1"), (9, "mse")):  # the last one is another configuration with the same name
         trial = f"trial{seed}"
-        whole = {"pixels": 2e6, "seed": seed, "scale": 3}
+        whole = {"pixels": 2e6, "seed": seed, "scale": 3, "loss": loss}
         tracker.start_trial(
             trial, trial, whole, {**tags, names.TAG_CONFIGURATION: "x3"}, {"name": "n", "digest": "d", "images": "1"}
         )
