@@ -40,7 +40,8 @@ class StartNetwork:
     digest: str  #: see `weights_digest`
     origin: Origin | None = None  #: what it was trained on; None: not known
     tests: tuple[str, ...] = ()  #: test sets whose images were looked for in its training set
-    before: str = "random"  #: what it was started from itself
+    before: str = "random"  #: name of the network that it was started from itself
+    before_digest: str = ""  #: digest of that network's weights
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def named_start(name: str) -> StartNetwork:
     scale = int(number) if number.isdecimal() else 0
     network, card = load_champion(scale), champion_card(scale)
     tests = tuple(score.name for score in card.scores)
-    return _start(name, network, card.origin, tests, card.configuration.start)
+    config = card.configuration
+    return _start(name, network, card.origin, tests, (config.start, config.start_digest))
 
 
 def file_start(name: str, path: Path) -> StartNetwork:
@@ -81,12 +83,16 @@ def file_start(name: str, path: Path) -> StartNetwork:
         origin = None if fields is None else Origin(**fields)
     except ConfigError:  # of a later version
         origin = None
-    return _start(name, network, origin, tuple(map(str, tests)), str(header["config"].get("start", "random")))
+    config = header["config"]
+    before = str(config.get("start", "random")), str(config.get("start_digest", ""))
+    return _start(name, network, origin, tuple(map(str, tests)), before)
 
 
-def _start(name: str, network: SRCNN, origin: Origin | None, tests: tuple[str, ...], before: str) -> StartNetwork:
+def _start(
+    name: str, network: SRCNN, origin: Origin | None, tests: tuple[str, ...], before: tuple[str, str]
+) -> StartNetwork:
     weights = network.state_dict()
-    return StartNetwork(name, weights, weights_digest(weights), origin, tests, before)
+    return StartNetwork(name, weights, weights_digest(weights), origin, tests, *before)
 
 
 def checked(start: StartNetwork, digest: str) -> StartNetwork:
@@ -160,9 +166,21 @@ def seen(start: StartNetwork, pool: str, held_out: Sequence[str], tests: Sequenc
     missing = [test for test in tests if test not in start.tests]
     if missing:
         doubts.append(f"{theirs}, on which {start.name} was trained, was not compared with {', '.join(missing)}")
-    if start.before != "random":
+    if (first := _champion_before(start)) is not None:
+        more = seen(first, pool, held_out, tests)
+        images += [image for image in more.images if image not in images]
+        doubts += [doubt for doubt in more.doubts if doubt not in doubts]
+    elif start.before != "random":
         doubts.append(f"{start.name} itself was started from {start.before}, whose training images were not compared")
     return Seen(tuple(images), tuple(doubts))
+
+
+def _champion_before(start: StartNetwork) -> StartNetwork | None:
+    """Return the network that one was started from, if it is a champion of this version of the package."""
+    if start.before not in (f"{_CHAMPION}{scale}" for scale in (2, 3, 4)):
+        return None
+    first = named_start(start.before)
+    return first if first.digest == start.before_digest else None
 
 
 def _whole(pool: str, name: str) -> str:

@@ -31,7 +31,7 @@ def test_a_champion_has_the_weights_that_ship_and_the_origin_of_its_card(scale: 
         assert torch.equal(start.weights[name], value)
     card = champion_card(scale)
     assert (start.origin, start.tests) == (card.origin, tuple(score.name for score in card.scores))
-    assert start.before == "random"
+    assert (start.before, start.before_digest) == (card.configuration.start, card.configuration.start_digest)
     # The same weights in a file have the same digest.
     assert file_start("x", weights_file(scale)).digest == start.digest
 
@@ -93,10 +93,20 @@ def test_a_set_that_cannot_be_compared_is_a_doubt() -> None:
         "T91",
     ]
     assert "Set14" in found.doubts[1]
-    chained = replace(start_of("T91"), before="champion:2")
-    assert seen(chained, "T91", [], ["Set5"]).doubts == (
-        "net.safetensors itself was started from champion:2, whose training images were not compared",
-    )
+    for before in ("champion:2", "champion:99"):  # of another version
+        chained = replace(start_of("T91"), before=before, before_digest="0" * 64)
+        assert seen(chained, "T91", [], ["Set5"]).doubts == (
+            f"net.safetensors itself was started from {before}, whose training images were not compared",
+        )
+
+
+def test_what_the_network_before_was_trained_on_counts() -> None:
+    chained = replace(start_of("my/photos"), before="champion:2", before_digest=named_start("champion:2").digest)
+    first = champion_card(2).origin
+    found = seen(chained, "T91+BSDS300/train", [first.validation[0], "T91/t1"], ["Set5"])
+    assert found.images == ("T91/t1",)
+    (doubt,) = found.doubts
+    assert doubt.startswith("the images of BSDS300/train, T91 were not compared with my/photos")
 
 
 def test_a_test_image_in_the_training_set_is_seen() -> None:
