@@ -141,7 +141,13 @@ class ScaleVerdict:
     @property
     def runner_up(self) -> ConfirmedConfiguration | None:
         """Next configuration by its gain, if there is one that was not passed over."""
-        return next((one for one in self.ranked[1:] if one.configuration not in self.passed_over), None)
+        return next((one for one in self.ranked[1:] if one not in self._passed), None)
+
+    @property
+    def _passed(self) -> tuple[ConfirmedConfiguration, ...]:
+        """Those of `passed_over`; a configuration that differs in its loss alone may have the same name without its fault."""
+        named = (one for one in self.ranked if one.configuration in self.passed_over)
+        return tuple(one for one in named if is_too_far_behind(one.pattern_lead))
 
     @property
     def sets(self) -> list[str]:
@@ -169,7 +175,7 @@ class ScaleVerdict:
             said = "; ".join(map(str, self.leads))
             lines.append(f"{at}: over the paper's network, same budget and further seeds: {said}")
         lines += [f"{at}: {one} is out, since a seed of it failed" for one in self.failed]
-        passed = [(one.configuration, one.pattern_lead) for one in self.ranked if one.configuration in self.passed_over]
+        passed = [(one.configuration, one.pattern_lead) for one in self._passed]
         return lines + [f"{at}: {one}" for one in artefact_words(champion.configuration, champion.pattern_lead, passed)]
 
     def to_json(self) -> dict[str, Any]:

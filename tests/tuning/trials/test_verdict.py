@@ -71,6 +71,10 @@ def test_artefacts_are_said_and_the_runner_up_is_not_one_that_was_passed_over() 
     assert "where paper is 0.100 dB behind" in said[0]
     assert said[-1] == ("x3: passed over, since more than 1 dB behind bicubic on a drawn pattern: ahead (7.9 dB)")
     assert read_verdicts(verdicts_json([verdict])) == (verdict,)
+    namesake = replace(TWO, configuration="ahead", pattern_lead=0.1)  # another loss, the same name
+    both = ScaleVerdict(3, (ONE, ahead, namesake), 9, 10, passed_over=("ahead",))
+    assert both.runner_up == namesake
+    assert both.sentences()[-1] == said[-1]
     alone = ScaleVerdict(3, (ahead,), 9, 10)
     assert (alone.runner_up, alone.sentences()[-1]) == (
         None,
