@@ -27,8 +27,18 @@ __all__ = ["FRONT", "read_page", "write_again"]
 
 FOLDER = Path(__file__).parents[1] / "results" / "paper"
 FRONT = "report"  #: the front page is report.md, to which README and docs link
-#: The order of the front page, which is the README's.
-PAGES = ("scales", "filter_size", "filter_number", "depth", "training_set", "colour", "learning_rate", "initialization")
+#: The pages, in the order of the front page: table and budget.
+PAGES = (
+    "scales-cpu",
+    "filter_size-cpu",
+    "filter_number-cpu",
+    "depth-cpu",
+    "training_set-cpu",
+    "colour-cpu",
+    "learning_rate-cpu",
+    "initialization-cpu",
+    "article-long",
+)
 
 _ESCAPED = re.compile(r"\\(.)")
 _PICTURE = re.compile(r"!\[(.*)\]\(pictures/(.+)\.png\)")
@@ -41,7 +51,7 @@ def write_again(folder: Path = FOLDER) -> list[Path]:
         DataError: a page is missing, or cannot be read back as it was written.
     """
     pages = {}
-    for name in (f"{page}-cpu" for page in PAGES):
+    for name in PAGES:
         path = folder / f"{name}.md"
         if not path.is_file():
             raise DataError(f"{path}: does not exist")

@@ -123,7 +123,7 @@ def _main(argv: list[str] | None) -> int:
             say_plan(console, plan)
             monitor = TableMonitor(console)
             with monitor.bar:
-                result = run_table(plan, listener=monitor)
+                result = run_table(plan, listener=monitor, measured=monitor.measured)
             say_end(console, result, _command(plan))
             if result.interrupted:
                 return 130

@@ -84,12 +84,7 @@ class TableMonitor:
         if event.kind != "end":
             return
         self._ended += 1
-        last = self._ended == event.trials
-        self.bar.update(
-            self._task,
-            completed=self._ended,
-            description="measuring the test images" if last else escape(event.name),
-        )
+        self.bar.update(self._task, completed=self._ended)
         text, figures = event.failure, None if event.report is None else event.report.figures
         if event.outcome != Outcome.FAILED and figures is not None:
             text = f"gain {figures.best_val_gain:+.2f} dB, {figures.train_seconds:.0f} s"
@@ -100,6 +95,13 @@ class TableMonitor:
             name = _cut(name, self._console.width - len(before) - min(len(after), 36))
         line = f"{before}{name}{after}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def measured(self, done: int, total: int) -> None:
+        """Say that networks are measured on the test images: how many there are, then in the progress bar how many are done."""
+        self.bar.update(self._task, completed=done, total=total, description="measured on the test images")
+        if total and not done:
+            text = f"{time.monotonic() - self._started:5.0f} s  measuring {counted(total, 'network')} on the test images"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _cut(name: str, width: int) -> str:

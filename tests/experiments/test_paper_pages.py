@@ -14,7 +14,7 @@ from srcnn.tuning.report.document.escape import markdown
 from _bench.paper_pages import FOLDER, FRONT, PAGES, read_page, write_again
 from report_store import Page, table_rows
 
-NAMES = [f"{page}-cpu" for page in PAGES]
+NAMES = PAGES
 
 
 @pytest.fixture(scope="module")

@@ -59,12 +59,15 @@ class TableRun:
     interrupted: bool
 
 
-def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
+def run_table(
+    plan: TablePlan, *, listener: Listener | None = None, measured: Callable[[int, int], None] | None = None
+) -> TableRun:
     """Train the cells without a finished run, measure them, and measure the authors' networks for comparison.
 
     Args:
         plan: result of `plan_table`.
         listener: called with every `srcnn.tuning.driver.events.Event`, on this thread.
+        measured: called after the training with the number of networks measured on the test images and of all, first with 0.
 
     Raises:
         SearchError: the store cannot be used, a run of this name is not a table, or another process runs the table.
@@ -73,10 +76,12 @@ def run_table(plan: TablePlan, *, listener: Listener | None = None) -> TableRun:
     be_quiet()
     check_store(plan.settings.tracking_uri, write=True)
     with locked(plan.folder, f"name: the table {plan.name}"):
-        return _run_table(plan, listener)
+        return _run_table(plan, listener, measured)
 
 
-def _run_table(plan: TablePlan, listener: Listener | None) -> TableRun:
+def _run_table(
+    plan: TablePlan, listener: Listener | None, measured: Callable[[int, int], None] | None
+) -> TableRun:
     tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
     validation = plan.images.validation
     tags = {
@@ -105,7 +110,7 @@ def _run_table(plan: TablePlan, listener: Listener | None) -> TableRun:
                 context = DriverContext(tracker, listeners=() if listener is None else (listener,))
                 _train(plan, missing, context, tags, lambda: interrupt.came)
                 if not interrupt.came:
-                    _measure(plan, tracker, tags)
+                    _measure(plan, tracker, tags, lambda: interrupt.came, measured)
                 interrupted = interrupt.came
         status = "KILLED" if interrupted else "FINISHED"
         ended = _finished(tracker)
@@ -214,7 +219,13 @@ def _trial(plan: TablePlan, cell: Cell) -> TrialSpec:
     )
 
 
-def _measure(plan: TablePlan, tracker: Tracker, tags: dict[str, str]) -> None:
+def _measure(
+    plan: TablePlan,
+    tracker: Tracker,
+    tags: dict[str, str],
+    stop: Callable[[], bool],
+    listener: Callable[[int, int], None] | None,
+) -> None:
     """Measure the test images for finished cells without test metrics, the authors' networks and bicubic."""
     runs = {run.data.tags[names.TAG_TRIAL]: run for run in tracker.children()}
     ours = {plan.key(cell) for cell in plan.cells}
@@ -229,15 +240,25 @@ def _measure(plan: TablePlan, tracker: Tracker, tags: dict[str, str]) -> None:
             checkpoint = _checkpoint(plan.folder, trial)
             if checkpoint is not None:
                 subjects[trial] = Subject(int(run.data.params[names.PARAM_SCALE]), checkpoint)
-    for key, row, subject in _given(plan):
-        if key not in runs or runs[key].info.status != "FINISHED":
+    given = {
+        key: (row, subject)
+        for key, row, subject in _given(plan)
+        if key not in runs or runs[key].info.status != "FINISHED"
+    }
+    subjects |= {key: subject for key, (_, subject) in given.items()}
+    tell = listener or (lambda done, total: None)
+    tell(0, len(subjects))
+    # Each is kept at once: an interruption does not measure again what was measured.
+    found = measure_subjects(subjects, plan.images.test, plan.table.measure, stop)
+    for done, (trial, figures) in enumerate(found, start=1):
+        if trial in given:
+            row, subject = given[trial]
             params = {names.PARAM_ROW: row, names.PARAM_SCALE: subject.scale}
-            tracker.start_trial(key, key, params, {**tags, names.TAG_ROW: row}, _NO_DATA)
-            subjects[key] = subject
-    for trial, figures in measure_subjects(subjects, plan.images.test, plan.table.measure).items():
+            tracker.start_trial(trial, trial, params, {**tags, names.TAG_ROW: row}, _NO_DATA)
         tracker.log_figures(trial, {names.set_metric(name): value for name, value in figures.items()})
-        if trial not in runs or runs[trial].data.tags.get(names.TAG_CELL) is None:
+        if trial in given:
             tracker.end_trial(trial, "FINISHED", {names.TAG_OUTCOME: names.OUTCOME_GIVEN})
+        tell(done, len(subjects))
 
 
 _NO_DATA = {"name": "none", "digest": "none", "images": "0"}

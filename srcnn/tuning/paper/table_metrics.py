@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,9 +108,25 @@ def _remote(subject: Subject, sets: Sequence[ImageSet], kind: str) -> dict[str, 
 
 
 def measure_subjects(
-    subjects: Mapping[str, Subject], sets: Sequence[ImageSet], kind: str
-) -> dict[str, dict[str, float]]:
-    """Call `measure_subject` on free cores of the cluster. Return the results by the keys of ``subjects``."""
+    subjects: Mapping[str, Subject],
+    sets: Sequence[ImageSet],
+    kind: str,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Call `measure_subject` on free cores of the cluster, and yield each result with its key as soon as it is there.
+
+    Args:
+        subjects: networks by their keys.
+        sets: test sets.
+        kind: as in `measure_subject`.
+        stop: asked twice a second; once it is true, what is being measured is given up.
+    """
     images = ray.put(list(sets))
-    pending = {key: _remote.options(num_cpus=1).remote(one, images, kind) for key, one in subjects.items()}
-    return {key: ray.get(reference) for key, reference in pending.items()}
+    pending = {_remote.options(num_cpus=1).remote(one, images, kind): key for key, one in subjects.items()}
+    try:
+        while pending and not stop():
+            for reference in ray.wait(list(pending), timeout=0.5)[0]:
+                yield pending.pop(reference), ray.get(reference)
+    finally:
+        for reference in pending:
+            ray.cancel(reference, force=True)

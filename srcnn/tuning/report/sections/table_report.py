@@ -84,10 +84,13 @@ def result_tables(data: TableData) -> list[Table]:
 def _result(data: TableData) -> tuple[Part, ...]:
     parts: list[Part] = []
     unfinished = [one for one in data.trained if one.outcome not in (Outcome.FINISHED, Outcome.FAILED)]
-    if data.status != "FINISHED" or unfinished:
-        parts.append(
-            Text(f"**The table is not complete: {_open_runs(len(unfinished), len(data.trained))} not ended.**")
-        )
+    unmeasured = [one for one in data.trained if one.outcome is Outcome.FINISHED and not one.metrics]
+    if data.status != "FINISHED" or unfinished or unmeasured:
+        total = len(data.trained)
+        left = [f"{_open_runs(len(unfinished), total)} not ended"] if unfinished else []
+        left += [f"{_open_runs(len(unmeasured), total)} not been measured on the test images"] if unmeasured else []
+        words = ', '.join(left) or "its command has not ended"
+        parts.append(Text(f"**The table is not complete: {words}.**"))
     parts += result_tables(data)
     failed = [one for one in data.trained if one.outcome is Outcome.FAILED]
     if failed:

@@ -76,17 +76,21 @@ def test_a_table_of_one_row_is_turned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome", "said"),
+    ("status", "outcome", "measured", "said"),
     [
-        ("FINISHED", Outcome.FINISHED, False),
-        ("RUNNING", Outcome.FINISHED, True),
-        ("FINISHED", Outcome.INTERRUPTED, True),
-        ("FINISHED", Outcome.FAILED, False),
+        ("FINISHED", Outcome.FINISHED, True, ""),
+        ("FINISHED", Outcome.FAILED, False, ""),
+        ("RUNNING", Outcome.FINISHED, True, "its command has not ended"),
+        ("FINISHED", Outcome.INTERRUPTED, False, "1 of 5 runs has not ended"),
+        ("RUNNING", Outcome.FINISHED, False, "1 of 5 runs has not been measured on the test images"),
     ],
 )
-def test_a_table_that_is_not_complete_says_so(status: str, outcome: Outcome, said: bool) -> None:
-    data = replace(table_data([*RUNS, trained("9-1-5", 2, 32.0, outcome=outcome, metrics={})]), status=status)
-    assert ("not complete" in text(table_document(data))) is said
+def test_a_table_that_is_not_complete_says_why(status: str, outcome: Outcome, measured: bool, said: str) -> None:
+    metrics = RUNS[0].metrics if measured else {}
+    data = replace(table_data([*RUNS, trained("9-1-5", 2, 32.0, outcome=outcome, metrics=metrics)]), status=status)
+    found = text(table_document(data))
+    assert (f"**The table is not complete: {said}.**" in found) is bool(said)
+    assert ("not complete" in found) is bool(said)
 
 
 def test_failures_are_named_in_plain_text() -> None:
