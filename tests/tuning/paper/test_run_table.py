@@ -124,6 +124,24 @@ def test_a_cell_that_diverged_is_not_trained_again(stored: Path) -> None:
     assert (first.trained, first.kept, again.trained, again.kept) == (1, 0, 0, 1)
 
 
+def test_what_was_measured_before_an_interruption_is_not_measured_again(stored: Path) -> None:
+    budgets = {"smoke": {"pixels": [2.0e4], "seeds": 1, "sample": True}}
+    stored.write_text(yaml.safe_dump({**TABLE, "budgets": budgets}), encoding="utf-8")
+    told: list[tuple[int, int]] = []
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+        if told == [(0, 3), (1, 3)]:  # two networks and bicubic
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_table(plan_table(settings(stored)), measured=tell)
+    result = run_table(plan_table(settings(stored)), measured=tell)
+    assert (result.trained, result.kept) == (0, 2)
+    assert told == [(0, 3), (1, 3), (0, 2), (1, 2), (2, 2)]
+    assert {run.info.status for run in runs(stored)} == {"FINISHED"}  # type: ignore[attr-defined]
+
+
 @pytest.mark.slow
 def test_a_killed_table_goes_on_without_training_a_finished_cell_again(stored: Path) -> None:
     stored.write_text(
