@@ -100,7 +100,9 @@ class TableMonitor:
         """Say that networks are measured on the test images: how many there are, then in the progress bar how many are done."""
         self.bar.update(self._task, completed=done, total=total, description="measured on the test images")
         if total and not done:
-            text = f"{time.monotonic() - self._started:5.0f} s  measuring {counted(total, 'network')} on the test images"
+            text = (
+                f"{time.monotonic() - self._started:5.0f} s  measuring {counted(total, 'network')} on the test images"
+            )
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

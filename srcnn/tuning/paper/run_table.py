@@ -79,9 +79,7 @@ def run_table(
         return _run_table(plan, listener, measured)
 
 
-def _run_table(
-    plan: TablePlan, listener: Listener | None, measured: Callable[[int, int], None] | None
-) -> TableRun:
+def _run_table(plan: TablePlan, listener: Listener | None, measured: Callable[[int, int], None] | None) -> TableRun:
     tracker = open_tracker(plan.settings.tracking_uri, plan.folder)
     validation = plan.images.validation
     tags = {
@@ -246,8 +244,8 @@ def _measure(
         if key not in runs or runs[key].info.status != "FINISHED"
     }
     subjects |= {key: subject for key, (_, subject) in given.items()}
-    tell = listener or (lambda done, total: None)
-    tell(0, len(subjects))
+    if listener is not None:
+        listener(0, len(subjects))
     # Each is kept at once: an interruption does not measure again what was measured.
     found = measure_subjects(subjects, plan.images.test, plan.table.measure, stop)
     for done, (trial, figures) in enumerate(found, start=1):
@@ -258,7 +256,8 @@ def _measure(
         tracker.log_figures(trial, {names.set_metric(name): value for name, value in figures.items()})
         if trial in given:
             tracker.end_trial(trial, "FINISHED", {names.TAG_OUTCOME: names.OUTCOME_GIVEN})
-        tell(done, len(subjects))
+        if listener is not None:
+            listener(done, len(subjects))
 
 
 _NO_DATA = {"name": "none", "digest": "none", "images": "0"}

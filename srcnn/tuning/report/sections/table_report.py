@@ -89,7 +89,7 @@ def _result(data: TableData) -> tuple[Part, ...]:
         total = len(data.trained)
         left = [f"{_open_runs(len(unfinished), total)} not ended"] if unfinished else []
         left += [f"{_open_runs(len(unmeasured), total)} not been measured on the test images"] if unmeasured else []
-        words = ', '.join(left) or "its command has not ended"
+        words = ", ".join(left) or "its command has not ended"
         parts.append(Text(f"**The table is not complete: {words}.**"))
     parts += result_tables(data)
     failed = [one for one in data.trained if one.outcome is Outcome.FAILED]
