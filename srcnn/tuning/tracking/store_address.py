@@ -279,6 +279,7 @@ def _within(seconds: float, function: Callable[[], _T]) -> _T:
 
 def _check_server(uri: str) -> None:
     import requests
+    from urllib3.exceptions import TimeoutError as SocketTimeout
 
     connectable(uri)  # gives MLflow the password
     start, user = f"tracking-uri: {uri}", os.environ.get("MLFLOW_TRACKING_USERNAME")
@@ -294,6 +295,8 @@ def _check_server(uri: str) -> None:
         status, body = _within(_WAIT_SERVER, ask)
     except requests.exceptions.SSLError:
         return  # MLflow has settings for certificates
+    except SocketTimeout:  # while the answer is read; it may come just before that of `_within`
+        raise SearchError(f"{start} does not answer (no answer within {_WAIT_SERVER:.0f} s)") from None
     except (OSError, ValueError) as error:  # requests' errors and TimeoutError are OSErrors
         raise SearchError(f"{start} does not answer ({_why(error)})") from None
     except Exception as error:  # what a hostile server makes of http.client and urllib3

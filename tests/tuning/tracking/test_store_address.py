@@ -247,6 +247,14 @@ def test_a_server_that_states_a_wrong_length_is_one_line(
         assert re.search(says, refused(store.uri))
 
 
+def test_a_socket_whose_time_is_up_first_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_address, "_WAIT_SERVER", 0.5)
+    monkeypatch.setattr(store_address, "_within", lambda seconds, function: function())
+    with lying_store("file:///nowhere") as store:
+        store.lies, store.open = {"experiments/get-by-name": "too large"}, True
+        assert "does not answer (no answer within" in refused(store.uri)
+
+
 def test_a_closed_port_is_one_line() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
