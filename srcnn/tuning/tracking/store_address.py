@@ -279,7 +279,6 @@ def _within(seconds: float, function: Callable[[], _T]) -> _T:
 
 def _check_server(uri: str) -> None:
     import requests
-    from urllib3.exceptions import TimeoutError as SocketTimeout
 
     connectable(uri)  # gives MLflow the password
     start, user = f"tracking-uri: {uri}", os.environ.get("MLFLOW_TRACKING_USERNAME")
@@ -295,11 +294,11 @@ def _check_server(uri: str) -> None:
         status, body = _within(_WAIT_SERVER, ask)
     except requests.exceptions.SSLError:
         return  # MLflow has settings for certificates
-    except SocketTimeout:  # while the answer is read; it may come just before that of `_within`
-        raise SearchError(f"{start} does not answer (no answer within {_WAIT_SERVER:.0f} s)") from None
     except (OSError, ValueError) as error:  # requests' errors and TimeoutError are OSErrors
         raise SearchError(f"{start} does not answer ({_why(error)})") from None
     except Exception as error:  # what a hostile server makes of http.client and urllib3
+        if "timed out" in str(error):  # urllib3's limit while the answer is read may come just before that of `_within`
+            raise SearchError(f"{start} does not answer ({_why(error)})") from None
         raise SearchError(f"{start} does not answer as a server of MLflow ({type(error).__name__})") from None
     if status in (401, 403):
         if user is None and _has_other_credentials():
